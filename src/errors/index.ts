@@ -1,0 +1,42 @@
+export {
+  AbortedError,
+  AuthenticationError,
+  BindError,
+  type BindErrorCode,
+  type BindErrorDetails,
+  ClosedError,
+  ConfigError,
+  ConnectionError,
+  DecodeError,
+  DependencyMissingError,
+  EncodeError,
+  KeyspaceError,
+  NoNodeAvailableError,
+  OverloadedError,
+  PagingStateError,
+  ProtocolError,
+  RequestTimeoutError,
+  ResultTooLargeError,
+  RowCountError,
+  SchemaAgreementError,
+  TlsError,
+} from './client-errors.ts'
+export {
+  type Consistency,
+  ConsistencyCode,
+  consistencyName,
+  isSerialConsistency,
+  type SerialConsistency,
+  type WriteType,
+} from './consistency.ts'
+export type { Outcome } from './outcome.ts'
+export { Secret } from './secret.ts'
+export {
+  type RequestKind,
+  ServerError,
+  ServerErrorCode,
+  type ServerErrorDetails,
+  type ServerErrorName,
+  serverErrorOutcome,
+} from './server-errors.ts'
+export { type Attempt, TsyllaError } from './tsylla-error.ts'

@@ -1,0 +1,38 @@
+import type { Outcome } from './outcome.ts'
+
+const brand: unique symbol = Symbol.for('tsylla.error')
+
+/** One try of a request on one node, as kept by the error that ended the request. */
+export interface Attempt {
+  /** Address of the node, `host:port` or `embedded:`. */
+  readonly node: string
+  /** Why this try failed. */
+  readonly error: TsyllaError
+}
+
+/**
+ * Base of every error tsylla throws or rejects with. Tell them apart by `code`, which is stable;
+ * `message` is for people and never contains a secret or a bound value.
+ */
+export abstract class TsyllaError extends Error {
+  abstract readonly code: `TSYLLA_${string}`
+  /** Whether the server can have acted on the request. Only `not_applied` may be retried blindly. */
+  outcome: Outcome
+  /** Tries that went before, oldest first; empty unless the request was retried. */
+  attempts: readonly Attempt[] = []
+
+  constructor(message: string, outcome: Outcome = 'not_applied', options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+    this.outcome = outcome
+  }
+
+  static {
+    Object.defineProperty(this.prototype, brand, { value: true })
+  }
+
+  /** Works across the ESM and CJS builds, where `instanceof` does not. */
+  static is(value: unknown): value is TsyllaError {
+    return typeof value === 'object' && value !== null && brand in value
+  }
+}

@@ -1,0 +1,91 @@
+import { ConfigError } from '../errors/index.ts'
+import { PreparedStatement } from './prepared-statement.ts'
+import { Statement, StatementBase, type StatementOptions } from './statement.ts'
+
+/**
+ * - `logged`: all of it is applied, or none, eventually; not isolated across partitions.
+ * - `unlogged`: one round trip, each partition on its own.
+ * - `counter`: counter updates only; never idempotent.
+ */
+export type BatchType = 'logged' | 'unlogged' | 'counter'
+
+export type BatchEntry = Statement | PreparedStatement
+
+/** Most statements one BATCH frame can count (native_protocol_v4.spec §4.1.7, `<n>` is a short). */
+export const batchStatementCountMax = 65_535
+
+/** Entries as a list that shares its tail, so that appending to an immutable batch stays O(1). */
+interface Link {
+  readonly entry: BatchEntry
+  readonly before: Link | undefined
+}
+
+/** Statements that go to the server together. Immutable: `append…` gives a new batch. */
+export class Batch extends StatementBase {
+  readonly type: BatchType
+  readonly #last: Link | undefined
+  readonly #count: number
+  #entries: readonly BatchEntry[] | undefined
+
+  constructor(type: BatchType = 'logged', options: StatementOptions = {}, last?: unknown) {
+    super(options)
+    if (type !== 'logged' && type !== 'unlogged' && type !== 'counter') {
+      throw new ConfigError(
+        `A batch is 'logged', 'unlogged' or 'counter', not ${JSON.stringify(type)}`,
+      )
+    }
+    this.type = type
+    const tail = last instanceof Tail ? last : undefined
+    this.#last = tail?.last
+    this.#count = tail?.count ?? 0
+  }
+
+  protected override with(options: StatementOptions): this {
+    return new Batch(this.type, options, new Tail(this.#last, this.#count)) as this
+  }
+
+  /** A new batch with one more entry. @throws ConfigError beyond 65,535 statements */
+  append(entry: BatchEntry): Batch {
+    if (this.#count === batchStatementCountMax) {
+      throw new ConfigError(`A batch holds at most ${batchStatementCountMax} statements`)
+    }
+    const tail = new Tail({ entry, before: this.#last }, this.#count + 1)
+    return new Batch(this.type, this.options, tail)
+  }
+  appendStatement(statement: string | Statement): Batch {
+    return this.append(typeof statement === 'string' ? new Statement(statement) : statement)
+  }
+  appendQuery(query: Statement): Batch {
+    return this.append(query)
+  }
+  appendPrepared(prepared: PreparedStatement): Batch {
+    return this.append(prepared)
+  }
+
+  statementsCount(): number {
+    return this.#count
+  }
+
+  /** The entries in the order they were appended. */
+  entries(): readonly BatchEntry[] {
+    if (this.#entries === undefined) {
+      const entries = new Array<BatchEntry>(this.#count)
+      let link = this.#last
+      for (let i = this.#count - 1; link !== undefined; i--, link = link.before) {
+        entries[i] = link.entry
+      }
+      this.#entries = entries
+    }
+    return this.#entries
+  }
+}
+
+/** Carries the private list from one batch to the next through the public constructor. */
+class Tail {
+  readonly last: Link | undefined
+  readonly count: number
+  constructor(last: Link | undefined, count: number) {
+    this.last = last
+    this.count = count
+  }
+}

@@ -1,0 +1,29 @@
+export { Batch, type BatchEntry, batchStatementCountMax, type BatchType } from './batch.ts'
+export type { ColumnSpec } from './column-spec.ts'
+export {
+  type CqlType,
+  cqlTypeText,
+  type CustomType,
+  type ListType,
+  type MapType,
+  type NativeType,
+  nativeTypeByName,
+  type NativeTypeName,
+  nativeTypes,
+  type SetType,
+  type TupleType,
+  type UdtField,
+  type UdtType,
+  type VectorType,
+} from './cql-type.ts'
+export type { Executor } from './executor.ts'
+export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
+export type { Page, Result, RowStream } from './result.ts'
+export type { RowMethods, RowOf, UnknownColumns } from './row.ts'
+export {
+  type BindValues,
+  type ExecuteOptions,
+  Statement,
+  StatementBase,
+  type StatementOptions,
+} from './statement.ts'

@@ -1,0 +1,50 @@
+import type { ColumnSpec } from './column-spec.ts'
+import { StatementBase, type StatementOptions } from './statement.ts'
+
+/** What a session knows of a statement it prepared. Implemented by the session. */
+export interface PreparedSource {
+  readonly text: string
+  /** Keyspace in effect when it was prepared. */
+  readonly keyspace: string | undefined
+  /** Id of the statement on the servers. */
+  readonly id: Uint8Array
+  readonly markers: readonly ColumnSpec[]
+  /** Columns of its result as known at PREPARE; empty when it returns no rows. */
+  readonly resultColumns: readonly ColumnSpec[]
+  /** Positions of the markers that make up the partition key, in key order. */
+  readonly partitionKeyIndexes: readonly number[]
+  readonly isIdempotent: boolean
+}
+
+/** A statement the server has parsed. Immutable; valid for as long as its session. */
+export class PreparedStatement extends StatementBase {
+  /** @internal */
+  readonly source: PreparedSource
+
+  /** @internal Made by `session.prepare()`. */
+  constructor(source: PreparedSource, options: StatementOptions = {}) {
+    super(options)
+    this.source = source
+  }
+
+  protected override with(options: StatementOptions): this {
+    return new PreparedStatement(this.source, options) as this
+  }
+
+  getId(): Uint8Array {
+    return this.source.id.slice()
+  }
+  getStatement(): string {
+    return this.source.text
+  }
+  /** The bind markers in order, named as the server names them. */
+  getMarkers(): readonly ColumnSpec[] {
+    return this.source.markers
+  }
+  getResultColumns(): readonly ColumnSpec[] {
+    return this.source.resultColumns
+  }
+  isIdempotent(): boolean {
+    return this.options.idempotent ?? this.source.isIdempotent
+  }
+}

@@ -1,0 +1,21 @@
+/** Operations every row has beside its columns. A column of the same name hides the method. */
+export interface RowMethods {
+  /** The value of the column at `index`, counted from 0 in the order of the SELECT. */
+  readonly [index: number]: unknown
+  /** All values in order; duplicate column names keep their own place. */
+  columns(): unknown[]
+  /** A plain object of the columns; of duplicate names the last one. */
+  asDict(): Record<string, unknown>
+  /** The value at `index`; negative counts from the end. `undefined` outside. */
+  get(index: number): unknown
+  /** Number of columns. */
+  readonly length: number
+}
+
+/** Columns of a row nobody described. */
+export interface UnknownColumns {
+  readonly [column: string]: unknown
+}
+
+/** A row of a result: columns are own data properties, in the order of the SELECT. */
+export type RowOf<Columns = UnknownColumns> = Columns & RowMethods

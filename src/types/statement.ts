@@ -1,0 +1,89 @@
+import type { Consistency, SerialConsistency } from '../errors/index.ts'
+
+/** Values of a statement: by position, or by name (`design.md` has the rules of names). */
+export type BindValues = readonly unknown[] | { readonly [name: string]: unknown }
+
+/** How one execution goes; whatever is left out comes from the statement, then from the session. */
+export interface ExecuteOptions {
+  readonly consistency?: Consistency | undefined
+  readonly serialConsistency?: SerialConsistency | undefined
+  /** Rows per page, 1 … 2³¹−1. Default 5,000. */
+  readonly pageSize?: number | undefined
+  /** Start from the end of another page of the same statement with the same values. */
+  readonly pagingState?: Uint8Array | undefined
+  /** Write timestamp in microseconds since the epoch. */
+  readonly timestamp?: bigint | undefined
+  /** Deadline over all attempts and pages of the call, in milliseconds. Default 12,000. */
+  readonly timeout?: number | undefined
+  /** Ask the server to trace the request: `result.tracingId()`. */
+  readonly tracing?: boolean | undefined
+  /** Whether repeating the statement is harmless. Default: inferred from its text. */
+  readonly idempotent?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+  /** Custom payload of the frame, by key. */
+  readonly customPayload?: { readonly [key: string]: Uint8Array } | undefined
+}
+
+/** The options a statement can carry with it. */
+export type StatementOptions = Omit<ExecuteOptions, 'pagingState' | 'signal'>
+
+/** Base of statements: immutable, every `with…` gives a new object. */
+export abstract class StatementBase {
+  /** @internal Options in effect; never mutated. */
+  readonly options: StatementOptions
+
+  protected constructor(options: StatementOptions) {
+    this.options = options
+  }
+
+  protected abstract with(options: StatementOptions): this
+
+  withConsistency(consistency: Consistency): this {
+    return this.with({ ...this.options, consistency })
+  }
+  withSerialConsistency(serialConsistency: SerialConsistency): this {
+    return this.with({ ...this.options, serialConsistency })
+  }
+  /** @param pageSize rows per page, 1 … 2³¹−1 */
+  withPageSize(pageSize: number): this {
+    return this.with({ ...this.options, pageSize })
+  }
+  /** @param timestamp microseconds since the epoch */
+  withTimestamp(timestamp: bigint): this {
+    return this.with({ ...this.options, timestamp })
+  }
+  /** @param timeout milliseconds over all attempts */
+  withTimeout(timeout: number): this {
+    return this.with({ ...this.options, timeout })
+  }
+  withTracing(tracing: boolean): this {
+    return this.with({ ...this.options, tracing })
+  }
+  withCustomPayload(customPayload: { readonly [key: string]: Uint8Array }): this {
+    return this.with({ ...this.options, customPayload })
+  }
+  /** A copy that says whether repeating it is harmless, instead of leaving it to inference. */
+  setIdempotent(idempotent: boolean): this {
+    return this.with({ ...this.options, idempotent })
+  }
+}
+
+/** A CQL text with options, and optionally its values. `Query` is the same class. */
+export class Statement extends StatementBase {
+  readonly text: string
+  readonly values: BindValues | undefined
+
+  constructor(text: string, values?: BindValues, options: StatementOptions = {}) {
+    super(options)
+    this.text = text
+    this.values = values
+  }
+
+  protected override with(options: StatementOptions): this {
+    return new Statement(this.text, this.values, options) as this
+  }
+
+  getContents(): string {
+    return this.text
+  }
+}
