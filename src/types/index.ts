@@ -17,6 +17,7 @@ export {
   type VectorType,
 } from './cql-type.ts'
 export type { Executor } from './executor.ts'
+export type { MarkerClause, MarkerFacts, MarkerOperator } from './marker-facts.ts'
 export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
 export type { Page, Result, RowStream } from './result.ts'
 export type { RowMethods, RowOf, UnknownColumns } from './row.ts'
