@@ -1,0 +1,217 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { makeCertificates } from './certificates.ts'
+import { cassandraYaml, logbackXml, moduleFlags } from './config.ts'
+import { fetchJars } from './jars.ts'
+
+export interface CassandraOptions {
+  /** Where configuration, logs and pids are kept. */
+  readonly folder: string
+  /** Where data goes. A folder in memory makes DDL about twice as fast. */
+  readonly dataFolder: string
+  /** One address a node; 127.0.0.0/8 needs no set-up on Linux. */
+  readonly addresses: readonly string[]
+  readonly port: number
+  readonly auth?: boolean
+  readonly tls?: boolean
+  /** Largest Java heap, as the JVM spells it. */
+  readonly heap?: string
+  readonly readyTimeoutMs?: number
+}
+
+export interface CassandraCluster {
+  readonly contactPoints: readonly string[]
+  readonly pids: readonly number[]
+  /** CA of the nodes' certificates, with `tls`. */
+  readonly caFile: string | undefined
+}
+
+/** Starts one process per address and waits until each answers CQL. */
+export async function startCassandra(options: CassandraOptions): Promise<CassandraCluster> {
+  const jars = fetchJars()
+  const pids: number[] = []
+  let caFile: string | undefined
+  try {
+    for (const [index, address] of options.addresses.entries()) {
+      const node = await prepareNode(options, index, address)
+      caFile ??= node.caFile
+      pids.push(launch(jars, node, options))
+    }
+    for (const [index, address] of options.addresses.entries()) {
+      await waitUntilReady(options, address, pids[index]!)
+    }
+  } catch (error) {
+    await stopProcesses(pids)
+    throw error
+  }
+  const contactPoints = options.addresses.map((address) => `${address}:${options.port}`)
+  return { contactPoints, pids, caFile }
+}
+
+interface PreparedNode {
+  readonly folder: string
+  readonly dataFolder: string
+  readonly jmxPort: number
+  readonly caFile: string | undefined
+}
+
+function nodeFolder(options: CassandraOptions, address: string): string {
+  return join(options.folder, address)
+}
+
+async function prepareNode(
+  options: CassandraOptions,
+  index: number,
+  address: string,
+): Promise<PreparedNode> {
+  const folder = nodeFolder(options, address)
+  const dataFolder = join(options.dataFolder, address)
+  for (const path of [join(folder, 'conf'), join(folder, 'tmp'), dataFolder]) {
+    mkdirSync(path, { recursive: true })
+  }
+  rmSync(join(folder, 'system.log'), { force: true })
+  const conf = join(folder, 'conf')
+  const caFile = options.tls
+    ? makeCertificates(conf, [`IP:${address}`, 'DNS:localhost'])
+    : undefined
+  const count = BigInt(options.addresses.length)
+  const initialToken = -(2n ** 63n) + (2n ** 64n / count) * BigInt(index)
+  writeFileSync(
+    join(conf, 'cassandra.yaml'),
+    cassandraYaml({
+      address,
+      port: options.port,
+      seeds: options.addresses.slice(0, 1),
+      initialToken: initialToken + 1n,
+      dataFolder,
+      auth: options.auth ?? false,
+      tlsFolder: caFile === undefined ? undefined : conf,
+    }),
+  )
+  writeFileSync(join(conf, 'cassandra-rackdc.properties'), 'dc=datacenter1\nrack=rack1\n')
+  writeFileSync(join(conf, 'logback.xml'), logbackXml(join(folder, 'system.log')))
+  return { folder, dataFolder, jmxPort: await freePort(), caFile }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}
+
+function launch(jars: string, node: PreparedNode, options: CassandraOptions): number {
+  const conf = join(node.folder, 'conf')
+  const jamm = readdirSync(jars).find((name) => name.startsWith('jamm-'))
+  // A joining node gives up on its seed after the ring delay; alone there is nothing to wait for.
+  const ringDelayMs = options.addresses.length > 1 ? 20_000 : 0
+  const args = [
+    ...(jamm === undefined ? [] : [`-javaagent:${join(jars, jamm)}`]),
+    ...['-Xms256m', `-Xmx${options.heap ?? '1g'}`, '-Xss512k', '-XX:+UseSerialGC'],
+    ...['-XX:MaxDirectMemorySize=512m', '-XX:-UsePerfData', '-XX:+ExitOnOutOfMemoryError'],
+    ...moduleFlags,
+    '-Djava.security.manager=allow',
+    '-Djdk.attach.allowAttachSelf=true',
+    '-Djava.net.preferIPv4Stack=true',
+    `-Djava.io.tmpdir=${join(node.folder, 'tmp')}`,
+    `-Djna.tmpdir=${join(node.folder, 'tmp')}`,
+    '-Dio.netty.tryReflectionSetAccessible=true',
+    `-Dcassandra.config=file://${join(conf, 'cassandra.yaml')}`,
+    `-Dcassandra-rackdc.properties=file://${join(conf, 'cassandra-rackdc.properties')}`,
+    `-Dlogback.configurationFile=${join(conf, 'logback.xml')}`,
+    `-Dcassandra.storagedir=${node.dataFolder}`,
+    `-Dcassandra.logdir=${node.folder}`,
+    '-Dcassandra-foreground=yes',
+    `-Dcassandra.jmx.local.port=${node.jmxPort}`,
+    '-Dcassandra.skip_wait_for_gossip_to_settle=0',
+    `-Dcassandra.ring_delay_ms=${ringDelayMs}`,
+    '-Dcassandra.superuser_setup_delay_ms=0',
+    '-Dcassandra.sai.vector.allow_custom_parameters=true',
+    '-Dcassandra.test.flush_local_schema_changes=false',
+    ...['-cp', `${conf}:${join(jars, '*')}`, 'org.apache.cassandra.service.CassandraDaemon'],
+  ]
+  const output = openSync(join(node.folder, 'stdout.log'), 'w')
+  const child = spawn('java', args, { detached: true, stdio: ['ignore', output, output] })
+  child.unref()
+  if (child.pid === undefined) throw new Error('java could not be started')
+  writeFileSync(join(node.folder, 'pid'), String(child.pid))
+  return child.pid
+}
+
+async function waitUntilReady(
+  options: CassandraOptions,
+  address: string,
+  pid: number,
+): Promise<void> {
+  const endMs = performance.now() + (options.readyTimeoutMs ?? 120_000)
+  const log = join(nodeFolder(options, address), 'system.log')
+  while (performance.now() < endMs) {
+    if (!isAlive(pid)) throw new Error(`Cassandra on ${address} ended early, see ${log}`)
+    // A TLS port does not answer a plain OPTIONS frame: there the log has to tell.
+    const ready = options.tls
+      ? existsSync(log) && readFileSync(log, 'utf8').includes('Starting listening for CQL clients')
+      : await answersOptions(address, options.port)
+    if (ready) return
+    await sleep(100)
+  }
+  throw new Error(`Cassandra on ${address} did not answer in time, see ${log}`)
+}
+
+/** Whether a v4 OPTIONS frame comes back as SUPPORTED. A listening port alone is not ready. */
+export function answersOptions(address: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port })
+    const finish = (ready: boolean): void => {
+      socket.destroy()
+      resolve(ready)
+    }
+    socket.setTimeout(2_000, () => finish(false))
+    socket.on('error', () => finish(false))
+    socket.on('connect', () => socket.write(Uint8Array.of(4, 0, 0, 0, 5, 0, 0, 0, 0)))
+    socket.on('data', (bytes) => finish(bytes[0] === 0x84 && bytes[4] === 0x06))
+    socket.on('close', () => finish(false))
+  })
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Ends processes by pid: asks first, kills after 30 s. */
+export async function stopProcesses(pids: readonly number[]): Promise<void> {
+  for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGTERM')
+  const endMs = performance.now() + 30_000
+  while (pids.some(isAlive) && performance.now() < endMs) await sleep(100)
+  for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+}
+
+/** Pids of the nodes a folder knows, whether they live or not. */
+export function knownPids(folder: string): { address: string; pid: number }[] {
+  if (!existsSync(folder)) return []
+  return readdirSync(folder)
+    .filter((address) => existsSync(join(folder, address, 'pid')))
+    .map((address) => ({
+      address,
+      pid: Number(readFileSync(join(folder, address, 'pid'), 'utf8')),
+    }))
+}

@@ -1,0 +1,59 @@
+/**
+ * The rooms of `src/` and what each may import. This is the one place that says so: the tidy test
+ * reads it, `CONTRIBUTING.md` points to it. Imports go only downward; type imports and dynamic
+ * imports count.
+ */
+export interface Room {
+  /** Folder under `src/`, or a file name for an entry point. */
+  readonly name: string
+  readonly level: number
+  /** Rooms this one may import besides itself. */
+  readonly mayImport: readonly string[]
+}
+
+const upTo2 = ['util', 'errors', 'types']
+const upTo6 = [...upTo2, 'protocol', 'cql', 'codec', 'routing', 'policies', 'transport']
+
+export const rooms: readonly Room[] = [
+  { name: 'util', level: 0, mayImport: [] },
+  { name: 'errors', level: 1, mayImport: ['util'] },
+  { name: 'types', level: 2, mayImport: ['util', 'errors'] },
+  { name: 'protocol', level: 3, mayImport: upTo2 },
+  { name: 'cql', level: 3, mayImport: upTo2 },
+  { name: 'codec', level: 4, mayImport: [...upTo2, 'protocol', 'cql'] },
+  { name: 'routing', level: 4, mayImport: [...upTo2, 'protocol'] },
+  { name: 'policies', level: 5, mayImport: [...upTo2, 'routing'] },
+  {
+    name: 'transport',
+    level: 6,
+    mayImport: [...upTo2, 'protocol', 'routing', 'policies'],
+  },
+  {
+    name: 'engine',
+    level: 6,
+    mayImport: [...upTo2, 'cql', 'codec', 'protocol', 'routing'],
+  },
+  { name: 'cluster', level: 7, mayImport: upTo6 },
+  { name: 'embedded', level: 7, mayImport: [...upTo2, 'engine', 'transport', 'protocol'] },
+  { name: 'session', level: 8, mayImport: [...upTo6, 'cluster'] },
+  { name: 'kernel', level: 8, mayImport: [...upTo2, 'cql'] },
+  { name: 'schema', level: 9, mayImport: [...upTo2, 'cql', 'kernel'] },
+  { name: 'patterns', level: 10, mayImport: [...upTo2, 'cql', 'kernel', 'schema'] },
+  {
+    name: 'testing',
+    level: 10,
+    mayImport: [...upTo2, 'engine', 'embedded', 'transport', 'protocol'],
+  },
+]
+
+/** Entry points: files directly under `src/`. They may import every room. */
+export const entryLevel = 11
+
+/** Rooms above the entry points; they import the entry files only. */
+export const aboveEntries: readonly string[] = ['adapters', 'cli', 'studio']
+
+/**
+ * Modules other rooms may import past a room's door, because a re-export on the hot path would
+ * cost or because the door would pull in more than is needed. Keep this list short.
+ */
+export const doorExceptions: readonly string[] = []
