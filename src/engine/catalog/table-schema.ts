@@ -1,0 +1,111 @@
+import type { CqlType } from '../../types/index.ts'
+
+export type ColumnKind = 'partition_key' | 'clustering' | 'static' | 'regular'
+
+export interface ColumnSchema {
+  /** Number of the column within its table, never reused: cells of a dropped column stay foreign. */
+  readonly id: number
+  readonly name: string
+  readonly type: CqlType
+  readonly kind: ColumnKind
+  /** Place within the partition or clustering key; −1 for static and regular columns. */
+  readonly position: number
+  /** `CLUSTERING ORDER BY … DESC`. */
+  readonly descending: boolean
+  /** Whether it is stored as one cell per element: non-frozen collections and UDTs. */
+  readonly isComplex: boolean
+}
+
+/** A column that `ALTER TABLE … DROP` removed. */
+export interface DroppedColumn {
+  readonly column: ColumnSchema
+  /** Time of the drop, microseconds since the epoch. */
+  readonly droppedAt: bigint
+}
+
+/** All that reading and writing a table needs to know of it. Immutable: DDL makes a new one. */
+export interface TableSchema {
+  readonly keyspace: string
+  readonly name: string
+  /** UUID of the table, as text. */
+  readonly id: string
+  /** Number its keys in the store begin with; CREATE and TRUNCATE take a new one. */
+  readonly generation: number
+  readonly partitionKey: readonly ColumnSchema[]
+  readonly clustering: readonly ColumnSchema[]
+  /** By name, as `SELECT *` lists them. */
+  readonly statics: readonly ColumnSchema[]
+  /** By name, as `SELECT *` lists them. */
+  readonly regulars: readonly ColumnSchema[]
+  readonly columns: ReadonlyMap<string, ColumnSchema>
+  readonly columnsById: readonly (ColumnSchema | undefined)[]
+  /** One more than the highest column id that was ever given, dropped columns included. */
+  readonly nextColumnId: number
+  readonly isCounter: boolean
+  /** `default_time_to_live` in seconds; 0 is none. */
+  readonly defaultTtl: number
+  readonly gcGraceSeconds: number
+  readonly droppedColumns: ReadonlyMap<string, DroppedColumn>
+}
+
+/** What a {@link TableSchema} is made of; the rest follows from it. */
+export interface TableParts {
+  readonly keyspace: string
+  readonly name: string
+  readonly id: string
+  readonly generation: number
+  readonly columns: readonly ColumnSchema[]
+  readonly nextColumnId?: number
+  readonly defaultTtl?: number
+  readonly gcGraceSeconds?: number
+  readonly droppedColumns?: ReadonlyMap<string, DroppedColumn>
+}
+
+/** Default of Cassandra's `gc_grace_seconds`: ten days. */
+const gcGraceSecondsDefault = 864_000
+
+/** Whether a column of that type holds one cell per element (Cassandra's `isMultiCell`). */
+export function isComplexType(type: CqlType): boolean {
+  switch (type.kind) {
+    case 'list':
+    case 'set':
+    case 'map':
+    case 'udt':
+      return !type.frozen
+    default:
+      return false
+  }
+}
+
+export function createTableSchema(parts: TableParts): TableSchema {
+  const ofKind = (kind: ColumnKind): ColumnSchema[] =>
+    parts.columns.filter((column) => column.kind === kind)
+  const columnsById: (ColumnSchema | undefined)[] = []
+  for (const column of parts.columns) columnsById[column.id] = column
+  return {
+    keyspace: parts.keyspace,
+    name: parts.name,
+    id: parts.id,
+    generation: parts.generation,
+    partitionKey: ofKind('partition_key').sort(byPosition),
+    clustering: ofKind('clustering').sort(byPosition),
+    statics: ofKind('static').sort(byName),
+    regulars: ofKind('regular').sort(byName),
+    columns: new Map(parts.columns.map((column) => [column.name, column])),
+    columnsById: Array.from(columnsById),
+    nextColumnId: Math.max(parts.nextColumnId ?? 0, columnsById.length),
+    isCounter: parts.columns.some((column) => column.type.kind === 'counter'),
+    defaultTtl: parts.defaultTtl ?? 0,
+    gcGraceSeconds: parts.gcGraceSeconds ?? gcGraceSecondsDefault,
+    droppedColumns: parts.droppedColumns ?? new Map(),
+  }
+}
+
+function byPosition(a: ColumnSchema, b: ColumnSchema): number {
+  return a.position - b.position
+}
+
+/** Columns.selectOrderIterator: by the bytes of the name, whether simple or complex. */
+function byName(a: ColumnSchema, b: ColumnSchema): number {
+  return Buffer.compare(Buffer.from(a.name), Buffer.from(b.name))
+}

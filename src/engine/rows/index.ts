@@ -1,0 +1,31 @@
+export type {
+  CellChange,
+  Change,
+  Mutation,
+  PartitionDeletion,
+  RangeDeletion,
+  RowChange,
+  RowDeletion,
+} from './mutation.ts'
+export type {
+  ClusteringSlice,
+  Elements,
+  PartitionReadOptions,
+  ReadOptions,
+  RowCursor,
+  RowReader,
+  RowSnapshot,
+  RowStore,
+  RowView,
+  ScanOptions,
+  TokenBound,
+} from './reader.ts'
+export {
+  compareTimestamps,
+  noTimestamp,
+  type Timestamp,
+  timestampBefore,
+  timestampOf,
+  timestampOfMicros,
+  timestampToBigInt,
+} from './timestamp.ts'

@@ -1,0 +1,69 @@
+import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
+import type { ClusteringBound, ClusteringKey, PartitionKey } from '../encode/table-key.ts'
+import type { Timestamp } from './timestamp.ts'
+
+/**
+ * What one statement writes to one partition. Everything in it shares a timestamp and a TTL;
+ * deletions ignore the TTL. Within a mutation and within a batch the order carries no meaning:
+ * equal timestamps are settled by the rules of reconciliation, as in Cassandra.
+ */
+export interface Mutation {
+  readonly table: TableSchema
+  readonly partition: PartitionKey
+  readonly timestamp: Timestamp
+  /** Seconds the written cells live; 0 is for ever. The table's default is the caller's to apply. */
+  readonly ttl: number
+  readonly changes: readonly Change[]
+}
+
+export type Change = RowChange | RowDeletion | RangeDeletion | PartitionDeletion
+
+/** Cells of one row, or of the partition's static row. */
+export interface RowChange {
+  readonly kind: 'row'
+  /** `undefined` is the static row. */
+  readonly clustering: ClusteringKey | undefined
+  /** INSERT: the row exists from now on, even if all its cells are null. UPDATE does not say so. */
+  readonly liveness: boolean
+  /** In any order; at most one change for a simple column or an element of a complex one. */
+  readonly cells: readonly CellChange[]
+}
+
+export interface RowDeletion {
+  readonly kind: 'deleteRow'
+  readonly clustering: ClusteringKey
+}
+
+/** Deletes the rows between two bounds, including those written later with older timestamps. */
+export interface RangeDeletion {
+  readonly kind: 'deleteRange'
+  readonly start: ClusteringBound
+  readonly end: ClusteringBound
+}
+
+/** Deletes all rows and the static row. */
+export interface PartitionDeletion {
+  readonly kind: 'deletePartition'
+}
+
+/**
+ * - `set`: the value of a simple column, in wire encoding; may be empty, is never null.
+ * - `delete`: `null` for a simple column; for a complex one all elements up to the timestamp.
+ * - `replace`: before writing a whole complex column: deletes what is older than this statement, so
+ *   that elements of the same statement survive (UpdateParameters.setComplexDeletionTimeForOverwrite).
+ * - `setElement`, `deleteElement`: one element of a complex column, by path: the map key, the set
+ *   element (whose value is empty), the timeuuid of a list cell, the index of a UDT field (int16).
+ * - `add`: to a counter.
+ */
+export type CellChange =
+  | { readonly kind: 'set'; readonly column: ColumnSchema; readonly value: Uint8Array }
+  | { readonly kind: 'delete'; readonly column: ColumnSchema }
+  | { readonly kind: 'replace'; readonly column: ColumnSchema }
+  | {
+      readonly kind: 'setElement'
+      readonly column: ColumnSchema
+      readonly path: Uint8Array
+      readonly value: Uint8Array
+    }
+  | { readonly kind: 'deleteElement'; readonly column: ColumnSchema; readonly path: Uint8Array }
+  | { readonly kind: 'add'; readonly column: ColumnSchema; readonly delta: bigint }
