@@ -40,6 +40,11 @@ export class BindError extends TsyllaError {
   }
 }
 
+/** A text or parts given to a CQL value class are no value of it (`Uuid.parse('x')`). */
+export class ValueError extends TsyllaError {
+  readonly code = 'TSYLLA_VALUE'
+}
+
 /** A value cannot be encoded as its CQL type; the bind plan turns it into a {@link BindError}. */
 export class EncodeError extends TsyllaError {
   readonly code = 'TSYLLA_ENCODE'

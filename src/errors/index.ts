@@ -20,6 +20,7 @@ export {
   RowCountError,
   SchemaAgreementError,
   TlsError,
+  ValueError,
 } from './client-errors.ts'
 export {
   type Consistency,

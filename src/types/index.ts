@@ -17,6 +17,7 @@ export {
   type VectorType,
 } from './cql-type.ts'
 export type { Executor } from './executor.ts'
+export { Inet } from './inet.ts'
 export type { MarkerClause, MarkerFacts, MarkerOperator } from './marker-facts.ts'
 export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
 export type { Page, Result, RowStream } from './result.ts'
@@ -28,3 +29,4 @@ export {
   StatementBase,
   type StatementOptions,
 } from './statement.ts'
+export { parseUuidInto, Uuid, uuidToText } from './uuid.ts'

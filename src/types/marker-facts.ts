@@ -48,8 +48,8 @@ export interface MarkerFacts {
   /** Of a comparison in WHERE or IF; `undefined` elsewhere. */
   readonly operator: MarkerOperator | undefined
   /**
-   * Whether the marker is the whole value, not an operand (`v = v + ?`), a function's argument or
-   * an item of a literal. Only such a marker may be UNSET.
+   * Whether the marker is a value by itself, the operand of `v = v + ?` included, and not a
+   * function's argument or an item of a literal. Only such a marker may be UNSET.
    */
   readonly isWhole: boolean
 }

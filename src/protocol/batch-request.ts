@@ -1,0 +1,98 @@
+import { type Consistency, ProtocolError, type SerialConsistency } from '../errors/index.ts'
+import { BatchTypeCode, Opcode, QueryFlag } from './constants.ts'
+import { readRawValues, readSerialConsistency } from './query-parameters.ts'
+import type { RawValue, WireReader } from './wire-reader.ts'
+import type { WireWriter } from './wire-writer.ts'
+
+/** A statement of a batch: by text or by the id of a prepared one. */
+export type BatchEntryRequest =
+  | { readonly text: string; readonly id?: never; readonly values: readonly RawValue[] }
+  | { readonly id: Uint8Array; readonly text?: never; readonly values: readonly RawValue[] }
+
+export interface BatchRequest {
+  readonly opcode: typeof Opcode.BATCH
+  readonly type: BatchTypeCode
+  readonly entries: readonly BatchEntryRequest[]
+  readonly consistency: Consistency
+  readonly serialConsistency: SerialConsistency | undefined
+  /** Microseconds since the epoch. */
+  readonly timestamp: bigint | undefined
+}
+
+// <type:byte><n:short>, n × (<kind:byte> text or id, <n:short><value>…),
+// <consistency:short><flags:byte>[<serial_consistency:short>][<timestamp:long>]
+// (native_protocol_v4.spec §4.1.7). Named values cannot be used (CASSANDRA-10246).
+
+export function writeBatchHead(writer: WireWriter, type: BatchTypeCode, count: number): void {
+  writer.writeByte(type)
+  writer.writeCount('The list of statements of a batch', count)
+}
+
+/** One statement by text; its values follow. */
+export function writeBatchQuery(writer: WireWriter, text: string): void {
+  writer.writeByte(0)
+  writer.writeLongString(text)
+}
+
+/** One statement by id; its values follow. */
+export function writeBatchPrepared(writer: WireWriter, id: Uint8Array): void {
+  writer.writeByte(1)
+  writer.writeShortBytes(id)
+}
+
+export function writeBatchTail(
+  writer: WireWriter,
+  consistency: number,
+  flags: number,
+  serialConsistency: number,
+  timestamp: bigint | number,
+): void {
+  writer.writeShort(consistency)
+  writer.writeByte(flags)
+  if ((flags & QueryFlag.SERIAL_CONSISTENCY) !== 0) writer.writeShort(serialConsistency)
+  if ((flags & QueryFlag.TIMESTAMP) !== 0) {
+    if (typeof timestamp === 'number') writer.writeLongOfNumber(timestamp)
+    else writer.writeLong(timestamp)
+  }
+}
+
+export function readBatchRequest(reader: WireReader): BatchRequest {
+  const type = reader.readByte()
+  if (
+    type !== BatchTypeCode.LOGGED &&
+    type !== BatchTypeCode.UNLOGGED &&
+    type !== BatchTypeCode.COUNTER
+  ) {
+    throw new ProtocolError(`Invalid BATCH message type ${type}`)
+  }
+  const count = reader.readShortCount(5)
+  const entries: BatchEntryRequest[] = []
+  for (let i = 0; i < count; i++) entries.push(readBatchEntry(reader))
+  const consistency = reader.readConsistency()
+  const flags = reader.readByte()
+  if ((flags & QueryFlag.NAMED_VALUES) !== 0) {
+    throw new ProtocolError('Values of a batch cannot be sent by name')
+  }
+  return {
+    opcode: Opcode.BATCH,
+    type,
+    entries,
+    consistency,
+    serialConsistency:
+      (flags & QueryFlag.SERIAL_CONSISTENCY) !== 0 ? readSerialConsistency(reader) : undefined,
+    timestamp: (flags & QueryFlag.TIMESTAMP) !== 0 ? reader.readLong() : undefined,
+  }
+}
+
+function readBatchEntry(reader: WireReader): BatchEntryRequest {
+  const kind = reader.readByte()
+  if (kind === 0) {
+    const text = reader.readLongString()
+    return { text, values: readRawValues(reader) }
+  }
+  if (kind === 1) {
+    const id = reader.readShortBytes()
+    return { id, values: readRawValues(reader) }
+  }
+  throw new ProtocolError(`Invalid query kind ${kind} in BATCH messages`)
+}

@@ -1,0 +1,42 @@
+import { DependencyMissingError } from '../errors/index.ts'
+import {
+  type BlockCodec,
+  type CompressionName,
+  type Compressor,
+  Lz4Compressor,
+  SnappyCompressor,
+} from './compression.ts'
+
+/** Loads the optional package that compresses. @throws DependencyMissingError without it */
+export async function loadCompressor(name: CompressionName): Promise<Compressor> {
+  if (name === 'lz4') {
+    const codec = await loadPackage('lz4-napi', 'LZ4', () => import('lz4-napi'))
+    return new Lz4Compressor(codec)
+  }
+  const codec = await loadPackage('snappy', 'Snappy', () => import('snappy'))
+  return new SnappyCompressor(codec)
+}
+
+async function loadPackage(
+  packageName: string,
+  algorithm: string,
+  load: () => Promise<object>,
+): Promise<BlockCodec> {
+  let loaded: object
+  try {
+    loaded = await load()
+  } catch (error) {
+    throw new DependencyMissingError(packageName, `${algorithm} compression`, { cause: error })
+  }
+  // Seen from ES modules, the exports of a CommonJS package may only be on its default export.
+  const exported = 'default' in loaded ? loaded.default : undefined
+  for (const candidate of [loaded, exported]) if (isBlockCodec(candidate)) return candidate
+  throw new DependencyMissingError(packageName, `${algorithm} compression`)
+}
+
+function isBlockCodec(value: unknown): value is BlockCodec {
+  const functions = value as Partial<Record<keyof BlockCodec, unknown>> | null | undefined
+  return (
+    typeof functions?.compressSync === 'function' && typeof functions.uncompressSync === 'function'
+  )
+}

@@ -1,0 +1,185 @@
+import { ProtocolError } from '../errors/index.ts'
+import type { Compressor } from './compression.ts'
+import { bodyBytesMax, HeaderFlag, headerBytes, ProtocolVersion, responseBit } from './constants.ts'
+import { asBuffer } from './utf8.ts'
+
+export interface FrameHandler {
+  /**
+   * A whole frame: its body lies in `bytes` from `bodyStart` to `bodyEnd`, decompressed. The bytes
+   * are the handler's only until it returns, since the connection reuses its read buffer.
+   */
+  onFrame(
+    flags: number,
+    streamId: number,
+    opcode: number,
+    bytes: Buffer,
+    bodyStart: number,
+    bodyEnd: number,
+  ): void
+}
+
+/** The peer speaks another version, which an ERROR response in ours can tell it. */
+export class VersionMismatchError extends ProtocolError {
+  /** Version the peer's frame carries. */
+  readonly version: number
+  /** Stream of that frame. */
+  readonly streamId: number
+  constructor(version: number, streamId: number, expected: number) {
+    super(`Invalid or unsupported protocol version (${version}); this side speaks ${expected}`)
+    this.version = version
+    this.streamId = streamId
+  }
+}
+
+export interface FrameParserOptions {
+  /** What the peer sends: a client parses responses, a node parses requests. */
+  readonly direction: 'request' | 'response'
+  readonly bodyBytesMax?: number
+}
+
+/** A body up to this size gets its memory as soon as its header is known. */
+const trustedBytesMax = 1024 * 1024
+
+/**
+ * Finds frames in a stream of chunks. A frame that lies whole in a chunk is handed over in place; a
+ * split one is copied once into memory of its size. A declared length beyond 1 MiB is believed only
+ * as far as bytes arrive: memory is at most twice what was received. After a throw the stream has
+ * lost its frame boundaries and the parser must not be used again.
+ */
+export class FrameParser {
+  /** Set once compression is negotiated. */
+  compressor: Compressor | undefined = undefined
+  readonly #handler: FrameHandler
+  readonly #versionByte: number
+  readonly #bodyBytesMax: number
+  readonly #header: Buffer = Buffer.alloc(headerBytes)
+  /** Bytes of a header that is not complete yet. */
+  #headerLength = 0
+  /** Body being collected, when a header is complete and its body is not. */
+  #body: Buffer | undefined = undefined
+  #bodyReceived = 0
+  #bodyLength = 0
+  #isStopped = false
+
+  constructor(handler: FrameHandler, options: FrameParserOptions) {
+    this.#handler = handler
+    this.#bodyBytesMax = options.bodyBytesMax ?? bodyBytesMax
+    const bit = options.direction === 'response' ? responseBit : 0
+    this.#versionByte = ProtocolVersion.V4 | bit
+  }
+
+  /** Bytes held of a frame that is not complete. */
+  get pendingBytes(): number {
+    return this.#headerLength + this.#bodyReceived
+  }
+
+  /** Ignores the rest of the current chunk and all that follows. */
+  stop(): void {
+    this.#isStopped = true
+    this.#body = undefined
+  }
+
+  /** Takes the bytes from `start` to `end`. @throws ProtocolError on bytes that are no frames */
+  push(chunk: Uint8Array, start: number = 0, end: number = chunk.length): void {
+    const bytes = asBuffer(chunk)
+    let at = start
+    if (this.#headerLength > 0) at = this.#resume(bytes, at, end)
+    while (end - at >= headerBytes && !this.#isStopped) {
+      const length = this.#readHeader(bytes, at)
+      const bodyStart = at + headerBytes
+      if (length > end - bodyStart) break
+      at = bodyStart + length
+      this.#deliver(bytes, bodyStart - headerBytes, bytes, bodyStart, at)
+    }
+    if (at < end && !this.#isStopped) this.#resume(bytes, at, end)
+  }
+
+  /** Checks the header at `at` and gives the length of its body. */
+  #readHeader(bytes: Buffer, at: number): number {
+    if (bytes[at] !== this.#versionByte) this.#refuseVersion(bytes, at)
+    const length =
+      (bytes[at + 5]! << 24) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 8) | bytes[at + 8]!
+    if (length < 0 || length > this.#bodyBytesMax) {
+      throw new ProtocolError(
+        `A frame declares ${length >>> 0} bytes, at most ${this.#bodyBytesMax} are accepted`,
+      )
+    }
+    return length
+  }
+
+  /** Versions 1 and 2 have a one-byte stream id, so four bytes tell all that is needed. */
+  #refuseVersion(bytes: Buffer, at: number): never {
+    const first = bytes[at]!
+    const expected = this.#versionByte
+    if ((first & responseBit) !== (expected & responseBit)) {
+      throw new ProtocolError(
+        `A frame goes in the wrong direction: its first byte is 0x${first.toString(16)}`,
+      )
+    }
+    const version = first & ~responseBit
+    const streamId = version < 3 ? bytes.readInt8(at + 2) : bytes.readInt16BE(at + 2)
+    throw new VersionMismatchError(version, streamId, expected & ~responseBit)
+  }
+
+  #deliver(header: Buffer, headerAt: number, bytes: Buffer, start: number, end: number): void {
+    const flags = header[headerAt + 1]!
+    const streamId = ((header[headerAt + 2]! << 24) >> 16) | header[headerAt + 3]!
+    const opcode = header[headerAt + 4]!
+    if ((flags & HeaderFlag.COMPRESSED) === 0) {
+      this.#handler.onFrame(flags, streamId, opcode, bytes, start, end)
+      return
+    }
+    const compressor = this.compressor
+    if (compressor === undefined) {
+      throw new ProtocolError('A frame is compressed, but no compression was negotiated')
+    }
+    const plainFlags = flags & ~HeaderFlag.COMPRESSED
+    // An empty body has nothing to decompress, whatever its flag says.
+    const body =
+      start === end
+        ? bytes.subarray(0, 0)
+        : asBuffer(compressor.decompress(bytes.subarray(start, end), this.#bodyBytesMax))
+    this.#handler.onFrame(plainFlags, streamId, opcode, body, 0, body.length)
+  }
+
+  /** Adds bytes to the frame that is not complete; gives where the next frame starts. */
+  #resume(bytes: Buffer, start: number, end: number): number {
+    let at = start
+    if (this.#headerLength < headerBytes) {
+      const taken = Math.min(headerBytes - this.#headerLength, end - at)
+      bytes.copy(this.#header, this.#headerLength, at, at + taken)
+      this.#headerLength += taken
+      at += taken
+      if (this.#headerLength >= 4 && this.#header[0] !== this.#versionByte) {
+        this.#refuseVersion(this.#header, 0)
+      }
+      if (this.#headerLength < headerBytes) return at
+      this.#bodyLength = this.#readHeader(this.#header, 0)
+      this.#body = Buffer.allocUnsafeSlow(Math.min(this.#bodyLength, trustedBytesMax))
+    }
+    const taken = Math.min(this.#bodyLength - this.#bodyReceived, end - at)
+    this.#collect(bytes, at, taken)
+    at += taken
+    if (this.#bodyReceived === this.#bodyLength) {
+      const body = this.#body!
+      this.#body = undefined
+      this.#headerLength = 0
+      this.#bodyReceived = 0
+      this.#deliver(this.#header, 0, body, 0, this.#bodyLength)
+    }
+    return at
+  }
+
+  #collect(bytes: Buffer, at: number, byteCount: number): void {
+    const received = this.#bodyReceived + byteCount
+    let body = this.#body!
+    if (received > body.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(this.#bodyLength, received * 2))
+      body.copy(grown, 0, 0, this.#bodyReceived)
+      body = grown
+      this.#body = grown
+    }
+    bytes.copy(body, this.#bodyReceived, at, at + byteCount)
+    this.#bodyReceived = received
+  }
+}

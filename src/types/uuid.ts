@@ -1,0 +1,110 @@
+import { ValueError } from '../errors/index.ts'
+
+const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
+const uuidText = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** Value of a hexadecimal digit by char code; 255 for every other character below 128. */
+const digitValue: Uint8Array = new Uint8Array(128).fill(255)
+/** Two hexadecimal digits by byte. */
+const byteText: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, '0'),
+)
+for (let digit = 0; digit < 16; digit++) {
+  digitValue[digit.toString(16).charCodeAt(0)] = digit
+  digitValue[digit.toString(16).toUpperCase().charCodeAt(0)] = digit
+}
+
+/** A 128-bit identifier. Immutable; results carry uuids as strings, either form can be bound. */
+export class Uuid {
+  readonly #bytes: Uint8Array
+
+  /** @param bytes 16 bytes; copied */
+  constructor(bytes: Uint8Array) {
+    if (bytes.length !== 16) throw new ValueError(`A UUID has 16 bytes, not ${bytes.length}`)
+    this.#bytes = Uint8Array.from(bytes)
+  }
+
+  /** A random UUID (version 4) from the system's secure generator. */
+  static random(): Uuid {
+    const bytes = new Uint8Array(16)
+    globalThis.crypto.getRandomValues(bytes)
+    bytes[6] = (bytes[6]! & 0x0f) | 0x40
+    bytes[8] = (bytes[8]! & 0x3f) | 0x80
+    return new Uuid(bytes)
+  }
+
+  /** @throws ValueError unless `text` is 32 hexadecimal digits as 8-4-4-4-12 */
+  static parse(text: string): Uuid {
+    const bytes = new Uint8Array(16)
+    if (!parseUuidInto(text, bytes, 0)) {
+      throw new ValueError('Not a UUID: expected 32 hexadecimal digits as 8-4-4-4-12')
+    }
+    return new Uuid(bytes)
+  }
+
+  static isUuidText(text: string): boolean {
+    return uuidText.test(text)
+  }
+
+  get version(): number {
+    return this.#bytes[6]! >> 4
+  }
+
+  toBytes(): Uint8Array {
+    return this.#bytes.slice()
+  }
+
+  equals(other: Uuid): boolean {
+    return this.toString() === other.toString()
+  }
+
+  toString(): string {
+    return uuidToText(this.#bytes, 0)
+  }
+
+  toJSON(): string {
+    return this.toString()
+  }
+
+  static {
+    Object.defineProperty(this.prototype, inspectCustom, {
+      value(this: Uuid) {
+        return `Uuid(${this.toString()})`
+      },
+    })
+  }
+}
+
+/** The text of the 16 bytes at `at`. */
+export function uuidToText(b: Uint8Array, at: number): string {
+  const t = byteText
+  return (
+    `${t[b[at]!]!}${t[b[at + 1]!]!}${t[b[at + 2]!]!}${t[b[at + 3]!]!}-` +
+    `${t[b[at + 4]!]!}${t[b[at + 5]!]!}-${t[b[at + 6]!]!}${t[b[at + 7]!]!}-` +
+    `${t[b[at + 8]!]!}${t[b[at + 9]!]!}-${t[b[at + 10]!]!}${t[b[at + 11]!]!}` +
+    `${t[b[at + 12]!]!}${t[b[at + 13]!]!}${t[b[at + 14]!]!}${t[b[at + 15]!]!}`
+  )
+}
+
+/** Writes the 16 bytes of a UUID's text at `at`; `false`, with bytes undefined, if it is none. */
+export function parseUuidInto(text: string, bytes: Uint8Array, at: number): boolean {
+  if (text.length !== 36) return false
+  // A bit above the low nibbles means that some character was no digit.
+  let seen = 0
+  let position = 0
+  for (let i = 0; i < 16; i++) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) {
+      if (text.charCodeAt(position) !== 0x2d) return false
+      position++
+    }
+    const high = text.charCodeAt(position)
+    const low = text.charCodeAt(position + 1)
+    position += 2
+    if ((high | low) > 127) return false
+    const highValue = digitValue[high]!
+    const lowValue = digitValue[low]!
+    seen |= highValue | lowValue
+    bytes[at + i] = (highValue << 4) | lowValue
+  }
+  return seen < 16
+}
