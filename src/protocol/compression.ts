@@ -18,6 +18,9 @@ export const compressBytesMin = 1024
 /** No LZ4 block holds more than 255 bytes for each of its own (LZ4 block format, match lengths). */
 const lz4ExpansionMax = 255
 
+/** A Snappy copy of two bytes gives at most 64 (Snappy format description, §2.2). */
+const snappyExpansionMax = 32
+
 /** What tsylla calls of the packages that compress; declared sizes are checked before. */
 export interface BlockCodec {
   compressSync(bytes: Buffer): Uint8Array
@@ -70,6 +73,9 @@ export class SnappyCompressor implements Compressor {
   decompress(body: Uint8Array, bodyBytesMax: number): Uint8Array {
     const size = snappySize(body)
     checkSize(size, bodyBytesMax)
+    if (size > body.length * snappyExpansionMax) {
+      throw new ProtocolError('A compressed body declares more than Snappy can expand to')
+    }
     if (size === 0) return new Uint8Array(0)
     return uncompress(this.#codec, asBuffer(body), size)
   }
