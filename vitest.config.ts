@@ -1,11 +1,52 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
+const shared = { pool: 'forks', testTimeout: 30_000, hookTimeout: 180_000 } as const
+
+/** Rooms tested alone, each folder mirroring its room of `src/`. */
+const units = [
+  'cluster',
+  'codec',
+  'cql',
+  'embedded',
+  'engine',
+  'errors',
+  'fuzz',
+  'kernel',
+  'policies',
+  'protocol',
+  'routing',
+  'transport',
+  'types',
+  'util',
+]
+
 const config: ViteUserConfig = defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    pool: 'forks',
-    testTimeout: 20_000,
-    hookTimeout: 120_000,
+    projects: [
+      { test: { ...shared, name: 'tidy', include: ['test/tidy/**/*.test.ts'] } },
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: units.map((room) => `test/${room}/**/*.test.ts`),
+        },
+      },
+      { test: { ...shared, name: 'package', include: ['test/package/**/*.test.ts'] } },
+      { test: { ...shared, name: 'docs', include: ['test/docs/**/*.test.ts'] } },
+      {
+        test: {
+          ...shared,
+          name: 'servers',
+          include: [
+            'test/*.test.ts',
+            'test/{behaviour,session,patterns,differential,foreign,bad-input}/**/*.test.ts',
+          ],
+          globalSetup: ['test/support/servers.ts'],
+          testTimeout: 60_000,
+        },
+      },
+    ],
+    coverage: { include: ['src/**'], reporter: ['text-summary', 'json-summary'] },
   },
 })
 

@@ -35,6 +35,13 @@ export class RingQueue<T> {
     return item
   }
 
+  /** From the head to the tail. */
+  forEach(visit: (item: T) => void): void {
+    for (let i = 0; i < this.#length; i++) {
+      visit(this.#items[(this.#head + i) & this.#mask] as T)
+    }
+  }
+
   #grow(): void {
     const old = this.#items
     const oldMask = this.#mask

@@ -1,0 +1,58 @@
+import { ServerError, ServerErrorCode, type TsyllaError } from '../errors/index.ts'
+
+/** What to do with a failed attempt. */
+export type RetryDecision = 'same_node' | 'next_node' | 'rethrow'
+
+export interface FailedAttempt {
+  readonly error: TsyllaError
+  /** Whether the statement may be repeated although it may have been applied. */
+  readonly isIdempotent: boolean
+  /** Attempts made so far, this one included. */
+  readonly attemptCount: number
+}
+
+/** Most attempts of one request, whatever fails: a bound that no healthy cluster reaches. */
+export const attemptCountMax = 8
+
+/**
+ * Decides by outcome: what cannot have been applied may go to another node, what may have been only
+ * when the statement is idempotent. Statement errors are final; an overloaded or failing replica
+ * set is not asked again by those it already refused.
+ */
+export function decideRetry(failed: FailedAttempt): RetryDecision {
+  const { error } = failed
+  if (failed.attemptCount >= attemptCountMax) return 'rethrow'
+  const mayRepeat = failed.isIdempotent || error.outcome === 'not_applied'
+  if (error.code === 'TSYLLA_CONNECTION') return mayRepeat ? 'next_node' : 'rethrow'
+  if (!(error instanceof ServerError)) return 'rethrow'
+  switch (error.serverCode) {
+    case ServerErrorCode.IS_BOOTSTRAPPING:
+      return 'next_node'
+    case ServerErrorCode.SERVER:
+    case ServerErrorCode.OVERLOADED:
+    case ServerErrorCode.TRUNCATE:
+      return failed.isIdempotent ? 'next_node' : 'rethrow'
+    case ServerErrorCode.UNAVAILABLE:
+      // Another coordinator may see more replicas alive; a third will not.
+      return failed.attemptCount === 1 && mayRepeat ? 'next_node' : 'rethrow'
+    case ServerErrorCode.READ_TIMEOUT:
+      // A conditional write can report a read timeout too, of its Paxos round.
+      return mayRepeat && enoughRepliesButNoData(error) && failed.attemptCount === 1
+        ? 'same_node'
+        : 'rethrow'
+    case ServerErrorCode.WRITE_TIMEOUT:
+      return error.details.writeType === 'BATCH_LOG' &&
+        failed.isIdempotent &&
+        failed.attemptCount === 1
+        ? 'same_node'
+        : 'rethrow'
+    default:
+      return 'rethrow'
+  }
+}
+
+/** The replica that owed the data was slow, the digests came: asking again picks another one. */
+function enoughRepliesButNoData(error: ServerError): boolean {
+  const { received, required, dataPresent } = error.details
+  return received !== undefined && required !== undefined && received >= required && !dataPresent
+}

@@ -1,0 +1,169 @@
+import {
+  ClosedError,
+  ConnectionError,
+  type Outcome,
+  OverloadedError,
+  ProtocolError,
+  TsyllaError,
+} from '../errors/index.ts'
+import type { Cluster, ClusterNode } from '../cluster/index.ts'
+import type { Connection, TickListener, Ticker } from '../transport/index.ts'
+import { RingQueue } from '../util/index.ts'
+import { AbortRegistry } from './abort-registry.ts'
+import type { Request } from './request.ts'
+
+interface Queued {
+  readonly request: Request<unknown>
+  readonly bytes: number
+}
+
+export interface DispatcherOptions {
+  readonly cluster: Cluster
+  readonly ticker: Ticker
+  readonly queueCountMax: number
+  readonly queueBytesMax: number
+}
+
+/** Gives requests to connections; those that find no room wait in line, with a bound. */
+export class Dispatcher implements TickListener {
+  readonly aborts: AbortRegistry = new AbortRegistry()
+  readonly ticker: Ticker
+  readonly #cluster: Cluster
+  readonly #options: DispatcherOptions
+  readonly #queue = new RingQueue<Queued>()
+  #queuedBytes = 0
+  #isDraining = false
+  #isClosed = false
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+    this.#cluster = options.cluster
+    this.ticker = options.ticker
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  get queuedCount(): number {
+    return this.#queue.length
+  }
+
+  dispatch(request: Request<never> | Request<unknown>): void {
+    if (this.#isClosed) {
+      request.fail(new ClosedError('session'))
+      return
+    }
+    // Who waits in line goes first, or a steady stream would starve it.
+    if (this.#queue.length > 0 && !this.#isDraining) this.#enqueue(request as Request<unknown>)
+    else if (!this.#trySend(request as Request<unknown>)) {
+      this.#enqueue(request as Request<unknown>)
+    }
+  }
+
+  /** Sends on that connection if it still can, else wherever there is room. */
+  dispatchTo(connection: Connection, request: Request<never> | Request<unknown>): void {
+    try {
+      if (!this.#isClosed && connection.send(request)) request.onSent(connection)
+      else this.dispatch(request)
+    } catch (error) {
+      request.fail(error)
+    }
+  }
+
+  /** @returns false when every connection is full */
+  #trySend(request: Request<unknown>): boolean {
+    try {
+      const connection = this.#cluster.pick(request.route(), request.triedNodes)
+      if (connection === undefined) {
+        if (this.#cluster.isAvailable(request.triedNodes)) return false
+        request.failWithoutNode()
+        return true
+      }
+      if (!connection.send(request)) return false
+      request.onSent(connection)
+    } catch (error) {
+      request.fail(error)
+    }
+    return true
+  }
+
+  #enqueue(request: Request<unknown>): void {
+    const bytes = request.estimatedBytes()
+    const { queueCountMax, queueBytesMax } = this.#options
+    if (this.#queue.length >= queueCountMax || this.#queuedBytes + bytes > queueBytesMax) {
+      request.fail(
+        new OverloadedError(
+          `${this.#queue.length} requests of ${this.#queuedBytes} bytes wait already (queueCountMax ${queueCountMax}, queueBytesMax ${queueBytesMax})`,
+        ),
+      )
+      return
+    }
+    if (this.#queue.length === 0) {
+      this.ticker.add(this)
+      this.ticker.hasten()
+    }
+    request.onQueued()
+    this.#queue.push({ request, bytes })
+    this.#queuedBytes += bytes
+  }
+
+  /** A connection has room: the line moves. */
+  onRoom(): void {
+    if (this.#queue.length === 0 || this.#isDraining) return
+    this.#isDraining = true
+    for (let head = this.#queue.peek(); head !== undefined; head = this.#queue.peek()) {
+      if (!head.request.isSettled && !this.#trySend(head.request)) break
+      this.#queue.shift()
+      this.#queuedBytes -= head.bytes
+    }
+    this.#isDraining = false
+    if (this.#queue.length === 0) this.ticker.remove(this)
+  }
+
+  onTick(nowMs: number): void {
+    this.ticker.hasten()
+    this.#queue.forEach(({ request }) => {
+      if (!request.isSettled && request.deadlineMs <= nowMs) request.onTimeout(false)
+    })
+    // Settled requests at the head would keep counting; those behind go when they get there.
+    this.onRoom()
+  }
+
+  /** Everything that waits fails; nothing is taken any more. */
+  close(error: TsyllaError): void {
+    this.#isClosed = true
+    this.ticker.remove(this)
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      next.request.fail(error)
+    }
+    this.#queuedBytes = 0
+  }
+
+  nodeOf(connection: Connection): ClusterNode | undefined {
+    return this.#cluster.nodeOf(connection)
+  }
+
+  nodeErrors(): ReadonlyMap<string, TsyllaError> {
+    return this.#cluster.nodeErrors()
+  }
+
+  /** The loss of a connection as one request sees it, with its own outcome. */
+  lostError(error: TsyllaError, outcome: Outcome): TsyllaError {
+    if (this.#isClosed || error.code === 'TSYLLA_CLOSED') return new ClosedError('session', outcome)
+    if (error instanceof ProtocolError) {
+      const protocol = new ProtocolError(error.message, { cause: error })
+      protocol.outcome = outcome
+      return protocol
+    }
+    const node = error instanceof ConnectionError ? error.node : 'node'
+    const reason = error.message.startsWith(`${node}: `)
+      ? error.message.slice(node.length + 2)
+      : error.message
+    return new ConnectionError(node, reason, outcome, { cause: error })
+  }
+
+  malformed(connection: Connection, cause: unknown): ProtocolError {
+    return new ProtocolError(`${connection.address} sent a response that cannot be read`, { cause })
+  }
+}

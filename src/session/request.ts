@@ -1,0 +1,239 @@
+import {
+  AbortedError,
+  type Attempt,
+  NoNodeAvailableError,
+  type RequestKind,
+  RequestTimeoutError,
+  ServerError,
+  ServerErrorCode,
+  serverErrorOutcome,
+  TsyllaError,
+} from '../errors/index.ts'
+import { decideRetry } from '../policies/index.ts'
+import {
+  Opcode,
+  readError,
+  readResponsePrefix,
+  WireReader,
+  type WireWriter,
+} from '../protocol/index.ts'
+import type { ClusterNode, Route } from '../cluster/index.ts'
+import type { Connection, ConnectionRequest } from '../transport/index.ts'
+import type { Abortable } from './abort-registry.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { ExecutionSettings } from './settings.ts'
+
+/** Where a request is; it is settled exactly once. */
+const RequestState = { idle: 0, queued: 1, inFlight: 2, waiting: 3, settled: 4 } as const
+type RequestState = (typeof RequestState)[keyof typeof RequestState]
+
+/** Reused for answers: they are read inside one callback, never across two. */
+const sharedReader = new WireReader()
+
+/**
+ * One request of a caller over all its attempts and pages: deadline, abort, retries. What it sends
+ * and how it reads a RESULT is its subclass's.
+ */
+export abstract class Request<T> implements ConnectionRequest, Abortable {
+  deadlineMs = 0
+  streamId = -1
+  readonly settings: ExecutionSettings
+  protected readonly dispatcher: Dispatcher
+  /** Node of the last attempt. */
+  protected connection: Connection | undefined
+  readonly #resolve: (value: T) => void
+  readonly #reject: (error: unknown) => void
+  readonly #signal: AbortSignal | undefined
+  #state: RequestState = RequestState.idle
+  #attempts: Attempt[] | undefined
+  #attemptCount = 0
+  #tried: Set<ClusterNode> | undefined
+  #prepareCount = 0
+
+  constructor(
+    dispatcher: Dispatcher,
+    settings: ExecutionSettings,
+    signal: AbortSignal | undefined,
+    resolve: (value: T) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.dispatcher = dispatcher
+    this.settings = settings
+    this.#signal = signal
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  /** Decides the outcome of failures. */
+  abstract readonly kind: RequestKind
+  /** Whether it may be repeated although it may have been applied. */
+  abstract readonly isIdempotent: boolean
+  /** Where it should go; `undefined` leaves it to the cluster. */
+  abstract route(): Route | undefined
+  abstract encode(writer: WireWriter, streamId: number): void
+  /** Bytes it will take, roughly: what waits is bounded by it. */
+  abstract estimatedBytes(): number
+  /** A RESULT body. Calls {@link succeed}, or {@link continueWith}, or throws. */
+  protected abstract onResult(reader: WireReader, flags: number): void
+  /** The node does not know the statement. Prepares it there. */
+  protected abstract prepareAgain(connection: Connection, error: ServerError): Promise<void>
+
+  /** Nodes that failed this request already. */
+  get triedNodes(): ReadonlySet<ClusterNode> | undefined {
+    return this.#tried
+  }
+
+  get isSettled(): boolean {
+    return this.#state === RequestState.settled
+  }
+
+  /** Sends it for the first time. */
+  start(): void {
+    const signal = this.#signal
+    if (signal !== undefined) {
+      if (signal.aborted) {
+        this.fail(new AbortedError('not_applied', signal.reason))
+        return
+      }
+      this.dispatcher.aborts.add(signal, this)
+    }
+    this.deadlineMs = this.dispatcher.ticker.nowMs() + this.settings.timeoutMs
+    this.dispatcher.dispatch(this)
+  }
+
+  onQueued(): void {
+    this.#state = RequestState.queued
+  }
+
+  onSent(connection: Connection): void {
+    this.#state = RequestState.inFlight
+    this.connection = connection
+    this.#attemptCount++
+  }
+
+  onResponse(
+    flags: number,
+    opcode: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    connection: Connection,
+  ): void {
+    const reader = sharedReader
+    reader.reset(bytes, start, end)
+    try {
+      if (opcode === Opcode.RESULT) {
+        this.onResult(reader, flags)
+        return
+      }
+      readResponsePrefix(reader, flags)
+      if (opcode !== Opcode.ERROR) {
+        throw new TypeError(`opcode 0x${opcode.toString(16)} answers no request`)
+      }
+      this.#onServerError(readError(reader), connection)
+    } catch (error) {
+      this.fail(TsyllaError.is(error) ? error : this.dispatcher.malformed(connection, error))
+    }
+  }
+
+  #onServerError(error: ServerError, connection: Connection): void {
+    if (error.serverCode === ServerErrorCode.UNPREPARED && this.#prepareCount < prepareCountMax) {
+      this.#prepareCount++
+      this.#state = RequestState.waiting
+      this.prepareAgain(connection, error).then(
+        () => this.#resend(connection),
+        (reason: unknown) => this.#failed(reason as TsyllaError),
+      )
+      return
+    }
+    error.outcome = serverErrorOutcome(error, this.kind)
+    this.#failed(error)
+  }
+
+  #resend(connection: Connection): void {
+    if (this.isSettled) return
+    this.dispatcher.dispatchTo(connection, this)
+  }
+
+  onLost(error: TsyllaError, wasWritten: boolean): void {
+    const lost = this.dispatcher.lostError(error, this.#outcome(wasWritten))
+    this.#failed(lost)
+  }
+
+  #outcome(wasWritten: boolean): 'not_applied' | 'unknown' {
+    return wasWritten && this.kind !== 'read' ? 'unknown' : 'not_applied'
+  }
+
+  onTimeout(wasWritten: boolean): void {
+    const error = new RequestTimeoutError(this.settings.timeoutMs, this.#outcome(wasWritten))
+    this.fail(error)
+  }
+
+  onAborted(reason: unknown): void {
+    if (this.isSettled) return
+    const wasWritten =
+      this.#state === RequestState.inFlight && this.connection !== undefined
+        ? this.connection.abandon(this)
+        : this.#state === RequestState.waiting
+    this.fail(new AbortedError(this.#outcome(wasWritten), reason))
+  }
+
+  /** An attempt failed: climbs to the retry policy. */
+  #failed(error: TsyllaError): void {
+    if (this.isSettled) return
+    const decision = decideRetry({
+      error,
+      isIdempotent: this.isIdempotent,
+      attemptCount: this.#attemptCount,
+    })
+    const { connection } = this
+    if (decision === 'rethrow' || connection === undefined || this.dispatcher.isClosed) {
+      this.fail(error)
+      return
+    }
+    this.#attempts ??= []
+    this.#attempts.push({ node: connection.address, error })
+    this.#state = RequestState.waiting
+    if (decision === 'next_node') {
+      const node = this.dispatcher.nodeOf(connection)
+      if (node !== undefined) (this.#tried ??= new Set()).add(node)
+      this.dispatcher.dispatch(this)
+    } else {
+      this.dispatcher.dispatchTo(connection, this)
+    }
+  }
+
+  /** No node is left to try: the last failure says more than "no node". */
+  failWithoutNode(): void {
+    const last = this.#attempts?.at(-1)
+    this.fail(last?.error ?? new NoNodeAvailableError(this.dispatcher.nodeErrors()))
+  }
+
+  /** The same request goes on, for its next page. */
+  protected continueWith(): void {
+    this.#state = RequestState.waiting
+    this.#prepareCount = 0
+    this.#tried = undefined
+    this.dispatcher.dispatch(this)
+  }
+
+  protected succeed(value: T): void {
+    this.#settle()
+    this.#resolve(value)
+  }
+
+  fail(error: unknown): void {
+    if (this.isSettled) return
+    if (this.#attempts !== undefined && TsyllaError.is(error)) error.attempts = this.#attempts
+    this.#settle()
+    this.#reject(error)
+  }
+
+  #settle(): void {
+    if (this.#signal !== undefined) this.dispatcher.aborts.remove(this.#signal, this)
+    this.#state = RequestState.settled
+  }
+}
+
+/** How often one attempt may be answered UNPREPARED before that is the answer. */
+const prepareCountMax = 2

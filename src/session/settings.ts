@@ -1,0 +1,71 @@
+import { ConfigError, ConsistencyCode } from '../errors/index.ts'
+import type { ExecuteOptions, StatementOptions } from '../types/index.ts'
+import {
+  checkConsistency,
+  checkPageSize,
+  checkSerialConsistency,
+  milliseconds,
+  type ResolvedOptions,
+} from './options.ts'
+
+/** Everything about one execution that is not statement or values, checked and complete. */
+export interface ExecutionSettings {
+  /** Wire code. */
+  readonly consistency: number
+  /** Wire code. */
+  readonly serialConsistency: number
+  readonly pageSize: number
+  readonly timeoutMs: number
+  /** Microseconds since the epoch, when the caller chose it. */
+  readonly timestamp: bigint | undefined
+  readonly isTraced: boolean
+  /** What the caller says; `undefined` leaves it to inference. */
+  readonly isIdempotent: boolean | undefined
+  readonly customPayload: ReadonlyMap<string, Uint8Array> | undefined
+}
+
+/** Settings of a request that says nothing itself. */
+export function defaultSettings(options: ResolvedOptions): ExecutionSettings {
+  return Object.freeze({
+    consistency: ConsistencyCode[options.consistency],
+    serialConsistency: ConsistencyCode[options.serialConsistency],
+    pageSize: options.pageSize,
+    timeoutMs: options.requestTimeoutMs,
+    timestamp: undefined,
+    isTraced: false,
+    isIdempotent: undefined,
+    customPayload: undefined,
+  })
+}
+
+const int64Max = 2n ** 63n - 1n
+
+/** `options` over `base`. @throws ConfigError */
+export function mergeSettings(
+  base: ExecutionSettings,
+  options: StatementOptions | ExecuteOptions,
+): ExecutionSettings {
+  const { consistency, serialConsistency, pageSize, timeout, timestamp, customPayload } = options
+  if (timestamp !== undefined && !isInt64(timestamp)) {
+    throw new ConfigError('timestamp is a bigint of microseconds within 64 bits')
+  }
+  return {
+    consistency:
+      consistency === undefined ? base.consistency : ConsistencyCode[checkConsistency(consistency)],
+    serialConsistency:
+      serialConsistency === undefined
+        ? base.serialConsistency
+        : ConsistencyCode[checkSerialConsistency(serialConsistency)],
+    pageSize: pageSize === undefined ? base.pageSize : checkPageSize(pageSize),
+    timeoutMs: timeout === undefined ? base.timeoutMs : milliseconds('timeout', timeout),
+    timestamp: timestamp ?? base.timestamp,
+    isTraced: options.tracing ?? base.isTraced,
+    isIdempotent: options.idempotent ?? base.isIdempotent,
+    customPayload:
+      customPayload === undefined ? base.customPayload : new Map(Object.entries(customPayload)),
+  }
+}
+
+function isInt64(value: unknown): boolean {
+  return typeof value === 'bigint' && value <= int64Max && value >= -int64Max - 1n
+}

@@ -1,0 +1,371 @@
+import { ClosedError, ConnectionError, ProtocolError, TsyllaError } from '../errors/index.ts'
+import {
+  type Compressor,
+  endFrameCompressed,
+  eventStreamId,
+  type FrameHandler,
+  FrameParser,
+  WireWriter,
+} from '../protocol/index.ts'
+import { assert } from '../util/index.ts'
+import type { Link, LinkHandler } from './link.ts'
+import { StreamIds } from './stream-ids.ts'
+import type { TickListener, Ticker } from './ticker.ts'
+
+/** A request as a connection sees it. Exactly one of the `on…` methods is called, once. */
+export interface ConnectionRequest {
+  /** {@link Ticker.nowMs} at which the caller gives up. */
+  readonly deadlineMs: number
+  /** Set by the connection while the request is in flight there. */
+  streamId: number
+  /** Writes one frame at the writer's offset. A throw rejects the send and leaves no trace. */
+  encode(writer: WireWriter, streamId: number): void
+  /** The answer; its bytes are readable until this returns. */
+  onResponse(
+    flags: number,
+    opcode: number,
+    bytes: Buffer,
+    bodyStart: number,
+    bodyEnd: number,
+    connection: Connection,
+  ): void
+  /** The connection was lost. `wasWritten`: the frame may have reached the server. */
+  onLost(error: TsyllaError, wasWritten: boolean): void
+  /** The deadline passed without an answer. */
+  onTimeout(wasWritten: boolean): void
+}
+
+/** What the owner of a connection hears of it. */
+export interface ConnectionListener {
+  /** An answer came and the connection can take another request. */
+  onRoom(connection: Connection): void
+  onEvent(bytes: Buffer, bodyStart: number, bodyEnd: number): void
+  /** Called once, after every request in flight was told. */
+  onClosed(connection: Connection, error: TsyllaError): void
+}
+
+export const ConnectionState = {
+  connecting: 0,
+  negotiating: 1,
+  ready: 2,
+  draining: 3,
+  closed: 4,
+} as const
+export type ConnectionState = (typeof ConnectionState)[keyof typeof ConnectionState]
+
+/** Allowed transitions, as bit sets of the states that may follow. */
+const nextStates: readonly number[] = [
+  (1 << ConnectionState.negotiating) | (1 << ConnectionState.closed),
+  (1 << ConnectionState.ready) | (1 << ConnectionState.closed),
+  (1 << ConnectionState.draining) | (1 << ConnectionState.closed),
+  1 << ConnectionState.closed,
+  0,
+]
+
+/** Requests one connection carries at a time; more gain nothing on any server we know. */
+export const inFlightCountMax = 1024
+/** Unanswered ids of callers that gave up; more mean the server drops requests silently. */
+export const orphanCountMax = 1024
+const slabBytes = 256 * 1024
+
+/**
+ * One link to one node: stream ids, the write buffer, deadlines and the heartbeat. Requests are
+ * encoded straight into the buffer and leave together at the end of the turn.
+ */
+export class Connection implements LinkHandler, FrameHandler, TickListener {
+  /** Address of the node, for errors. */
+  readonly address: string
+  /** Keyspace of this connection, as its last USE left it. */
+  keyspace: string | undefined
+  readonly #ticker: Ticker
+  readonly #listener: ConnectionListener
+  #compressor: Compressor | undefined
+  readonly #parser: FrameParser
+  readonly #writer = new WireWriter(slabBytes)
+  readonly #ids = new StreamIds(inFlightCountMax + orphanCountMax)
+  readonly #inFlight: (ConnectionRequest | undefined)[]
+  readonly #deadlines: Int32Array
+  /** Flush number of each id's frame and where the frame starts, to withdraw what is unsent. */
+  readonly #flushNumbers: Float64Array
+  readonly #frameStarts: Int32Array
+  #flushNumber = 0
+  #isFlushScheduled = false
+  #state: ConnectionState = ConnectionState.connecting
+  #link: Link | undefined
+  #lastReceivedMs: number
+  #onDrained: (() => void) | undefined
+  /** Why the connection was closed. */
+  closedError: TsyllaError | undefined
+
+  constructor(address: string, ticker: Ticker, listener: ConnectionListener) {
+    this.address = address
+    this.#ticker = ticker
+    this.#listener = listener
+    this.#parser = new FrameParser(this, { direction: 'response' })
+    const idCount = inFlightCountMax + orphanCountMax
+    this.#inFlight = Array.from({ length: idCount }, () => undefined)
+    this.#deadlines = new Int32Array(idCount)
+    this.#flushNumbers = new Float64Array(idCount)
+    this.#frameStarts = new Int32Array(idCount)
+    this.#lastReceivedMs = ticker.nowMs()
+  }
+
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  get inFlightCount(): number {
+    return this.#ids.inFlightCount
+  }
+
+  get orphanCount(): number {
+    return this.#ids.orphanCount
+  }
+
+  /** Milliseconds of the ticker at which bytes last came. */
+  get lastReceivedMs(): number {
+    return this.#lastReceivedMs
+  }
+
+  /** Whether {@link send} would take a request now. */
+  get hasRoom(): boolean {
+    return this.#state === ConnectionState.ready && this.#ids.inFlightCount < inFlightCountMax
+  }
+
+  /** The link is made: requests of the handshake may be sent. */
+  attach(link: Link): void {
+    if (this.#state === ConnectionState.closed) {
+      link.destroy()
+      return
+    }
+    this.#transition(ConnectionState.negotiating)
+    this.#link = link
+    this.#ticker.add(this)
+  }
+
+  /** The handshake is done. */
+  markReady(): void {
+    this.#transition(ConnectionState.ready)
+  }
+
+  /** STARTUP has named a compression: the node may use it from its next frame on. */
+  useCompression(compressor: Compressor): void {
+    this.#compressor = compressor
+    this.#parser.compressor = compressor
+  }
+
+  #transition(to: ConnectionState): void {
+    assert((nextStates[this.#state]! & (1 << to)) !== 0, `connection ${this.#state} → ${to}`)
+    this.#state = to
+  }
+
+  /**
+   * Encodes a request into the write buffer.
+   *
+   * @returns whether the connection took it
+   * @throws what the request's `encode` throws; the connection is as before
+   */
+  send(request: ConnectionRequest): boolean {
+    if (this.#state !== ConnectionState.ready && this.#state !== ConnectionState.negotiating) {
+      return false
+    }
+    const ids = this.#ids
+    if (ids.inFlightCount >= inFlightCountMax) return false
+    const id = ids.acquire()
+    if (id === -1) return false
+    const writer = this.#writer
+    const start = writer.offset
+    try {
+      request.encode(writer, id)
+      if (this.#compressor !== undefined && this.#state === ConnectionState.ready) {
+        endFrameCompressed(writer, start, this.#compressor)
+      }
+    } catch (error) {
+      writer.offset = start
+      ids.release(id)
+      throw error
+    }
+    request.streamId = id
+    this.#inFlight[id] = request
+    this.#deadlines[id] = request.deadlineMs
+    this.#flushNumbers[id] = this.#flushNumber
+    this.#frameStarts[id] = start
+    if (!this.#isFlushScheduled) this.#scheduleFlush()
+    return true
+  }
+
+  /** Alone in flight means latency counts; otherwise the requests of one turn leave together. */
+  #scheduleFlush(): void {
+    this.#isFlushScheduled = true
+    this.#ticker.hasten()
+    if (this.#ids.inFlightCount === 1) process.nextTick(flushConnection, this)
+    else setImmediate(flushConnection, this)
+  }
+
+  /** @internal Sends what the write buffer holds. */
+  flush(): void {
+    this.#isFlushScheduled = false
+    const writer = this.#writer
+    if (writer.offset === 0 || this.#link === undefined) return
+    this.#flushNumber++
+    const bytes = writer.bytes
+    if (this.#link.write(bytes.subarray(0, writer.offset)) && bytes.length <= slabBytes * 4) {
+      writer.offset = 0
+    } else {
+      writer.adopt(Buffer.allocUnsafeSlow(slabBytes))
+    }
+  }
+
+  /**
+   * Gives a request up: its frame is taken back when it has not left yet, else its id is orphaned.
+   *
+   * @returns whether the frame may have reached the server
+   */
+  abandon(request: ConnectionRequest): boolean {
+    const id = request.streamId
+    assert(this.#inFlight[id] === request, 'a request was abandoned where it is not in flight')
+    this.#inFlight[id] = undefined
+    if (!this.#wasWritten(id)) {
+      this.#withdraw(id)
+      return false
+    }
+    this.#ids.orphan(id)
+    if (this.#ids.orphanCount >= orphanCountMax) {
+      this.destroy(this.#lost(`${orphanCountMax} requests were never answered`))
+    }
+    return true
+  }
+
+  #wasWritten(id: number): boolean {
+    return this.#flushNumbers[id]! < this.#flushNumber
+  }
+
+  /** Cuts an unsent frame out of the write buffer. */
+  #withdraw(id: number): void {
+    const writer = this.#writer
+    const start = this.#frameStarts[id]!
+    let end = writer.offset
+    for (const [other, request] of this.#inFlight.entries()) {
+      const otherStart = this.#frameStarts[other]!
+      if (request !== undefined && !this.#wasWritten(other) && otherStart > start) {
+        end = Math.min(end, otherStart)
+      }
+    }
+    writer.bytes.copyWithin(start, end, writer.offset)
+    writer.offset -= end - start
+    for (const [other, request] of this.#inFlight.entries()) {
+      if (request === undefined || this.#wasWritten(other)) continue
+      if (this.#frameStarts[other]! > start) this.#frameStarts[other]! -= end - start
+    }
+    this.#ids.release(id)
+    this.#afterRelease()
+  }
+
+  onBytes(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#state === ConnectionState.closed) return
+    this.#lastReceivedMs = this.#ticker.nowMs()
+    try {
+      this.#parser.push(bytes, start, end)
+    } catch (error) {
+      this.destroy(asProtocolError(error))
+    }
+  }
+
+  onFrame(
+    flags: number,
+    streamId: number,
+    opcode: number,
+    bytes: Buffer,
+    bodyStart: number,
+    bodyEnd: number,
+  ): void {
+    if (streamId < 0) {
+      if (streamId === eventStreamId) this.#listener.onEvent(bytes, bodyStart, bodyEnd)
+      return
+    }
+    const request = this.#inFlight[streamId]
+    if (request === undefined) {
+      this.#onAnswerNobodyAwaits(streamId)
+      return
+    }
+    this.#inFlight[streamId] = undefined
+    this.#ids.release(streamId)
+    request.onResponse(flags, opcode, bytes, bodyStart, bodyEnd, this)
+    this.#afterRelease()
+  }
+
+  #onAnswerNobodyAwaits(streamId: number): void {
+    if (!this.#ids.isOrphan(streamId)) {
+      throw new ProtocolError(`${this.address} answered on stream ${streamId}, which is not in use`)
+    }
+    this.#ids.release(streamId)
+    this.#afterRelease()
+  }
+
+  #afterRelease(): void {
+    if (this.#state === ConnectionState.ready) this.#listener.onRoom(this)
+    else if (this.#state === ConnectionState.draining && this.#ids.inFlightCount === 0) {
+      this.#onDrained?.()
+    }
+  }
+
+  onTick(nowMs: number): void {
+    if (this.#ids.inFlightCount === 0) return
+    this.#ticker.hasten()
+    const { length } = this.#deadlines
+    for (let id = 0; id < length; id++) {
+      if (this.#deadlines[id]! > nowMs) continue
+      const request = this.#inFlight[id]
+      if (request !== undefined) request.onTimeout(this.abandon(request))
+    }
+  }
+
+  /** Takes no more requests, waits for those in flight, then closes. */
+  async drain(): Promise<void> {
+    if (this.#state === ConnectionState.ready) {
+      this.#transition(ConnectionState.draining)
+      if (this.#ids.inFlightCount > 0) {
+        await new Promise<void>((resolve) => {
+          this.#onDrained = resolve
+        })
+      }
+    }
+    this.destroy(new ClosedError('connection'))
+  }
+
+  /** Closes at once; every request in flight is told. */
+  destroy(error: TsyllaError): void {
+    if (this.#state === ConnectionState.closed) return
+    this.#transition(ConnectionState.closed)
+    this.closedError = error
+    this.#ticker.remove(this)
+    this.#parser.stop()
+    this.#link?.destroy()
+    for (const [id, request] of this.#inFlight.entries()) {
+      if (request === undefined) continue
+      this.#inFlight[id] = undefined
+      request.onLost(error, this.#wasWritten(id))
+    }
+    this.#writer.adopt(Buffer.alloc(0))
+    this.#onDrained?.()
+    this.#listener.onClosed(this, error)
+  }
+
+  onClosed(error: Error | undefined): void {
+    this.destroy(this.#lost(error?.message ?? 'the node closed the connection', error))
+  }
+
+  #lost(reason: string, cause?: Error): ConnectionError {
+    const options = cause === undefined ? {} : { cause }
+    return new ConnectionError(this.address, `connection lost: ${reason}`, 'unknown', options)
+  }
+}
+
+function flushConnection(connection: Connection): void {
+  connection.flush()
+}
+
+function asProtocolError(error: unknown): TsyllaError {
+  if (TsyllaError.is(error)) return error
+  return new ProtocolError('A response could not be handled', { cause: error })
+}

@@ -1,0 +1,154 @@
+import {
+  AuthenticationError,
+  ConfigError,
+  ConnectionError,
+  ProtocolError,
+  type Secret,
+  ServerError,
+  ServerErrorCode,
+  TsyllaError,
+} from '../errors/index.ts'
+import {
+  type Compressor,
+  Opcode,
+  type Response,
+  writeAuthResponse,
+  writeRegister,
+  writeStartup,
+} from '../protocol/index.ts'
+import { call, type CallOptions } from './call.ts'
+import type { Connection } from './connection.ts'
+
+export interface Credentials {
+  readonly user: string
+  readonly password: Secret
+}
+
+export interface HandshakeOptions {
+  readonly credentials: Credentials | undefined
+  /** Server authenticator classes that may be given the password. */
+  readonly authenticators: readonly string[]
+  readonly compressor: Compressor | undefined
+  /** DRIVER_NAME, APPLICATION_NAME and the like. */
+  readonly startup: ReadonlyMap<string, string>
+  readonly eventTypes: readonly string[]
+}
+
+/** Not spoken: a server that only offers others cannot be talked to. */
+const cqlVersion = '3.0.0'
+
+/**
+ * OPTIONS, STARTUP, authentication and REGISTER (native_protocol_v4.spec §4.1). Afterwards the
+ * connection takes requests.
+ *
+ * @returns what the node supports, as it says in SUPPORTED
+ */
+export async function handshake(
+  connection: Connection,
+  options: HandshakeOptions,
+  callOptions: CallOptions,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const supported = await call(connection, Opcode.OPTIONS, () => {}, callOptions)
+  if (supported.opcode !== Opcode.SUPPORTED) throw unexpected(connection, supported, 'OPTIONS')
+  const { compressor } = options
+  if (compressor !== undefined) checkCompression(connection, compressor, supported.options)
+  const startup = new Map(options.startup)
+  startup.set('CQL_VERSION', cqlVersion)
+  if (compressor !== undefined) startup.set('COMPRESSION', compressor.name)
+  // The answer to STARTUP may come compressed already.
+  if (compressor !== undefined) connection.useCompression(compressor)
+  const answer = await call(
+    connection,
+    Opcode.STARTUP,
+    (writer) => writeStartup(writer, startup),
+    callOptions,
+  )
+  if (answer.opcode === Opcode.AUTHENTICATE) {
+    await authenticate(connection, answer.authenticator, options, callOptions)
+  } else if (answer.opcode !== Opcode.READY) {
+    throw unexpected(connection, answer, 'STARTUP')
+  }
+  if (options.eventTypes.length > 0) {
+    const ready = await call(
+      connection,
+      Opcode.REGISTER,
+      (writer) => writeRegister(writer, options.eventTypes),
+      callOptions,
+    )
+    if (ready.opcode !== Opcode.READY) throw unexpected(connection, ready, 'REGISTER')
+  }
+  return supported.options
+}
+
+function checkCompression(
+  connection: Connection,
+  compressor: Compressor,
+  supported: ReadonlyMap<string, readonly string[]>,
+): void {
+  const offered = supported.get('COMPRESSION') ?? []
+  if (offered.includes(compressor.name)) return
+  throw new ConfigError(
+    `${connection.address} does not offer ${compressor.name} compression, only ${offered.join(', ') || 'none'}`,
+  )
+}
+
+/** SASL PLAIN (RFC 4616): an empty authorization id, user and password, each after a NUL. */
+async function authenticate(
+  connection: Connection,
+  authenticator: string,
+  options: HandshakeOptions,
+  callOptions: CallOptions,
+): Promise<void> {
+  const { credentials } = options
+  if (!options.authenticators.includes(authenticator)) {
+    throw new AuthenticationError(
+      connection.address,
+      `the server asks for the authenticator ${authenticator}, which is not among those that are given the password (option authenticators)`,
+    )
+  }
+  if (credentials === undefined) {
+    throw new AuthenticationError(
+      connection.address,
+      'the server asks for a password: user(name, password)',
+    )
+  }
+  const token = Buffer.from(`\0${credentials.user}\0${credentials.password.reveal()}`)
+  let answer: Response
+  try {
+    answer = await call(
+      connection,
+      Opcode.AUTH_RESPONSE,
+      (writer) => writeAuthResponse(writer, token),
+      callOptions,
+    )
+  } catch (error) {
+    if (error instanceof ServerError && error.serverCode === ServerErrorCode.BAD_CREDENTIALS) {
+      throw new AuthenticationError(connection.address, error.message, { cause: error })
+    }
+    throw error
+  } finally {
+    token.fill(0)
+  }
+  if (answer.opcode !== Opcode.AUTH_SUCCESS) throw unexpected(connection, answer, 'AUTH_RESPONSE')
+}
+
+function unexpected(connection: Connection, response: Response, request: string): ProtocolError {
+  return new ProtocolError(
+    `${connection.address} answered ${request} with opcode 0x${response.opcode.toString(16)}`,
+  )
+}
+
+/** What went wrong while connecting, as an error that names the node. */
+export function asConnectError(address: string, error: unknown): TsyllaError {
+  if (!TsyllaError.is(error)) {
+    return new ConnectionError(address, 'the handshake failed', 'not_applied', { cause: error })
+  }
+  const isPlain =
+    error.code === 'TSYLLA_REQUEST_TIMEOUT' ||
+    error.code === 'TSYLLA_PROTOCOL' ||
+    error instanceof ServerError
+  if (!isPlain) return error
+  return new ConnectionError(address, `the handshake failed: ${error.message}`, 'not_applied', {
+    cause: error,
+  })
+}

@@ -1,0 +1,53 @@
+import { ConnectionError } from '../errors/index.ts'
+import { Opcode } from '../protocol/index.ts'
+import { call } from './call.ts'
+import { type Connection, ConnectionState } from './connection.ts'
+import type { TickListener, Ticker } from './ticker.ts'
+
+/** How long a probed node may stay silent. */
+export const heartbeatTimeoutMs = 5_000
+
+/**
+ * Finds half-open connections: after a quiet interval it asks OPTIONS, and a connection that stays
+ * silent is closed. A slow request alone never closes anything.
+ */
+export class Heartbeat implements TickListener {
+  readonly #connection: Connection
+  readonly #ticker: Ticker
+  readonly #intervalMs: number
+  #isWaiting = false
+
+  constructor(connection: Connection, ticker: Ticker, intervalMs: number) {
+    this.#connection = connection
+    this.#ticker = ticker
+    this.#intervalMs = intervalMs
+    ticker.add(this)
+  }
+
+  onTick(nowMs: number): void {
+    if (this.#connection.state === ConnectionState.closed) {
+      this.#ticker.remove(this)
+      return
+    }
+    const quietMs = nowMs - this.#connection.lastReceivedMs
+    if (this.#isWaiting || quietMs < this.#intervalMs) return
+    this.#isWaiting = true
+    const options = { ticker: this.#ticker, timeoutMs: heartbeatTimeoutMs }
+    call(this.#connection, Opcode.OPTIONS, () => {}, options).then(
+      () => {
+        this.#isWaiting = false
+      },
+      (cause: unknown) => this.#onSilence(cause),
+    )
+  }
+
+  #onSilence(cause: unknown): void {
+    this.#isWaiting = false
+    const { address, lastReceivedMs } = this.#connection
+    // Answers to other requests prove the node alive even when the probe itself was lost.
+    if (this.#ticker.nowMs() - lastReceivedMs < heartbeatTimeoutMs) return
+    this.#connection.destroy(
+      new ConnectionError(address, 'the node does not answer heartbeats', 'unknown', { cause }),
+    )
+  }
+}

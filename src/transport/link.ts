@@ -1,0 +1,44 @@
+import type { Clock } from '../util/index.ts'
+
+/** What the receiving side of a {@link Link} does. */
+export interface LinkHandler {
+  /** Bytes `start … end` arrived. The memory is the handler's until it returns, not longer. */
+  onBytes(bytes: Uint8Array, start: number, end: number): void
+  /** The link is gone, for whatever reason. Called exactly once. */
+  onClosed(error: Error | undefined): void
+}
+
+/**
+ * A way for bytes to a node and back: a socket, a TLS socket, or the engine in this process.
+ * A link never calls its handler from inside `write`.
+ */
+export interface Link {
+  /**
+   * Sends bytes. `true`: the memory may be reused at once. `false`: it belongs to the link now and
+   * the sender goes on with other memory.
+   */
+  write(bytes: Uint8Array): boolean
+  /** Sends what was written, then closes. */
+  end(): void
+  /** Closes at once. */
+  destroy(): void
+}
+
+/** Where a node can be reached; opens as many links to it as asked. */
+export interface Endpoint {
+  /** Shown in errors and in `result.coordinator`: `host:port`, or `embedded:…`. */
+  readonly address: string
+  /** Host and port, or `undefined` for a node inside this process. */
+  readonly network: { readonly host: string; readonly port: number } | undefined
+  /** The clock the node lives by, when it is not the machine's. */
+  readonly clock: Clock | undefined
+  /**
+   * @throws ConnectionError, TlsError
+   */
+  open(handler: LinkHandler): Promise<Link>
+  /** The session has ended and opens no more links. */
+  release(): Promise<void>
+}
+
+/** Turns a contact point into an endpoint; one is registered per scheme (`embedded:`). */
+export type EndpointFactory = (contactPoint: string) => Promise<Endpoint>

@@ -1,0 +1,131 @@
+import type { TsyllaError } from '../errors/index.ts'
+import type { ReconnectionPolicy } from '../policies/index.ts'
+import type { Clock, Timer } from '../util/index.ts'
+import { type Connection, ConnectionState } from './connection.ts'
+
+export interface NodePoolOptions {
+  /** Connections to keep open. */
+  readonly size: number
+  /** Opens a connection that is ready for requests; fails with a typed error. */
+  readonly connect: () => Promise<Connection>
+  readonly reconnection: ReconnectionPolicy
+  readonly clock: Clock
+  /** The pool lost its last connection, or has its first one again. */
+  readonly onAvailability: (isAvailable: boolean) => void
+}
+
+/**
+ * The connections to one node. One connect runs at a time; what is lost is replaced after a delay
+ * that grows, for as long as the pool is open.
+ */
+export class NodePool {
+  readonly #options: NodePoolOptions
+  readonly #connections: Connection[] = []
+  #next = 0
+  #isOpen = true
+  #failureCount = 0
+  #filling: Promise<void> | undefined
+  #retryTimer: Timer | undefined
+  /** Why the last connect failed; cleared by the next success. */
+  lastError: TsyllaError | undefined
+
+  constructor(options: NodePoolOptions) {
+    this.#options = options
+  }
+
+  get connections(): readonly Connection[] {
+    return this.#connections
+  }
+
+  get isAvailable(): boolean {
+    return this.#connections.length > 0
+  }
+
+  /** Takes a connection that was opened elsewhere, before or beside {@link fill}. */
+  adopt(connection: Connection): void {
+    this.#add(connection)
+  }
+
+  /** Opens what is missing. Settles when the pool is full or a connect has failed; never rejects. */
+  fill(): Promise<void> {
+    this.#retryTimer?.cancel()
+    this.#retryTimer = undefined
+    this.#filling ??= this.#fill().finally(() => {
+      this.#filling = undefined
+    })
+    return this.#filling
+  }
+
+  async #fill(): Promise<void> {
+    while (this.#isOpen && this.#connections.length < this.#options.size) {
+      try {
+        this.#add(await this.#options.connect())
+        this.#failureCount = 0
+        this.lastError = undefined
+      } catch (error) {
+        this.lastError = error as TsyllaError
+        this.#retryLater()
+        return
+      }
+    }
+  }
+
+  #retryLater(): void {
+    if (!this.#isOpen || this.#retryTimer !== undefined) return
+    const delayMs = this.#options.reconnection.delayMs(this.#failureCount++)
+    this.#retryTimer = this.#options.clock.schedule(delayMs, () => {
+      this.#retryTimer = undefined
+      void this.fill()
+    })
+  }
+
+  #add(connection: Connection): void {
+    if (!this.#isOpen) {
+      void connection.drain()
+      return
+    }
+    // It may have been lost between its handshake and now.
+    if (connection.state !== ConnectionState.ready) return this.#retryLater()
+    this.#connections.push(connection)
+    if (this.#connections.length === 1) this.#options.onAvailability(true)
+  }
+
+  /** A connection of this pool was lost. */
+  remove(connection: Connection): void {
+    const index = this.#connections.indexOf(connection)
+    if (index === -1) return
+    this.#connections.splice(index, 1)
+    if (this.#connections.length === 0) this.#options.onAvailability(false)
+    this.#retryLater()
+  }
+
+  /** A connection with room, the next in turn; `undefined` when all are full or lost. */
+  pick(): Connection | undefined {
+    const connections = this.#connections
+    const { length } = connections
+    if (length === 1) {
+      const only = connections[0]!
+      return only.hasRoom ? only : undefined
+    }
+    for (let i = 0; i < length; i++) {
+      this.#next = this.#next + 1 < length ? this.#next + 1 : 0
+      const connection = connections[this.#next]!
+      if (connection.hasRoom) return connection
+    }
+    return undefined
+  }
+
+  /** Stops reconnecting and drains. */
+  async close(): Promise<void> {
+    this.#isOpen = false
+    this.#retryTimer?.cancel()
+    await Promise.all([...this.#connections].map((connection) => connection.drain()))
+  }
+
+  /** Stops reconnecting and closes at once. */
+  destroy(error: TsyllaError): void {
+    this.#isOpen = false
+    this.#retryTimer?.cancel()
+    for (const connection of [...this.#connections]) connection.destroy(error)
+  }
+}

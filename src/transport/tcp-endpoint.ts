@@ -1,0 +1,190 @@
+import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import { ConfigError, ConnectionError, TlsError } from '../errors/index.ts'
+import type { Clock, Timer } from '../util/index.ts'
+import type { Endpoint, Link, LinkHandler } from './link.ts'
+
+/**
+ * TLS of a session. Chain and name are verified against the system's roots, or `ca`. The other
+ * fields mean what they mean in `node:tls`.
+ */
+export interface TlsOptions {
+  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[]
+  readonly cert?: string | Uint8Array
+  readonly key?: string | Uint8Array
+  readonly passphrase?: string
+  /** Name the certificate must carry, when it is not the host that is connected to. */
+  readonly servername?: string
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
+  /** Accept any certificate. Whoever sits on the wire can then read and change everything. */
+  readonly insecureSkipVerify?: boolean
+}
+
+export interface TcpOptions {
+  readonly connectTimeoutMs: number
+  readonly noDelay: boolean
+  /** Idle time before TCP keep-alive probes, or `undefined` for none. */
+  readonly keepAliveMs: number | undefined
+  readonly tls: TlsOptions | undefined
+  readonly clock: Clock
+}
+
+/** Size of the buffer that sockets read into; frames are parsed in it where they lie. */
+const readBufferBytes = 64 * 1024
+
+/** Bun and Deno implement `writableLength` and `onread` differently: there, do without. */
+const isNode = process.versions['bun'] === undefined && process.versions['deno'] === undefined
+
+/** A node reached over TCP, with or without TLS. */
+export class TcpEndpoint implements Endpoint {
+  readonly address: string
+  readonly network: { readonly host: string; readonly port: number }
+  readonly clock = undefined
+  readonly #options: TcpOptions
+
+  constructor(host: string, port: number, options: TcpOptions) {
+    this.network = { host, port }
+    this.address = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
+    this.#options = options
+  }
+
+  open(handler: LinkHandler): Promise<Link> {
+    return new Promise((resolve, reject) => {
+      const attempt = new ConnectAttempt(this.address, this.#options, resolve, reject)
+      attempt.start(this.network.host, this.network.port, handler)
+    })
+  }
+
+  async release(): Promise<void> {}
+}
+
+/** One try to connect: settles once, and never leaves a socket or a timer behind. */
+class ConnectAttempt {
+  readonly #address: string
+  readonly #options: TcpOptions
+  readonly #resolve: (link: Link) => void
+  readonly #reject: (error: Error) => void
+  #timer: Timer | undefined
+  #lastError: Error | undefined
+
+  constructor(
+    address: string,
+    options: TcpOptions,
+    resolve: (link: Link) => void,
+    reject: (error: Error) => void,
+  ) {
+    this.#address = address
+    this.#options = options
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  start(host: string, port: number, handler: LinkHandler): void {
+    const { tls, clock, connectTimeoutMs, noDelay, keepAliveMs } = this.#options
+    let link: SocketLink | undefined
+    const onread: OnReadOpts = {
+      buffer: Buffer.allocUnsafeSlow(isNode && tls === undefined ? readBufferBytes : 0),
+      callback: (length, buffer) => {
+        handler.onBytes(buffer, 0, length)
+        return true
+      },
+    }
+    const base = { host, port, noDelay, keepAlive: keepAliveMs !== undefined }
+    const keepAlive = keepAliveMs === undefined ? {} : { keepAliveInitialDelay: keepAliveMs }
+    const useOnread = isNode && tls === undefined
+    const socket: Socket | TLSSocket =
+      tls === undefined
+        ? connectTcp({ ...base, ...keepAlive, ...(useOnread ? { onread } : {}) })
+        : connectTls({ ...base, ...keepAlive, ...nodeTlsOptions(tls) })
+    this.#timer = clock.schedule(connectTimeoutMs, () => {
+      socket.destroy()
+      this.#fail(new Error(`no connection within ${connectTimeoutMs} ms`))
+    })
+    socket.on('error', (error) => {
+      this.#lastError = error
+      this.#fail(error)
+    })
+    socket.on('close', () => {
+      this.#fail(new Error('the connection was closed while it was being made'))
+      if (link !== undefined) handler.onClosed(this.#lastError)
+    })
+    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
+      this.#timer?.cancel()
+      link = new SocketLink(socket, useOnread)
+      if (!useOnread) {
+        socket.on('data', (bytes: Buffer) => handler.onBytes(bytes, 0, bytes.length))
+      }
+      this.#resolve(link)
+    })
+  }
+
+  /** Settling a promise twice does nothing, so later failures of a made link end here harmlessly. */
+  #fail(error: Error): void {
+    this.#timer?.cancel()
+    const { code } = error as NodeJS.ErrnoException
+    const isTls = this.#options.tls !== undefined && code !== undefined && isTlsCode(code)
+    this.#reject(
+      isTls
+        ? new TlsError(this.#address, error.message, { cause: error })
+        : new ConnectionError(this.#address, `cannot connect: ${error.message}`, 'not_applied', {
+            cause: error,
+          }),
+    )
+  }
+}
+
+/** OpenSSL and `node:tls` codes, as opposed to those of the socket below. */
+function isTlsCode(code: string): boolean {
+  return /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_|INVALID_)/.test(
+    code,
+  )
+}
+
+function nodeTlsOptions(tls: TlsOptions): ConnectionOptions {
+  const { insecureSkipVerify, ca, ...rest } = tls
+  return {
+    ...(rest as ConnectionOptions),
+    ...(ca === undefined ? {} : { ca: ca as NonNullable<ConnectionOptions['ca']> }),
+    rejectUnauthorized: insecureSkipVerify !== true,
+  }
+}
+
+class SocketLink implements Link {
+  readonly #socket: Socket
+  /** Plain sockets of Node hand most writes to the kernel before `write` returns; TLS never does. */
+  readonly #canReuse: boolean
+
+  constructor(socket: Socket, canReuse: boolean) {
+    this.#socket = socket
+    this.#canReuse = canReuse
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.#socket.write(bytes)
+    return this.#canReuse && this.#socket.writableLength === 0
+  }
+
+  end(): void {
+    this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+}
+
+/** Reads `host`, `host:port`, `[v6]`, `[v6]:port`. @throws ConfigError */
+export function parseAddress(text: string, defaultPort: number): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(text.trim())
+  const host = match?.[1] ?? match?.[2] ?? (isIP(text) === 6 ? text : undefined)
+  const port = match?.[3] === undefined ? defaultPort : Number(match[3])
+  if (host === undefined || host === '' || /\s/.test(host)) {
+    throw new ConfigError(
+      `Contact point ${JSON.stringify(text)} is not host, host:port or [v6]:port`,
+    )
+  }
+  if (port < 1 || port > 65_535) {
+    throw new ConfigError(`Contact point ${JSON.stringify(text)} has a port outside 1 … 65535`)
+  }
+  return { host, port }
+}

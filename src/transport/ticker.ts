@@ -1,0 +1,84 @@
+import type { Clock, Timer } from '../util/index.ts'
+
+/** Called on every tick with the time of {@link Ticker.nowMs}. */
+export interface TickListener {
+  onTick(nowMs: number): void
+}
+
+/** Grain of request deadlines while requests are in flight. */
+const busyTickMs = 25
+/** Grain of heartbeats while nothing is. */
+const idleTickMs = 500
+
+/**
+ * One timer for all deadlines and heartbeats of a session: a `setTimeout` a request would cost more
+ * than encoding it. Times are whole milliseconds since the ticker was made, so they fit an int32.
+ */
+export class Ticker {
+  readonly #clock: Clock
+  readonly #originMs: number
+  readonly #listeners = new Set<TickListener>()
+  #timer: Timer | undefined
+  #isBusy = false
+  /** Wall-clock µs of the origin, taken afresh on every tick to follow clock corrections. */
+  #originUs: number
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#originMs = clock.monotonicMs()
+    this.#originUs = clock.nowMs() * 1000
+  }
+
+  get clock(): Clock {
+    return this.#clock
+  }
+
+  /** Milliseconds since the ticker was made, never going backwards. */
+  nowMs(): number {
+    return (this.#clock.monotonicMs() - this.#originMs) | 0
+  }
+
+  /** Wall-clock time in microseconds since the epoch. */
+  nowUs(): number {
+    return Math.floor((this.#clock.monotonicMs() - this.#originMs) * 1000 + this.#originUs)
+  }
+
+  add(listener: TickListener): void {
+    this.#listeners.add(listener)
+    if (this.#timer === undefined) this.#schedule(this.#isBusy ? busyTickMs : idleTickMs)
+  }
+
+  remove(listener: TickListener): void {
+    this.#listeners.delete(listener)
+    if (this.#listeners.size === 0) {
+      this.#timer?.cancel()
+      this.#timer = undefined
+      this.#isBusy = false
+    }
+  }
+
+  /** Something now has a deadline: tick finely until {@link relax}. */
+  hasten(): void {
+    if (this.#isBusy) return
+    this.#isBusy = true
+    this.#timer?.cancel()
+    this.#schedule(busyTickMs)
+  }
+
+  #schedule(delayMs: number): void {
+    this.#timer = this.#clock.schedule(delayMs, () => this.#tick())
+  }
+
+  #tick(): void {
+    this.#timer = undefined
+    this.#originUs =
+      this.#clock.nowMs() * 1000 - (this.#clock.monotonicMs() - this.#originMs) * 1000
+    // A listener that still has deadlines calls hasten() again from its onTick.
+    this.#isBusy = false
+    const nowMs = this.nowMs()
+    for (const listener of this.#listeners) listener.onTick(nowMs)
+    if (this.#listeners.size > 0 && this.#timer === undefined) {
+      this.#schedule(this.#isBusy ? busyTickMs : idleTickMs)
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import {
+  ConnectionError,
+  RequestTimeoutError,
+  ServerError,
+  ServerErrorCode,
+  serverErrorOutcome,
+} from '../../src/errors/index.ts'
+import {
+  attemptCountMax,
+  decideRetry,
+  ExponentialReconnectionPolicy,
+  MonotonicTimestamps,
+} from '../../src/policies/index.ts'
+import { createRandom } from '../../src/util/index.ts'
+
+describe('client timestamps', () => {
+  test('increase strictly, also when the clock stands still or goes back an hour', () => {
+    let nowUs = 1_700_000_000_000_000
+    const timestamps = new MonotonicTimestamps(() => nowUs)
+    let last = 0
+    for (let i = 0; i < 100_000; i++) {
+      if (i === 50_000) nowUs -= 3_600_000_000
+      if (i % 3 === 0) nowUs++
+      const next = timestamps.next()
+      expect(next).toBeGreaterThan(last)
+      last = next
+    }
+  })
+})
+
+describe('reconnection delays', () => {
+  test('double up to the ceiling, with jitter in the upper half', () => {
+    const policy = new ExponentialReconnectionPolicy({ random: createRandom(1) })
+    fc.assert(
+      fc.property(fc.nat(200), (attempt) => {
+        const ceiling = Math.min(10_000, 50 * 2 ** Math.min(attempt, 30))
+        const delayMs = policy.delayMs(attempt)
+        expect(delayMs).toBeGreaterThanOrEqual(ceiling / 2)
+        expect(delayMs).toBeLessThanOrEqual(ceiling)
+      }),
+    )
+  })
+})
+
+const kinds = ['read', 'write', 'lwt', 'logged_batch', 'unlogged_batch', 'counter'] as const
+
+describe('retry', () => {
+  test('what may have been applied is repeated only when it is idempotent', () => {
+    const repeated: string[] = []
+    for (const code of Object.values(ServerErrorCode)) {
+      for (const kind of kinds) {
+        for (const level of ['QUORUM', 'SERIAL'] as const) {
+          const error = new ServerError(code, 'x', {
+            consistency: level,
+            received: 2,
+            required: 2,
+            dataPresent: false,
+            writeType: 'BATCH_LOG',
+          })
+          error.outcome = serverErrorOutcome(error, kind)
+          const decision = decideRetry({ error, isIdempotent: false, attemptCount: 1 })
+          if (error.outcome === 'unknown' && decision !== 'rethrow') {
+            repeated.push(`${code.toString(16)} ${kind} ${level}`)
+          }
+        }
+      }
+    }
+    expect(repeated).toEqual([])
+  })
+
+  test('a lost connection goes to the next node when nothing left, or the statement allows it', () => {
+    const lost = (outcome: 'not_applied' | 'unknown') => new ConnectionError('n', 'lost', outcome)
+    const decide = (outcome: 'not_applied' | 'unknown', isIdempotent: boolean) =>
+      decideRetry({ error: lost(outcome), isIdempotent, attemptCount: 1 })
+    expect(decide('not_applied', false)).toBe('next_node')
+    expect(decide('unknown', true)).toBe('next_node')
+    expect(decide('unknown', false)).toBe('rethrow')
+  })
+
+  test('the deadline and a bound on attempts end every retry', () => {
+    const timeout = new RequestTimeoutError(1, 'not_applied')
+    expect(decideRetry({ error: timeout, isIdempotent: true, attemptCount: 1 })).toBe('rethrow')
+    const lost = new ConnectionError('n', 'lost', 'not_applied')
+    expect(decideRetry({ error: lost, isIdempotent: true, attemptCount: attemptCountMax })).toBe(
+      'rethrow',
+    )
+  })
+
+  test('an LWT is unavailable without effect before Paxos only', () => {
+    const at = (consistency: 'SERIAL' | 'LOCAL_SERIAL' | 'QUORUM') =>
+      serverErrorOutcome(new ServerError(0x1000, 'x', { consistency }), 'lwt')
+    expect([at('SERIAL'), at('LOCAL_SERIAL'), at('QUORUM')]).toEqual([
+      'not_applied',
+      'not_applied',
+      'unknown',
+    ])
+  })
+})
