@@ -30,7 +30,17 @@ export {
   type SerialConsistency,
   type WriteType,
 } from './consistency.ts'
+export { CqlSyntaxError } from './cql-syntax-error.ts'
+export { EngineLockedError, StorageError } from './engine-errors.ts'
 export type { Outcome } from './outcome.ts'
+export {
+  AlreadyConnectedError,
+  CacheValueError,
+  ConcurrencyConflictError,
+  NotConnectedError,
+  RowExistsError,
+  RowNotFoundError,
+} from './pattern-errors.ts'
 export { Secret } from './secret.ts'
 export {
   type RequestKind,

@@ -1,0 +1,93 @@
+import { ConfigError } from '../errors/index.ts'
+import { Statement } from '../types/index.ts'
+import { quoteIdentifier } from './identifiers.ts'
+
+/** A piece of CQL text with its values, made by the `cql` tag, `cql.id` or `cql.unsafe`. */
+export class CqlFragment {
+  readonly text: string
+  readonly values: readonly unknown[]
+  constructor(text: string, values: readonly unknown[] = []) {
+    this.text = text
+    this.values = values
+  }
+}
+
+/** A statement that can also be a part of another one. */
+export interface CqlTag {
+  /** `` cql`… ${value} …` ``: every value becomes a `?`, fragments and statements become text. */
+  (strings: TemplateStringsArray, ...values: readonly unknown[]): Statement
+  /** Names: `cql.id('t')`, `cql.id('ks', 't')` gives `ks.t`. Quoted where needed. */
+  id(...names: readonly string[]): CqlFragment
+  /** A piece of a statement: `` cql.fragment`WHERE a = ${a}` `` */
+  fragment(strings: TemplateStringsArray, ...values: readonly unknown[]): CqlFragment
+  /** Text that is put in as it is. Never pass anything that came from outside. */
+  unsafe(text: string): CqlFragment
+  /** Fragments with a separator between them. */
+  join(parts: readonly CqlFragment[], separator?: string): CqlFragment
+}
+
+/** Text by call site, for calls whose values are all plain ones: the common case. */
+const textCache: WeakMap<TemplateStringsArray, string> = new WeakMap()
+
+function isFragment(value: unknown): value is CqlFragment | Statement {
+  return value instanceof CqlFragment || value instanceof Statement
+}
+
+function build(
+  strings: TemplateStringsArray,
+  values: readonly unknown[],
+): { text: string; values: readonly unknown[] } {
+  if (!values.some(isFragment)) {
+    let text = textCache.get(strings)
+    if (text === undefined) {
+      text = strings.join('?')
+      textCache.set(strings, text)
+    }
+    return { text, values }
+  }
+  let text = strings[0]!
+  const flat: unknown[] = []
+  values.forEach((value, index) => {
+    if (isFragment(value)) {
+      text += value.text
+      flat.push(...positionalValues(value))
+    } else {
+      text += '?'
+      flat.push(value)
+    }
+    text += strings[index + 1]!
+  })
+  return { text, values: flat }
+}
+
+function positionalValues(part: CqlFragment | Statement): readonly unknown[] {
+  const values = part.values ?? []
+  if (!Array.isArray(values)) {
+    throw new ConfigError('A statement with values by name cannot be a part of a cql`…` text')
+  }
+  return values as readonly unknown[]
+}
+
+function tag(strings: TemplateStringsArray, ...values: readonly unknown[]): Statement {
+  const built = build(strings, values)
+  return new Statement(built.text, built.values)
+}
+
+/** Builds statements from template literals: values are bound, never spliced into the text. */
+export const cql: CqlTag = Object.assign(tag, {
+  id(...names: readonly string[]): CqlFragment {
+    if (names.length === 0) throw new ConfigError('cql.id: at least one name is needed')
+    return new CqlFragment(names.map(quoteIdentifier).join('.'))
+  },
+  fragment(strings: TemplateStringsArray, ...values: readonly unknown[]): CqlFragment {
+    const built = build(strings, values)
+    return new CqlFragment(built.text, built.values)
+  },
+  unsafe(text: string): CqlFragment {
+    return new CqlFragment(text)
+  },
+  join(parts: readonly CqlFragment[], separator = ', '): CqlFragment {
+    const values = parts.flatMap((part) => part.values)
+    return new CqlFragment(parts.map((part) => part.text).join(separator), values)
+  },
+})

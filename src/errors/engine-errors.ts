@@ -1,0 +1,23 @@
+import type { Outcome } from './outcome.ts'
+import { TsyllaError } from './tsylla-error.ts'
+
+/** Another process has the engine's directory open; on disk one process owns a path. */
+export class EngineLockedError extends TsyllaError {
+  readonly code = 'TSYLLA_ENGINE_LOCKED'
+  readonly path: string
+  /** Process id of the owner. */
+  readonly pid: number
+  constructor(path: string, pid: number) {
+    super(`${path} is open in process ${pid}: one process owns an engine's directory`)
+    this.path = path
+    this.pid = pid
+  }
+}
+
+/** The engine's files cannot be read or written, or are not what was written to them. */
+export class StorageError extends TsyllaError {
+  readonly code = 'TSYLLA_ENGINE_STORAGE'
+  constructor(message: string, outcome: Outcome = 'unknown', options?: ErrorOptions) {
+    super(message, outcome, options)
+  }
+}
