@@ -16,8 +16,12 @@ export {
   type UdtType,
   type VectorType,
 } from './cql-type.ts'
+export { Decimal } from './decimal.ts'
+export { Duration } from './duration.ts'
 export type { Executor } from './executor.ts'
 export { Inet } from './inet.ts'
+export { LocalDate } from './local-date.ts'
+export { LocalTime } from './local-time.ts'
 export type { MarkerClause, MarkerFacts, MarkerOperator } from './marker-facts.ts'
 export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
 export type { Page, Result, RowStream } from './result.ts'
@@ -29,4 +33,5 @@ export {
   StatementBase,
   type StatementOptions,
 } from './statement.ts'
+export { TimeUuid, TimeUuidGenerator } from './time-uuid.ts'
 export { parseUuidInto, Uuid, uuidToText } from './uuid.ts'
