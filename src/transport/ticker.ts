@@ -66,7 +66,8 @@ export class Ticker {
   }
 
   #schedule(delayMs: number): void {
-    this.#timer = this.#clock.schedule(delayMs, () => this.#tick())
+    // Whoever awaits a request must be told of its deadline, even when no socket is left.
+    this.#timer = this.#clock.schedule(delayMs, () => this.#tick(), this.#isBusy)
   }
 
   #tick(): void {

@@ -12,15 +12,19 @@ export interface Clock {
   nowMs(): number
   /** Milliseconds that never go backwards, from an arbitrary origin. For measuring intervals. */
   monotonicMs(): number
-  /** Calls `callback` once after `delayMs`. A pending timer does not keep the process alive. */
-  schedule(delayMs: number, callback: () => void): Timer
+  /**
+   * Calls `callback` once after `delayMs`.
+   *
+   * @param keepAlive whether the process must not end before; somebody awaits the outcome
+   */
+  schedule(delayMs: number, callback: () => void, keepAlive?: boolean): Timer
 }
 
 class SystemTimer implements Timer {
   readonly #handle: NodeJS.Timeout
-  constructor(delayMs: number, callback: () => void) {
+  constructor(delayMs: number, callback: () => void, keepAlive: boolean) {
     this.#handle = setTimeout(callback, delayMs)
-    this.#handle.unref()
+    if (!keepAlive) this.#handle.unref()
   }
   cancel(): void {
     clearTimeout(this.#handle)
@@ -31,5 +35,13 @@ class SystemTimer implements Timer {
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  schedule: (delayMs, callback) => new SystemTimer(delayMs, callback),
+  schedule: (delayMs, callback, keepAlive = false) =>
+    new SystemTimer(delayMs, callback, keepAlive),
+}
+
+/** A promise that resolves after `delayMs` and keeps the process alive until then. */
+export function sleep(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.schedule(delayMs, resolve, true)
+  })
 }

@@ -1,5 +1,5 @@
 export { assert, exhaustive } from './assert.ts'
-export { type Clock, systemClock, type Timer } from './clock.ts'
+export { type Clock, sleep, systemClock, type Timer } from './clock.ts'
 export { createDeferred, type Deferred } from './deferred.ts'
 export { createRandom, type RandomSource, systemRandom } from './random.ts'
 export { RingQueue } from './ring-queue.ts'

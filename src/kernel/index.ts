@@ -1,0 +1,5 @@
+export { Backoff, type BackoffOptions } from './backoff.ts'
+export { KeyedQueue } from './keyed-queue.ts'
+export { PreparedStatements } from './prepared-statements.ts'
+export { asyncRows, type AsyncRows } from './rows.ts'
+export { checkTableName, checkTtl, createTables, ttlSecondsMax } from './tables.ts'

@@ -1,0 +1,33 @@
+import { ConfigError } from '../errors/index.ts'
+import type { Executor } from '../types/index.ts'
+
+/** Runs statements one after another: concurrent DDL of one table can give it two ids. */
+export async function createTables(
+  executor: Executor,
+  statements: readonly string[],
+): Promise<void> {
+  for (const statement of statements) await executor.execute(statement)
+}
+
+/**
+ * A table name that may stand in CQL unquoted, with or without a keyspace.
+ *
+ * @throws ConfigError
+ */
+export function checkTableName(name: string): string {
+  if (!/^([a-z][a-z0-9_]{0,47}\.)?[a-z][a-z0-9_]{0,47}$/.test(name)) {
+    throw new ConfigError(
+      `A table name is up to 48 lower-case letters, digits and underscores, with a keyspace before a dot or without, not ${JSON.stringify(name)}`,
+    )
+  }
+  return name
+}
+
+/** @throws ConfigError unless `seconds` is a valid TTL: 1 … 630,720,000 (20 years) */
+export function checkTtl(name: string, seconds: number): number {
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= ttlSecondsMax) return seconds
+  throw new ConfigError(`${name} is a whole number of seconds, 1 … ${ttlSecondsMax}`)
+}
+
+/** Largest TTL a server takes (Cassandra: Attributes.MAX_TTL). */
+export const ttlSecondsMax = 630_720_000

@@ -1,0 +1,182 @@
+import { ConfigError } from '../errors/index.ts'
+import {
+  asyncRows,
+  type AsyncRows,
+  checkTableName,
+  checkTtl,
+  createTables,
+  PreparedStatements,
+  ttlSecondsMax,
+} from '../kernel/index.ts'
+import type { Executor, Page, PreparedStatement } from '../types/index.ts'
+import { type Clock, systemClock } from '../util/index.ts'
+import { randomUUID } from 'node:crypto'
+
+export interface MetricsStoreOptions {
+  /** How long points are kept, counted from their own time. Default 7 days. */
+  readonly retentionSeconds?: number
+  /** Time span of one partition, in UTC. Default one day. */
+  readonly bucketSeconds?: number
+  /** Buckets a query reads at the same time. Default 4. */
+  readonly parallelBuckets?: number
+  /** Default `metrics`. */
+  readonly table?: string
+  readonly clock?: Clock
+}
+
+/** One recorded value. */
+export interface MetricPoint {
+  readonly ts: Date
+  readonly value: number
+  readonly tags: ReadonlyMap<string, string>
+}
+
+/** Rows per page of a query: with {@link MetricsStoreOptions.parallelBuckets} it bounds memory. */
+const pageRows = 1_000
+
+/**
+ * Time series in partitions of one metric and one time span. Every point has an id, so that points
+ * of one millisecond stand side by side and a repeated write stays one point.
+ */
+export class MetricsStore {
+  readonly #executor: Executor
+  readonly #statements: PreparedStatements
+  readonly #clock: Clock
+  readonly #table: string
+  readonly #retentionSeconds: number
+  readonly #bucketMs: number
+  readonly #parallelBuckets: number
+
+  constructor(executor: Executor, options: MetricsStoreOptions = {}) {
+    this.#executor = executor
+    this.#statements = new PreparedStatements(executor)
+    this.#clock = options.clock ?? systemClock
+    this.#table = checkTableName(options.table ?? 'metrics')
+    this.#retentionSeconds = checkTtl('retentionSeconds', options.retentionSeconds ?? 604_800)
+    this.#bucketMs = checkTtl('bucketSeconds', options.bucketSeconds ?? 86_400) * 1000
+    this.#parallelBuckets = options.parallelBuckets ?? 4
+    if (!Number.isInteger(this.#parallelBuckets) || this.#parallelBuckets < 1) {
+      throw new ConfigError('parallelBuckets is a whole number from 1')
+    }
+  }
+
+  tables(): string[] {
+    const windowMinutes = Math.max(1, Math.ceil(this.#retentionSeconds / 60 / 40))
+    return [
+      `CREATE TABLE IF NOT EXISTS ${this.#table} (name text, bucket bigint, ts timestamp, id uuid, value double, tags frozen<map<text, text>>, PRIMARY KEY ((name, bucket), ts, id)) ` +
+        `WITH CLUSTERING ORDER BY (ts ASC, id ASC) AND compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'MINUTES', 'compaction_window_size': '${windowMinutes}'}`,
+    ]
+  }
+
+  async createTables(): Promise<void> {
+    await createTables(this.#executor, this.tables())
+  }
+
+  /**
+   * Stores one point.
+   *
+   * @param at its time; default now. A point older than the retention is refused: it would never be seen
+   */
+  async record(
+    metric: string,
+    value: number,
+    tags: Readonly<Record<string, string>> | ReadonlyMap<string, string> = {},
+    at?: Date,
+  ): Promise<void> {
+    checkMetric(metric)
+    if (typeof value !== 'number') throw new ConfigError('value is a number')
+    const nowMs = this.#clock.nowMs()
+    const tsMs = at === undefined ? nowMs : checkDate('at', at)
+    const ttlSeconds = this.#retentionSeconds - Math.floor((nowMs - tsMs) / 1000)
+    if (ttlSeconds < 1) {
+      throw new ConfigError(`The point is older than the retention of ${this.#retentionSeconds} s`)
+    }
+    const insert = await this.#statements.get(
+      `INSERT INTO ${this.#table} (name, bucket, ts, id, value, tags) VALUES (?, ?, ?, ?, ?, ?) USING TTL ?`,
+    )
+    await this.#executor.executePrepared(insert, [
+      metric,
+      this.#bucketOf(tsMs),
+      new Date(tsMs),
+      randomUUID(),
+      value,
+      tags instanceof Map ? tags : new Map(Object.entries(tags)),
+      Math.min(ttlSeconds, ttlSecondsMax),
+    ])
+  }
+
+  /** Points from `from` to `to`, both included, in order of time; fetched as they are consumed. */
+  query(metric: string, from: Date, to: Date): AsyncRows<MetricPoint> {
+    checkMetric(metric)
+    const toMs = checkDate('to', to)
+    const fromMs = checkDate('from', from)
+    if (fromMs > toMs) throw new ConfigError('from is later than to')
+    // What is older has expired, so buckets before that are not even asked for.
+    const oldestMs = Math.max(fromMs, this.#clock.nowMs() - this.#retentionSeconds * 1000)
+    return asyncRows(() => this.#read(metric, oldestMs, toMs))
+  }
+
+  async *#read(metric: string, fromMs: number, toMs: number): AsyncGenerator<MetricPoint> {
+    const select = await this.#statements.get(
+      `SELECT ts, value, tags FROM ${this.#table} WHERE name = ? AND bucket = ? AND ts >= ? AND ts <= ?`,
+    )
+    const last = Math.floor(toMs / this.#bucketMs)
+    let next = Math.floor(fromMs / this.#bucketMs)
+    const ahead: BucketRead[] = []
+    const startMore = (): void => {
+      for (; next <= last && ahead.length < this.#parallelBuckets; next++) {
+        const values = [metric, BigInt(next), new Date(fromMs), new Date(toMs)]
+        ahead.push(new BucketRead(this.#executor, select, values))
+      }
+    }
+    for (startMore(); ahead.length > 0; startMore()) {
+      const bucket = ahead.shift()
+      if (bucket !== undefined) yield* bucket.points()
+    }
+  }
+
+  #bucketOf(tsMs: number): bigint {
+    return BigInt(Math.floor(tsMs / this.#bucketMs))
+  }
+}
+
+/** One partition being read: its first page is under way from the start, the others on demand. */
+class BucketRead {
+  readonly #executor: Executor
+  readonly #select: PreparedStatement
+  readonly #values: readonly unknown[]
+  readonly #firstPage: Promise<Page<MetricPoint>>
+
+  constructor(executor: Executor, select: PreparedStatement, values: readonly unknown[]) {
+    this.#executor = executor
+    this.#select = select
+    this.#values = values
+    this.#firstPage = executor.page<MetricPoint>(select, values, { pageSize: pageRows })
+    // It may fail before its turn comes; then it is reported when it does.
+    this.#firstPage.catch(() => {})
+  }
+
+  async *points(): AsyncGenerator<MetricPoint> {
+    for (let page = await this.#firstPage; ; ) {
+      for (const { ts, value, tags } of page) yield { ts, value, tags: tags ?? new Map() }
+      const { pagingState } = page
+      if (pagingState === undefined) return
+      page = await this.#executor.page<MetricPoint>(this.#select, this.#values, {
+        pageSize: pageRows,
+        pagingState,
+      })
+    }
+  }
+}
+
+function checkMetric(metric: string): void {
+  if (typeof metric !== 'string' || metric === '') {
+    throw new ConfigError('metric is a string that is not empty')
+  }
+}
+
+function checkDate(name: string, value: Date): number {
+  const ms = value instanceof Date ? value.getTime() : Number.NaN
+  if (Number.isNaN(ms)) throw new ConfigError(`${name} is a valid Date`)
+  return ms
+}

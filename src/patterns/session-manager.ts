@@ -1,0 +1,199 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { ConfigError } from '../errors/index.ts'
+import { checkTableName, checkTtl, createTables, PreparedStatements } from '../kernel/index.ts'
+import type { Executor } from '../types/index.ts'
+import { type Clock, systemClock } from '../util/index.ts'
+
+export interface SessionManagerOptions {
+  /** How long a session lives; with sliding expiry, how long it may be idle. Default 3,600. */
+  readonly ttlSeconds?: number
+  /** `fixed`: ends `ttlSeconds` after its creation. `sliding`: after its last use. Default fixed. */
+  readonly expiry?: 'fixed' | 'sliding'
+  /** Longest life of a sliding session, used or not. Default 30 days. */
+  readonly absoluteSeconds?: number
+  /** Default `sessions`; the table of last uses is named after it. */
+  readonly table?: string
+  /** Default: the clock of the machine. */
+  readonly clock?: Clock
+}
+
+/** Why a token is valid or not. */
+export type SessionInspection =
+  | {
+      readonly ok: true
+      readonly userId: string
+      readonly ipAddress: string
+      readonly createdAt: Date
+      readonly expiresAt: Date
+    }
+  | { readonly ok: false; readonly reason: 'malformed' | 'unknown' | 'expired' }
+
+interface SessionRow {
+  readonly user_id: string
+  readonly ip: string
+  readonly created_at: Date
+  readonly expires_at: Date
+}
+
+interface Lookup {
+  readonly inspection: SessionInspection
+  readonly lastSeenMs: number
+}
+
+const tokenBytes = 32
+/** Expired rows stay this long, so that `inspectSession` can tell expired from unknown. */
+const graceSeconds = 3_600
+/** A sliding session is touched when this part of its idle time has passed since the last touch. */
+const touchFraction = 1 / 20
+
+/**
+ * Sessions by random token. Only a hash of the token is stored, so a copy of the tables logs nobody
+ * in. Expiry is decided by timestamps that are read; TTL only removes what has expired.
+ */
+export class SessionManager {
+  readonly #executor: Executor
+  readonly #statements: PreparedStatements
+  readonly #clock: Clock
+  readonly #table: string
+  readonly #touchTable: string
+  readonly #isSliding: boolean
+  readonly #ttlSeconds: number
+  readonly #lifeSeconds: number
+
+  constructor(executor: Executor, options: SessionManagerOptions = {}) {
+    this.#executor = executor
+    this.#statements = new PreparedStatements(executor)
+    this.#clock = options.clock ?? systemClock
+    this.#table = checkTableName(options.table ?? 'sessions')
+    this.#touchTable = checkTableName(`${this.#table}_last_use`)
+    this.#isSliding = options.expiry === 'sliding'
+    this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600)
+    this.#lifeSeconds = this.#isSliding
+      ? checkTtl('absoluteSeconds', options.absoluteSeconds ?? 30 * 86_400)
+      : this.#ttlSeconds
+  }
+
+  /** CQL of the tables. The last use has a table of its own: a late touch cannot revive a session. */
+  tables(): string[] {
+    return [
+      `CREATE TABLE IF NOT EXISTS ${this.#table} (id blob PRIMARY KEY, user_id text, ip text, created_at timestamp, expires_at timestamp)`,
+      `CREATE TABLE IF NOT EXISTS ${this.#touchTable} (id blob PRIMARY KEY, last_use timestamp)`,
+    ]
+  }
+
+  async createTables(): Promise<void> {
+    await createTables(this.#executor, this.tables())
+  }
+
+  /** Starts a session and gives its token: 256 random bits, in base64url. */
+  async createSession(userId: string, ipAddress: string): Promise<string> {
+    if (typeof userId !== 'string' || userId === '') {
+      throw new ConfigError('userId is a string that is not empty')
+    }
+    if (typeof ipAddress !== 'string') throw new ConfigError('ipAddress is a string')
+    const token = randomBytes(tokenBytes).toString('base64url')
+    const nowMs = this.#clock.nowMs()
+    const insert = await this.#statements.get(
+      `INSERT INTO ${this.#table} (id, user_id, ip, created_at, expires_at) VALUES (?, ?, ?, ?, ?) USING TTL ?`,
+    )
+    await this.#executor.executePrepared(insert, [
+      hashToken(token),
+      userId,
+      ipAddress,
+      new Date(nowMs),
+      new Date(nowMs + this.#lifeSeconds * 1000),
+      Math.min(this.#lifeSeconds + graceSeconds, 630_720_000),
+    ])
+    return token
+  }
+
+  /** The user of a valid token, else `null`. A sliding session is extended by it. */
+  async validateSession(token: string): Promise<string | null> {
+    const { inspection, lastSeenMs } = await this.#lookUp(token)
+    if (!inspection.ok) return null
+    if (this.#isSliding) await this.#touch(token, lastSeenMs)
+    return inspection.userId
+  }
+
+  /** As `validateSession`, telling why, and without extending anything. */
+  async inspectSession(token: string): Promise<SessionInspection> {
+    return (await this.#lookUp(token)).inspection
+  }
+
+  /**
+   * Ends a session. Once this resolves no validation succeeds, whatever the clocks of the writers:
+   * the deletion is stamped after the write it deletes.
+   */
+  async destroySession(token: string): Promise<void> {
+    if (!isToken(token)) return
+    const id = hashToken(token)
+    const select = await this.#statements.get(
+      `SELECT writetime(user_id) AS written_us FROM ${this.#table} WHERE id = ?`,
+    )
+    const found = await this.#executor.executePrepared<{ written_us: bigint | null }>(select, [id])
+    const writtenUs = found.firstRow()?.written_us ?? 0n
+    const nowUs = BigInt(this.#clock.nowMs()) * 1000n
+    const remove = await this.#statements.get(
+      `DELETE FROM ${this.#table} USING TIMESTAMP ? WHERE id = ?`,
+    )
+    await this.#executor.executePrepared(remove, [nowUs > writtenUs ? nowUs : writtenUs + 1n, id])
+  }
+
+  async #lookUp(token: string): Promise<Lookup> {
+    const none = (reason: 'malformed' | 'unknown' | 'expired'): Lookup => ({
+      inspection: { ok: false, reason },
+      lastSeenMs: 0,
+    })
+    if (!isToken(token)) return none('malformed')
+    const id = hashToken(token)
+    const [row, lastUse] = await Promise.all([this.#readRow(id), this.#readLastUse(id)])
+    if (row === undefined) return none('unknown')
+    const lastSeenMs = lastUse?.getTime() ?? row.created_at.getTime()
+    const idleEndMs = this.#isSliding ? lastSeenMs + this.#ttlSeconds * 1000 : Number.MAX_VALUE
+    const expiresMs = Math.min(row.expires_at.getTime(), idleEndMs)
+    if (this.#clock.nowMs() >= expiresMs) return none('expired')
+    const inspection: SessionInspection = {
+      ok: true,
+      userId: row.user_id,
+      ipAddress: row.ip,
+      createdAt: row.created_at,
+      expiresAt: new Date(expiresMs),
+    }
+    return { inspection, lastSeenMs }
+  }
+
+  async #readRow(id: Uint8Array): Promise<SessionRow | undefined> {
+    const select = await this.#statements.get(
+      `SELECT user_id, ip, created_at, expires_at FROM ${this.#table} WHERE id = ?`,
+    )
+    return (await this.#executor.executePrepared<SessionRow>(select, [id])).firstRow()
+  }
+
+  async #readLastUse(id: Uint8Array): Promise<Date | undefined> {
+    if (!this.#isSliding) return undefined
+    const select = await this.#statements.get(
+      `SELECT last_use FROM ${this.#touchTable} WHERE id = ?`,
+    )
+    const result = await this.#executor.executePrepared<{ last_use: Date }>(select, [id])
+    return result.firstRow()?.last_use
+  }
+
+  async #touch(token: string, lastSeenMs: number): Promise<void> {
+    const nowMs = this.#clock.nowMs()
+    if (nowMs - lastSeenMs < this.#ttlSeconds * 1000 * touchFraction) return
+    const update = await this.#statements.get(
+      `INSERT INTO ${this.#touchTable} (id, last_use) VALUES (?, ?) USING TTL ?`,
+    )
+    const ttlSeconds = Math.min(this.#ttlSeconds + graceSeconds, 630_720_000)
+    await this.#executor.executePrepared(update, [hashToken(token), new Date(nowMs), ttlSeconds])
+  }
+}
+
+/** A token has 256 random bits, so a plain hash cannot be guessed back and needs no salt. */
+function hashToken(token: string): Uint8Array {
+  return createHash('sha256').update(token, 'ascii').digest()
+}
+
+function isToken(token: unknown): token is string {
+  return typeof token === 'string' && /^[A-Za-z0-9_-]{43}$/.test(token)
+}
