@@ -1,0 +1,35 @@
+import type { KeyRange, KvStore } from './kv-store.ts'
+import { WriteBatch } from './write-batch.ts'
+
+const keysPerStep = 1000
+
+/** All keys that begin with `prefix`. */
+export function prefixRange(prefix: string): KeyRange {
+  let end = prefix.length
+  while (end > 0 && prefix.charCodeAt(end - 1) === 0xff) end--
+  if (end === 0) return { gte: prefix, lt: undefined }
+  const last = String.fromCharCode(prefix.charCodeAt(end - 1) + 1)
+  return { gte: prefix, lt: prefix.slice(0, end - 1) + last }
+}
+
+/**
+ * Removes a range step by step, letting other work run in between: for keys nobody reads any more,
+ * such as those of a dropped table. Interrupted, it leaves some of them; run it again.
+ */
+export async function deleteRange(store: KvStore, range: KeyRange): Promise<void> {
+  const batch = new WriteBatch()
+  for (;;) {
+    batch.clear()
+    const cursor = store.scan(range)
+    while (batch.count < keysPerStep && cursor.next()) batch.delete(cursor.key)
+    if (batch.count === 0) return
+    store.write(batch)
+    await store.commit()
+    await nextTurn()
+  }
+}
+
+/** Lets everything that is due run first, timers and sockets included. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,0 +1,8 @@
+export { ByteSink } from './byte-sink.ts'
+export { deleteRange, nextTurn, prefixRange } from './delete-range.ts'
+export type { Durability } from './disk-file.ts'
+export type { KeyRange, KvCursor, KvReader, KvSnapshot, KvStats, KvStore } from './kv-store.ts'
+export { ValueRef } from './value-ref.ts'
+export { MemoryStore } from './memory-store.ts'
+export { openDiskStore } from './open-disk-store.ts'
+export { WriteBatch } from './write-batch.ts'

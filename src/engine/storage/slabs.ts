@@ -1,0 +1,158 @@
+import type { ValueRef } from './value-ref.ts'
+
+/** Bytes before a value: length of the key, length of the value. */
+const headerBytes = 8
+const slabBytesMin = 16 * 1024
+const slabBytesMax = 1024 * 1024
+const sparesMax = 4
+/** A position is slab index · 2³² + offset: one number per entry of the tree. */
+const offsetSpan = 0x1_0000_0000
+
+interface Slab {
+  readonly bytes: Buffer
+  used: number
+  /** Bytes of entries that are still pointed to. */
+  live: number
+  /** Whether a snapshot or fork may point into it, so that its memory cannot be used again. */
+  isShared: boolean
+}
+
+/** What moves entries of a slab that is mostly garbage: the tree that points to them. */
+export interface SlabOwner {
+  positionOf(key: string): number | undefined
+  moveTo(key: string, position: number): void
+}
+
+/**
+ * Values of the memory store in large blocks: one allocation per megabyte instead of one per value.
+ * A block is only ever appended to, so snapshots and forks may share it. An entry carries its key,
+ * so that what is live in a block can be found and moved when half of it has become garbage.
+ */
+export class Slabs {
+  #slabs: (Slab | undefined)[]
+  readonly #free: number[] = []
+  readonly #sparse: Set<number> = new Set()
+  readonly #spares: Buffer[] = []
+  #current = -1
+
+  constructor(slabs: (Slab | undefined)[] = []) {
+    this.#slabs = slabs
+    for (let i = 0; i < slabs.length; i++) if (slabs[i] === undefined) this.#free.push(i)
+  }
+
+  /** Copies an entry in and gives its position. */
+  append(key: string, value: Uint8Array, start: number, end: number): number {
+    const length = end - start
+    const size = headerBytes + length + key.length
+    let slab = this.#slabs[this.#current]
+    if (slab === undefined || slab.used + size > slab.bytes.length) slab = this.#grow(size)
+    const { bytes, used } = slab
+    writeHeader(bytes, used, key.length, length)
+    const at = used + headerBytes
+    if (length <= 24) {
+      for (let i = 0; i < length; i++) bytes[at + i] = value[start + i]!
+    } else {
+      bytes.set(value.subarray(start, end), at)
+    }
+    bytes.write(key, at + length, 'latin1')
+    slab.used = used + size
+    slab.live += size
+    return this.#current * offsetSpan + used
+  }
+
+  read(position: number, into: ValueRef): void {
+    const index = Math.floor(position / offsetSpan)
+    const { bytes } = this.#slabs[index]!
+    const offset = position - index * offsetSpan
+    into.bytes = bytes
+    into.start = offset + headerBytes
+    into.end = offset + headerBytes + readUint32(bytes, offset + 4)
+  }
+
+  /** Gives up an entry: its bytes are garbage from now on. */
+  release(position: number): void {
+    const index = Math.floor(position / offsetSpan)
+    const slab = this.#slabs[index]!
+    const offset = position - index * offsetSpan
+    slab.live -= headerBytes + readUint32(slab.bytes, offset) + readUint32(slab.bytes, offset + 4)
+    if (index !== this.#current && slab.live * 2 < slab.used) this.#sparse.add(index)
+  }
+
+  /** Moves what is live in the blocks that are mostly garbage, and lets go of them. */
+  rewriteSparse(owner: SlabOwner): void {
+    if (this.#sparse.size === 0) return
+    for (const index of this.#sparse) {
+      this.#sparse.delete(index)
+      this.#rewrite(index, owner)
+    }
+  }
+
+  #rewrite(index: number, owner: SlabOwner): void {
+    const slab = this.#slabs[index]!
+    const { bytes } = slab
+    for (let offset = 0; slab.live > 0 && offset < slab.used; ) {
+      const keyLength = readUint32(bytes, offset)
+      const keyStart = offset + headerBytes + readUint32(bytes, offset + 4)
+      const key = bytes.toString('latin1', keyStart, keyStart + keyLength)
+      if (owner.positionOf(key) === index * offsetSpan + offset) {
+        owner.moveTo(key, this.append(key, bytes, offset + headerBytes, keyStart))
+        slab.live -= keyStart + keyLength - offset
+      }
+      offset = keyStart + keyLength
+    }
+    this.#slabs[index] = undefined
+    this.#free.push(index)
+    if (!slab.isShared && bytes.length === slabBytesMax && this.#spares.length < sparesMax) {
+      this.#spares.push(bytes)
+    }
+  }
+
+  /** The same blocks for a snapshot or fork. Only this side goes on appending to the last of them. */
+  share(): Slabs {
+    const copies = this.#slabs.map((slab) => {
+      if (slab === undefined) return undefined
+      slab.isShared = true
+      return { ...slab }
+    })
+    return new Slabs(copies)
+  }
+
+  liveBytes(): number {
+    return this.#slabs.reduce((sum, slab) => sum + (slab?.live ?? 0), 0)
+  }
+
+  allocatedBytes(): number {
+    const spares = this.#spares.length * slabBytesMax
+    return this.#slabs.reduce((sum, slab) => sum + (slab?.bytes.length ?? 0), spares)
+  }
+
+  #grow(size: number): Slab {
+    const before = this.#slabs[this.#current]
+    if (before !== undefined && before.live * 2 < before.used) this.#sparse.add(this.#current)
+    // Blocks double with the store, so that a small engine stays small.
+    const wanted = Math.min(slabBytesMax, slabBytesMin << Math.min(6, this.#slabs.length))
+    const spare = size <= slabBytesMax && wanted === slabBytesMax ? this.#spares.pop() : undefined
+    const bytes = spare ?? Buffer.allocUnsafeSlow(Math.max(wanted, size))
+    const slab: Slab = { bytes, used: 0, live: 0, isShared: false }
+    this.#current = this.#free.pop() ?? this.#slabs.length
+    this.#slabs[this.#current] = slab
+    return slab
+  }
+}
+
+function writeHeader(bytes: Buffer, at: number, keyLength: number, valueLength: number): void {
+  bytes[at] = keyLength >>> 24
+  bytes[at + 1] = keyLength >>> 16
+  bytes[at + 2] = keyLength >>> 8
+  bytes[at + 3] = keyLength
+  bytes[at + 4] = valueLength >>> 24
+  bytes[at + 5] = valueLength >>> 16
+  bytes[at + 6] = valueLength >>> 8
+  bytes[at + 7] = valueLength
+}
+
+function readUint32(bytes: Buffer, at: number): number {
+  return (
+    ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+  )
+}

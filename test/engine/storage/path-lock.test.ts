@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { lockPath } from '../../../src/engine/storage/path-lock.ts'
+
+const paths: string[] = []
+afterEach(async () => {
+  for (const path of paths.splice(0)) await rm(path, { recursive: true, force: true })
+})
+
+async function temporaryPath(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'tsylla-lock-'))
+  paths.push(path)
+  return path
+}
+
+/** A process that answers on a socket as the owner of a path does, until it is killed. */
+async function spawnOwner(path: string): Promise<{ child: ChildProcess; socket: string }> {
+  const socket = join(path, 'owner.sock')
+  const script = `require('net').createServer((s) => s.destroy())
+    .listen(${JSON.stringify(socket)}, () => process.stdout.write('up'))`
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await new Promise((resolve) => child.stdout.once('data', resolve))
+  await writeFile(join(path, 'tsylla.lock'), JSON.stringify({ pid: child.pid, socket }))
+  return { child, socket }
+}
+
+describe('the lock of a path', () => {
+  test('refuses a second owner, naming the first, until it is released', async () => {
+    const path = await temporaryPath()
+    const first = await lockPath(path)
+    await expect(lockPath(path)).rejects.toMatchObject({
+      code: 'TSYLLA_ENGINE_LOCKED',
+      pid: process.pid,
+    })
+    await first.release()
+    expect(await readdir(path)).toEqual([])
+    const second = await lockPath(path)
+    await second.release()
+  })
+
+  test('of another process holds while it lives and is gone when it was killed', async () => {
+    const path = await temporaryPath()
+    const { child } = await spawnOwner(path)
+    await expect(lockPath(path)).rejects.toMatchObject({ pid: child.pid })
+    child.kill('SIGKILL')
+    await new Promise((resolve) => child.once('exit', resolve))
+    const lock = await lockPath(path)
+    await lock.release()
+    expect(await readdir(path)).toEqual([])
+  })
+
+  test('a deep directory does not make the socket name too long', async () => {
+    const path = join(await temporaryPath(), 'd'.repeat(100), 'e'.repeat(100))
+    const lock = await lockPath(path)
+    await expect(lockPath(path)).rejects.toMatchObject({ code: 'TSYLLA_ENGINE_LOCKED' })
+    await lock.release()
+  })
+
+  test('of many who find a dead owner at once exactly one gets the path', async () => {
+    const path = await temporaryPath()
+    const server = createServer()
+    const socket = join(path, 'dead.sock')
+    await new Promise<void>((resolve) => server.listen(socket, resolve))
+    await new Promise((resolve) => server.close(resolve))
+    await writeFile(join(path, 'tsylla.lock'), JSON.stringify({ pid: 1, socket }))
+    const tries = await Promise.allSettled(Array.from({ length: 8 }, () => lockPath(path)))
+    const won = tries.filter((result) => result.status === 'fulfilled')
+    expect(won.length).toBe(1)
+    for (const result of won) await result.value.release()
+  })
+})
