@@ -1,13 +1,24 @@
+import type { TableSchema } from '../catalog/table-schema.ts'
+import { ByteSink, type KeyRange, prefixRange } from '../storage/index.ts'
+import { Separator, writeComponent, writeEscaped } from './comparable-bytes.ts'
+import { ComparableReader } from './comparable-decode.ts'
+import { tokenOf } from './token.ts'
+
 /**
  * Where a partition lies in the store. Keys are latin1 strings, one character per byte, so that the
- * tree compares them natively.
+ * tree compares them natively:
+ *
+ *     tag · generation (4) · token (8) · routing key, escaped · kind or clustering
+ *
+ * Partitions are told apart by the bytes of their key, as in Cassandra (DecoratedKey): 1.0 and 1.00
+ * have different tokens. Rows are told apart by the values of their clustering.
  */
 export interface PartitionKey {
   /** The routing key: one component as it is, several in Cassandra's composite form. */
   readonly bytes: Uint8Array
   readonly tokenHi: number
   readonly tokenLo: number
-  /** What every key of the partition begins with: tag, generation, token, escaped key. */
+  /** What every key of the partition begins with. */
   readonly prefix: string
 }
 
@@ -23,4 +34,157 @@ export interface ClusteringKey {
 export interface ClusteringBound {
   /** Byte-comparable, never equal to the key of a row. */
   readonly key: string
+}
+
+/** First byte of the keys this module makes; other first bytes belong to others. */
+export const StoreTag = { rows: 0x10, tableState: 0x11 } as const
+
+/** What follows the prefix of a partition when it is not a row; rows begin with a separator. */
+export const PartitionEntry = { header: '\x01', rangeTombstones: '\x02' } as const
+
+const tokenStart = 5
+const keyStart = tokenStart + 8
+const scratch: ByteSink = new ByteSink(512)
+
+function writePrefix(sink: ByteSink, generation: number, tokenHi: number, tokenLo: number): void {
+  sink.writeByte(StoreTag.rows)
+  sink.writeInt(generation)
+  sink.writeInt(tokenHi ^ 0x80000000)
+  sink.writeInt(tokenLo)
+}
+
+function takeText(): string {
+  return scratch.bytes.toString('latin1', 0, scratch.length)
+}
+
+/** The partition whose routing key is `bytes`. */
+export function partitionKeyOfBytes(table: TableSchema, bytes: Uint8Array): PartitionKey {
+  const { hi, lo } = tokenOf(bytes)
+  scratch.length = 0
+  writePrefix(scratch, table.generation, hi, lo)
+  writeEscaped(scratch, bytes, 0, bytes.length)
+  return { bytes, tokenHi: hi, tokenLo: lo, prefix: takeText() }
+}
+
+/** The partition of the values of the partition key columns, in the order of the table. */
+export function partitionKeyOf(
+  table: TableSchema,
+  components: readonly Uint8Array[],
+): PartitionKey {
+  return partitionKeyOfBytes(table, routingKey(components))
+}
+
+/** CompositeType: `[short length][bytes] 00` per component; one component stands for itself. */
+function routingKey(components: readonly Uint8Array[]): Uint8Array {
+  if (components.length === 1) return components[0]!
+  let length = 0
+  for (const component of components) length += component.length + 3
+  const bytes = new Uint8Array(length)
+  let at = 0
+  for (const component of components) {
+    bytes[at] = component.length >>> 8
+    bytes[at + 1] = component.length
+    bytes.set(component, at + 2)
+    at += component.length + 3
+  }
+  return bytes
+}
+
+/** Values of the partition key columns of a partition. */
+export function partitionComponents(table: TableSchema, { bytes }: PartitionKey): Uint8Array[] {
+  if (table.partitionKey.length === 1) return [bytes]
+  const components: Uint8Array[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 2 + ((bytes[at]! << 8) | bytes[at + 1]!)
+    components.push(bytes.subarray(at + 2, end))
+    at = end + 1
+  }
+  return components
+}
+
+/** A row by the values of all clustering columns; of a table without any, the only row. */
+export function clusteringKeyOf(
+  table: TableSchema,
+  components: readonly Uint8Array[],
+): ClusteringKey {
+  return { components, key: clusteringText(table, components, Separator.terminator) }
+}
+
+/** The place before all rows that begin with `components`; of none, before every row. */
+export function boundBefore(
+  table: TableSchema,
+  components: readonly Uint8Array[],
+): ClusteringBound {
+  return { key: clusteringText(table, components, Separator.before) }
+}
+
+/** The place after all rows that begin with `components`; of none, after every row. */
+export function boundAfter(table: TableSchema, components: readonly Uint8Array[]): ClusteringBound {
+  return { key: clusteringText(table, components, Separator.after) }
+}
+
+function clusteringText(
+  table: TableSchema,
+  components: readonly Uint8Array[],
+  end: number,
+): string {
+  scratch.length = 0
+  for (let i = 0; i < components.length; i++) {
+    const column = table.clustering[i]!
+    writeComponent(scratch, column.type, components[i], column.descending)
+  }
+  scratch.writeByte(end)
+  return takeText()
+}
+
+/** Everything of a table: its partitions in the order of their tokens. */
+export function tableRange(generation: number): KeyRange {
+  scratch.length = 0
+  scratch.writeByte(StoreTag.rows)
+  scratch.writeInt(generation)
+  return prefixRange(takeText())
+}
+
+/** Where the partitions with a token begin, or with `isAfter` where those behind it do. */
+export function tokenPlace(
+  generation: number,
+  tokenHi: number,
+  tokenLo: number,
+  isAfter: boolean,
+): string {
+  scratch.length = 0
+  writePrefix(scratch, generation, tokenHi, tokenLo)
+  const prefix = takeText()
+  // The generation of a table is never the last one, so there is always a next prefix.
+  return isAfter ? prefixRange(prefix).lt! : prefix
+}
+
+/** Behind everything of a partition: kinds and separators are all below this byte. */
+export function partitionEnd(prefix: string): string {
+  return `${prefix}\x61`
+}
+
+/** How long the prefix of the partition is that a key belongs to. */
+export function prefixLength(key: string): number {
+  let at = keyStart
+  for (;;) {
+    if (key.charCodeAt(at++) !== 0) continue
+    while (key.charCodeAt(at) === 0xfe) at++
+    if (key.charCodeAt(at) !== 0xff) return at
+    at++
+  }
+}
+
+/** The partition with that prefix. */
+export function partitionOfPrefix(prefix: string): PartitionKey {
+  const raw = Buffer.from(prefix, 'latin1')
+  const reader = new ComparableReader(raw, keyStart)
+  scratch.length = 0
+  reader.readEscaped(0, scratch)
+  return {
+    bytes: Uint8Array.prototype.slice.call(scratch.bytes, 0, scratch.length),
+    tokenHi: raw.readInt32BE(tokenStart) ^ -0x80000000,
+    tokenLo: raw.readInt32BE(tokenStart + 4),
+    prefix,
+  }
 }
