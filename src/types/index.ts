@@ -18,6 +18,7 @@ export {
 } from './cql-type.ts'
 export { Decimal } from './decimal.ts'
 export { Duration } from './duration.ts'
+export { EMPTY, EmptyValue } from './empty-value.ts'
 export type { Executor } from './executor.ts'
 export { Inet } from './inet.ts'
 export { LocalDate } from './local-date.ts'

@@ -1,0 +1,107 @@
+import { EncodeError, ProtocolError } from '../errors/index.ts'
+import type { WireReader, WireWriter } from '../protocol/index.ts'
+import { type CqlType, cqlTypeText, EMPTY } from '../types/index.ts'
+
+/** How values that JavaScript has several types for come out of results. */
+export interface CodecOptions {
+  /** Of bigint and counter; `'number'` refuses values beyond ±(2⁵³−1). Default `'bigint'`. */
+  readonly int64?: 'bigint' | 'number' | 'string' | undefined
+  /** Of timestamp; `'bigint'` gives milliseconds and covers what `Date` cannot. Default `'date'`. */
+  readonly timestamp?: 'date' | 'bigint' | undefined
+}
+
+/** Kinds of cells that hot loops read and write without calling a codec. */
+export const CellOp = {
+  CODEC: 0,
+  INT: 1,
+  BIGINT: 2,
+  TEXT: 3,
+  UUID: 4,
+  TIMESTAMP: 5,
+  DOUBLE: 6,
+  BOOLEAN: 7,
+  FLOAT: 8,
+} as const
+export type CellOp = (typeof CellOp)[keyof typeof CellOp]
+
+/** Turns values of one CQL type into wire bytes and back (native_protocol_v4.spec §6). */
+export abstract class Codec {
+  readonly type: CqlType
+  /** Bytes of every value of the type, or −1 when they vary. */
+  readonly fixedBytes: number = -1
+  /** Whether hot loops may read cells of this codec inline. */
+  readonly readOp: CellOp = CellOp.CODEC
+  /** Whether hot loops may write cells of this codec inline. */
+  readonly writeOp: CellOp = CellOp.CODEC
+
+  constructor(type: CqlType) {
+    this.type = type
+  }
+
+  /** Appends the bytes of a value, which is not null, without their length. @throws EncodeError */
+  abstract write(writer: WireWriter, value: unknown): void
+
+  /** The value of the `length` bytes at `at`, all of them inside the reader. */
+  abstract read(reader: WireReader, at: number, length: number): unknown
+
+  /** The value of zero bytes. */
+  readEmpty(): unknown {
+    return EMPTY
+  }
+
+  /** Appends a [value]: length and bytes; null is allowed. */
+  writeCell(writer: WireWriter, value: unknown): void {
+    const start = writer.offset
+    if (value === null) {
+      writer.writeInt(-1)
+      return
+    }
+    writer.writeInt(0)
+    if (value === EMPTY) return
+    this.write(writer, value)
+    writer.patchInt(start, writer.offset - start - 4)
+  }
+
+  /** The value of a cell whose length was read: −1 is null. `at` and `length` are checked here. */
+  readCell(reader: WireReader, at: number, length: number): unknown {
+    if (length > 0) {
+      if (length > reader.end - at) throw cutCell()
+      return this.read(reader, at, length)
+    }
+    if (length === 0) return this.readEmpty()
+    if (length === -1) return null
+    throw new ProtocolError(`Malformed frame: a cell has the length ${length}`)
+  }
+
+  /** Moves the reader over a cell and gives its value. */
+  readNextCell(reader: WireReader): unknown {
+    const length = reader.readInt()
+    const value = this.readCell(reader, reader.offset, length)
+    if (length > 0) reader.offset += length
+    return value
+  }
+
+  protected fail(value: unknown, reason: string): EncodeError {
+    return new EncodeError(cqlTypeText(this.type), valueKind(value), reason)
+  }
+
+  protected malformed(length: number): ProtocolError {
+    return new ProtocolError(
+      `Malformed frame: a ${cqlTypeText(this.type)} of ${length} bytes is none`,
+    )
+  }
+}
+
+/** A cell claims more bytes than its frame has. */
+export function cutCell(): ProtocolError {
+  return new ProtocolError('Malformed frame: it ends inside a cell')
+}
+
+/** What kind of value that is, for messages: never the value itself. */
+export function valueKind(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value !== 'object') return typeof value
+  if (Array.isArray(value)) return 'Array'
+  const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name
+  return typeof name === 'string' && name !== '' ? name : 'object'
+}

@@ -1,0 +1,159 @@
+import { ProtocolError } from '../errors/index.ts'
+import { intMax, type WireReader, type WireWriter } from '../protocol/index.ts'
+import type { ListType, MapType, SetType } from '../types/index.ts'
+import { Codec, cutCell } from './codec.ts'
+
+// list and set: <n:int><element:bytes>… · map: <n:int><key:bytes><value:bytes>…
+// (native_protocol_v4.spec §6)
+
+/** Reads the count of a collection of `length` bytes whose items take at least `itemBytesMin`. */
+function readItemCount(
+  reader: WireReader,
+  at: number,
+  length: number,
+  itemBytesMin: number,
+): number {
+  if (length < 4) throw cutCell()
+  const count = reader.view.getInt32(at)
+  if (count < 0 || count * itemBytesMin > length - 4) {
+    throw new ProtocolError(`Malformed frame: a collection of ${count} does not fit in its cell`)
+  }
+  return count
+}
+
+/** Reads items one after the other inside one cell. */
+class ItemCursor {
+  readonly #reader: WireReader
+  readonly #end: number
+  #at: number
+  constructor(reader: WireReader, at: number, end: number) {
+    this.#reader = reader
+    this.#at = at
+    this.#end = end
+  }
+  next(codec: Codec): unknown {
+    const at = this.#at
+    if (at + 4 > this.#end) throw cutCell()
+    const length = this.#reader.view.getInt32(at)
+    if (length > this.#end - at - 4) throw cutCell()
+    this.#at = at + 4 + (length > 0 ? length : 0)
+    return codec.readCell(this.#reader, at + 4, length)
+  }
+  expectEnd(): void {
+    if (this.#at !== this.#end) {
+      throw new ProtocolError('Malformed frame: bytes follow the last item of a collection')
+    }
+  }
+}
+
+abstract class ElementsCodec extends Codec {
+  protected readonly element: Codec
+
+  constructor(type: ListType | SetType, element: Codec) {
+    super(type)
+    this.element = element
+  }
+
+  write(writer: WireWriter, value: unknown): void {
+    const elements = this.elementsOf(value)
+    const start = writer.offset
+    writer.writeInt(0)
+    let count = 0
+    for (const item of elements) {
+      if (item === null || item === undefined) {
+        throw this.fail(item, `no element of a ${this.type.kind} may be null or undefined`)
+      }
+      this.element.writeCell(writer, item)
+      count++
+    }
+    if (count > intMax) throw this.fail(value, 'too many elements')
+    writer.patchInt(start, count)
+  }
+
+  protected elementsOf(value: unknown): Iterable<unknown> {
+    const isTyped = ArrayBuffer.isView(value) && !(value instanceof DataView)
+    if (Array.isArray(value) || value instanceof Set || isTyped) return value as Iterable<unknown>
+    throw this.fail(value, 'expected an Array or a Set')
+  }
+
+  protected readElements(
+    reader: WireReader,
+    at: number,
+    length: number,
+    add: (element: unknown) => void,
+  ): void {
+    const count = readItemCount(reader, at, length, 4)
+    const items = new ItemCursor(reader, at + 4, at + length)
+    for (let i = 0; i < count; i++) add(items.next(this.element))
+    items.expectEnd()
+  }
+}
+
+export class ListCodec extends ElementsCodec {
+  read(reader: WireReader, at: number, length: number): unknown[] {
+    const list: unknown[] = []
+    this.readElements(reader, at, length, (element) => list.push(element))
+    return list
+  }
+}
+
+export class SetCodec extends ElementsCodec {
+  read(reader: WireReader, at: number, length: number): Set<unknown> {
+    const set = new Set<unknown>()
+    this.readElements(reader, at, length, (element) => set.add(element))
+    return set
+  }
+}
+
+export class MapCodec extends Codec {
+  readonly #key: Codec
+  readonly #value: Codec
+
+  constructor(type: MapType, key: Codec, value: Codec) {
+    super(type)
+    this.#key = key
+    this.#value = value
+  }
+
+  write(writer: WireWriter, value: unknown): void {
+    const entries = this.#entriesOf(value)
+    const start = writer.offset
+    writer.writeInt(0)
+    let count = 0
+    for (const [key, item] of entries) {
+      if (key === null || key === undefined || item === null || item === undefined) {
+        const fault = key === null || key === undefined ? key : item
+        throw this.fail(fault, 'no key or value of a map may be null or undefined')
+      }
+      this.#key.writeCell(writer, key)
+      this.#value.writeCell(writer, item)
+      count++
+    }
+    writer.patchInt(start, count)
+  }
+
+  #entriesOf(value: unknown): Iterable<readonly [unknown, unknown]> {
+    if (value instanceof Map) return value
+    if (isPlainObject(value)) return Object.entries(value)
+    throw this.fail(value, 'expected a Map or a plain object')
+  }
+
+  read(reader: WireReader, at: number, length: number): Map<unknown, unknown> {
+    const count = readItemCount(reader, at, length, 8)
+    const items = new ItemCursor(reader, at + 4, at + length)
+    const map = new Map<unknown, unknown>()
+    for (let i = 0; i < count; i++) {
+      const key = items.next(this.#key)
+      map.set(key, items.next(this.#value))
+    }
+    items.expectEnd()
+    return map
+  }
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // An object of another realm has another Object.prototype, whose own prototype is null too.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}

@@ -1,0 +1,2 @@
+export { CellOp, Codec, type CodecOptions, valueKind } from './codec.ts'
+export { codecOf, decodeValue, encodeValue } from './codec-of-type.ts'

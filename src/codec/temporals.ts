@@ -1,0 +1,210 @@
+import { DecodeError, ProtocolError, ValueError } from '../errors/index.ts'
+import type { WireReader, WireWriter } from '../protocol/index.ts'
+import { Duration, LocalDate, LocalTime, nativeTypes } from '../types/index.ts'
+import { CellOp, Codec } from './codec.ts'
+import { readVint, writeVint } from './vint.ts'
+
+/** Farthest millisecond from the epoch that `Date` can hold. */
+const dateMsMax = 8_640_000_000_000_000
+const dateBias = 2 ** 31
+const nanosecondsPerDay = 86_400_000_000_000n
+
+const timestampText =
+  /^([+-]?\d{4,7}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s?(Z|[+-]\d\d:?\d\d))?$/
+
+/** Milliseconds since the epoch of a text with offset, or of a day in UTC; else the fault. */
+function timestampOfText(text: string): number | string {
+  const match = timestampText.exec(text)
+  if (match === null) {
+    return /[T ]\d\d:\d\d/.test(text)
+      ? 'a text needs its offset from UTC, as 2024-01-31T12:00:00Z or …+02:00'
+      : 'expected a Date, milliseconds or an ISO 8601 text'
+  }
+  const [, day, hour = '0', minute = '0', second = '0', fraction = '', offset = 'Z'] = match
+  if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) {
+    return 'there is no such time of day'
+  }
+  if (/[1-9]/.test(fraction.slice(3))) return 'a timestamp has milliseconds, not less'
+  let days: number
+  try {
+    days = LocalDate.parse(day!).daysSinceEpoch
+  } catch (error) {
+    if (error instanceof ValueError) return error.message
+    throw error
+  }
+  const minutes = Number(hour) * 60 + Number(minute) - offsetMinutes(offset)
+  const ms = Number(fraction.slice(0, 3).padEnd(3, '0'))
+  return days * 86_400_000 + minutes * 60_000 + Number(second) * 1000 + ms
+}
+
+function offsetMinutes(offset: string): number {
+  if (offset === 'Z') return 0
+  const digits = offset.replace(':', '')
+  const minutes = Number(digits.slice(1, 3)) * 60 + Number(digits.slice(3, 5))
+  return digits.startsWith('-') ? -minutes : minutes
+}
+
+/** timestamp: milliseconds since the epoch, eight bytes. */
+export class TimestampCodec extends Codec {
+  override readonly fixedBytes: number = 8
+  override readonly readOp: CellOp
+  override readonly writeOp: CellOp = CellOp.TIMESTAMP
+  readonly #form: 'date' | 'bigint'
+
+  constructor(form: 'date' | 'bigint') {
+    super(nativeTypes.timestamp)
+    this.#form = form
+    this.readOp = form === 'date' ? CellOp.TIMESTAMP : CellOp.BIGINT
+  }
+
+  write(writer: WireWriter, value: unknown): void {
+    if (typeof value === 'bigint') {
+      if (BigInt.asIntN(64, value) !== value) throw this.fail(value, 'out of range of 64 bits')
+      writer.writeLong(value)
+      return
+    }
+    writer.writeLongOfNumber(this.#msOf(value))
+  }
+
+  #msOf(value: unknown): number {
+    if (value instanceof Date) {
+      const ms = value.getTime()
+      if (Number.isNaN(ms)) throw this.fail(value, 'the Date is invalid')
+      return ms
+    }
+    if (typeof value === 'number') {
+      if (!Number.isSafeInteger(value)) throw this.fail(value, 'expected whole milliseconds')
+      return value
+    }
+    if (typeof value === 'string') {
+      const ms = timestampOfText(value)
+      if (typeof ms === 'string') throw this.fail(value, ms)
+      return ms
+    }
+    throw this.fail(value, 'expected a Date, milliseconds or an ISO 8601 text')
+  }
+
+  read(reader: WireReader, at: number, length: number): Date | bigint {
+    if (length !== 8) throw this.malformed(length)
+    if (this.#form === 'bigint') return reader.view.getBigInt64(at)
+    return readDate(reader.view, at)
+  }
+}
+
+/** The `Date` of the eight bytes at `at`. @throws DecodeError where `Date` does not reach */
+export function readDate(view: DataView, at: number): Date {
+  const ms = view.getInt32(at) * 4_294_967_296 + view.getUint32(at + 4)
+  if (ms > dateMsMax || ms < -dateMsMax) {
+    throw new DecodeError(
+      "A timestamp lies outside the range of Date: read it with timestamp: 'bigint'",
+    )
+  }
+  return new Date(ms)
+}
+
+/** date: days as an unsigned [int], 2^31 being 1970-01-01. */
+export class DateCodec extends Codec {
+  constructor() {
+    super(nativeTypes.date)
+  }
+
+  write(writer: WireWriter, value: unknown): void {
+    let date: LocalDate
+    if (value instanceof LocalDate) date = value
+    else if (typeof value === 'string') {
+      try {
+        date = LocalDate.parse(value)
+      } catch (error) {
+        if (error instanceof ValueError) throw this.fail(value, error.message)
+        throw error
+      }
+    } else if (value instanceof Date) {
+      throw this.fail(value, 'an instant is no day, use LocalDate.fromDate() for its day in UTC')
+    } else {
+      throw this.fail(value, 'expected a LocalDate, or a text as YYYY-MM-DD')
+    }
+    writer.writeInt(date.daysSinceEpoch + dateBias)
+  }
+
+  read(reader: WireReader, at: number, length: number): LocalDate {
+    if (length !== 4) throw this.malformed(length)
+    return LocalDate.fromDays(reader.view.getUint32(at) - dateBias)
+  }
+}
+
+/** time: nanoseconds since midnight, eight bytes. */
+export class TimeCodec extends Codec {
+  constructor() {
+    super(nativeTypes.time)
+  }
+
+  write(writer: WireWriter, value: unknown): void {
+    writer.writeLongOfNumber(this.#timeOf(value).nanosecondsOfDay)
+  }
+
+  #timeOf(value: unknown): LocalTime {
+    if (value instanceof LocalTime) return value
+    try {
+      if (typeof value === 'string') return LocalTime.parse(value)
+      if (typeof value === 'bigint' || typeof value === 'number') {
+        return LocalTime.fromNanoseconds(value)
+      }
+    } catch (error) {
+      if (error instanceof ValueError) throw this.fail(value, error.message)
+      throw error
+    }
+    throw this.fail(value, 'expected a LocalTime, a text as HH:MM:SS or nanoseconds')
+  }
+
+  read(reader: WireReader, at: number, length: number): LocalTime {
+    if (length !== 8) throw this.malformed(length)
+    const nanoseconds = reader.view.getBigInt64(at)
+    if (nanoseconds < 0n || nanoseconds >= nanosecondsPerDay) {
+      throw new ProtocolError('Malformed frame: a time lies outside the day')
+    }
+    return LocalTime.fromNanoseconds(nanoseconds)
+  }
+}
+
+/** duration: months, days and nanoseconds as vints (native_protocol_v5.spec §6, duration). */
+export class DurationCodec extends Codec {
+  constructor() {
+    super(nativeTypes.duration)
+  }
+
+  write(writer: WireWriter, value: unknown): void {
+    let duration: Duration
+    if (value instanceof Duration) duration = value
+    else if (typeof value === 'string') {
+      try {
+        duration = Duration.parse(value)
+      } catch (error) {
+        if (error instanceof ValueError) throw this.fail(value, error.message)
+        throw error
+      }
+    } else {
+      throw this.fail(value, 'expected a Duration or a text as 1mo2d3h')
+    }
+    writeVint(writer, BigInt(duration.months))
+    writeVint(writer, BigInt(duration.days))
+    writeVint(writer, duration.nanoseconds)
+  }
+
+  read(reader: WireReader, at: number, length: number): Duration {
+    const end = at + length
+    const before = reader.offset
+    reader.offset = at
+    const months = readVint(reader, end)
+    const days = readVint(reader, end)
+    const nanoseconds = readVint(reader, end)
+    const isWhole = reader.offset === end
+    reader.offset = before
+    if (!isWhole) throw this.malformed(length)
+    try {
+      return new Duration(Number(months), Number(days), nanoseconds)
+    } catch (error) {
+      if (error instanceof ValueError) throw new ProtocolError(error.message, { cause: error })
+      throw error
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { utf8Read, type WireReader, type WireWriter } from '../protocol/index.ts'
+import { type CustomType, nativeTypes } from '../types/index.ts'
+import { CellOp, Codec } from './codec.ts'
+
+/** A UTF-16 surrogate without its partner. */
+const loneSurrogate = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/
+
+/** Whether UTF-8 can carry the text: half of a surrogate pair would silently become U+FFFD. */
+export function isWellFormed(text: string): boolean {
+  return !loneSurrogate.test(text)
+}
+
+/** text: UTF-8. */
+export class TextCodec extends Codec {
+  override readonly readOp: CellOp = CellOp.TEXT
+  override readonly writeOp: CellOp = CellOp.TEXT
+
+  constructor() {
+    super(nativeTypes.text)
+  }
+
+  write(writer: WireWriter, value: unknown): void {
+    if (typeof value !== 'string') throw this.fail(value, 'expected a string')
+    // Only text that takes more bytes than characters has anything beyond ASCII.
+    if (writer.writeUtf8(value) !== value.length && !isWellFormed(value)) {
+      throw this.fail(value, 'half a surrogate pair has no UTF-8')
+    }
+  }
+
+  read(reader: WireReader, at: number, length: number): string {
+    return utf8Read(reader.bytes, at, at + length)
+  }
+
+  override readEmpty(): string {
+    return ''
+  }
+}
+
+/** ascii: bytes below 128. */
+export class AsciiCodec extends Codec {
+  override readonly readOp: CellOp = CellOp.TEXT
+
+  constructor() {
+    super(nativeTypes.ascii)
+  }
+
+  write(writer: WireWriter, value: unknown): void {
+    if (typeof value !== 'string') throw this.fail(value, 'expected a string')
+    if (writer.writeUtf8(value) !== value.length) {
+      throw this.fail(value, 'a character is not ASCII')
+    }
+  }
+
+  read(reader: WireReader, at: number, length: number): string {
+    return utf8Read(reader.bytes, at, at + length)
+  }
+
+  override readEmpty(): string {
+    return ''
+  }
+}
+
+/** blob, and values of classes tsylla does not know: bytes as they are. */
+export class BlobCodec extends Codec {
+  constructor(type: CustomType | undefined = undefined) {
+    super(type ?? nativeTypes.blob)
+  }
+
+  write(writer: WireWriter, value: unknown): void {
+    if (value instanceof Uint8Array) writer.writeRaw(value)
+    else if (ArrayBuffer.isView(value)) {
+      writer.writeRaw(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+    } else if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
+      writer.writeRaw(new Uint8Array(value))
+    } else if (typeof value === 'string' && /^0x([0-9a-fA-F]{2})*$/.test(value)) {
+      writer.writeRaw(Buffer.from(value.slice(2), 'hex'))
+    } else {
+      throw this.fail(value, "expected bytes (Uint8Array), or hexadecimal text as '0x…'")
+    }
+  }
+
+  /** A copy: the frame's memory is used again. */
+  read(reader: WireReader, at: number, length: number): Uint8Array {
+    return new Uint8Array(reader.bytes.buffer, reader.bytes.byteOffset + at, length).slice()
+  }
+
+  override readEmpty(): Uint8Array {
+    return new Uint8Array(0)
+  }
+}

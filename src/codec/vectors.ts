@@ -1,0 +1,86 @@
+import { ProtocolError } from '../errors/index.ts'
+import type { WireReader, WireWriter } from '../protocol/index.ts'
+import type { VectorType } from '../types/index.ts'
+import { Codec, cutCell } from './codec.ts'
+import { readUnsignedVint, writeUnsignedVint } from './vint.ts'
+
+/**
+ * vector: elements of fixed length one after the other, others each with its length as unsigned
+ * vint before it (org.apache.cassandra.db.marshal.VectorType). No element is null.
+ */
+export class VectorCodec extends Codec {
+  override readonly fixedBytes: number
+  readonly #element: Codec
+  readonly #dimension: number
+
+  constructor(type: VectorType, element: Codec) {
+    super(type)
+    this.#element = element
+    this.#dimension = type.dimension
+    this.fixedBytes = element.fixedBytes < 0 ? -1 : element.fixedBytes * type.dimension
+  }
+
+  write(writer: WireWriter, value: unknown): void {
+    const isTyped = ArrayBuffer.isView(value) && !(value instanceof DataView)
+    if (!Array.isArray(value) && !isTyped) {
+      throw this.fail(value, 'expected an Array or a typed array')
+    }
+    const elements = value as ArrayLike<unknown>
+    if (elements.length !== this.#dimension) {
+      throw this.fail(value, `expected ${this.#dimension} elements, got ${elements.length}`)
+    }
+    for (let i = 0; i < elements.length; i++) {
+      const element = elements[i]
+      if (element === null || element === undefined) {
+        throw this.fail(element, 'no element of a vector may be null or undefined')
+      }
+      if (this.#element.fixedBytes >= 0) this.#element.write(writer, element)
+      else this.#writeVariable(writer, element)
+    }
+  }
+
+  /** The length stands before bytes whose number is known only once they are written. */
+  #writeVariable(writer: WireWriter, element: unknown): void {
+    const start = writer.offset
+    this.#element.write(writer, element)
+    const bytes = Buffer.from(writer.bytes.subarray(start, writer.offset))
+    writer.offset = start
+    writeUnsignedVint(writer, BigInt(bytes.length))
+    writer.writeRaw(bytes)
+  }
+
+  read(reader: WireReader, at: number, length: number): unknown[] | Float32Array {
+    const size = this.#element.fixedBytes
+    if (size < 0) return this.#readVariable(reader, at, at + length)
+    if (length !== this.fixedBytes) throw this.malformed(length)
+    if (this.#element.type.kind === 'float') {
+      const floats = new Float32Array(this.#dimension)
+      for (let i = 0; i < floats.length; i++) floats[i] = reader.view.getFloat32(at + i * 4)
+      return floats
+    }
+    const elements: unknown[] = []
+    for (let i = 0; i < this.#dimension; i++) {
+      elements.push(this.#element.readCell(reader, at + i * size, size))
+    }
+    return elements
+  }
+
+  #readVariable(reader: WireReader, at: number, end: number): unknown[] {
+    const before = reader.offset
+    const elements: unknown[] = []
+    let next = at
+    // Every element takes at least its length byte, so a lying dimension ends with the cell.
+    for (let i = 0; i < this.#dimension; i++) {
+      reader.offset = next
+      const length = Number(readUnsignedVint(reader, end))
+      if (length > end - reader.offset) throw cutCell()
+      next = reader.offset + length
+      elements.push(this.#element.readCell(reader, reader.offset, length))
+    }
+    reader.offset = before
+    if (next !== end) {
+      throw new ProtocolError('Malformed frame: bytes follow the last element of a vector')
+    }
+    return elements
+  }
+}
