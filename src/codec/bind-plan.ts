@@ -1,0 +1,256 @@
+import { BindError, type BindErrorCode, ConfigError, EncodeError } from '../errors/index.ts'
+import { shortMax, type WireWriter } from '../protocol/index.ts'
+import {
+  type BindValues,
+  type ColumnSpec,
+  cqlTypeText,
+  type MarkerFacts,
+  parseUuidInto,
+} from '../types/index.ts'
+import { CellOp, type Codec, type CodecOptions, valueKind } from './codec.ts'
+import { codecOf } from './codec-of-type.ts'
+import { alignFacts, markerKeysOf } from './marker-keys.ts'
+import { NameResolver } from './name-resolver.ts'
+
+/** What an absent or null value means at a marker. */
+const MarkerRule = { UNSET_ALLOWED: 1, NULL_ALLOWED: 2 } as const
+
+/** Markers whose null or UNSET servers would take as "none at all". */
+const strictNames: ReadonlySet<string> = new Set([
+  '[ttl]',
+  '[timestamp]',
+  '[limit]',
+  '[per_partition_limit]',
+])
+
+export interface BindPlanSource {
+  readonly markers: readonly ColumnSpec[]
+  readonly partitionKeyIndexes: readonly number[]
+  /** What the text says of the markers; without it UNSET is refused and `?` have no suffixes. */
+  readonly facts?: readonly MarkerFacts[] | undefined
+}
+
+/**
+ * How the values of one prepared statement become wire bytes. Made once; then `resolve` puts values
+ * in marker order and `write` encodes them by the markers' types, whatever the values look like.
+ */
+export class BindPlan {
+  readonly markers: readonly ColumnSpec[]
+  readonly partitionKeyIndexes: readonly number[]
+  readonly #codecs: readonly Codec[]
+  readonly #ops: Uint8Array
+  readonly #rules: Uint8Array
+  readonly #resolver: NameResolver
+
+  constructor(source: BindPlanSource, options: CodecOptions = {}) {
+    const { markers, partitionKeyIndexes } = source
+    const facts = alignFacts(markers, source.facts)
+    this.markers = markers
+    this.partitionKeyIndexes = partitionKeyIndexes
+    this.#codecs = markers.map((marker) => codecOf(marker.type, options))
+    this.#ops = Uint8Array.from(this.#codecs, (codec) => codec.writeOp)
+    this.#rules = Uint8Array.from(markers, (marker, i) =>
+      rulesOf(marker, facts?.[i], partitionKeyIndexes.includes(i)),
+    )
+    this.#resolver = new NameResolver(markers, markerKeysOf(markers, facts))
+  }
+
+  /**
+   * The values in marker order, in an array of their own: later changes by the caller do not reach
+   * a retry.
+   * @throws BindError when values are missing, too many, unknown or ambiguous
+   */
+  resolve(values: BindValues | undefined): unknown[] {
+    const count = this.markers.length
+    if (values === undefined) {
+      if (count > 0) throw this.#countError(0)
+      return []
+    }
+    if (Array.isArray(values)) {
+      if (values.length !== count) throw this.#countError(values.length)
+      return values.slice()
+    }
+    if (typeof values !== 'object' || values === null) {
+      throw new BindError(
+        'TSYLLA_BIND_COUNT',
+        `Values are an array or an object, not ${valueKind(values)}`,
+      )
+    }
+    return this.#resolver.resolve(values as { readonly [name: string]: unknown })
+  }
+
+  /**
+   * Appends `<n:short>` and the values. When it throws, the writer's offset is where it was.
+   * @param ordered from `resolve`
+   */
+  write(writer: WireWriter, ordered: readonly unknown[]): void {
+    const start = writer.offset
+    const count = this.markers.length
+    writer.writeShort(count)
+    let i = 0
+    try {
+      for (; i < count; i++) this.#writeCell(writer, i, ordered[i])
+    } catch (error) {
+      writer.offset = start
+      throw this.#bindError(error, i)
+    }
+  }
+
+  /** Whether the partition key can be told from the values. */
+  get isRoutable(): boolean {
+    return this.partitionKeyIndexes.length > 0
+  }
+
+  /**
+   * Appends the partition key as tokens are computed of it: the bytes of a single column as they
+   * are; of several each as `<length:short><bytes><0>` in key order
+   * (org.apache.cassandra.db.marshal.CompositeType). Only for a plan that is routable.
+   */
+  writeRoutingKey(writer: WireWriter, ordered: readonly unknown[]): void {
+    const start = writer.offset
+    const indexes = this.partitionKeyIndexes
+    let i = 0
+    try {
+      if (indexes.length === 1) {
+        i = indexes[0]!
+        this.#writeKeyPart(writer, i, ordered[i])
+        return
+      }
+      for (let part = 0; part < indexes.length; part++) {
+        i = indexes[part]!
+        const at = writer.offset
+        writer.writeShort(0)
+        this.#writeKeyPart(writer, i, ordered[i])
+        const length = writer.offset - at - 2
+        if (length > shortMax) {
+          throw new ConfigError(`a part of a partition key has at most ${shortMax} bytes`)
+        }
+        writer.bytes[at] = length >> 8
+        writer.bytes[at + 1] = length
+        writer.writeByte(0)
+      }
+    } catch (error) {
+      writer.offset = start
+      throw this.#bindError(error, i)
+    }
+  }
+
+  #writeKeyPart(writer: WireWriter, i: number, value: unknown): void {
+    if (value === null || value === undefined) throw this.#absent(i, value)
+    this.#codecs[i]!.write(writer, value)
+  }
+
+  #writeCell(writer: WireWriter, i: number, value: unknown): void {
+    switch (this.#ops[i]) {
+      case CellOp.INT:
+        if (typeof value === 'number' && (value | 0) === value) {
+          writer.reserve(8)
+          const at = writer.offset
+          writer.view.setInt32(at, 4)
+          writer.view.setInt32(at + 4, value)
+          writer.offset = at + 8
+          return
+        }
+        break
+      case CellOp.BIGINT:
+        if (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) {
+          writer.reserve(12)
+          const at = writer.offset
+          writer.view.setInt32(at, 8)
+          writer.view.setBigInt64(at + 4, value)
+          writer.offset = at + 12
+          return
+        }
+        break
+      case CellOp.DOUBLE:
+        if (typeof value === 'number') {
+          writer.reserve(12)
+          const at = writer.offset
+          writer.view.setInt32(at, 8)
+          writer.view.setFloat64(at + 4, value)
+          writer.offset = at + 12
+          return
+        }
+        break
+      case CellOp.UUID:
+        if (typeof value === 'string') {
+          writer.reserve(20)
+          const at = writer.offset
+          writer.view.setInt32(at, 16)
+          if (parseUuidInto(value, writer.bytes, at + 4)) {
+            writer.offset = at + 20
+            return
+          }
+        }
+        break
+    }
+    this.#writeAny(writer, i, value)
+  }
+
+  #writeAny(writer: WireWriter, i: number, value: unknown): void {
+    if (value === undefined) {
+      if ((this.#rules[i]! & MarkerRule.UNSET_ALLOWED) === 0) throw this.#absent(i, value)
+      writer.writeInt(-2)
+      return
+    }
+    if (value === null && (this.#rules[i]! & MarkerRule.NULL_ALLOWED) === 0) {
+      throw this.#absent(i, value)
+    }
+    this.#codecs[i]!.writeCell(writer, value)
+  }
+
+  #absent(i: number, value: null | undefined): BindError {
+    const marker = this.markers[i]!
+    const code: BindErrorCode = value === null ? 'TSYLLA_BIND_NULL' : 'TSYLLA_BIND_UNSET'
+    const reason =
+      value === null
+        ? 'null deletes, which is no meaning here'
+        : 'undefined keeps what is stored, which is possible only where a column is assigned'
+    return new BindError(code, `Marker ${i + 1} (${marker.name}) is ${value}: ${reason}`, {
+      column: marker.name,
+      cqlType: cqlTypeText(marker.type),
+      valueKind: valueKind(value),
+    })
+  }
+
+  #bindError(error: unknown, i: number): unknown {
+    if (!(error instanceof EncodeError || error instanceof ConfigError)) return error
+    const marker = this.markers[i]!
+    const message = `Marker ${i + 1} (${marker.name}): ${error.message}`
+    return new BindError('TSYLLA_BIND_VALUE', message, {
+      column: marker.name,
+      cqlType: cqlTypeText(marker.type),
+      ...(error instanceof EncodeError ? { valueKind: error.valueKind } : {}),
+    })
+  }
+
+  #countError(given: number): BindError {
+    const names = this.markers.map((marker) => marker.name).join(', ')
+    const message = `The statement has ${this.markers.length} markers, ${given} values were given`
+    return new BindError('TSYLLA_BIND_COUNT', names === '' ? message : `${message} (${names})`)
+  }
+}
+
+function rulesOf(
+  marker: ColumnSpec,
+  facts: MarkerFacts | undefined,
+  isPartitionKey: boolean,
+): number {
+  if (isPartitionKey || strictNames.has(marker.name)) return 0
+  switch (facts?.clause) {
+    case 'insert':
+    case 'set':
+      return facts.isWhole
+        ? MarkerRule.UNSET_ALLOWED | MarkerRule.NULL_ALLOWED
+        : MarkerRule.NULL_ALLOWED
+    case 'where':
+    case 'element':
+    case 'limit':
+    case 'perPartitionLimit':
+    case 'ttl':
+    case 'timestamp':
+      return 0
+    default:
+      return MarkerRule.NULL_ALLOWED
+  }
+}

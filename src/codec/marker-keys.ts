@@ -1,0 +1,152 @@
+import type { ColumnSpec, MarkerFacts } from '../types/index.ts'
+
+/** A bind marker with the keys an object of values may give its value by. */
+export interface MarkerKeys {
+  /** Name the server gives the marker. */
+  readonly serverName: string
+  /** Keys of this marker, and of other slots of the same `:name`. */
+  readonly own: readonly string[]
+  /**
+   * Keys shared with the other `?` of `group`: one of them may be given by such a key when each of
+   * the others has a key of its own.
+   */
+  readonly shared: readonly string[]
+  /** Number of the group of `?` that share keys; −1 without one. */
+  readonly group: number
+}
+
+/** Names Cassandra gives markers that stand for no column, and their short forms. */
+const aliasOfPseudo: ReadonlyMap<string, string> = new Map([
+  ['[ttl]', 'ttl'],
+  ['[timestamp]', 'timestamp'],
+  ['[limit]', 'limit'],
+  ['[json]', 'json'],
+  ['[per_partition_limit]', 'perPartitionLimit'],
+])
+
+const lowerSuffixes = ['_start', '_from', '_min', '_after', '_gt', '_gte']
+const upperSuffixes = ['_end', '_to', '_max', '_before', '_until', '_lt', '_lte']
+const setSuffixes = ['_new', '_set']
+const ifSuffixes = ['_old', '_if']
+
+function aliasOf(serverName: string): string | undefined {
+  return aliasOfPseudo.get(serverName) ?? /^in\((.+)\)$/i.exec(serverName)?.[1]
+}
+
+/**
+ * The facts that belong to the markers a server described, or `undefined` when they do not fit.
+ * Some servers describe a `:name` used twice once.
+ */
+export function alignFacts(
+  markers: readonly ColumnSpec[],
+  facts: readonly MarkerFacts[] | undefined,
+): readonly MarkerFacts[] | undefined {
+  if (facts === undefined || facts.length === markers.length) return facts
+  const seen = new Set<string>()
+  const distinct = facts.filter((fact) => {
+    if (fact.name === undefined) return true
+    const name = fact.isQuoted ? fact.name : fact.name.toLowerCase()
+    if (seen.has(name)) return false
+    seen.add(name)
+    return true
+  })
+  return distinct.length === markers.length ? distinct : undefined
+}
+
+/** Which keys each marker answers to (`docs/binding.md` has the rules for users). */
+export function markerKeysOf(
+  markers: readonly ColumnSpec[],
+  facts: readonly MarkerFacts[] | undefined,
+): MarkerKeys[] {
+  const names = exactNames(markers, facts)
+  const claimed = new Set(names.flatMap((list) => [...list]))
+  const aliases = markers.map(({ name }) => {
+    const alias = aliasOf(name)
+    return alias === undefined || claimed.has(alias) ? undefined : alias
+  })
+  for (const alias of aliases) if (alias !== undefined) claimed.add(alias)
+  const suffixed = suffixKeys(markers, facts, aliases, claimed)
+  const groupOfName = new Map<string, number>()
+  return markers.map(({ name: serverName }, i) => {
+    const isNamed = facts?.[i]?.name !== undefined
+    const bare = [...names[i]!]
+    if (aliases[i] !== undefined) bare.push(aliases[i])
+    if (isNamed) return { serverName, own: bare, shared: [], group: -1 }
+    const isTaken = markers.some((m, j) => facts?.[j]?.name !== undefined && m.name === serverName)
+    if (isTaken) return { serverName, own: suffixed[i]!, shared: [], group: -1 }
+    const twins = markers.filter((m) => m.name === serverName).length
+    if (twins === 1) return { serverName, own: [...bare, ...suffixed[i]!], shared: [], group: -1 }
+    const group = groupOfName.get(serverName) ?? groupOfName.size
+    groupOfName.set(serverName, group)
+    return { serverName, own: suffixed[i]!, shared: bare, group }
+  })
+}
+
+/** Step 1: the server's name; for `:name` also every spelling of its slots in the text. */
+function exactNames(
+  markers: readonly ColumnSpec[],
+  facts: readonly MarkerFacts[] | undefined,
+): Set<string>[] {
+  const spellings = new Map<string, Set<string>>()
+  for (const [i, { name }] of markers.entries()) {
+    const spelling = facts?.[i]?.name
+    if (spelling === undefined) continue
+    const known = spellings.get(name) ?? new Set<string>()
+    spellings.set(name, known.add(spelling))
+  }
+  return markers.map(({ name }, i) => {
+    const isNamed = facts?.[i]?.name !== undefined
+    return new Set([...(isNamed ? spellings.get(name)! : []), name])
+  })
+}
+
+/** Step 3: when one column has several `?`, what tells them apart. */
+function suffixKeys(
+  markers: readonly ColumnSpec[],
+  facts: readonly MarkerFacts[] | undefined,
+  aliases: readonly (string | undefined)[],
+  claimed: ReadonlySet<string>,
+): string[][] {
+  const membersOf = new Map<string, number[]>()
+  const keys: string[][] = markers.map(() => [])
+  for (const [i, { name }] of markers.entries()) {
+    if (facts?.[i]?.name !== undefined) continue
+    const root = facts?.[i]?.column ?? aliases[i] ?? name
+    membersOf.set(root, [...(membersOf.get(root) ?? []), i])
+  }
+  for (const [root, members] of membersOf) {
+    const isTaken = markers.some((m, i) => facts?.[i]?.name !== undefined && m.name === root)
+    if (members.length < 2 && !isTaken) continue
+    const candidates = members.map((member, order) =>
+      [...placeSuffixes(facts?.[member]), `_${order + 1}`].map((suffix) => root + suffix),
+    )
+    for (const [order, member] of members.entries()) {
+      const others = candidates.filter((_, j) => j !== order).flat()
+      keys[member] = candidates[order]!.filter((k) => !claimed.has(k) && !others.includes(k))
+    }
+  }
+  return keys
+}
+
+function placeSuffixes(fact: MarkerFacts | undefined): readonly string[] {
+  if (fact === undefined) return []
+  const suffixes: string[] = []
+  if (fact.operator === '>' || fact.operator === '>=') suffixes.push(...lowerSuffixes)
+  if (fact.operator === '<' || fact.operator === '<=') suffixes.push(...upperSuffixes)
+  if (fact.clause === 'set') suffixes.push(...setSuffixes)
+  if (fact.clause === 'if') suffixes.push(...ifSuffixes)
+  return suffixes
+}
+
+/** The markers with the keys they accept, for messages. */
+export function describeKeys(markers: readonly ColumnSpec[], keys: readonly MarkerKeys[]): string {
+  const quote = (list: readonly string[]): string => list.map((k) => JSON.stringify(k)).join(' | ')
+  const lines = keys.map((key, i) => {
+    const accepted = [...key.own, ...key.shared]
+    return `${i + 1}. ${markers[i]!.name}: ${quote(accepted)}`
+  })
+  return (
+    `The markers and the keys they accept are: ${lines.join('; ')}. ` +
+    'Writing :name instead of ? in the statement lets every marker be given by that name.'
+  )
+}
