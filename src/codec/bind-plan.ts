@@ -23,13 +23,6 @@ const strictNames: ReadonlySet<string> = new Set([
   '[per_partition_limit]',
 ])
 
-export interface BindPlanSource {
-  readonly markers: readonly ColumnSpec[]
-  readonly partitionKeyIndexes: readonly number[]
-  /** What the text says of the markers; without it UNSET is refused and `?` have no suffixes. */
-  readonly facts?: readonly MarkerFacts[] | undefined
-}
-
 /**
  * How the values of one prepared statement become wire bytes. Made once; then `resolve` puts values
  * in marker order and `write` encodes them by the markers' types, whatever the values look like.
@@ -42,9 +35,17 @@ export class BindPlan {
   readonly #rules: Uint8Array
   readonly #resolver: NameResolver
 
-  constructor(source: BindPlanSource, options: CodecOptions = {}) {
-    const { markers, partitionKeyIndexes } = source
-    const facts = alignFacts(markers, source.facts)
+  /**
+   * @param markerFacts what the text says of the markers; without it UNSET is refused and several
+   *   `?` of one column are told apart by number only
+   */
+  constructor(
+    markers: readonly ColumnSpec[],
+    partitionKeyIndexes: readonly number[],
+    markerFacts: readonly MarkerFacts[] | undefined,
+    options: CodecOptions = {},
+  ) {
+    const facts = alignFacts(markers, markerFacts)
     this.markers = markers
     this.partitionKeyIndexes = partitionKeyIndexes
     this.#codecs = markers.map((marker) => codecOf(marker.type, options))
@@ -81,9 +82,10 @@ export class BindPlan {
 
   /**
    * Appends `<n:short>` and the values. When it throws, the writer's offset is where it was.
-   * @param ordered from `resolve`
+   * @param values best from `resolve`, when they are needed more than once
    */
-  write(writer: WireWriter, ordered: readonly unknown[]): void {
+  write(writer: WireWriter, values: BindValues | undefined): void {
+    const ordered = this.#ordered(values)
     const start = writer.offset
     const count = this.markers.length
     writer.writeShort(count)
@@ -106,7 +108,8 @@ export class BindPlan {
    * are; of several each as `<length:short><bytes><0>` in key order
    * (org.apache.cassandra.db.marshal.CompositeType). Only for a plan that is routable.
    */
-  writeRoutingKey(writer: WireWriter, ordered: readonly unknown[]): void {
+  writeRoutingKey(writer: WireWriter, values: BindValues | undefined): void {
+    const ordered = this.#ordered(values)
     const start = writer.offset
     const indexes = this.partitionKeyIndexes
     let i = 0
@@ -133,6 +136,11 @@ export class BindPlan {
       writer.offset = start
       throw this.#bindError(error, i)
     }
+  }
+
+  #ordered(values: BindValues | undefined): readonly unknown[] {
+    if (Array.isArray(values) && values.length === this.markers.length) return values
+    return this.resolve(values)
   }
 
   #writeKeyPart(writer: WireWriter, i: number, value: unknown): void {

@@ -8,6 +8,12 @@ export interface CodecOptions {
   readonly int64?: 'bigint' | 'number' | 'string' | undefined
   /** Of timestamp; `'bigint'` gives milliseconds and covers what `Date` cannot. Default `'date'`. */
   readonly timestamp?: 'date' | 'bigint' | undefined
+  /**
+   * Whether row classes may be generated as code, which reads pages half as fast again. Without it,
+   * and where the runtime forbids code from strings, rows are the same but made otherwise.
+   * Default `true`.
+   */
+  readonly codeGeneration?: boolean | undefined
 }
 
 /** Kinds of cells that hot loops read and write without calling a codec. */

@@ -1,3 +1,5 @@
-export { BindPlan, type BindPlanSource } from './bind-plan.ts'
+export { BindPlan } from './bind-plan.ts'
 export { CellOp, Codec, type CodecOptions, valueKind } from './codec.ts'
 export { codecOf, decodeValue, encodeValue } from './codec-of-type.ts'
+export { Row } from './row.ts'
+export { canGenerateCode, RowShape } from './row-shape.ts'

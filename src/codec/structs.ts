@@ -2,6 +2,7 @@ import { ProtocolError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
 import type { TupleType, UdtType } from '../types/index.ts'
 import { Codec, cutCell } from './codec.ts'
+import { setOwn } from './own-property.ts'
 
 // tuple and UDT: <field:bytes>…, possibly fewer than the type has: fields that ALTER TYPE added
 // later are null (native_protocol_v4.spec §6).
@@ -94,18 +95,7 @@ export class UdtCodec extends Codec {
   /** Own data properties, whatever the fields are called (`__proto__` included). */
   #objectOf(fields: readonly unknown[]): object {
     const object: Record<string, unknown> = {}
-    for (const [i, name] of this.#names.entries()) {
-      if (name === '__proto__') {
-        Object.defineProperty(object, name, {
-          value: fields[i],
-          writable: true,
-          enumerable: true,
-          configurable: true,
-        })
-      } else {
-        object[name] = fields[i]
-      }
-    }
+    for (const [i, name] of this.#names.entries()) setOwn(object, name, fields[i])
     return object
   }
 }

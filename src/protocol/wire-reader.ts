@@ -45,6 +45,11 @@ export class WireReader {
     this.end = end
   }
 
+  /** Another reader of what is left, for memory that stays valid. */
+  fork(): WireReader {
+    return new WireReader(this.bytes, this.offset, this.end)
+  }
+
   get remaining(): number {
     return this.end - this.offset
   }

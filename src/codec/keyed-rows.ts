@@ -1,0 +1,89 @@
+import { utf8Read, type WireReader } from '../protocol/index.ts'
+import { uuidToText } from '../types/index.ts'
+import { CellOp, type Codec, cutCell } from './codec.ts'
+import type { DecodeRows } from './generated-rows.ts'
+import { defineOwn } from './own-property.ts'
+import { type Row, rowValues } from './row.ts'
+import { readDate } from './temporals.ts'
+
+/** The page decoder without generated code: rows of equal behaviour, at two thirds of the speed. */
+export function keyedDecoder(
+  Base: new () => Row,
+  names: readonly string[],
+  codecs: readonly Codec[],
+  hasDuplicates: boolean,
+): DecodeRows {
+  const ops = Uint8Array.from(codecs, (codec) => codec.readOp)
+  const isHostile = hasDuplicates || names.some((name) => name in Base.prototype)
+  const makeRow = isHostile ? definedRow : keyedRow
+  const distinct = [...new Set(names)]
+  return (reader, rowCount) => {
+    const rows = new Array<Row>(rowCount)
+    const values = new Array<unknown>(codecs.length).fill(null)
+    for (let r = 0; r < rowCount; r++) {
+      for (let i = 0; i < values.length; i++) values[i] = readCell(reader, ops[i]!, codecs[i]!)
+      rows[r] = makeRow(Base, names, distinct, values)
+    }
+    return rows
+  }
+}
+
+function keyedRow(
+  Base: new () => Row,
+  names: readonly string[],
+  _distinct: readonly string[],
+  values: readonly unknown[],
+): Row {
+  const row = new Base() as unknown as Record<string, unknown>
+  for (let i = 0; i < names.length; i++) row[names[i]!] = values[i]
+  return row as unknown as Row
+}
+
+/** For names that a prototype has, and for duplicates, of which the last value has the property. */
+function definedRow(
+  Base: new () => Row,
+  names: readonly string[],
+  distinct: readonly string[],
+  values: readonly unknown[],
+): Row {
+  const row = new Base()
+  for (const name of distinct) defineOwn(row, name, values[names.lastIndexOf(name)])
+  if (distinct.length < names.length) {
+    Object.defineProperty(row, rowValues, { value: values.slice() })
+  }
+  return row
+}
+
+function readCell(reader: WireReader, op: number, codec: Codec): unknown {
+  const length = reader.readInt()
+  const at = reader.offset
+  if (length <= 0) return codec.readCell(reader, at, length)
+  if (length > reader.end - at) throw cutCell()
+  reader.offset = at + length
+  switch (op) {
+    case CellOp.TEXT:
+      return utf8Read(reader.bytes, at, at + length)
+    case CellOp.INT:
+      if (length === 4) return reader.view.getInt32(at)
+      break
+    case CellOp.BIGINT:
+      if (length === 8) return reader.view.getBigInt64(at)
+      break
+    case CellOp.UUID:
+      if (length === 16) return uuidToText(reader.bytes, at)
+      break
+    case CellOp.TIMESTAMP:
+      if (length === 8) return readDate(reader.view, at)
+      break
+    case CellOp.DOUBLE:
+      if (length === 8) return reader.view.getFloat64(at)
+      break
+    case CellOp.BOOLEAN:
+      if (length === 1) return reader.bytes[at] !== 0
+      break
+    case CellOp.FLOAT:
+      if (length === 4) return reader.view.getFloat32(at)
+      break
+  }
+  return codec.readCell(reader, at, length)
+}
