@@ -86,7 +86,8 @@ function compareDecimals(a: WireDecimal, b: WireDecimal): number {
   if (places !== 0) return places * signA
   const length = Math.max(digitsA.length, digitsB.length)
   const mantissaA = BigInt(digitsA.padEnd(length, '0'))
-  return compareBigInts(mantissaA, BigInt(digitsB.padEnd(length, '0'))) * signA
+  const mantissaB = BigInt(digitsB.padEnd(length, '0'))
+  return signA > 0 ? compareBigInts(mantissaA, mantissaB) : compareBigInts(mantissaB, mantissaA)
 }
 
 function digitsOf(value: bigint): string {

@@ -167,12 +167,13 @@ export function partitionEnd(prefix: string): string {
 /** How long the prefix of the partition is that a key belongs to. */
 export function prefixLength(key: string): number {
   let at = keyStart
-  for (;;) {
+  while (at < key.length) {
     if (key.charCodeAt(at++) !== 0) continue
     while (key.charCodeAt(at) === 0xfe) at++
     if (key.charCodeAt(at) !== 0xff) return at
     at++
   }
+  return at
 }
 
 /** The partition with that prefix. */
