@@ -10,10 +10,10 @@ import type { Cluster, ClusterNode } from '../cluster/index.ts'
 import type { Connection, TickListener, Ticker } from '../transport/index.ts'
 import { RingQueue } from '../util/index.ts'
 import { AbortRegistry } from './abort-registry.ts'
-import type { Request } from './request.ts'
+import type { Dispatchable, RequestHost } from './request-host.ts'
 
 interface Queued {
-  readonly request: Request<unknown>
+  readonly request: Dispatchable
   readonly bytes: number
 }
 
@@ -25,7 +25,7 @@ export interface DispatcherOptions {
 }
 
 /** Gives requests to connections; those that find no room wait in line, with a bound. */
-export class Dispatcher implements TickListener {
+export class Dispatcher implements RequestHost, TickListener {
   readonly aborts: AbortRegistry = new AbortRegistry()
   readonly ticker: Ticker
   readonly #cluster: Cluster
@@ -34,6 +34,7 @@ export class Dispatcher implements TickListener {
   #queuedBytes = 0
   #isDraining = false
   #isClosed = false
+  #onEmpty: (() => void) | undefined
 
   constructor(options: DispatcherOptions) {
     this.#options = options
@@ -49,20 +50,20 @@ export class Dispatcher implements TickListener {
     return this.#queue.length
   }
 
-  dispatch(request: Request<never> | Request<unknown>): void {
+  dispatch(request: Dispatchable): void {
     if (this.#isClosed) {
       request.fail(new ClosedError('session'))
       return
     }
     // Who waits in line goes first, or a steady stream would starve it.
-    if (this.#queue.length > 0 && !this.#isDraining) this.#enqueue(request as Request<unknown>)
-    else if (!this.#trySend(request as Request<unknown>)) {
-      this.#enqueue(request as Request<unknown>)
+    if (this.#queue.length > 0 && !this.#isDraining) this.#enqueue(request)
+    else if (!this.#trySend(request)) {
+      this.#enqueue(request)
     }
   }
 
   /** Sends on that connection if it still can, else wherever there is room. */
-  dispatchTo(connection: Connection, request: Request<never> | Request<unknown>): void {
+  dispatchTo(connection: Connection, request: Dispatchable): void {
     try {
       if (!this.#isClosed && connection.send(request)) request.onSent(connection)
       else this.dispatch(request)
@@ -72,7 +73,7 @@ export class Dispatcher implements TickListener {
   }
 
   /** @returns false when every connection is full */
-  #trySend(request: Request<unknown>): boolean {
+  #trySend(request: Dispatchable): boolean {
     try {
       const connection = this.#cluster.pick(request.route(), request.triedNodes)
       if (connection === undefined) {
@@ -88,7 +89,7 @@ export class Dispatcher implements TickListener {
     return true
   }
 
-  #enqueue(request: Request<unknown>): void {
+  #enqueue(request: Dispatchable): void {
     const bytes = request.estimatedBytes()
     const { queueCountMax, queueBytesMax } = this.#options
     if (this.#queue.length >= queueCountMax || this.#queuedBytes + bytes > queueBytesMax) {
@@ -118,7 +119,10 @@ export class Dispatcher implements TickListener {
       this.#queuedBytes -= head.bytes
     }
     this.#isDraining = false
-    if (this.#queue.length === 0) this.ticker.remove(this)
+    if (this.#queue.length === 0) {
+      this.ticker.remove(this)
+      this.#onEmpty?.()
+    }
   }
 
   onTick(nowMs: number): void {
@@ -130,6 +134,14 @@ export class Dispatcher implements TickListener {
     this.onRoom()
   }
 
+  /** Resolves when nothing waits in line any more. */
+  whenEmpty(): Promise<void> {
+    if (this.#queue.length === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve
+    })
+  }
+
   /** Everything that waits fails; nothing is taken any more. */
   close(error: TsyllaError): void {
     this.#isClosed = true
@@ -138,6 +150,7 @@ export class Dispatcher implements TickListener {
       next.request.fail(error)
     }
     this.#queuedBytes = 0
+    this.#onEmpty?.()
   }
 
   nodeOf(connection: Connection): ClusterNode | undefined {
@@ -148,7 +161,6 @@ export class Dispatcher implements TickListener {
     return this.#cluster.nodeErrors()
   }
 
-  /** The loss of a connection as one request sees it, with its own outcome. */
   lostError(error: TsyllaError, outcome: Outcome): TsyllaError {
     if (this.#isClosed || error.code === 'TSYLLA_CLOSED') return new ClosedError('session', outcome)
     if (error instanceof ProtocolError) {

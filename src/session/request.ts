@@ -18,9 +18,9 @@ import {
   type WireWriter,
 } from '../protocol/index.ts'
 import type { ClusterNode, Route } from '../cluster/index.ts'
-import type { Connection, ConnectionRequest } from '../transport/index.ts'
+import type { Connection } from '../transport/index.ts'
 import type { Abortable } from './abort-registry.ts'
-import type { Dispatcher } from './dispatcher.ts'
+import type { Dispatchable, RequestHost } from './request-host.ts'
 import type { ExecutionSettings } from './settings.ts'
 
 /** Where a request is; it is settled exactly once. */
@@ -34,11 +34,11 @@ const sharedReader = new WireReader()
  * One request of a caller over all its attempts and pages: deadline, abort, retries. What it sends
  * and how it reads a RESULT is its subclass's.
  */
-export abstract class Request<T> implements ConnectionRequest, Abortable {
+export abstract class Request<T> implements Dispatchable, Abortable {
   deadlineMs = 0
   streamId = -1
   readonly settings: ExecutionSettings
-  protected readonly dispatcher: Dispatcher
+  protected readonly host: RequestHost
   /** Node of the last attempt. */
   protected connection: Connection | undefined
   readonly #resolve: (value: T) => void
@@ -51,13 +51,13 @@ export abstract class Request<T> implements ConnectionRequest, Abortable {
   #prepareCount = 0
 
   constructor(
-    dispatcher: Dispatcher,
+    host: RequestHost,
     settings: ExecutionSettings,
     signal: AbortSignal | undefined,
     resolve: (value: T) => void,
     reject: (error: unknown) => void,
   ) {
-    this.dispatcher = dispatcher
+    this.host = host
     this.settings = settings
     this.#signal = signal
     this.#resolve = resolve
@@ -68,17 +68,14 @@ export abstract class Request<T> implements ConnectionRequest, Abortable {
   abstract readonly kind: RequestKind
   /** Whether it may be repeated although it may have been applied. */
   abstract readonly isIdempotent: boolean
-  /** Where it should go; `undefined` leaves it to the cluster. */
   abstract route(): Route | undefined
   abstract encode(writer: WireWriter, streamId: number): void
-  /** Bytes it will take, roughly: what waits is bounded by it. */
   abstract estimatedBytes(): number
   /** A RESULT body. Calls {@link succeed}, or {@link continueWith}, or throws. */
   protected abstract onResult(reader: WireReader, flags: number): void
   /** The node does not know the statement. Prepares it there. */
   protected abstract prepareAgain(connection: Connection, error: ServerError): Promise<void>
 
-  /** Nodes that failed this request already. */
   get triedNodes(): ReadonlySet<ClusterNode> | undefined {
     return this.#tried
   }
@@ -95,10 +92,10 @@ export abstract class Request<T> implements ConnectionRequest, Abortable {
         this.fail(new AbortedError('not_applied', signal.reason))
         return
       }
-      this.dispatcher.aborts.add(signal, this)
+      this.host.aborts.add(signal, this)
     }
-    this.deadlineMs = this.dispatcher.ticker.nowMs() + this.settings.timeoutMs
-    this.dispatcher.dispatch(this)
+    this.deadlineMs = this.host.ticker.nowMs() + this.settings.timeoutMs
+    this.host.dispatch(this)
   }
 
   onQueued(): void {
@@ -132,7 +129,7 @@ export abstract class Request<T> implements ConnectionRequest, Abortable {
       }
       this.#onServerError(readError(reader), connection)
     } catch (error) {
-      this.fail(TsyllaError.is(error) ? error : this.dispatcher.malformed(connection, error))
+      this.fail(TsyllaError.is(error) ? error : this.host.malformed(connection, error))
     }
   }
 
@@ -152,11 +149,11 @@ export abstract class Request<T> implements ConnectionRequest, Abortable {
 
   #resend(connection: Connection): void {
     if (this.isSettled) return
-    this.dispatcher.dispatchTo(connection, this)
+    this.host.dispatchTo(connection, this)
   }
 
   onLost(error: TsyllaError, wasWritten: boolean): void {
-    const lost = this.dispatcher.lostError(error, this.#outcome(wasWritten))
+    const lost = this.host.lostError(error, this.#outcome(wasWritten))
     this.#failed(lost)
   }
 
@@ -187,7 +184,7 @@ export abstract class Request<T> implements ConnectionRequest, Abortable {
       attemptCount: this.#attemptCount,
     })
     const { connection } = this
-    if (decision === 'rethrow' || connection === undefined || this.dispatcher.isClosed) {
+    if (decision === 'rethrow' || connection === undefined || this.host.isClosed) {
       this.fail(error)
       return
     }
@@ -195,18 +192,18 @@ export abstract class Request<T> implements ConnectionRequest, Abortable {
     this.#attempts.push({ node: connection.address, error })
     this.#state = RequestState.waiting
     if (decision === 'next_node') {
-      const node = this.dispatcher.nodeOf(connection)
+      const node = this.host.nodeOf(connection)
       if (node !== undefined) (this.#tried ??= new Set()).add(node)
-      this.dispatcher.dispatch(this)
+      this.host.dispatch(this)
     } else {
-      this.dispatcher.dispatchTo(connection, this)
+      this.host.dispatchTo(connection, this)
     }
   }
 
   /** No node is left to try: the last failure says more than "no node". */
   failWithoutNode(): void {
     const last = this.#attempts?.at(-1)
-    this.fail(last?.error ?? new NoNodeAvailableError(this.dispatcher.nodeErrors()))
+    this.fail(last?.error ?? new NoNodeAvailableError(this.host.nodeErrors()))
   }
 
   /** The same request goes on, for its next page. */
@@ -214,7 +211,7 @@ export abstract class Request<T> implements ConnectionRequest, Abortable {
     this.#state = RequestState.waiting
     this.#prepareCount = 0
     this.#tried = undefined
-    this.dispatcher.dispatch(this)
+    this.host.dispatch(this)
   }
 
   protected succeed(value: T): void {
@@ -230,7 +227,7 @@ export abstract class Request<T> implements ConnectionRequest, Abortable {
   }
 
   #settle(): void {
-    if (this.#signal !== undefined) this.dispatcher.aborts.remove(this.#signal, this)
+    if (this.#signal !== undefined) this.host.aborts.remove(this.#signal, this)
     this.#state = RequestState.settled
   }
 }

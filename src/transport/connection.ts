@@ -75,6 +75,8 @@ const slabBytes = 256 * 1024
 export class Connection implements LinkHandler, FrameHandler, TickListener {
   /** Address of the node, for errors. */
   readonly address: string
+  /** Probes the connection when it is quiet. */
+  heartbeat: TickListener | undefined
   /** Keyspace of this connection, as its last USE left it. */
   keyspace: string | undefined
   readonly #ticker: Ticker
@@ -310,6 +312,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   }
 
   onTick(nowMs: number): void {
+    this.heartbeat?.onTick(nowMs)
     if (this.#ids.inFlightCount === 0) return
     this.#ticker.hasten()
     const { length } = this.#deadlines

@@ -65,7 +65,7 @@ export class Connector {
       connection.destroy(asConnectError(endpoint.address, error))
       throw error
     }
-    new Heartbeat(connection, ticker, this.#options.heartbeatIntervalMs)
+    connection.heartbeat = new Heartbeat(connection, ticker, this.#options.heartbeatIntervalMs)
     return connection
   }
 

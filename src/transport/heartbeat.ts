@@ -1,7 +1,7 @@
 import { ConnectionError } from '../errors/index.ts'
 import { Opcode } from '../protocol/index.ts'
 import { call } from './call.ts'
-import { type Connection, ConnectionState } from './connection.ts'
+import type { Connection } from './connection.ts'
 import type { TickListener, Ticker } from './ticker.ts'
 
 /** How long a probed node may stay silent. */
@@ -21,14 +21,9 @@ export class Heartbeat implements TickListener {
     this.#connection = connection
     this.#ticker = ticker
     this.#intervalMs = intervalMs
-    ticker.add(this)
   }
 
   onTick(nowMs: number): void {
-    if (this.#connection.state === ConnectionState.closed) {
-      this.#ticker.remove(this)
-      return
-    }
     const quietMs = nowMs - this.#connection.lastReceivedMs
     if (this.#isWaiting || quietMs < this.#intervalMs) return
     this.#isWaiting = true

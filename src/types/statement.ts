@@ -32,8 +32,12 @@ export abstract class StatementBase {
   /** @internal Options in effect; never mutated. */
   readonly options: StatementOptions
 
+  /** @internal Whether it says anything that the session does not say already. */
+  readonly hasOptions: boolean
+
   protected constructor(options: StatementOptions) {
     this.options = options
+    this.hasOptions = Object.keys(options).length > 0
   }
 
   protected abstract with(options: StatementOptions): this

@@ -1,0 +1,410 @@
+import {
+  AuthenticationError,
+  ConfigError,
+  type Outcome,
+  NoNodeAvailableError,
+  SchemaAgreementError,
+  ServerError,
+  TlsError,
+  TsyllaError,
+} from '../errors/index.ts'
+import type { ReconnectionPolicy } from '../policies/index.ts'
+import type { SchemaChange, ServerEvent } from '../protocol/index.ts'
+import {
+  type CallOptions,
+  callUse,
+  type Connection,
+  type ConnectionListener,
+  Connector,
+  type ConnectorOptions,
+  type Endpoint,
+  NodePool,
+  type Ticker,
+} from '../transport/index.ts'
+import { sleep } from '../util/index.ts'
+import type { ClusterData } from './cluster-data.ts'
+import { ClusterNode } from './cluster-node.ts'
+import { ControlConnection } from './control-connection.ts'
+import { Placement, type Route } from './placement.ts'
+import { Refresher } from './refresher.ts'
+import {
+  type KeyspaceDescription,
+  type LocalDescription,
+  type NodeDescription,
+  readKeyspaces,
+  readLocal,
+  readPeers,
+  readSchemaVersions,
+} from './system-tables.ts'
+
+export interface ClusterOptions {
+  readonly ticker: Ticker
+  readonly connector: Omit<ConnectorOptions, 'ticker' | 'keyspace'>
+  readonly contactEndpoints: readonly Endpoint[]
+  /** The way to a node that was discovered. */
+  readonly endpointOf: (host: string, port: number | undefined) => Endpoint
+  readonly poolSize: number
+  readonly reconnection: ReconnectionPolicy
+  readonly requestTimeoutMs: number
+  readonly localDataCenter: string | undefined
+  readonly schemaAgreementTimeoutMs: number
+  /** A connection has room, or nodes came or went: whoever waits may try again. */
+  readonly onRoom: () => void
+}
+
+/** How long topology and schema events are gathered before the system tables are read. */
+const eventQuietMs = 1_000
+const schemaAgreementPollMs = 200
+
+/**
+ * The nodes of a cluster: found, connected to, and chosen for requests. A host id is one node
+ * whatever its address.
+ */
+export class Cluster implements ConnectionListener {
+  readonly #options: ClusterOptions
+  readonly #connector: Connector
+  readonly #control: ControlConnection
+  readonly #refresher: Refresher
+  readonly #nodes = new Map<string, ClusterNode>()
+  readonly #nodesOfConnections = new WeakMap<Connection, ClusterNode>()
+  readonly #call: CallOptions
+  #descriptions = new Map<string, NodeDescription>()
+  #keyspaces: ReadonlyMap<string, KeyspaceDescription> = new Map()
+  #local: LocalDescription | undefined
+  #localDataCenter: string | undefined
+  #placement = Placement.empty
+  #keyspace: string | undefined
+  /** `USE` of all connections, one after another. */
+  #using: Promise<void> = Promise.resolve()
+
+  constructor(options: ClusterOptions) {
+    this.#options = options
+    const { ticker, reconnection } = options
+    const { clock } = ticker
+    this.#call = { ticker, timeoutMs: options.requestTimeoutMs }
+    this.#connector = new Connector({
+      ...options.connector,
+      ticker,
+      keyspace: () => this.#keyspace,
+    })
+    this.#localDataCenter = options.localDataCenter
+    this.#control = new ControlConnection({
+      connector: new Connector({ ...options.connector, ticker, keyspace: () => undefined }),
+      reconnection,
+      clock,
+      endpoints: () => this.#endpoints(),
+      load: (connection, endpoint) => this.#load(connection, endpoint),
+      onEvent: (event) => this.#onEvent(event),
+    })
+    this.#refresher = new Refresher(clock, eventQuietMs, () => this.#refresh())
+  }
+
+  /** Keyspace in effect, as the servers spell it. */
+  get keyspace(): string | undefined {
+    return this.#keyspace
+  }
+
+  get localDataCenter(): string {
+    return this.#localDataCenter ?? ''
+  }
+
+  /** Known nodes first: contact points may be gone for long. */
+  #endpoints(): readonly Endpoint[] {
+    const known = [...this.#nodes.values()].map(({ endpoint }) => endpoint)
+    const addresses = new Set(known.map(({ address }) => address))
+    const others = this.#options.contactEndpoints.filter(({ address }) => !addresses.has(address))
+    return [...known, ...others]
+  }
+
+  /**
+   * Finds the nodes over the first contact point that answers, and connects to them.
+   *
+   * @throws what a contact point fails with, when all fail alike; else NoNodeAvailableError
+   */
+  async connect(): Promise<void> {
+    const errors = await this.#control.open()
+    if (errors !== undefined) throw connectError(errors)
+    await Promise.all([...this.#nodes.values()].map(({ pool }) => pool.fill()))
+    if (!this.isAvailable()) throw connectError(this.nodeErrors())
+  }
+
+  /** Reads nodes and keyspaces over a control connection to `endpoint`. */
+  async #load(connection: Connection, endpoint: Endpoint): Promise<void> {
+    const [local, peers, keyspaces] = await Promise.all([
+      readLocal(connection, this.#call),
+      readPeers(connection, this.#call),
+      readKeyspaces(connection, this.#call),
+    ])
+    this.#local = local
+    this.#localDataCenter ??= local.dataCenter
+    this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
+    this.#updateNodes(local, peers, endpoint)
+  }
+
+  /** Brings the nodes in line with what the system tables say. */
+  #updateNodes(
+    local: LocalDescription,
+    peers: readonly NodeDescription[],
+    endpoint: Endpoint,
+  ): void {
+    // Addresses inside a process's own engine are nothing to dial.
+    const others = endpoint.network === undefined ? [] : peers
+    this.#descriptions = new Map([local, ...others].map((node) => [node.hostId, node]))
+    for (const [hostId, node] of this.#nodes) {
+      if (!this.#descriptions.has(hostId)) this.#remove(hostId, node)
+    }
+    for (const described of this.#descriptions.values()) {
+      const { address } = described
+      const way =
+        address === undefined ? endpoint : this.#options.endpointOf(address.host, address.port)
+      const known = this.#nodes.get(described.hostId)
+      const isSameWay = address === undefined || known?.address === way.address
+      if (known !== undefined && isSameWay) {
+        known.tokens = described.tokens
+        continue
+      }
+      if (known !== undefined) this.#remove(described.hostId, known)
+      this.#add(described, way)
+    }
+    this.#rebuildPlacement()
+  }
+
+  #add(described: NodeDescription, endpoint: Endpoint): void {
+    const { poolSize, reconnection, ticker, onRoom } = this.#options
+    const pool: NodePool = new NodePool({
+      size: poolSize,
+      connect: () => this.#connectTo(node),
+      reconnection,
+      clock: ticker.clock,
+      onAvailability: onRoom,
+    })
+    const node = new ClusterNode(described, endpoint, pool)
+    this.#nodes.set(node.hostId, node)
+    // Nodes that appear later are connected to in the background.
+    if (this.#control.current !== undefined) void pool.fill()
+  }
+
+  #remove(hostId: string, node: ClusterNode): void {
+    this.#nodes.delete(hostId)
+    void node.pool.close()
+  }
+
+  async #connectTo(node: ClusterNode): Promise<Connection> {
+    const connection = await this.#connector.open(node.endpoint, this)
+    this.#nodesOfConnections.set(connection, node)
+    return connection
+  }
+
+  #rebuildPlacement(): void {
+    this.#placement = new Placement({
+      nodes: [...this.#nodes.values()],
+      localDataCenter: this.localDataCenter,
+      partitioner: this.#local?.partitioner ?? '',
+      keyspaces: new Map(
+        [...this.#keyspaces].map(([name, { replication }]) => [name, replication]),
+      ),
+    })
+    this.#options.onRoom()
+  }
+
+  #onEvent(event: ServerEvent): void {
+    if (event.type === 'STATUS_CHANGE' && event.change === 'UP') {
+      // A hint only: the node says so before it may take connections, the pool keeps trying.
+      for (const { pool } of this.#nodes.values()) if (!pool.isAvailable) void pool.fill()
+    }
+    const isKeyspace = event.type === 'SCHEMA_CHANGE' && event.schemaChange.target === 'KEYSPACE'
+    if (event.type === 'TOPOLOGY_CHANGE' || isKeyspace) this.#refresher.request()
+  }
+
+  async #refresh(): Promise<void> {
+    const connection = this.#control.current
+    const endpoint = this.#endpoints().find(({ address }) => address === connection?.address)
+    if (connection === undefined || endpoint === undefined) return
+    try {
+      await this.#load(connection, endpoint)
+    } catch {
+      // The control connection moves on when it is lost, and reads everything anew then.
+    }
+  }
+
+  get isTokenAware(): boolean {
+    return this.#placement.isTokenAware
+  }
+
+  /** The route of a partition; valid until the next call. */
+  routeOf(keyspace: string, keyBytes: Uint8Array, length: number): Route {
+    return this.#placement.routeOf(keyspace, keyBytes, length)
+  }
+
+  /**
+   * A connection with room: of a replica when the route tells, else of any local node, else of any.
+   */
+  pick(route: Route | undefined, tried?: ReadonlySet<ClusterNode>): Connection | undefined {
+    return this.#placement.pick(route, tried)
+  }
+
+  /** Whether any node that was not tried has a connection, with room or not. */
+  isAvailable(tried?: ReadonlySet<ClusterNode>): boolean {
+    for (const node of this.#nodes.values()) {
+      if (node.pool.isAvailable && tried?.has(node) !== true) return true
+    }
+    return false
+  }
+
+  nodeOf(connection: Connection): ClusterNode | undefined {
+    return this.#nodesOfConnections.get(connection)
+  }
+
+  /** Why nodes cannot be reached, by address. */
+  nodeErrors(): ReadonlyMap<string, TsyllaError> {
+    const errors = new Map<string, TsyllaError>()
+    for (const { address, pool } of this.#nodes.values()) {
+      if (pool.lastError !== undefined) errors.set(address, pool.lastError)
+    }
+    return errors
+  }
+
+  /** A connection to the same node in another keyspace, which the caller closes. */
+  async openBeside(connection: Connection, keyspace: string): Promise<Connection> {
+    const node = this.nodeOf(connection)
+    if (node === undefined) throw new NoNodeAvailableError(this.nodeErrors())
+    const { connector, ticker } = this.#options
+    const beside = new Connector({ ...connector, ticker, keyspace: () => keyspace })
+    return await beside.open(node.endpoint, { onRoom() {}, onEvent() {}, onClosed() {} })
+  }
+
+  onRoom(): void {
+    this.#options.onRoom()
+  }
+
+  onEvent(): void {}
+
+  onClosed(connection: Connection): void {
+    this.nodeOf(connection)?.pool.remove(connection)
+  }
+
+  /**
+   * Puts all connections into a keyspace, those that are still being made included. Calls follow
+   * each other; a keyspace that does not exist changes nothing.
+   */
+  useKeyspace(keyspace: string): Promise<void> {
+    const using = this.#using.then(() => this.#use(keyspace))
+    this.#using = using.catch(() => {})
+    return using
+  }
+
+  async #use(keyspace: string): Promise<void> {
+    const first = this.pick(undefined) ?? this.#anyConnection()
+    if (first === undefined) throw new NoNodeAvailableError(this.nodeErrors())
+    // One node says whether the keyspace exists; only then do the others follow.
+    await callUse(first, keyspace, this.#call)
+    this.#keyspace = keyspace
+    const others = [...this.#nodes.values()].flatMap(({ pool }) => [...pool.connections])
+    await Promise.all(
+      others
+        .filter((connection) => connection.keyspace !== keyspace)
+        .map((connection) => this.#useOrLose(connection, keyspace)),
+    )
+  }
+
+  /** A connection in the wrong keyspace is worse than none: the pool makes another. */
+  async #useOrLose(connection: Connection, keyspace: string): Promise<void> {
+    try {
+      await callUse(connection, keyspace, this.#call)
+    } catch (error) {
+      connection.destroy(error as TsyllaError)
+    }
+  }
+
+  #anyConnection(): Connection | undefined {
+    for (const { pool } of this.#nodes.values()) {
+      if (pool.connections[0] !== undefined) return pool.connections[0]
+    }
+    return undefined
+  }
+
+  /** DDL of ours was applied: wait for the nodes, and learn of new keyspaces. */
+  async onSchemaChange(change: SchemaChange, connection: Connection): Promise<void> {
+    if (this.#nodes.size > 1) await this.awaitSchemaAgreement(connection)
+    if (change.target === 'KEYSPACE') {
+      const keyspaces = await readKeyspaces(connection, this.#call)
+      this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
+      this.#rebuildPlacement()
+    }
+  }
+
+  /** Waits until the nodes have one schema version, asking one of them. */
+  async awaitSchemaAgreement(asked?: Connection): Promise<void> {
+    const { schemaAgreementTimeoutMs: timeoutMs, ticker } = this.#options
+    const deadlineMs = ticker.nowMs() + timeoutMs
+    for (;;) {
+      const connection = this.#control.current ?? asked ?? this.#anyConnection()
+      if (connection === undefined) throw new NoNodeAvailableError(this.nodeErrors())
+      try {
+        if ((await readSchemaVersions(connection, this.#call)).size <= 1) return
+      } catch (error) {
+        // A lost connection is replaced; what a node refuses to answer is the caller's to know.
+        if (error instanceof ServerError) throw error
+      }
+      if (ticker.nowMs() >= deadlineMs) throw new SchemaAgreementError(timeoutMs)
+      await sleep(ticker.clock, schemaAgreementPollMs)
+    }
+  }
+
+  data(): ClusterData {
+    return Object.freeze({
+      clusterName: this.#local?.clusterName ?? '',
+      partitioner: this.#local?.partitioner ?? '',
+      localDataCenter: this.localDataCenter,
+      nodes: [...this.#nodes.values()].map(({ hostId, address, dataCenter, rack, pool }) => ({
+        hostId,
+        address,
+        dataCenter,
+        rack,
+        releaseVersion: this.#descriptions.get(hostId)?.releaseVersion,
+        connectionCount: pool.connections.length,
+        isAvailable: pool.isAvailable,
+      })),
+      keyspaces: this.#keyspaces,
+    })
+  }
+
+  /** Lets requests in flight end, then closes every connection. */
+  async drain(): Promise<void> {
+    this.#refresher.close()
+    await Promise.all([...this.#nodes.values()].map(({ pool }) => pool.close()))
+    this.#control.close()
+  }
+
+  /** Closes every connection at once. */
+  destroy(error: TsyllaError): void {
+    this.#refresher.close()
+    for (const { pool } of this.#nodes.values()) pool.destroy(error)
+    this.#control.close()
+  }
+
+  /** After everything is closed: private engines end with their session. */
+  async release(): Promise<void> {
+    await Promise.all(this.#options.contactEndpoints.map((endpoint) => endpoint.release()))
+  }
+}
+
+/** One error for all contact points: its own when they agree on what is wrong, else the list. */
+function connectError(errors: ReadonlyMap<string, TsyllaError>): TsyllaError {
+  const list = [...errors.values()]
+  const first = list[0]
+  const isDecisive =
+    first instanceof AuthenticationError ||
+    first instanceof TlsError ||
+    first instanceof ConfigError
+  const isAlike = list.every((error) => error.code === first?.code)
+  if (first !== undefined && isAlike && (isDecisive || list.length === 1)) {
+    return withOutcome(first, 'not_applied')
+  }
+  return new NoNodeAvailableError(errors, 'No contact point can be used')
+}
+
+function withOutcome(error: TsyllaError, outcome: Outcome): TsyllaError {
+  error.outcome = outcome
+  return error
+}

@@ -1,0 +1,5 @@
+export { Cluster, type ClusterOptions } from './cluster.ts'
+export type { ClusterData, NodeData } from './cluster-data.ts'
+export type { ClusterNode } from './cluster-node.ts'
+export type { Route } from './placement.ts'
+export type { KeyspaceDescription } from './system-tables.ts'

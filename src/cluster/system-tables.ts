@@ -1,0 +1,150 @@
+import { decodeValue } from '../codec/index.ts'
+import { ProtocolError, ServerError, ServerErrorCode } from '../errors/index.ts'
+import { type CallOptions, callRows, type Connection } from '../transport/index.ts'
+
+/** What a node says of itself or of another one. */
+export interface NodeDescription {
+  readonly hostId: string
+  /** Where clients reach it; `undefined` for the node that was asked, which is reached already. */
+  readonly address: { readonly host: string; readonly port: number | undefined } | undefined
+  readonly dataCenter: string
+  readonly rack: string
+  readonly tokens: readonly string[]
+  readonly schemaVersion: string | undefined
+  readonly releaseVersion: string | undefined
+}
+
+export interface LocalDescription extends NodeDescription {
+  readonly clusterName: string
+  readonly partitioner: string
+}
+
+/** How a keyspace is replicated, from `system_schema.keyspaces`. */
+export interface KeyspaceDescription {
+  readonly name: string
+  readonly replication: ReadonlyMap<string, string>
+  readonly durableWrites: boolean
+}
+
+type Record = ReadonlyMap<string, unknown>
+
+async function selectAll(
+  connection: Connection,
+  cql: string,
+  options: CallOptions,
+): Promise<Record[]> {
+  const { metadata, rows } = await callRows(connection, cql, options)
+  return rows.map(
+    (cells) =>
+      new Map(
+        metadata.columns.map((column, i) => {
+          const cell = cells[i]
+          const isNull = cell === null || cell === undefined
+          return [column.name, isNull ? null : decodeValue(column.type, cell)]
+        }),
+      ),
+  )
+}
+
+/** `system.local` of the node behind the connection. */
+export async function readLocal(
+  connection: Connection,
+  options: CallOptions,
+): Promise<LocalDescription> {
+  const cql = `SELECT * FROM system.local WHERE key='local'`
+  const [row] = await selectAll(connection, cql, options)
+  if (row === undefined) throw new ProtocolError(`${connection.address} has no system.local row`)
+  const described = describe(row, undefined)
+  if (described === undefined) {
+    throw new ProtocolError(`${connection.address} has an incomplete system.local row`)
+  }
+  return {
+    ...described,
+    clusterName: text(row, 'cluster_name') ?? '',
+    partitioner: text(row, 'partitioner') ?? '',
+  }
+}
+
+/**
+ * The other nodes, from `system.peers_v2` (Cassandra 4 and later) or `system.peers`. Rows that lack
+ * what routing needs belong to nodes that join or leave: they are left out.
+ */
+export async function readPeers(
+  connection: Connection,
+  options: CallOptions,
+): Promise<NodeDescription[]> {
+  try {
+    const rows = await selectAll(connection, 'SELECT * FROM system.peers_v2', options)
+    return rows.flatMap((row) => peer(row, 'native_address', 'native_port'))
+  } catch (error) {
+    if (!(error instanceof ServerError) || error.serverCode !== ServerErrorCode.INVALID) throw error
+    const rows = await selectAll(connection, 'SELECT * FROM system.peers', options)
+    return rows.flatMap((row) => peer(row, 'rpc_address', undefined))
+  }
+}
+
+function peer(
+  row: Record,
+  addressColumn: string,
+  portColumn: string | undefined,
+): NodeDescription[] {
+  const native = text(row, addressColumn)
+  // A node that listens everywhere says so instead of an address; then its peer address serves.
+  const isEverywhere = native === '0.0.0.0' || native === '::'
+  const host = isEverywhere ? text(row, 'peer') : native
+  if (host === undefined) return []
+  const port = portColumn === undefined ? undefined : row.get(portColumn)
+  const described = describe(row, { host, port: typeof port === 'number' ? port : undefined })
+  return described === undefined || described.tokens.length === 0 ? [] : [described]
+}
+
+function describe(row: Record, address: NodeDescription['address']): NodeDescription | undefined {
+  const hostId = text(row, 'host_id')
+  const dataCenter = text(row, 'data_center')
+  const rack = text(row, 'rack')
+  if (hostId === undefined || dataCenter === undefined || rack === undefined) return undefined
+  const tokens = row.get('tokens')
+  return {
+    hostId,
+    address,
+    dataCenter,
+    rack,
+    tokens: tokens instanceof Set ? [...tokens].map(String) : [],
+    schemaVersion: text(row, 'schema_version'),
+    releaseVersion: text(row, 'release_version'),
+  }
+}
+
+function text(row: Record, column: string): string | undefined {
+  const value = row.get(column)
+  return value === null || value === undefined ? undefined : String(value)
+}
+
+export async function readKeyspaces(
+  connection: Connection,
+  options: CallOptions,
+): Promise<KeyspaceDescription[]> {
+  const cql = 'SELECT keyspace_name, replication, durable_writes FROM system_schema.keyspaces'
+  const rows = await selectAll(connection, cql, options)
+  return rows.map((row) => {
+    const replication = row.get('replication')
+    return {
+      name: String(row.get('keyspace_name')),
+      replication: replication instanceof Map ? (replication as Map<string, string>) : new Map(),
+      durableWrites: row.get('durable_writes') !== false,
+    }
+  })
+}
+
+/** Schema versions of the node behind the connection and, as it knows them, of its peers. */
+export async function readSchemaVersions(
+  connection: Connection,
+  options: CallOptions,
+): Promise<ReadonlySet<string>> {
+  const [local, peers] = await Promise.all([
+    readLocal(connection, options),
+    readPeers(connection, options),
+  ])
+  const versions = [local, ...peers].flatMap(({ schemaVersion }) => schemaVersion ?? [])
+  return new Set(versions)
+}

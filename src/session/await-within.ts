@@ -1,0 +1,30 @@
+import { AbortedError, RequestTimeoutError } from '../errors/index.ts'
+import type { Clock } from '../util/index.ts'
+import type { AbortRegistry } from './abort-registry.ts'
+
+export interface WithinOptions {
+  readonly aborts: AbortRegistry
+  readonly clock: Clock
+  readonly timeoutMs: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** Waits for shared work, but no longer than one caller wants to; the work itself goes on. */
+export function awaitWithin<T>(work: Promise<T>, options: WithinOptions): Promise<T> {
+  const { aborts, clock, signal, timeoutMs } = options
+  if (signal?.aborted) return Promise.reject(new AbortedError('not_applied', signal.reason))
+  return new Promise((resolve, reject) => {
+    const onAborted = (reason: unknown): void => reject(new AbortedError('not_applied', reason))
+    const abortable = { onAborted }
+    const timer = clock.schedule(
+      timeoutMs,
+      () => reject(new RequestTimeoutError(timeoutMs, 'not_applied')),
+      true,
+    )
+    if (signal !== undefined) aborts.add(signal, abortable)
+    work.then(resolve, reject).finally(() => {
+      timer.cancel()
+      if (signal !== undefined) aborts.remove(signal, abortable)
+    })
+  })
+}

@@ -1,0 +1,138 @@
+import type { Route } from '../cluster/index.ts'
+import type { RequestKind } from '../errors/index.ts'
+import {
+  BatchTypeCode,
+  beginRequest,
+  endFrame,
+  Opcode,
+  QueryFlag,
+  type WireWriter,
+  writeBatchHead,
+  writeBatchPrepared,
+  writeBatchQuery,
+  writeBatchTail,
+} from '../protocol/index.ts'
+import type { Connection } from '../transport/index.ts'
+import type { BatchType } from '../types/index.ts'
+import { allPages, Execution } from './execution.ts'
+import { isPlainWrite, PreparedEntry } from './prepared-entry.ts'
+import type { ResultSet } from './result-set.ts'
+import { estimateValueBytes, type SessionCore } from './session-core.ts'
+import type { ExecutionSettings } from './settings.ts'
+import type { ShapeCache } from './shape-cache.ts'
+import type { CachedStatement } from './statement-cache.ts'
+
+/** One statement of a batch: prepared with values, or a text without. */
+export interface BatchPart {
+  readonly statement: PreparedEntry | CachedStatement
+  /** In marker order. */
+  readonly values: readonly unknown[]
+  /** What its own options say. */
+  readonly isIdempotent: boolean | undefined
+}
+
+const typeCodes = {
+  logged: BatchTypeCode.LOGGED,
+  unlogged: BatchTypeCode.UNLOGGED,
+  counter: BatchTypeCode.COUNTER,
+} as const
+
+/** One BATCH (native_protocol_v4.spec §4.1.7). */
+export class BatchExecution extends Execution {
+  readonly #type: BatchType
+  readonly #parts: readonly BatchPart[]
+  readonly #timestamp: number | bigint | undefined
+
+  constructor(
+    core: SessionCore,
+    type: BatchType,
+    parts: readonly BatchPart[],
+    settings: ExecutionSettings,
+    signal: AbortSignal | undefined,
+    resolve: (result: ResultSet<unknown>) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super(core, settings, signal, allPages, resolve, reject)
+    this.#type = type
+    this.#parts = parts
+    const takesTimestamp =
+      type !== 'counter' && parts.every(({ statement }) => isPlainWrite(statement.facts))
+    this.#timestamp = settings.timestamp ?? (takesTimestamp ? core.nextTimestamp() : undefined)
+  }
+
+  override get kind(): RequestKind {
+    if (this.#type === 'counter') return 'counter'
+    if (this.#parts.some(({ statement }) => statement.facts.isConditional)) return 'lwt'
+    return this.#type === 'logged' ? 'logged_batch' : 'unlogged_batch'
+  }
+
+  override get isIdempotent(): boolean {
+    const { isIdempotent } = this.settings
+    if (isIdempotent !== undefined) return isIdempotent
+    if (this.#type === 'counter') return false
+    return this.#parts.every(({ statement, isIdempotent: own }) => {
+      const inferred =
+        statement instanceof PreparedEntry ? statement.isIdempotent : statement.facts.isIdempotent
+      return own ?? inferred
+    })
+  }
+
+  protected override get shapes(): ShapeCache {
+    return this.core.queryShapes
+  }
+
+  /** Where its first prepared statement goes: batches are for one partition, or pay for more. */
+  override route(): Route | undefined {
+    const first = this.#parts[0]
+    if (!(first?.statement instanceof PreparedEntry)) return undefined
+    return this.core.router.route(first.statement.state, first.values)
+  }
+
+  override encode(writer: WireWriter, streamId: number): void {
+    const { settings } = this
+    const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.BATCH)
+    if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
+    writeBatchHead(writer, typeCodes[this.#type], this.#parts.length)
+    for (const [index, { statement, values }] of this.#parts.entries()) {
+      if (statement instanceof PreparedEntry) {
+        writeBatchPrepared(writer, statement.state.id)
+        this.#writeValues(writer, statement, values, index)
+      } else {
+        writeBatchQuery(writer, statement.text)
+        writer.writeShort(0)
+      }
+    }
+    const timestamp = this.#timestamp
+    const flags = QueryFlag.SERIAL_CONSISTENCY | (timestamp === undefined ? 0 : QueryFlag.TIMESTAMP)
+    writeBatchTail(writer, settings.consistency, flags, settings.serialConsistency, timestamp ?? 0)
+    endFrame(writer, start)
+  }
+
+  #writeValues(
+    writer: WireWriter,
+    statement: PreparedEntry,
+    values: readonly unknown[],
+    index: number,
+  ): void {
+    try {
+      statement.state.plan.write(writer, values)
+    } catch (error) {
+      if (error instanceof Error)
+        error.message = `Statement ${index} of the batch: ${error.message}`
+      throw error
+    }
+  }
+
+  override estimatedBytes(): number {
+    return this.#parts.reduce((bytes, { values }) => bytes + estimateValueBytes(values), 64)
+  }
+
+  /** The error names the first statement the node does not know; it may not know the others. */
+  protected override async prepareAgain(connection: Connection): Promise<void> {
+    const entries = new Set<PreparedEntry>()
+    for (const { statement } of this.#parts) {
+      if (statement instanceof PreparedEntry) entries.add(statement)
+    }
+    await Promise.all([...entries].map((entry) => this.core.prepareOn(connection, entry)))
+  }
+}

@@ -1,0 +1,105 @@
+import type { Route } from '../cluster/index.ts'
+import type { RequestKind, ServerError } from '../errors/index.ts'
+import {
+  beginRequest,
+  endFrame,
+  Opcode,
+  QueryFlag,
+  type WireWriter,
+  writeExecuteHead,
+  writeParametersTail,
+} from '../protocol/index.ts'
+import type { Connection } from '../transport/index.ts'
+import type { BindValues } from '../types/index.ts'
+import { Execution, type PagingOptions } from './execution.ts'
+import type { PreparedEntry, PreparedState } from './prepared-entry.ts'
+import type { ResultSet } from './result-set.ts'
+import { estimateValueBytes, type SessionCore } from './session-core.ts'
+import type { ExecutionSettings } from './settings.ts'
+import type { ShapeCache } from './shape-cache.ts'
+
+/** One EXECUTE (native_protocol_v4.spec §4.1.6), encoded anew for every attempt. */
+export class ExecuteRequest extends Execution {
+  readonly #entry: PreparedEntry
+  /** As the caller gave them; read again only when a re-PREPARE changed the markers. */
+  readonly #given: BindValues | undefined
+  /** In marker order, an array of our own. */
+  #values: readonly unknown[]
+  #state: PreparedState
+  /** Drawn once: every attempt writes at the same time. */
+  readonly #timestamp: number | bigint | undefined
+
+  constructor(
+    core: SessionCore,
+    entry: PreparedEntry,
+    values: BindValues | undefined,
+    settings: ExecutionSettings,
+    signal: AbortSignal | undefined,
+    paging: PagingOptions,
+    resolve: (result: ResultSet<unknown>) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super(core, settings, signal, paging, resolve, reject)
+    this.#entry = entry
+    this.#state = entry.state
+    this.#given = values
+    this.#values = entry.state.plan.resolve(values)
+    this.#timestamp =
+      settings.timestamp ?? (entry.takesTimestamp ? core.nextTimestamp() : undefined)
+  }
+
+  override get kind(): RequestKind {
+    const { facts, isCounterUpdate } = this.#entry
+    if (facts.kind === 'select') return 'read'
+    if (facts.isConditional) return 'lwt'
+    return isCounterUpdate ? 'counter' : 'write'
+  }
+
+  override get isIdempotent(): boolean {
+    return this.settings.isIdempotent ?? this.#entry.isIdempotent
+  }
+
+  protected override get shapes(): ShapeCache {
+    return this.#entry.shapes
+  }
+
+  override route(): Route | undefined {
+    return this.core.router.route(this.#state, this.#values)
+  }
+
+  override encode(writer: WireWriter, streamId: number): void {
+    const { settings } = this
+    const { id, plan } = this.#state
+    const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.EXECUTE)
+    if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
+    const timestamp = this.#timestamp
+    const flags = this.parameterFlags(timestamp !== undefined) | QueryFlag.VALUES
+    writeExecuteHead(writer, id, settings.consistency, flags)
+    plan.write(writer, this.#values)
+    writeParametersTail(
+      writer,
+      flags,
+      settings.pageSize,
+      this.pagingState,
+      settings.serialConsistency,
+      timestamp ?? 0,
+    )
+    endFrame(writer, start)
+  }
+
+  override estimatedBytes(): number {
+    return estimateValueBytes(this.#values)
+  }
+
+  protected override async prepareAgain(
+    connection: Connection,
+    _error: ServerError,
+  ): Promise<void> {
+    await this.core.prepareOn(connection, this.#entry)
+    const { state } = this.#entry
+    if (state === this.#state) return
+    const given = this.#given
+    this.#values = state.plan.resolve(Array.isArray(given) ? this.#values : given)
+    this.#state = state
+  }
+}

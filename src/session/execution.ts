@@ -1,0 +1,162 @@
+import type { Row } from '../codec/index.ts'
+import { type RequestKind, ProtocolError, ResultTooLargeError } from '../errors/index.ts'
+import {
+  HeaderFlag,
+  QueryFlag,
+  readResponsePrefix,
+  readSchemaChange,
+  type ResponsePrefix,
+  emptyResponsePrefix,
+  ResultKind,
+  type WireReader,
+} from '../protocol/index.ts'
+import { Request } from './request.ts'
+import { ResultSet } from './result-set.ts'
+import type { SessionCore } from './session-core.ts'
+import type { ExecutionSettings } from './settings.ts'
+import type { ShapeCache } from './shape-cache.ts'
+
+/** How one call reads its pages. */
+export interface PagingOptions {
+  /** `all`: to the last page, into one result. `one`: a single page. */
+  readonly pages: 'all' | 'one'
+  readonly pagingState: Uint8Array | undefined
+}
+
+export const allPages: PagingOptions = Object.freeze({ pages: 'all', pagingState: undefined })
+
+/** Rows of the pages before the last, and what came with them. */
+interface Gathered {
+  readonly rows: Row[]
+  readonly warnings: string[]
+  bytes: number
+}
+
+type Settle<T> = (value: T) => void
+
+/** A request of a user that is answered by a RESULT: EXECUTE, QUERY or BATCH. */
+export abstract class Execution extends Request<ResultSet<unknown>> {
+  protected readonly core: SessionCore
+  protected pagingState: Uint8Array | undefined
+  readonly #pages: 'all' | 'one'
+  #gathered: Gathered | undefined
+
+  constructor(
+    core: SessionCore,
+    settings: ExecutionSettings,
+    signal: AbortSignal | undefined,
+    paging: PagingOptions,
+    resolve: Settle<ResultSet<unknown>>,
+    reject: Settle<unknown>,
+  ) {
+    super(core.host, settings, signal, resolve, reject)
+    this.core = core
+    this.pagingState = paging.pagingState
+    this.#pages = paging.pages
+  }
+
+  protected abstract readonly shapes: ShapeCache
+  abstract override readonly kind: RequestKind
+
+  /** Flags of the frame header. */
+  protected headerFlags(): number {
+    const { settings } = this
+    if (!settings.isTraced && settings.customPayload === undefined) return 0
+    return (
+      (settings.isTraced ? HeaderFlag.TRACING : 0) |
+      (settings.customPayload === undefined ? 0 : HeaderFlag.CUSTOM_PAYLOAD)
+    )
+  }
+
+  /** Query flags that do not depend on the statement. */
+  protected parameterFlags(hasTimestamp: boolean): number {
+    return (
+      QueryFlag.PAGE_SIZE |
+      QueryFlag.SERIAL_CONSISTENCY |
+      (this.pagingState === undefined ? 0 : QueryFlag.PAGING_STATE) |
+      (hasTimestamp ? QueryFlag.TIMESTAMP : 0)
+    )
+  }
+
+  protected override onResult(reader: WireReader, flags: number): void {
+    const prefix = flags === 0 ? emptyResponsePrefix : readResponsePrefix(reader, flags)
+    const kind = reader.readInt()
+    const address = this.connection!.address
+    switch (kind) {
+      case ResultKind.ROWS:
+        this.#onRows(reader, prefix)
+        return
+      case ResultKind.VOID:
+        this.succeed(this.#withoutRows(address, prefix))
+        return
+      case ResultKind.SET_KEYSPACE: {
+        const result = this.#withoutRows(address, prefix)
+        const keyspace = reader.readString()
+        this.#succeedAfter(this.core.onSetKeyspace(keyspace, this.connection!), result)
+        return
+      }
+      case ResultKind.SCHEMA_CHANGE: {
+        const result = this.#withoutRows(address, prefix)
+        const change = readSchemaChange(reader)
+        this.#succeedAfter(this.core.onSchemaChange(change, this.connection!), result)
+        return
+      }
+      default:
+        throw new ProtocolError(`${address} answered with a result of kind ${kind}`)
+    }
+  }
+
+  /** The statement has been applied; what has to follow on other nodes is waited for. */
+  #succeedAfter(work: Promise<void>, result: ResultSet<unknown>): void {
+    work.then(
+      () => this.succeed(result),
+      (error: unknown) => this.fail(error),
+    )
+  }
+
+  #withoutRows(address: string, prefix: ResponsePrefix): ResultSet<unknown> {
+    if (prefix === emptyResponsePrefix) return new ResultSet(address)
+    return new ResultSet<unknown>(address, undefined, undefined, undefined, prefix)
+  }
+
+  #onRows(reader: WireReader, prefix: ResponsePrefix): void {
+    const byteCount = reader.remaining
+    const { columns, rows, pagingState } = this.shapes.readPage(reader)
+    const address = this.connection!.address
+    if (this.#pages === 'one' || (pagingState === undefined && this.#gathered === undefined)) {
+      this.#checkSize(byteCount)
+      this.succeed(
+        prefix === emptyResponsePrefix
+          ? new ResultSet<unknown>(address, columns, rows, pagingState)
+          : new ResultSet<unknown>(address, columns, rows, pagingState, prefix),
+      )
+      return
+    }
+    const gathered = this.#gather(typeof rows === 'function' ? rows() : rows, byteCount, prefix)
+    if (pagingState !== undefined) {
+      this.pagingState = pagingState
+      this.continueWith()
+      return
+    }
+    const extras = { tracingId: prefix.tracingId, warnings: gathered.warnings }
+    this.succeed(new ResultSet<unknown>(address, columns, gathered.rows, undefined, extras))
+  }
+
+  /** Adds a page to those before it. */
+  #gather(rows: readonly Row[], byteCount: number, prefix: ResponsePrefix): Gathered {
+    this.#gathered ??= { rows: [], warnings: [], bytes: 0 }
+    const gathered = this.#gathered
+    gathered.bytes += byteCount
+    this.#checkSize(gathered.bytes)
+    for (const row of rows) gathered.rows.push(row)
+    gathered.warnings.push(...prefix.warnings)
+    return gathered
+  }
+
+  #checkSize(byteCount: number): void {
+    const { resultBytesMax } = this.core.options
+    if (this.#pages === 'all' && byteCount > resultBytesMax) {
+      throw new ResultTooLargeError(resultBytesMax)
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import type { RequestKind, ServerError } from '../errors/index.ts'
+import {
+  beginRequest,
+  endFrame,
+  Opcode,
+  type WireWriter,
+  writeParametersTail,
+  writeQueryHead,
+} from '../protocol/index.ts'
+import type { Connection } from '../transport/index.ts'
+import { Execution, type PagingOptions } from './execution.ts'
+import { isPlainWrite } from './prepared-entry.ts'
+import type { ResultSet } from './result-set.ts'
+import type { SessionCore } from './session-core.ts'
+import type { ExecutionSettings } from './settings.ts'
+import type { ShapeCache } from './shape-cache.ts'
+import type { CachedStatement } from './statement-cache.ts'
+
+/** One QUERY (native_protocol_v4.spec §4.1.4): a text without values, not worth preparing yet. */
+export class QueryRequest extends Execution {
+  readonly #statement: CachedStatement
+  readonly #timestamp: number | bigint | undefined
+
+  constructor(
+    core: SessionCore,
+    statement: CachedStatement,
+    settings: ExecutionSettings,
+    signal: AbortSignal | undefined,
+    paging: PagingOptions,
+    resolve: (result: ResultSet<unknown>) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super(core, settings, signal, paging, resolve, reject)
+    this.#statement = statement
+    const { facts } = statement
+    const takesTimestamp =
+      isPlainWrite(facts) && !facts.hasUsingTimestamp && !facts.mayUpdateCounter
+    this.#timestamp = settings.timestamp ?? (takesTimestamp ? core.nextTimestamp() : undefined)
+  }
+
+  override get kind(): RequestKind {
+    const { facts } = this.#statement
+    if (facts.kind === 'select' || facts.kind === 'use') return 'read'
+    if (facts.isConditional) return 'lwt'
+    if (facts.mayUpdateCounter) return 'counter'
+    // A batch in a text may be unlogged: what is not known to be harmless counts as unknown.
+    if (facts.kind === 'batch') return 'unlogged_batch'
+    return facts.kind === 'other' || facts.kind === 'ddl' ? 'unlogged_batch' : 'write'
+  }
+
+  override get isIdempotent(): boolean {
+    return this.settings.isIdempotent ?? this.#statement.facts.isIdempotent
+  }
+
+  protected override get shapes(): ShapeCache {
+    return this.core.queryShapes
+  }
+
+  override route(): undefined {
+    return undefined
+  }
+
+  override encode(writer: WireWriter, streamId: number): void {
+    const { settings } = this
+    const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.QUERY)
+    if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
+    const timestamp = this.#timestamp
+    const flags = this.parameterFlags(timestamp !== undefined)
+    writeQueryHead(writer, this.#statement.text, settings.consistency, flags)
+    writeParametersTail(
+      writer,
+      flags,
+      settings.pageSize,
+      this.pagingState,
+      settings.serialConsistency,
+      timestamp ?? 0,
+    )
+    endFrame(writer, start)
+  }
+
+  override estimatedBytes(): number {
+    return 64 + this.#statement.text.length
+  }
+
+  /** A QUERY is never unprepared; a server that says so gets its own words back. */
+  protected override prepareAgain(_connection: Connection, error: ServerError): Promise<void> {
+    return Promise.reject(error)
+  }
+}

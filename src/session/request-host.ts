@@ -1,0 +1,35 @@
+import type { ClusterNode, Route } from '../cluster/index.ts'
+import type { Outcome, ProtocolError, TsyllaError } from '../errors/index.ts'
+import type { Connection, ConnectionRequest, Ticker } from '../transport/index.ts'
+import type { AbortRegistry } from './abort-registry.ts'
+
+/** A request as the dispatcher handles it. */
+export interface Dispatchable extends ConnectionRequest {
+  readonly isSettled: boolean
+  /** Nodes that failed it already. */
+  readonly triedNodes: ReadonlySet<ClusterNode> | undefined
+  /** Where it should go; `undefined` leaves it to the cluster. */
+  route(): Route | undefined
+  /** Bytes it will take, roughly: what waits is bounded by it. */
+  estimatedBytes(): number
+  onQueued(): void
+  onSent(connection: Connection): void
+  fail(error: unknown): void
+  failWithoutNode(): void
+}
+
+/** What a request needs of its session. */
+export interface RequestHost {
+  readonly ticker: Ticker
+  readonly aborts: AbortRegistry
+  readonly isClosed: boolean
+  /** Sends wherever there is room, or queues. */
+  dispatch(request: Dispatchable): void
+  /** Sends on that connection if it still can, else as {@link dispatch}. */
+  dispatchTo(connection: Connection, request: Dispatchable): void
+  nodeOf(connection: Connection): ClusterNode | undefined
+  nodeErrors(): ReadonlyMap<string, TsyllaError>
+  /** The loss of a connection as one request sees it, with its own outcome. */
+  lostError(error: TsyllaError, outcome: Outcome): TsyllaError
+  malformed(connection: Connection, cause: unknown): ProtocolError
+}

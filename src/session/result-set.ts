@@ -1,0 +1,108 @@
+import { Row } from '../codec/index.ts'
+import { RowCountError } from '../errors/index.ts'
+import type { ColumnSpec, Page, RowOf } from '../types/index.ts'
+
+/** Columns of an answer without rows. */
+const noColumns: readonly ColumnSpec[] = Object.freeze([])
+const noWarnings: readonly string[] = Object.freeze([])
+
+/** Parts of an answer that most answers do not have. */
+export interface ResultExtras {
+  readonly tracingId?: string | undefined
+  readonly warnings?: readonly string[]
+}
+
+const noExtras: ResultExtras = Object.freeze({})
+
+/** Decodes the rows of a large page when they are first asked for. */
+export type DecodeRows = () => Row[]
+
+/** What a request gave back: of one page, or of all pages together. */
+export class ResultSet<Columns> implements Page<Columns> {
+  readonly coordinator: string
+  readonly pagingState: Uint8Array | undefined
+  readonly #columns: readonly ColumnSpec[]
+  #rows: Row[] | DecodeRows
+  readonly #extras: ResultExtras
+
+  constructor(
+    coordinator: string,
+    columns: readonly ColumnSpec[] = noColumns,
+    rows: Row[] | DecodeRows = [],
+    pagingState?: Uint8Array,
+    extras: ResultExtras = noExtras,
+  ) {
+    this.coordinator = coordinator
+    this.pagingState = pagingState
+    this.#columns = columns
+    this.#rows = rows
+    this.#extras = extras
+  }
+
+  #decoded(): RowOf<Columns>[] {
+    if (typeof this.#rows === 'function') this.#rows = this.#rows()
+    return this.#rows as unknown as RowOf<Columns>[]
+  }
+
+  rows(): RowOf<Columns>[] {
+    return this.#decoded()
+  }
+
+  firstRow(): RowOf<Columns> | undefined {
+    return this.#decoded()[0]
+  }
+
+  singleRow(): RowOf<Columns> {
+    const rows = this.#decoded()
+    if (rows.length !== 1) throw new RowCountError(rows.length)
+    return rows[0]!
+  }
+
+  rowsTyped(): Columns[] {
+    return this.#decoded().map((row) => Row.asDict(row as unknown as Row) as Columns)
+  }
+
+  firstRowTyped(): Columns | undefined {
+    const row = this.firstRow()
+    return row === undefined ? undefined : (Row.asDict(row as unknown as Row) as Columns)
+  }
+
+  colSpecs(): readonly ColumnSpec[] {
+    return this.#columns
+  }
+
+  tracingId(): string | undefined {
+    return this.#extras.tracingId
+  }
+
+  warnings(): readonly string[] {
+    return this.#extras.warnings ?? noWarnings
+  }
+
+  get length(): number {
+    return this.#decoded().length
+  }
+
+  /** Only conditional statements have a first column of that name, and it is boolean. */
+  get applied(): boolean | undefined {
+    const first = this.#columns[0]
+    if (first?.name !== '[applied]' || first.type.kind !== 'boolean') return undefined
+    const row = this.firstRow()
+    return row === undefined ? undefined : Row.get(row as unknown as Row, 0) === true
+  }
+
+  [Symbol.iterator](): Iterator<RowOf<Columns>> {
+    return this.#decoded()[Symbol.iterator]()
+  }
+
+  /** The same page with the paging state that users see. */
+  withPagingState(pagingState: Uint8Array): ResultSet<Columns> {
+    return new ResultSet(this.coordinator, this.#columns, this.#rows, pagingState, this.#extras)
+  }
+
+  /** Decodes now what would be decoded on demand, and lets go of the page's bytes. */
+  detach(): this {
+    this.#decoded()
+    return this
+  }
+}

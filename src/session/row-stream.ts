@@ -1,0 +1,68 @@
+import { ClosedError } from '../errors/index.ts'
+import type { Page, RowOf, RowStream } from '../types/index.ts'
+
+/** Fetches the page that starts at a paging state, `undefined` being the first. */
+export type FetchPage<Columns> = (pagingState: Uint8Array | undefined) => Promise<Page<Columns>>
+
+/**
+ * Rows of one page after another. The next page is asked for when the last row of one has been
+ * taken, so what is held is one page; an empty page that is not the last is passed over.
+ */
+export class PagedRows<Columns> implements RowStream<Columns> {
+  readonly #fetch: FetchPage<Columns>
+  #rows: RowOf<Columns>[] = []
+  #at = 0
+  #pagingState: Uint8Array | undefined
+  #isAtEnd = false
+  #isClosed = false
+  /** `next` calls run one after another, as those of a generator do. */
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(fetch: FetchPage<Columns>) {
+    this.#fetch = fetch
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  next(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
+    if (this.#at < this.#rows.length) {
+      return Promise.resolve({ done: false, value: this.#rows[this.#at++]! })
+    }
+    const result = this.#last.then(() => this.#nextFetched())
+    this.#last = result.catch(() => {})
+    return result
+  }
+
+  async #nextFetched(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
+    while (this.#at >= this.#rows.length) {
+      if (this.#isAtEnd || this.#isClosed) return { done: true, value: undefined }
+      const page = await this.#fetch(this.#pagingState)
+      this.#rows = page.rows()
+      this.#at = 0
+      this.#pagingState = page.pagingState
+      this.#isAtEnd = page.pagingState === undefined
+    }
+    return { done: false, value: this.#rows[this.#at++]! }
+  }
+
+  /** Ends the iteration: nothing more is fetched. */
+  return(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
+    this.#isClosed = true
+    this.#rows = []
+    this.#at = 0
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  async toArray(): Promise<RowOf<Columns>[]> {
+    if (this.#isClosed) throw new ClosedError('stream of rows')
+    const rows: RowOf<Columns>[] = []
+    for await (const row of this) rows.push(row)
+    return rows
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+}

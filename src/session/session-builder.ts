@@ -1,0 +1,257 @@
+import { Cluster } from '../cluster/index.ts'
+import {
+  ConfigError,
+  type Consistency,
+  type Secret,
+  type SerialConsistency,
+  TsyllaError,
+} from '../errors/index.ts'
+import { ExponentialReconnectionPolicy, MonotonicTimestamps } from '../policies/index.ts'
+import {
+  type Endpoint,
+  type EndpointFactory,
+  parseAddress,
+  TcpEndpoint,
+  Ticker,
+  type TlsOptions,
+} from '../transport/index.ts'
+import { createKeyspaceText } from './create-keyspace.ts'
+import { Dispatcher } from './dispatcher.ts'
+import {
+  type ContactPoint,
+  contactPointSymbol,
+  type CreateKeyspaceOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  type SessionOptions,
+} from './options.ts'
+import type { Session, SessionParts } from './session.ts'
+import { driverName, driverVersion } from './version.ts'
+
+/** Ways to nodes by the scheme of their contact points; `embedded` is the one there is. */
+export type EndpointSchemes = ReadonlyMap<string, EndpointFactory>
+
+const defaultPort = 9042
+
+/**
+ * Gathers the options of a session. Every method gives a new builder: a base can be shared and
+ * refined.
+ */
+export abstract class SessionBuilderBase<S extends Session> {
+  readonly #options: SessionOptions
+  protected abstract readonly schemes: EndpointSchemes
+
+  constructor(options: Partial<SessionOptions> = {}) {
+    this.#options = { contactPoints: [], ...options }
+  }
+
+  protected abstract derive(options: SessionOptions): this
+  protected abstract construct(parts: SessionParts): S
+
+  #with(change: Partial<SessionOptions>): this {
+    return this.derive({ ...this.#options, ...change })
+  }
+
+  /** Adds a contact point: `host`, `host:port`, `embedded:`, `embedded:./path`, or an open database. */
+  knownNode(contactPoint: ContactPoint): this {
+    return this.#with({ contactPoints: [...this.#options.contactPoints, contactPoint] })
+  }
+  knownNodes(contactPoints: readonly ContactPoint[]): this {
+    return this.#with({ contactPoints: [...this.#options.contactPoints, ...contactPoints] })
+  }
+  /** @param caseSensitive take the name as it is spelled; else it is folded to lower case */
+  useKeyspace(keyspace: string, caseSensitive = false): this {
+    return this.#with({ keyspace, keyspaceCaseSensitive: caseSensitive })
+  }
+  /** Create the keyspace when it is missing. */
+  createKeyspace(options: boolean | CreateKeyspaceOptions = true): this {
+    return this.#with({ createKeyspace: options })
+  }
+  user(user: string, password: string | Secret): this {
+    return this.#with({ user, password })
+  }
+  /** @param size connections per node, 1 … 1,024 */
+  poolSize(size: number): this {
+    return this.#with({ poolSize: size })
+  }
+  compression(name: 'lz4' | 'snappy' | null): this {
+    return this.#with({ compression: name })
+  }
+  /** @param tls `true` verifies against the system's roots; see {@link TlsOptions} */
+  tls(tls: boolean | TlsOptions): this {
+    return this.#with({ tls })
+  }
+  connectionTimeout(ms: number): this {
+    return this.#with({ connectionTimeoutMs: ms })
+  }
+  /** @param ms deadline of a request over all its attempts */
+  requestTimeout(ms: number): this {
+    return this.#with({ requestTimeoutMs: ms })
+  }
+  tcpNodelay(on: boolean): this {
+    return this.#with({ tcpNoDelay: on })
+  }
+  /** @param ms idle time before TCP keep-alive probes, `null` for none */
+  tcpKeepalive(ms: number | null): this {
+    return this.#with({ tcpKeepAliveMs: ms })
+  }
+  consistency(consistency: Consistency): this {
+    return this.#with({ consistency })
+  }
+  serialConsistency(serialConsistency: SerialConsistency): this {
+    return this.#with({ serialConsistency })
+  }
+  pageSize(rows: number): this {
+    return this.#with({ pageSize: rows })
+  }
+  /** @param source `client`: strictly increasing microseconds; `server`: none are sent */
+  timestamps(source: 'client' | 'server'): this {
+    return this.#with({ timestamps: source })
+  }
+  /** Options by name, all at once. */
+  options(options: Partial<SessionOptions>): this {
+    return this.#with(options)
+  }
+
+  /**
+   * Connects.
+   *
+   * @throws ConfigError, ConnectionError, TlsError, AuthenticationError, KeyspaceError,
+   *   NoNodeAvailableError
+   */
+  async build(): Promise<S> {
+    const options = resolveOptions(this.#options)
+    const endpoints = await this.#openEndpoints(options)
+    try {
+      return await this.#connect(options, endpoints)
+    } catch (error) {
+      await Promise.all(endpoints.map((endpoint) => endpoint.release()))
+      throw error
+    }
+  }
+
+  async #connect(options: ResolvedOptions, endpoints: readonly Endpoint[]): Promise<S> {
+    // An engine's own clock rules a session on it: TTLs and timestamps must agree.
+    const clock = endpoints[0]?.clock ?? options.clock
+    const ticker = new Ticker(clock)
+    const reconnection = new ExponentialReconnectionPolicy({ random: options.random })
+    const cluster = new Cluster({
+      ticker,
+      connector: {
+        connectionTimeoutMs: options.connectionTimeoutMs,
+        heartbeatIntervalMs: options.heartbeatIntervalMs,
+        credentials: options.credentials,
+        authenticators: options.authenticators,
+        compression: options.compression,
+        startup: startupOptions(options),
+      },
+      contactEndpoints: endpoints,
+      endpointOf: (host, port) => tcpEndpoint(options, host, port ?? portOf(endpoints)),
+      poolSize: options.poolSize,
+      reconnection,
+      requestTimeoutMs: options.requestTimeoutMs,
+      localDataCenter: options.localDataCenter,
+      schemaAgreementTimeoutMs: options.schemaAgreementTimeoutMs,
+      onRoom: () => dispatcher.onRoom(),
+    })
+    const dispatcher: Dispatcher = new Dispatcher({
+      cluster,
+      ticker,
+      queueCountMax: options.queueCountMax,
+      queueBytesMax: options.queueBytesMax,
+    })
+    const session = this.construct({
+      options,
+      cluster,
+      dispatcher,
+      ticker,
+      codecOptions: {
+        int64: options.int64,
+        timestamp: options.timestampValues,
+        codeGeneration: options.codeGeneration,
+      },
+      timestamps: new MonotonicTimestamps(() => ticker.nowUs()),
+    })
+    try {
+      await cluster.connect()
+      await enterKeyspace(session, options, cluster)
+    } catch (error) {
+      cluster.destroy(error as TsyllaError)
+      throw error
+    }
+    return session
+  }
+
+  /** Turns contact points into endpoints; engines and networks do not mix. */
+  async #openEndpoints(options: ResolvedOptions): Promise<Endpoint[]> {
+    const { contactPoints } = options
+    const isEmbedded = contactPoints.map((point) => this.#factoryOf(point) !== undefined)
+    if (isEmbedded.includes(true) && contactPoints.length > 1) {
+      throw new ConfigError('An embedded contact point stands alone: it is the whole cluster')
+    }
+    const endpoints: Endpoint[] = []
+    for (const point of contactPoints) {
+      const factory = this.#factoryOf(point)
+      if (factory !== undefined) endpoints.push(await factory(String(point)))
+      else {
+        const { host, port } = parseAddress(point as string, defaultPort)
+        endpoints.push(tcpEndpoint(options, host, port))
+      }
+    }
+    return endpoints
+  }
+
+  #factoryOf(point: ContactPoint): EndpointFactory | undefined {
+    if (typeof point === 'object' && point !== null && contactPointSymbol in point) {
+      return point[contactPointSymbol]
+    }
+    if (typeof point !== 'string') {
+      throw new ConfigError('A contact point is a string or an open embedded database')
+    }
+    const scheme = /^([a-z]{2,}):(?!\d+$)/.exec(point)?.[1]
+    if (scheme === undefined) return undefined
+    const factory = this.schemes.get(scheme)
+    if (factory === undefined) throw new ConfigError(`Unknown scheme ${scheme}: in a contact point`)
+    return factory
+  }
+}
+
+function tcpEndpoint(options: ResolvedOptions, host: string, port: number): TcpEndpoint {
+  return new TcpEndpoint(host, port, {
+    connectTimeoutMs: options.connectionTimeoutMs,
+    noDelay: options.tcpNoDelay,
+    keepAliveMs: options.tcpKeepAliveMs,
+    tls: options.tls,
+    clock: options.clock,
+  })
+}
+
+/** `system.peers` tells no port: all nodes have that of the contact points. */
+function portOf(endpoints: readonly Endpoint[]): number {
+  return endpoints[0]?.network?.port ?? defaultPort
+}
+
+function startupOptions(options: ResolvedOptions): ReadonlyMap<string, string> {
+  const startup = new Map([
+    ['DRIVER_NAME', driverName],
+    ['DRIVER_VERSION', driverVersion],
+  ])
+  if (options.applicationName !== undefined) {
+    startup.set('APPLICATION_NAME', options.applicationName)
+  }
+  return startup
+}
+
+async function enterKeyspace(
+  session: Session,
+  options: ResolvedOptions,
+  cluster: Cluster,
+): Promise<void> {
+  const { keyspace, createKeyspace } = options
+  if (keyspace === undefined) return
+  if (createKeyspace !== undefined) {
+    const dataCenter = cluster.localDataCenter
+    await session.execute(createKeyspaceText(keyspace, createKeyspace, dataCenter))
+  }
+  await session.useKeyspace(keyspace, true)
+}

@@ -1,0 +1,442 @@
+import type { Cluster, ClusterData } from '../cluster/index.ts'
+import type { CodecOptions } from '../codec/index.ts'
+import { BindError, ClosedError, ConfigError, KeyspaceError, ServerError } from '../errors/index.ts'
+import type { MonotonicTimestamps } from '../policies/index.ts'
+import { WireWriter } from '../protocol/index.ts'
+import type { Ticker } from '../transport/index.ts'
+import {
+  Batch,
+  type BindValues,
+  type ExecuteOptions,
+  type Executor,
+  type Page,
+  PreparedStatement,
+  type Result,
+  type RowStream,
+  Statement,
+  type UnknownColumns,
+} from '../types/index.ts'
+import { awaitWithin } from './await-within.ts'
+import { BatchExecution, type BatchPart } from './batch-execution.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import { ExecuteRequest } from './execute-request.ts'
+import { allPages, type PagingOptions } from './execution.ts'
+import { checkKeyspace, type ResolvedOptions } from './options.ts'
+import { openPagingState, pagingDigest, sealPagingState } from './paging-token.ts'
+import { PreparedEntry } from './prepared-entry.ts'
+import { Router } from './router.ts'
+import { QueryRequest } from './query-request.ts'
+import type { ResultSet } from './result-set.ts'
+import { PagedRows } from './row-stream.ts'
+import type { SessionCore } from './session-core.ts'
+import { defaultSettings, type ExecutionSettings, mergeSettings } from './settings.ts'
+import { ShapeCache } from './shape-cache.ts'
+import { type CachedStatement, StatementCache } from './statement-cache.ts'
+import { StatementPreparer } from './statement-preparer.ts'
+
+/** @internal What a session is made of; `SessionBuilder` puts it together. */
+export interface SessionParts {
+  readonly options: ResolvedOptions
+  readonly cluster: Cluster
+  readonly dispatcher: Dispatcher
+  readonly ticker: Ticker
+  readonly codecOptions: CodecOptions
+  readonly timestamps: MonotonicTimestamps
+}
+
+export interface CloseOptions {
+  /** How long requests that were accepted may still take. Default 5,000. */
+  readonly graceMs?: number
+}
+
+type Settle = (result: ResultSet<unknown>) => void
+
+/** A connection to a cluster, or to an embedded engine: everything goes through it. */
+export class Session implements Executor, AsyncDisposable {
+  readonly #cluster: Cluster
+  readonly #dispatcher: Dispatcher
+  readonly #statements: StatementCache
+  readonly #preparer: StatementPreparer
+  readonly #settings: ExecutionSettings
+  readonly #core: SessionCore
+  readonly #ticker: Ticker
+  #closing: Promise<void> | undefined
+
+  /** @internal */
+  constructor(parts: SessionParts) {
+    const { options, cluster, dispatcher, codecOptions, timestamps, ticker } = parts
+    this.#cluster = cluster
+    this.#dispatcher = dispatcher
+    this.#ticker = ticker
+    this.#statements = new StatementCache(options.preparedCountMax)
+    this.#settings = defaultSettings(options)
+    this.#preparer = new StatementPreparer({
+      cluster,
+      call: { ticker, timeoutMs: options.requestTimeoutMs },
+      codec: codecOptions,
+    })
+    const nextTimestamp =
+      options.timestamps === 'client' ? () => timestamps.next() : () => undefined
+    this.#core = {
+      options,
+      host: dispatcher,
+      router: new Router(cluster),
+      codecOptions,
+      queryShapes: new ShapeCache(codecOptions),
+      nextTimestamp,
+      prepareOn: (connection, entry) => this.#preparer.prepareOn(connection, entry),
+      onSetKeyspace: (keyspace) => cluster.useKeyspace(keyspace),
+      onSchemaChange: (change, connection) => cluster.onSchemaChange(change, connection),
+    }
+  }
+
+  /** Runs a statement and gives its whole result, all pages. */
+  execute<Columns = UnknownColumns>(
+    statement: string | Statement,
+    values?: BindValues,
+    options?: ExecuteOptions,
+  ): Promise<Result<Columns>> {
+    if (typeof statement === 'string') {
+      const known = this.#statements.get(this.#cluster.keyspace, statement)
+      const settings =
+        options === undefined ? this.#settings : mergeSettings(this.#settings, options)
+      return typed(this.#executeText(known, values, settings, options?.signal, allPages))
+    }
+    return typed(this.#any(statement, values, options, allPages))
+  }
+
+  /** As `execute`, by the name it has elsewhere. */
+  query<Columns = UnknownColumns>(
+    statement: string | Statement,
+    values?: BindValues,
+    options?: ExecuteOptions,
+  ): Promise<Result<Columns>> {
+    return this.execute<Columns>(statement, values, options)
+  }
+
+  async prepare(statement: string | Statement): Promise<PreparedStatement> {
+    this.#checkOpen()
+    const { text, options } = asStatement(statement)
+    const known = this.#statements.get(this.#cluster.keyspace, text)
+    return new PreparedStatement(await this.#preparer.prepare(known), options)
+  }
+
+  executePrepared<Columns = UnknownColumns>(
+    prepared: PreparedStatement,
+    values?: BindValues,
+    options?: ExecuteOptions,
+  ): Promise<Result<Columns>> {
+    const { source } = prepared
+    if (source instanceof PreparedEntry && source.owner === this.#preparer) {
+      const settings = this.#settingsOf(prepared, options)
+      return typed(this.#run(source, values, settings, options?.signal, allPages))
+    }
+    return typed(this.#any(prepared, values, options, allPages))
+  }
+
+  /** Runs a batch; `values[i]` belong to its i-th statement. */
+  async batch<Columns = UnknownColumns>(
+    batch: Batch,
+    values: readonly (BindValues | undefined)[] = [],
+    options?: ExecuteOptions,
+  ): Promise<Result<Columns>> {
+    this.#checkOpen()
+    if (!(batch instanceof Batch)) throw new ConfigError('batch is a Batch')
+    const entries = batch.entries()
+    if (values.length > entries.length) {
+      throw new BindError(
+        'TSYLLA_BIND_COUNT',
+        `The batch has ${entries.length} statements, there are values for ${values.length}`,
+      )
+    }
+    const settings = mergeSettings(mergeSettings(this.#settings, batch.options), options ?? {})
+    const parts = await awaitWithin(
+      Promise.all(entries.map((entry, i) => this.#toBatchPart(entry, values[i]))),
+      this.#within(settings, options?.signal),
+    )
+    const running = new Promise<ResultSet<unknown>>((resolve, reject) => {
+      new BatchExecution(
+        this.#core,
+        batch.type,
+        parts,
+        settings,
+        options?.signal,
+        resolve,
+        reject,
+      ).start()
+    })
+    return await typed<Columns>(running)
+  }
+
+  async #toBatchPart(
+    entry: Statement | PreparedStatement,
+    values: BindValues | undefined,
+  ): Promise<BatchPart> {
+    const isIdempotent = entry.options.idempotent
+    if (entry instanceof PreparedStatement) {
+      const statement = await this.#entryOf(entry)
+      return { statement, values: statement.state.plan.resolve(values), isIdempotent }
+    }
+    const known = this.#statements.get(this.#cluster.keyspace, entry.text)
+    const own = values ?? entry.values
+    const isPlain = isEmpty(own) && known.facts.markers.length === 0
+    if (isPlain) return { statement: known, values: [], isIdempotent }
+    const statement = await this.#preparer.prepare(known)
+    return { statement, values: statement.state.plan.resolve(own), isIdempotent }
+  }
+
+  /** Exactly one page; go on with `{ pagingState: page.pagingState }`. */
+  async page<Columns = UnknownColumns>(
+    statement: string | Statement | PreparedStatement,
+    values?: BindValues,
+    options?: ExecuteOptions,
+  ): Promise<Page<Columns>> {
+    this.#checkOpen()
+    const digest = await this.#digestOf(statement, values)
+    const sealed = options?.pagingState
+    const pagingState = sealed === undefined ? undefined : openPagingState(sealed, digest)
+    const paging = { pages: 'one', pagingState } as const
+    const result = await typed<Columns>(this.#any(statement, values, options, paging))
+    if (result.pagingState === undefined) return result
+    return result.withPagingState(sealPagingState(result.pagingState, digest))
+  }
+
+  /** All rows, page by page as they are consumed. */
+  stream<Columns = UnknownColumns>(
+    statement: string | Statement | PreparedStatement,
+    values?: BindValues,
+    options?: ExecuteOptions,
+  ): RowStream<Columns> {
+    const own = values === undefined ? undefined : copyOf(values)
+    const first =
+      options?.pagingState === undefined
+        ? undefined
+        : this.#digestOf(statement, own).then((digest) =>
+            openPagingState(options.pagingState!, digest),
+          )
+    first?.catch(() => {})
+    return new PagedRows<Columns>(async (state) => {
+      const pagingState = state ?? (await first)
+      return await typed<Columns>(this.#any(statement, own, options, { pages: 'one', pagingState }))
+    })
+  }
+
+  /** What a paging state of this statement with these values is sealed with. */
+  async #digestOf(
+    statement: string | Statement | PreparedStatement,
+    values: BindValues | undefined,
+  ): Promise<Uint8Array> {
+    if (statement instanceof PreparedStatement) {
+      return digestOfEntry(await this.#entryOf(statement), values)
+    }
+    const { text, values: own } = asStatement(statement)
+    const bound = values ?? own
+    const known = this.#statements.get(this.#cluster.keyspace, text)
+    if (isEmpty(bound) && known.facts.markers.length === 0) {
+      return pagingDigest(known.keyspace, text, new Uint8Array(0))
+    }
+    return digestOfEntry(await this.#preparer.prepare(known), bound)
+  }
+
+  /** Every form of a statement, the less frequent ways. */
+  async #any(
+    statement: string | Statement | PreparedStatement,
+    values: BindValues | undefined,
+    options: ExecuteOptions | undefined,
+    paging: PagingOptions,
+  ): Promise<ResultSet<unknown>> {
+    if (statement instanceof PreparedStatement) {
+      const settings = this.#settingsOf(statement, options)
+      const within = this.#within(settings, options?.signal)
+      const entry = await awaitWithin(this.#entryOf(statement), within)
+      return await this.#run(entry, values, settings, options?.signal, paging)
+    }
+    const { text, values: own, options: carried } = asStatement(statement)
+    const settings = mergeSettings(mergeSettings(this.#settings, carried), options ?? {})
+    const known = this.#statements.get(this.#cluster.keyspace, text)
+    return await this.#executeText(known, values ?? own, settings, options?.signal, paging)
+  }
+
+  #settingsOf(
+    statement: PreparedStatement,
+    options: ExecuteOptions | undefined,
+  ): ExecutionSettings {
+    let settings = this.#settings
+    if (statement.hasOptions) settings = mergeSettings(settings, statement.options)
+    return options === undefined ? settings : mergeSettings(settings, options)
+  }
+
+  #executeText(
+    known: CachedStatement,
+    values: BindValues | undefined,
+    settings: ExecutionSettings,
+    signal: AbortSignal | undefined,
+    paging: PagingOptions,
+  ): Promise<ResultSet<unknown>> {
+    const { prepared } = known
+    if (prepared !== undefined) return this.#run(prepared, values, settings, signal, paging)
+    return this.#executeUnprepared(known, values, settings, signal, paging)
+  }
+
+  /** A text is worth preparing when it has values, or when it comes for the second time. */
+  async #executeUnprepared(
+    known: CachedStatement,
+    values: BindValues | undefined,
+    settings: ExecutionSettings,
+    signal: AbortSignal | undefined,
+    paging: PagingOptions,
+  ): Promise<ResultSet<unknown>> {
+    this.#checkOpen()
+    const { facts } = known
+    const hasValues = !isEmpty(values) || facts.markers.length > 0
+    const isSchemaChange = facts.kind === 'ddl' || facts.kind === 'use' || facts.kind === 'other'
+    const isRepeated = known.useCount++ > 0 && !isSchemaChange
+    if (!hasValues && !isRepeated) {
+      return await new Promise((resolve: Settle, reject) => {
+        new QueryRequest(this.#core, known, settings, signal, paging, resolve, reject).start()
+      })
+    }
+    const preparing = this.#preparer.prepare(known)
+    const entry = await awaitWithin(preparing, this.#within(settings, signal))
+    return await this.#run(entry, values, settings, signal, paging)
+  }
+
+  /** The hot path: no promise but the one that is returned. */
+  #run(
+    entry: PreparedEntry,
+    values: BindValues | undefined,
+    settings: ExecutionSettings,
+    signal: AbortSignal | undefined,
+    paging: PagingOptions,
+  ): Promise<ResultSet<unknown>> {
+    return new Promise((resolve: Settle, reject) => {
+      const request = new ExecuteRequest(
+        this.#core,
+        entry,
+        values,
+        settings,
+        signal,
+        paging,
+        resolve,
+        reject,
+      )
+      if (this.#closing !== undefined) request.fail(new ClosedError('session'))
+      else request.start()
+    })
+  }
+
+  /** The session's own form of a statement, which another session may have prepared. */
+  async #entryOf(prepared: PreparedStatement): Promise<PreparedEntry> {
+    const { source } = prepared
+    if (source instanceof PreparedEntry && source.owner === this.#preparer) return source
+    return await this.#preparer.prepare(this.#statements.get(source.keyspace, source.text))
+  }
+
+  #within(settings: ExecutionSettings, signal: AbortSignal | undefined) {
+    const { aborts } = this.#dispatcher
+    const { clock } = this.#ticker
+    return { aborts, clock, signal, timeoutMs: settings.timeoutMs }
+  }
+
+  /**
+   * Makes `name` the keyspace of all statements that name none.
+   *
+   * @param caseSensitive take the name as it is spelled; else it is folded to lower case
+   * @throws KeyspaceError when it does not exist; nothing is changed
+   */
+  async useKeyspace(name: string, caseSensitive = false): Promise<void> {
+    this.#checkOpen()
+    const keyspace = checkKeyspace(name, caseSensitive)
+    try {
+      await this.#cluster.useKeyspace(keyspace)
+    } catch (error) {
+      if (error instanceof ServerError) throw new KeyspaceError(keyspace, { cause: error })
+      throw error
+    }
+  }
+
+  /** The keyspace in effect. */
+  getKeyspace(): string | undefined {
+    return this.#cluster.keyspace
+  }
+
+  /** Waits until all nodes have one schema version. @throws SchemaAgreementError */
+  async awaitSchemaAgreement(): Promise<void> {
+    this.#checkOpen()
+    await this.#cluster.awaitSchemaAgreement()
+  }
+
+  /** Nodes and keyspaces as they are known now. */
+  getClusterData(): ClusterData {
+    return this.#cluster.data()
+  }
+
+  get isClosed(): boolean {
+    return this.#closing !== undefined
+  }
+
+  /**
+   * Takes no more requests, waits for those that were accepted, and closes every connection. May be
+   * called again and again.
+   */
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options.graceMs ?? 5_000)
+    return this.#closing
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const { clock } = this.#ticker
+    const error = new ClosedError('session')
+    const timer = clock.schedule(
+      Math.max(0, graceMs),
+      () => {
+        this.#dispatcher.close(error)
+        this.#cluster.destroy(error)
+      },
+      true,
+    )
+    await this.#dispatcher.whenEmpty()
+    await this.#cluster.drain()
+    timer.cancel()
+    this.#dispatcher.close(error)
+    await this.#cluster.release()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new ClosedError('session')
+  }
+}
+
+/** Where the caller's word for the columns becomes the type of the rows. */
+function typed<Columns>(result: Promise<ResultSet<unknown>>): Promise<ResultSet<Columns>> {
+  return result as Promise<unknown> as Promise<ResultSet<Columns>>
+}
+
+const digestWriter = new WireWriter()
+
+function digestOfEntry(entry: PreparedEntry, values: BindValues | undefined): Uint8Array {
+  const { plan } = entry.state
+  digestWriter.offset = 0
+  plan.write(digestWriter, plan.resolve(values))
+  return pagingDigest(entry.keyspace, entry.text, digestWriter.copyFrom(0))
+}
+
+function asStatement(statement: string | Statement): Statement {
+  if (typeof statement === 'string') return new Statement(statement)
+  if (statement instanceof Statement) return statement
+  throw new ConfigError('A statement is a CQL text, a Statement or a PreparedStatement')
+}
+
+/** A stream reads its values again for every page: later changes of the caller must not show. */
+function copyOf(values: BindValues): BindValues {
+  return Array.isArray(values) ? values.slice() : { ...values }
+}
+
+function isEmpty(values: BindValues | undefined): boolean {
+  if (values === undefined) return true
+  return Array.isArray(values) ? values.length === 0 : Object.keys(values).length === 0
+}

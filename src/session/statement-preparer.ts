@@ -1,0 +1,99 @@
+import type { Cluster } from '../cluster/index.ts'
+import type { CodecOptions } from '../codec/index.ts'
+import { NoNodeAvailableError, TsyllaError } from '../errors/index.ts'
+import type { PreparedResult } from '../protocol/index.ts'
+import { type CallOptions, type Connection, callPrepare } from '../transport/index.ts'
+import { PreparedEntry, PreparedState } from './prepared-entry.ts'
+import { ShapeCache } from './shape-cache.ts'
+import type { CachedStatement } from './statement-cache.ts'
+
+export interface PreparerOptions {
+  readonly cluster: Cluster
+  readonly call: CallOptions
+  readonly codec: CodecOptions
+}
+
+/** Sends PREPARE: once per statement, and once per node that turns out not to know it. */
+export class StatementPreparer {
+  readonly #cluster: Cluster
+  readonly #call: CallOptions
+  readonly #codec: CodecOptions
+
+  constructor(options: PreparerOptions) {
+    this.#cluster = options.cluster
+    this.#call = options.call
+    this.#codec = options.codec
+  }
+
+  /** The prepared form of a statement; callers that come while it is made share the PREPARE. */
+  prepare(statement: CachedStatement): Promise<PreparedEntry> {
+    if (statement.prepared !== undefined) return Promise.resolve(statement.prepared)
+    statement.preparing ??= this.#prepareFirst(statement).finally(() => {
+      statement.preparing = undefined
+    })
+    return statement.preparing
+  }
+
+  async #prepareFirst(statement: CachedStatement): Promise<PreparedEntry> {
+    const prepared = await this.#prepareAnywhere(statement.text, statement.keyspace)
+    const state = new PreparedState(prepared, statement.facts, this.#codec)
+    const shapes = new ShapeCache(this.#codec)
+    statement.prepared = new PreparedEntry(this, statement, state, shapes)
+    return statement.prepared
+  }
+
+  /** A lost connection sends PREPARE to the next node: it changes nothing, so it may be repeated. */
+  async #prepareAnywhere(text: string, keyspace: string | undefined): Promise<PreparedResult> {
+    const tried = new Set<NonNullable<ReturnType<Cluster['nodeOf']>>>()
+    for (;;) {
+      const connection = this.#cluster.pick(undefined, tried)
+      if (connection === undefined) throw new NoNodeAvailableError(this.#cluster.nodeErrors())
+      try {
+        return await this.#prepareIn(connection, text, keyspace)
+      } catch (error) {
+        const node = this.#cluster.nodeOf(connection)
+        const isLost = TsyllaError.is(error) && error.code === 'TSYLLA_CONNECTION'
+        if (!isLost || node === undefined) throw error
+        tried.add(node)
+      }
+    }
+  }
+
+  /** Prepares on the node behind the connection, which has said that it does not know it. */
+  prepareOn(connection: Connection, entry: PreparedEntry): Promise<void> {
+    const running = entry.preparing.get(connection.address)
+    if (running !== undefined) return running
+    const preparing = this.#prepareAgain(connection, entry).finally(() => {
+      entry.preparing.delete(connection.address)
+    })
+    entry.preparing.set(connection.address, preparing)
+    return preparing
+  }
+
+  async #prepareAgain(connection: Connection, entry: PreparedEntry): Promise<void> {
+    const prepared = await this.#prepareIn(connection, entry.text, entry.keyspace)
+    if (entry.state.isSameAs(prepared)) return
+    // Id, markers and plan change in one assignment: a request sees all of it or nothing.
+    entry.state = new PreparedState(prepared, entry.facts, this.#codec)
+  }
+
+  /**
+   * PREPARE means the keyspace of its connection. A statement of another keyspace than the session
+   * is in now is prepared over a connection of its own.
+   */
+  async #prepareIn(
+    connection: Connection,
+    text: string,
+    keyspace: string | undefined,
+  ): Promise<PreparedResult> {
+    if (connection.keyspace === keyspace || keyspace === undefined) {
+      return await callPrepare(connection, text, this.#call)
+    }
+    const own = await this.#cluster.openBeside(connection, keyspace)
+    try {
+      return await callPrepare(own, text, this.#call)
+    } finally {
+      await own.drain()
+    }
+  }
+}
