@@ -87,7 +87,9 @@ export interface FieldValue {
 
 export type TypeName =
   | { readonly kind: 'native'; readonly name: string }
-  | { readonly kind: 'list' | 'set' | 'frozen'; readonly element: TypeName }
+  | { readonly kind: 'list'; readonly element: TypeName }
+  | { readonly kind: 'set'; readonly element: TypeName }
+  | { readonly kind: 'frozen'; readonly element: TypeName }
   | { readonly kind: 'map'; readonly key: TypeName; readonly value: TypeName }
   | { readonly kind: 'tuple'; readonly elements: readonly TypeName[] }
   | { readonly kind: 'vector'; readonly element: TypeName; readonly dimension: number }

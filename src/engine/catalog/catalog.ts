@@ -1,0 +1,237 @@
+import type { CqlStatement, SchemaStatement } from '../../cql/index.ts'
+import { Uuid } from '../../types/index.ts'
+import { invalid, unauthorized } from '../faults.ts'
+import { type KvStore, ValueRef, WriteBatch } from '../storage/index.ts'
+import { alterTable } from './alter-table.ts'
+import { alterKeyspace, createKeyspace, dropKeyspace, type Topology } from './keyspaces.ts'
+import { decodeCatalog, encodeCatalog } from './persistence.ts'
+import {
+  type KeyspaceSchema,
+  type Schema,
+  type SchemaChange,
+  systemKeyspaces,
+  type TableEntry,
+  withTable,
+} from './schema.ts'
+import { type Allocator, createTable, dropTable } from './tables.ts'
+import { alterType, createType, dropType } from './user-types.ts'
+
+/** Where the catalog lies in the store: below every key of a table. */
+const catalogKey = '\u0001catalog'
+
+export type SchemaListener = (change: SchemaChange) => void
+
+/** What makes table ids and times for the catalog. */
+export interface CatalogSources extends Topology {
+  nowMicros(): bigint
+  timeUuid(): string
+}
+
+/** What a schema statement left behind. */
+export interface SchemaOutcome {
+  /** `undefined` when IF [NOT] EXISTS made it do nothing. */
+  readonly change: SchemaChange | undefined
+  /** Generations whose rows nobody can reach any more. */
+  readonly droppedGenerations: readonly number[]
+}
+
+const noSpecified =
+  'No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename'
+
+/** Keyspaces, tables and types: immutable snapshots, changed by DDL and kept in the store. */
+export class Catalog {
+  #schema: Schema
+  #nextGeneration: number
+  readonly #virtual: Map<string, KeyspaceSchema> = new Map()
+  readonly #kv: KvStore
+  readonly #sources: CatalogSources
+  readonly #listeners: Set<SchemaListener> = new Set()
+
+  constructor(kv: KvStore, sources: CatalogSources) {
+    this.#kv = kv
+    this.#sources = sources
+    const value = new ValueRef()
+    if (kv.get(catalogKey, value)) {
+      const stored = decodeCatalog(value.bytes.subarray(value.start, value.end))
+      this.#schema = stored.schema
+      this.#nextGeneration = stored.nextGeneration
+    } else {
+      this.#schema = { version: Uuid.random().toString(), keyspaces: new Map() }
+      this.#nextGeneration = 1
+    }
+  }
+
+  /** The user's schema; the keyspaces of the node itself are not in it. */
+  get schema(): Schema {
+    return this.#schema
+  }
+
+  /** Calls `listener` after every change; gives the function that ends it. */
+  onChange(listener: SchemaListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Adds a keyspace of the node itself, whose tables nobody can change. */
+  addVirtualKeyspace(keyspace: KeyspaceSchema): void {
+    this.#virtual.set(keyspace.name, keyspace)
+  }
+
+  /** Keyspaces of the node itself. */
+  get virtualKeyspaces(): ReadonlyMap<string, KeyspaceSchema> {
+    return this.#virtual
+  }
+
+  keyspace(name: string): KeyspaceSchema | undefined {
+    return this.#schema.keyspaces.get(name) ?? this.#virtual.get(name)
+  }
+
+  /** The table a statement names. @throws ServerError in Cassandra's words */
+  table(keyspaceName: string, name: string): TableEntry {
+    const keyspace = this.keyspace(keyspaceName)
+    if (keyspace === undefined) throw invalid(`keyspace ${keyspaceName} does not exist`)
+    const table = keyspace.tables.get(name)
+    if (table === undefined) throw invalid(`table ${name} does not exist`)
+    return table
+  }
+
+  /** The keyspace of a name, or the one in use. */
+  keyspaceOf(written: string | undefined, inUse: string | undefined): string {
+    const keyspace = written ?? inUse
+    if (keyspace === undefined) throw invalid(noSpecified)
+    return keyspace
+  }
+
+  /** Executes DDL. @throws ServerError, and then nothing has changed */
+  apply(statement: SchemaStatement, inUse: string | undefined): SchemaOutcome {
+    const keyspace = this.#keyspaceOfSchemaStatement(statement, inUse)
+    if (isSystem(keyspace)) {
+      if (statement.kind === 'create_keyspace') {
+        throw invalid(`System keyspace '${keyspace}' is not user-modifiable`)
+      }
+      throw unauthorized(`${keyspace} keyspace is not user-modifiable.`)
+    }
+    const before = this.#schema
+    const { schema, change, generations } = this.#transform(statement, keyspace)
+    if (schema === before) return { change: undefined, droppedGenerations: [] }
+    this.#replace(schema)
+    for (const listener of this.#listeners) listener(change)
+    return { change, droppedGenerations: generations }
+  }
+
+  /** TRUNCATE: the table goes on under a new generation. Gives the old one. */
+  truncate(keyspaceName: string, name: string): number {
+    const entry = this.table(keyspaceName, name)
+    const keyspace = this.#schema.keyspaces.get(keyspaceName)
+    if (keyspace === undefined) {
+      throw invalid(`Cannot truncate virtual tables`)
+    }
+    const generation = this.#nextGeneration++
+    const schema = { ...entry.schema, generation }
+    this.#schema = withTable(this.#schema, keyspace, { ...entry, schema })
+    this.#persist()
+    return entry.schema.generation
+  }
+
+  #keyspaceOfSchemaStatement(statement: SchemaStatement, inUse: string | undefined): string {
+    switch (statement.kind) {
+      case 'create_keyspace':
+      case 'alter_keyspace':
+      case 'drop_keyspace':
+        return statement.keyspace
+      case 'create_table':
+      case 'alter_table':
+        return this.keyspaceOf(statement.table.keyspace, inUse)
+      case 'create_type':
+      case 'alter_type':
+        return this.keyspaceOf(statement.type.keyspace, inUse)
+      case 'drop_table':
+      case 'drop_type':
+        return this.keyspaceOf(statement.name.keyspace, inUse)
+      default:
+        throw unsupported(statement)
+    }
+  }
+
+  #transform(
+    statement: SchemaStatement,
+    keyspace: string,
+  ): { schema: Schema; change: SchemaChange; generations: readonly number[] } {
+    const schema = this.#schema
+    const done = (
+      next: Schema,
+      change: SchemaChange['change'],
+      target: SchemaChange['target'],
+      name?: string,
+      generations: readonly number[] = [],
+    ) => ({ schema: next, change: { change, target, keyspace, name }, generations })
+    const sources = this.#sources
+    switch (statement.kind) {
+      case 'create_keyspace':
+        return done(createKeyspace(schema, statement, sources), 'CREATED', 'KEYSPACE')
+      case 'alter_keyspace':
+        return done(alterKeyspace(schema, statement, sources), 'UPDATED', 'KEYSPACE')
+      case 'drop_keyspace': {
+        const tables = schema.keyspaces.get(keyspace)?.tables.values() ?? []
+        const generations = [...tables].map((table) => table.schema.generation)
+        return done(dropKeyspace(schema, statement), 'DROPPED', 'KEYSPACE', undefined, generations)
+      }
+      case 'create_table': {
+        const created = createTable(schema, statement, keyspace, this.#allocator())
+        return done(created, 'CREATED', 'TABLE', statement.table.name)
+      }
+      case 'alter_table': {
+        const altered = alterTable(schema, statement, keyspace, sources.nowMicros())
+        return done(altered, 'UPDATED', 'TABLE', statement.table.name)
+      }
+      case 'drop_table': {
+        const dropped = dropTable(schema, statement, keyspace)
+        const generations = dropped.generation === undefined ? [] : [dropped.generation]
+        return done(dropped.schema, 'DROPPED', 'TABLE', statement.name.name, generations)
+      }
+      case 'create_type': {
+        const created = createType(schema, statement, keyspace)
+        return done(created, 'CREATED', 'TYPE', statement.type.name)
+      }
+      case 'alter_type': {
+        const altered = alterType(schema, statement, keyspace)
+        return done(altered, 'UPDATED', 'TYPE', statement.type.name)
+      }
+      case 'drop_type':
+        return done(dropType(schema, statement, keyspace), 'DROPPED', 'TYPE', statement.name.name)
+      default:
+        throw unsupported(statement)
+    }
+  }
+
+  #allocator(): Allocator {
+    return {
+      tableId: () => this.#sources.timeUuid(),
+      generation: () => this.#nextGeneration++,
+    }
+  }
+
+  #replace(schema: Schema): void {
+    this.#schema = { ...schema, version: Uuid.random().toString() }
+    this.#persist()
+  }
+
+  #persist(): void {
+    const batch = new WriteBatch()
+    batch.put(catalogKey, encodeCatalog(this.#schema, this.#nextGeneration))
+    this.#kv.write(batch)
+  }
+}
+
+function isSystem(keyspace: string): boolean {
+  return systemKeyspaces.has(keyspace)
+}
+
+/** The error of a statement that the grammar knows and the engine does not execute. */
+export function unsupported(statement: CqlStatement): Error {
+  const name = statement.kind
+    .replaceAll('_', ' ')
+    .toUpperCase()
+    .replace('VIEW', 'MATERIALIZED VIEW')
+  return invalid(`${name} statements are not supported by this server`)
+}

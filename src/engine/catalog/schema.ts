@@ -1,0 +1,96 @@
+import type { UdtType } from '../../types/index.ts'
+import { invalid } from '../faults.ts'
+import type { TableOptions } from './table-options.ts'
+import type { TableSchema } from './table-schema.ts'
+
+/** A table as the catalog keeps it: what storage needs, and what only people read. */
+export interface TableEntry {
+  readonly schema: TableSchema
+  readonly options: TableOptions
+}
+
+export interface KeyspaceSchema {
+  readonly name: string
+  /** `class` with its full name, then the options, as `system_schema.keyspaces` shows them. */
+  readonly replication: ReadonlyMap<string, string>
+  readonly durableWrites: boolean
+  readonly tables: ReadonlyMap<string, TableEntry>
+  /** User types by name, not frozen. */
+  readonly types: ReadonlyMap<string, UdtType>
+}
+
+/** The whole schema at one moment. Never changed: DDL makes a new one. */
+export interface Schema {
+  /** UUID, new with every change. */
+  readonly version: string
+  readonly keyspaces: ReadonlyMap<string, KeyspaceSchema>
+}
+
+export type SchemaChangeKind = 'CREATED' | 'UPDATED' | 'DROPPED'
+
+/** What a DDL statement did, as results and events report it. */
+export interface SchemaChange {
+  readonly change: SchemaChangeKind
+  readonly target: 'KEYSPACE' | 'TABLE' | 'TYPE'
+  readonly keyspace: string
+  /** Name of the table or type. */
+  readonly name: string | undefined
+}
+
+const keyspaceNameMax = 48
+
+/** Keyspaces of the node itself; users read them at most. */
+export const systemKeyspaces: ReadonlySet<string> = new Set([
+  'system',
+  'system_schema',
+  'system_virtual_schema',
+  'system_views',
+  'system_auth',
+  'system_distributed',
+  'system_traces',
+])
+
+export function keyspaceOrThrow(schema: Schema, name: string): KeyspaceSchema {
+  const keyspace = schema.keyspaces.get(name)
+  if (keyspace === undefined) throw invalid(`Keyspace '${name}' doesn't exist`)
+  return keyspace
+}
+
+/** SchemaConstants.isValidName: what a keyspace or table may be called. */
+export function isValidName(name: string): boolean {
+  return /^\w+$/.test(name)
+}
+
+export function checkKeyspaceName(name: string): void {
+  if (!isValidName(name)) {
+    throw invalid(
+      `Keyspace name must not be empty and must contain alphanumeric or underscore characters only (got "${name}")`,
+    )
+  }
+  if (name.length > keyspaceNameMax) {
+    throw invalid(
+      `Keyspace name must not be more than ${keyspaceNameMax} characters long (got ${name.length} characters for "${name}")`,
+    )
+  }
+}
+
+/** A copy of a map with one entry set, or with `undefined` deleted. */
+export function withEntry<Value>(
+  map: ReadonlyMap<string, Value>,
+  key: string,
+  value: Value | undefined,
+): ReadonlyMap<string, Value> {
+  const copy = new Map(map)
+  if (value === undefined) copy.delete(key)
+  else copy.set(key, value)
+  return copy
+}
+
+export function withKeyspace(schema: Schema, keyspace: KeyspaceSchema): Schema {
+  return { ...schema, keyspaces: withEntry(schema.keyspaces, keyspace.name, keyspace) }
+}
+
+export function withTable(schema: Schema, keyspace: KeyspaceSchema, table: TableEntry): Schema {
+  const tables = withEntry(keyspace.tables, table.schema.name, table)
+  return withKeyspace(schema, { ...keyspace, tables })
+}

@@ -1,0 +1,43 @@
+import { CqlSyntaxError, ServerError, ServerErrorCode } from '../errors/index.ts'
+
+/** The statement cannot be executed as it is (0x2200). */
+export function invalid(message: string): ServerError {
+  return new ServerError(ServerErrorCode.INVALID, message)
+}
+
+/** The text, or an option in it, is malformed (0x2000). */
+export function malformed(message: string): ServerError {
+  return new ServerError(ServerErrorCode.SYNTAX, message)
+}
+
+/** An option has a value that cannot be (0x2300). */
+export function misconfigured(message: string): ServerError {
+  return new ServerError(ServerErrorCode.CONFIG, message)
+}
+
+export function unauthorized(message: string): ServerError {
+  return new ServerError(ServerErrorCode.UNAUTHORIZED, message)
+}
+
+export function alreadyExists(message: string, keyspace: string, table = ''): ServerError {
+  return new ServerError(ServerErrorCode.ALREADY_EXISTS, message, { keyspace, table })
+}
+
+/** The client broke the protocol: a paging state that is none (0x000A). */
+export function protocolFault(message: string): ServerError {
+  return new ServerError(ServerErrorCode.PROTOCOL, message)
+}
+
+/** A function failed while it ran (0x1400). */
+export function functionFailed(message: string, functionName: string): ServerError {
+  return new ServerError(ServerErrorCode.FUNCTION_FAILURE, message, {
+    keyspace: 'system',
+    functionName,
+    argumentTypes: [],
+  })
+}
+
+/** Errors of the parser as the server reports them. */
+export function asServerError(error: unknown): unknown {
+  return error instanceof CqlSyntaxError ? malformed(error.message) : error
+}
