@@ -14,44 +14,39 @@ export function keyedDecoder(
   hasDuplicates: boolean,
 ): DecodeRows {
   const ops = Uint8Array.from(codecs, (codec) => codec.readOp)
-  const isHostile = hasDuplicates || names.some((name) => name in Base.prototype)
-  const makeRow = isHostile ? definedRow : keyedRow
-  const distinct = [...new Set(names)]
+  if (hasDuplicates || names.some((name) => name in Base.prototype)) {
+    return definedDecoder(Base, names, ops, codecs)
+  }
   return (reader, rowCount) => {
     const rows = new Array<Row>(rowCount)
-    const values = new Array<unknown>(codecs.length).fill(null)
     for (let r = 0; r < rowCount; r++) {
-      for (let i = 0; i < values.length; i++) values[i] = readCell(reader, ops[i]!, codecs[i]!)
-      rows[r] = makeRow(Base, names, distinct, values)
+      const row = new Base() as unknown as Record<string, unknown>
+      for (let i = 0; i < names.length; i++) row[names[i]!] = readCell(reader, ops[i]!, codecs[i]!)
+      rows[r] = row as unknown as Row
     }
     return rows
   }
 }
 
-function keyedRow(
-  Base: new () => Row,
-  names: readonly string[],
-  _distinct: readonly string[],
-  values: readonly unknown[],
-): Row {
-  const row = new Base() as unknown as Record<string, unknown>
-  for (let i = 0; i < names.length; i++) row[names[i]!] = values[i]
-  return row as unknown as Row
-}
-
 /** For names that a prototype has, and for duplicates, of which the last value has the property. */
-function definedRow(
+function definedDecoder(
   Base: new () => Row,
   names: readonly string[],
-  distinct: readonly string[],
-  values: readonly unknown[],
-): Row {
-  const row = new Base()
-  for (const name of distinct) defineOwn(row, name, values[names.lastIndexOf(name)])
-  if (distinct.length < names.length) {
-    Object.defineProperty(row, rowValues, { value: values.slice() })
+  ops: Uint8Array,
+  codecs: readonly Codec[],
+): DecodeRows {
+  const distinct = [...new Set(names)]
+  return (reader, rowCount) => {
+    const rows = new Array<Row>(rowCount)
+    for (let r = 0; r < rowCount; r++) {
+      const values = codecs.map((codec, i) => readCell(reader, ops[i]!, codec))
+      const row = new Base()
+      for (const name of distinct) defineOwn(row, name, values[names.lastIndexOf(name)])
+      if (distinct.length < names.length) Object.defineProperty(row, rowValues, { value: values })
+      rows[r] = row
+    }
+    return rows
   }
-  return row
 }
 
 function readCell(reader: WireReader, op: number, codec: Codec): unknown {

@@ -19,11 +19,16 @@ export class NameResolver {
   #fitting: readonly string[]
   /** How many different keys those are. */
   #fittingCount: number
+  /** Whether a key might be found on `Object.prototype`. */
+  readonly #hasInheritedName: boolean
 
   constructor(markers: readonly ColumnSpec[], keys: readonly MarkerKeys[]) {
     this.#markers = markers
     this.#keys = keys
     this.#fitting = keys.map((key) => key.own[0] ?? key.shared[0] ?? key.serverName)
+    this.#hasInheritedName = keys.some((key) =>
+      [...key.own, ...key.shared].some((name) => name in Object.prototype),
+    )
     // Not what the rules give where keys are shared, so such a plan starts with the slow way.
     const isPlain = keys.every((key) => key.group === -1 && key.own.length > 0)
     this.#fittingCount = isPlain ? new Set(this.#fitting).size : -1
@@ -35,14 +40,16 @@ export class NameResolver {
 
   #resolveFitting(values: NamedValues): unknown[] | undefined {
     const names = this.#fitting
+    // Only of a plain object is every property but those of Object.prototype its own.
+    const isPlain = !this.#hasInheritedName && Object.getPrototypeOf(values) === Object.prototype
     const ordered = new Array<unknown>(names.length)
     for (let i = 0; i < names.length; i++) {
       const name = names[i]!
-      if (!Object.hasOwn(values, name)) return undefined
-      ordered[i] = values[name]
+      const value = values[name]
+      if ((value === undefined || !isPlain) && !Object.hasOwn(values, name)) return undefined
+      ordered[i] = value
     }
     let count = 0
-    // Also counts inherited keys, which then fail as what they are: no values of this object.
     for (const _ in values) count++
     return count === this.#fittingCount ? ordered : undefined
   }

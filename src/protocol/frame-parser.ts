@@ -47,7 +47,10 @@ const trustedBytesMax = 1024 * 1024
  * lost its frame boundaries and the parser must not be used again.
  */
 export class FrameParser {
-  /** Set once compression is negotiated. */
+  /**
+   * Set by a client before it sends a STARTUP that asks for compression: Cassandra already compresses
+   * the answer to it.
+   */
   compressor: Compressor | undefined = undefined
   readonly #handler: FrameHandler
   readonly #versionByte: number

@@ -5,10 +5,15 @@ const uuidText = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$
 
 /** Value of a hexadecimal digit by char code; 255 for every other character below 128. */
 const digitValue: Uint8Array = new Uint8Array(128).fill(255)
-/** Two hexadecimal digits by byte. */
-const byteText: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
-  byte.toString(16).padStart(2, '0'),
-)
+/** Char codes of the two hexadecimal digits of a byte. */
+const highDigit: Uint8Array = new Uint8Array(256)
+const lowDigit: Uint8Array = new Uint8Array(256)
+const dash = 0x2d
+for (let byte = 0; byte < 256; byte++) {
+  const digits = byte.toString(16).padStart(2, '0')
+  highDigit[byte] = digits.charCodeAt(0)
+  lowDigit[byte] = digits.charCodeAt(1)
+}
 for (let digit = 0; digit < 16; digit++) {
   digitValue[digit.toString(16).charCodeAt(0)] = digit
   digitValue[digit.toString(16).toUpperCase().charCodeAt(0)] = digit
@@ -75,14 +80,50 @@ export class Uuid {
   }
 }
 
-/** The text of the 16 bytes at `at`. */
+/**
+ * The text of the 16 bytes at `at`. All char codes in one call make a flat string in 50 ns; joining
+ * parts takes three times that, and more when the string is first used as a key.
+ */
 export function uuidToText(b: Uint8Array, at: number): string {
-  const t = byteText
-  return (
-    `${t[b[at]!]!}${t[b[at + 1]!]!}${t[b[at + 2]!]!}${t[b[at + 3]!]!}-` +
-    `${t[b[at + 4]!]!}${t[b[at + 5]!]!}-${t[b[at + 6]!]!}${t[b[at + 7]!]!}-` +
-    `${t[b[at + 8]!]!}${t[b[at + 9]!]!}-${t[b[at + 10]!]!}${t[b[at + 11]!]!}` +
-    `${t[b[at + 12]!]!}${t[b[at + 13]!]!}${t[b[at + 14]!]!}${t[b[at + 15]!]!}`
+  const h = highDigit
+  const l = lowDigit
+  return String.fromCharCode(
+    h[b[at]!]!,
+    l[b[at]!]!,
+    h[b[at + 1]!]!,
+    l[b[at + 1]!]!,
+    h[b[at + 2]!]!,
+    l[b[at + 2]!]!,
+    h[b[at + 3]!]!,
+    l[b[at + 3]!]!,
+    dash,
+    h[b[at + 4]!]!,
+    l[b[at + 4]!]!,
+    h[b[at + 5]!]!,
+    l[b[at + 5]!]!,
+    dash,
+    h[b[at + 6]!]!,
+    l[b[at + 6]!]!,
+    h[b[at + 7]!]!,
+    l[b[at + 7]!]!,
+    dash,
+    h[b[at + 8]!]!,
+    l[b[at + 8]!]!,
+    h[b[at + 9]!]!,
+    l[b[at + 9]!]!,
+    dash,
+    h[b[at + 10]!]!,
+    l[b[at + 10]!]!,
+    h[b[at + 11]!]!,
+    l[b[at + 11]!]!,
+    h[b[at + 12]!]!,
+    l[b[at + 12]!]!,
+    h[b[at + 13]!]!,
+    l[b[at + 13]!]!,
+    h[b[at + 14]!]!,
+    l[b[at + 14]!]!,
+    h[b[at + 15]!]!,
+    l[b[at + 15]!]!,
   )
 }
 
@@ -94,7 +135,7 @@ export function parseUuidInto(text: string, bytes: Uint8Array, at: number): bool
   let position = 0
   for (let i = 0; i < 16; i++) {
     if (i === 4 || i === 6 || i === 8 || i === 10) {
-      if (text.charCodeAt(position) !== 0x2d) return false
+      if (text.charCodeAt(position) !== dash) return false
       position++
     }
     const high = text.charCodeAt(position)
