@@ -1,8 +1,8 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
+import { computeToken, token } from '../../routing/index.ts'
 import { ByteSink, type KeyRange, prefixRange } from '../storage/index.ts'
 import { Separator, writeComponent, writeEscaped } from './comparable-bytes.ts'
 import { ComparableReader } from './comparable-decode.ts'
-import { tokenOf } from './token.ts'
 
 /**
  * Where a partition lies in the store. Keys are latin1 strings, one character per byte, so that the
@@ -59,11 +59,12 @@ function takeText(): string {
 
 /** The partition whose routing key is `bytes`. */
 export function partitionKeyOfBytes(table: TableSchema, bytes: Uint8Array): PartitionKey {
-  const { hi, lo } = tokenOf(bytes)
+  computeToken(bytes, 0, bytes.length)
+  const { high: tokenHi, low: tokenLo } = token
   scratch.length = 0
-  writePrefix(scratch, table.generation, hi, lo)
+  writePrefix(scratch, table.generation, tokenHi, tokenLo)
   writeEscaped(scratch, bytes, 0, bytes.length)
-  return { bytes, tokenHi: hi, tokenLo: lo, prefix: takeText() }
+  return { bytes, tokenHi, tokenLo, prefix: takeText() }
 }
 
 /** The partition of the values of the partition key columns, in the order of the table. */

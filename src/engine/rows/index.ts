@@ -7,6 +7,8 @@ export type {
   RowChange,
   RowDeletion,
 } from './mutation.ts'
+export { openRowStore } from './open-row-store.ts'
+export { comparePaths } from './path-order.ts'
 export type {
   ClusteringSlice,
   Elements,

@@ -1,0 +1,137 @@
+import type { TableSchema } from '../catalog/table-schema.ts'
+import { PartitionEntry, prefixLength, tableRange } from '../encode/index.ts'
+import { type KvStore, nextTurn, ValueRef, WriteBatch } from '../storage/index.ts'
+import { PartitionDeletions, type TableStates } from './partition-state.ts'
+import { writeRangeTombstones } from './range-tombstones.ts'
+import { RowData } from './row-data.ts'
+import { type MergeContext, RowMerger } from './row-merge.ts'
+
+const entriesPerStep = 500
+
+/**
+ * Rewrites a table without what nobody can see any more: what deletions of ranges and partitions
+ * hide, what has expired, and deletions older than `gc_grace_seconds`. Step by step: between two
+ * steps the table may be read and written.
+ */
+export class Compaction {
+  readonly #kv: KvStore
+  readonly #table: TableSchema
+  readonly #states: TableStates
+  readonly #nowSeconds: number
+  readonly #batch: WriteBatch = new WriteBatch()
+  readonly #merger: RowMerger = new RowMerger()
+  readonly #row: RowData = new RowData()
+  readonly #nothing: RowData = new RowData()
+  readonly #deletions: PartitionDeletions = new PartitionDeletions()
+  readonly #value: ValueRef = new ValueRef()
+  #prefix: string | undefined
+
+  constructor(kv: KvStore, states: TableStates, table: TableSchema, nowSeconds: number) {
+    this.#kv = kv
+    this.#states = states
+    this.#table = table
+    this.#nowSeconds = nowSeconds
+  }
+
+  async run(): Promise<void> {
+    const { gte, lt } = tableRange(this.#table.generation)
+    let from: string | undefined = gte
+    while (from !== undefined) {
+      from = this.#step(from, lt)
+      await this.#kv.commit()
+      await nextTurn()
+    }
+  }
+
+  /** Rewrites some entries; where to go on, or `undefined` at the end. */
+  #step(from: string, lt: string | undefined): string | undefined {
+    const batch = this.#batch
+    batch.clear()
+    const entries = this.#kv.scan({ gte: from, lt })
+    let next: string | undefined
+    // Others may have deleted since the last step.
+    if (this.#prefix !== undefined) this.#load(this.#prefix)
+    for (let count = 0; entries.next(); count++) {
+      if (count === entriesPerStep) {
+        next = entries.key
+        break
+      }
+      this.#visit(entries.key, entries.value)
+    }
+    if (next === undefined) this.#finishPartition()
+    this.#kv.write(batch)
+    return next
+  }
+
+  #load(prefix: string): void {
+    this.#deletions.load(this.#kv, prefix, this.#states.of(this.#table))
+  }
+
+  #visit(key: string, value: ValueRef): void {
+    const prefix = key.slice(0, prefixLength(key))
+    if (prefix !== this.#prefix) {
+      this.#finishPartition()
+      this.#prefix = prefix
+      // A lookup may overwrite the value the cursor gave.
+      value.bytes = Uint8Array.prototype.slice.call(value.bytes, value.start, value.end)
+      value.end -= value.start
+      value.start = 0
+      this.#load(prefix)
+    }
+    const entry = key.slice(prefix.length)
+    if (entry === PartitionEntry.header || entry === PartitionEntry.rangeTombstones) return
+    this.#rewrite(key, value, {
+      ...this.#context(),
+      outer: this.#deletions.covering(entry),
+      isDeletionPurgeable: true,
+    })
+  }
+
+  /** All rows were visited: what is left of the partition's own deletions hides nothing old. */
+  #finishPartition(): void {
+    const prefix = this.#prefix
+    if (prefix === undefined) return
+    this.#prefix = undefined
+    this.#load(prefix)
+    const { gcBefore } = this.#context()
+    const { ranges } = this.#deletions
+    const kept = ranges.filter((range) => range.time >= gcBefore)
+    const rangesKey = prefix + PartitionEntry.rangeTombstones
+    if (kept.length === 0 && ranges.length > 0) this.#batch.delete(rangesKey)
+    else if (kept.length < ranges.length) {
+      const start = this.#batch.sink.length
+      writeRangeTombstones(this.#batch.sink, kept)
+      this.#batch.putWritten(rangesKey, start)
+    }
+    const headerKey = prefix + PartitionEntry.header
+    if (!this.#kv.get(headerKey, this.#value)) return
+    this.#rewrite(headerKey, this.#value, this.#context())
+  }
+
+  #context(): MergeContext {
+    const table = this.#table
+    const nowSeconds = this.#nowSeconds
+    const gcBefore = nowSeconds - table.gcGraceSeconds
+    return { table, outer: undefined, nowSeconds, gcBefore, isDeletionPurgeable: true }
+  }
+
+  #rewrite(key: string, { bytes, start, end }: ValueRef, context: MergeContext): void {
+    const { sink } = this.#batch
+    this.#row.parse(bytes, start, end)
+    const written = sink.length
+    if (!this.#merger.merge(this.#row, this.#nothing, context, sink)) this.#batch.delete(key)
+    else if (isSame(sink.bytes, written, sink.length, bytes, start, end)) sink.length = written
+    else this.#batch.putWritten(key, written)
+  }
+}
+
+function isSame(
+  a: Uint8Array,
+  startA: number,
+  endA: number,
+  b: Uint8Array,
+  startB: number,
+  endB: number,
+): boolean {
+  return Buffer.compare(a.subarray(startA, endA), b.subarray(startB, endB)) === 0
+}

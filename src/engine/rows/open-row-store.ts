@@ -1,0 +1,60 @@
+import type { TableSchema } from '../catalog/table-schema.ts'
+import { tableRange } from '../encode/index.ts'
+import { deleteRange, type KvStore, prefixRange, WriteBatch } from '../storage/index.ts'
+import type { Clock } from '../../util/index.ts'
+import { Compaction } from './compaction.ts'
+import type { Mutation } from './mutation.ts'
+import { stateKey, TableStates } from './partition-state.ts'
+import type { RowSnapshot, RowStore } from './reader.ts'
+import { RowWriter } from './row-write.ts'
+import { StoredRows, StoredRowsSnapshot } from './stored-rows.ts'
+
+class KvRowStore extends StoredRows implements RowStore {
+  readonly #kv: KvStore
+  readonly #batch: WriteBatch = new WriteBatch()
+  readonly #writer: RowWriter
+
+  constructor(kv: KvStore, clock: Clock) {
+    super(kv, new TableStates(kv), clock)
+    this.#kv = kv
+    this.#writer = new RowWriter(kv, this.states, this.#batch)
+  }
+
+  apply(mutations: readonly Mutation[], nowSeconds: number = this.#nowSeconds()): void {
+    this.#batch.clear()
+    try {
+      for (const mutation of mutations) this.#writer.write(mutation, nowSeconds)
+      this.#kv.write(this.#batch)
+    } catch (error) {
+      this.states.forgetAll()
+      throw error
+    }
+  }
+
+  commit(): Promise<void> {
+    return this.#kv.commit()
+  }
+
+  snapshot(): RowSnapshot {
+    return new StoredRowsSnapshot(this.#kv.snapshot(), this.states, this.clock)
+  }
+
+  async dropGeneration(generation: number): Promise<void> {
+    this.states.forget(generation)
+    await deleteRange(this.#kv, tableRange(generation))
+    await deleteRange(this.#kv, prefixRange(stateKey(generation)))
+  }
+
+  compact(table: TableSchema): Promise<void> {
+    return new Compaction(this.#kv, this.states, table, this.#nowSeconds()).run()
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.clock.nowMs() / 1000)
+  }
+}
+
+/** Rows in a key-value store. The store stays its owner's: closing it is not done here. */
+export function openRowStore(kv: KvStore, clock: Clock): RowStore {
+  return new KvRowStore(kv, clock)
+}

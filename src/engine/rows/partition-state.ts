@@ -1,0 +1,106 @@
+import type { TableSchema } from '../catalog/table-schema.ts'
+import { PartitionEntry, StoreTag } from '../encode/index.ts'
+import { type KvReader, ValueRef, type WriteBatch } from '../storage/index.ts'
+import {
+  findRangeTombstone,
+  type RangeTombstones,
+  readRangeTombstones,
+} from './range-tombstones.ts'
+import { type Deletion, laterDeletion, RowData } from './row-data.ts'
+
+/** Kinds of deletions beside those of rows that a table has ever seen. */
+export const TableState = { partitionDeletions: 1, rangeTombstones: 2 } as const
+
+const noRanges: RangeTombstones = []
+
+/**
+ * Which tables have had deletions of whole partitions or of ranges. A table without them needs no
+ * second look when a row is read, and most tables are without them. A state is kept in the store
+ * with the first such deletion and never taken back before the table is truncated.
+ */
+export class TableStates {
+  readonly #states: Map<number, number> = new Map()
+  readonly #kv: KvReader
+  readonly #value: ValueRef = new ValueRef()
+
+  constructor(kv: KvReader) {
+    this.#kv = kv
+  }
+
+  of({ generation }: TableSchema): number {
+    let state = this.#states.get(generation)
+    if (state === undefined) {
+      state = this.#kv.get(stateKey(generation), this.#value)
+        ? this.#value.bytes[this.#value.start]!
+        : 0
+      this.#states.set(generation, state)
+    }
+    return state
+  }
+
+  /** Notes a kind of deletion, with the batch that has the first one. */
+  add(table: TableSchema, kind: number, batch: WriteBatch): void {
+    const state = this.of(table)
+    if ((state & kind) !== 0) return
+    batch.put(stateKey(table.generation), Uint8Array.of(state | kind))
+    this.#states.set(table.generation, state | kind)
+  }
+
+  forget(generation: number): void {
+    this.#states.delete(generation)
+  }
+
+  /** The batch of the last additions was not written: what is known is read again. */
+  forgetAll(): void {
+    this.#states.clear()
+  }
+}
+
+export function stateKey(generation: number): string {
+  const bytes = Buffer.alloc(5)
+  bytes[0] = StoreTag.tableState
+  bytes.writeUInt32BE(generation, 1)
+  return bytes.toString('latin1')
+}
+
+/** The deletions that concern all rows of a partition, or ranges of them. */
+export class PartitionDeletions {
+  partition: Deletion | undefined = undefined
+  ranges: RangeTombstones = noRanges
+  readonly #header: RowData = new RowData()
+  readonly #value: ValueRef = new ValueRef()
+
+  clear(): void {
+    this.partition = undefined
+    this.ranges = noRanges
+  }
+
+  /** Looks up what may be there, going by the state of the table. */
+  load(kv: KvReader, prefix: string, state: number): void {
+    this.clear()
+    if (state === 0) return
+    const value = this.#value
+    const hasHeader =
+      (state & TableState.partitionDeletions) !== 0 && kv.get(prefix + PartitionEntry.header, value)
+    if (hasHeader) this.setHeader(value)
+    const hasRanges =
+      (state & TableState.rangeTombstones) !== 0 &&
+      kv.get(prefix + PartitionEntry.rangeTombstones, value)
+    if (hasRanges) this.setRanges(value)
+  }
+
+  setHeader({ bytes, start, end }: ValueRef): void {
+    this.#header.parse(bytes, start, end)
+    this.partition = this.#header.deletion
+  }
+
+  setRanges(value: ValueRef): void {
+    this.ranges = readRangeTombstones(value)
+  }
+
+  /** The latest deletion that covers a row. */
+  covering(clustering: string): Deletion | undefined {
+    if (this.ranges.length === 0) return this.partition
+    return laterDeletion(this.partition, findRangeTombstone(this.ranges, clustering))
+  }
+}

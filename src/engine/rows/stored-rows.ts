@@ -1,0 +1,132 @@
+import type { TableSchema } from '../catalog/table-schema.ts'
+import {
+  boundAfter,
+  type ClusteringKey,
+  partitionEnd,
+  PartitionEntry,
+  type PartitionKey,
+  tableRange,
+  tokenPlace,
+} from '../encode/index.ts'
+import { type KvReader, type KvSnapshot, ValueRef } from '../storage/index.ts'
+import type { Clock } from '../../util/index.ts'
+import { type CursorSource, PartitionCursor, TableCursor } from './cursors.ts'
+import { PartitionDeletions, type TableStates } from './partition-state.ts'
+import type {
+  PartitionReadOptions,
+  ReadOptions,
+  RowCursor,
+  RowReader,
+  RowSnapshot,
+  RowView,
+  ScanOptions,
+} from './reader.ts'
+import { StoredRow } from './stored-row.ts'
+
+const noOptions: ReadOptions = {}
+
+/** Reads rows out of a key-value store or a snapshot of one. */
+export class StoredRows implements RowReader {
+  protected readonly states: TableStates
+  protected readonly clock: Clock
+  readonly #kv: KvReader
+  readonly #row: StoredRow = new StoredRow()
+  readonly #value: ValueRef = new ValueRef()
+  readonly #deletions: PartitionDeletions = new PartitionDeletions()
+
+  constructor(kv: KvReader, states: TableStates, clock: Clock) {
+    this.#kv = kv
+    this.states = states
+    this.clock = clock
+  }
+
+  readRow(
+    table: TableSchema,
+    { prefix }: PartitionKey,
+    { key }: ClusteringKey,
+    options: ReadOptions = noOptions,
+  ): RowView | undefined {
+    const state = this.states.of(table)
+    const deletions = this.#deletions
+    if (state !== 0) deletions.load(this.#kv, prefix, state)
+    const value = this.#value
+    if (!this.#kv.get(prefix + key, value)) return undefined
+    const outer = state === 0 ? undefined : deletions.covering(key)
+    return this.#load(table, key, options, outer)
+  }
+
+  readStatic(
+    table: TableSchema,
+    { prefix }: PartitionKey,
+    options: ReadOptions = noOptions,
+  ): RowView | undefined {
+    if (!this.#kv.get(prefix + PartitionEntry.header, this.#value)) return undefined
+    return this.#load(table, undefined, options, undefined)
+  }
+
+  #load(
+    table: TableSchema,
+    key: string | undefined,
+    options: ReadOptions,
+    outer: PartitionDeletions['partition'],
+  ): RowView | undefined {
+    const row = this.#row
+    const { bytes, start, end } = this.#value
+    const isLive = row.load(table, key, bytes, start, end, this.#now(options), outer)
+    return isLive ? row : undefined
+  }
+
+  readPartition(
+    table: TableSchema,
+    partition: PartitionKey,
+    options: PartitionReadOptions = noOptions,
+  ): RowCursor {
+    return new PartitionCursor(this.#source(table, options), partition, options)
+  }
+
+  scan(table: TableSchema, options: ScanOptions = noOptions): RowCursor {
+    const { from, to, after } = options
+    const { generation } = table
+    const range = tableRange(generation)
+    let gte = range.gte
+    if (from !== undefined) {
+      gte = tokenPlace(generation, from.tokenHi, from.tokenLo, !from.inclusive)
+    }
+    const lt =
+      to === undefined ? range.lt : tokenPlace(generation, to.tokenHi, to.tokenLo, to.inclusive)
+    if (after !== undefined) gte = partitionEnd(after.partition.prefix)
+    const cursor = new TableCursor(this.#source(table, options), { gte, lt })
+    if (after?.clustering !== undefined) {
+      cursor.resume(after.partition, boundAfter(table, after.clustering.components).key)
+    }
+    return cursor
+  }
+
+  #now({ nowSeconds }: ReadOptions): number {
+    return nowSeconds ?? Math.floor(this.clock.nowMs() / 1000)
+  }
+
+  #source(table: TableSchema, options: ReadOptions): CursorSource {
+    return {
+      kv: this.#kv,
+      table,
+      state: this.states.of(table),
+      nowSeconds: this.#now(options),
+      statics: options.statics ?? table.statics.length > 0,
+    }
+  }
+}
+
+/** Rows as they were at one moment. */
+export class StoredRowsSnapshot extends StoredRows implements RowSnapshot {
+  readonly #snapshot: KvSnapshot
+
+  constructor(snapshot: KvSnapshot, states: TableStates, clock: Clock) {
+    super(snapshot, states, clock)
+    this.#snapshot = snapshot
+  }
+
+  release(): void {
+    this.#snapshot.release()
+  }
+}
