@@ -6,7 +6,7 @@ import { type CqlType, cqlTypeText, EMPTY } from '../types/index.ts'
 export interface CodecOptions {
   /** Of bigint and counter; `'number'` refuses values beyond ±(2⁵³−1). Default `'bigint'`. */
   readonly int64?: 'bigint' | 'number' | 'string' | undefined
-  /** Of timestamp; `'bigint'` gives milliseconds and covers what `Date` cannot. Default `'date'`. */
+  /** Of timestamp; `'bigint'` is milliseconds and covers what `Date` cannot. Default `'date'`. */
   readonly timestamp?: 'date' | 'bigint' | undefined
   /**
    * Whether row classes may be generated as code, which reads pages half as fast again. Without it,

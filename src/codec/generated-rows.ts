@@ -64,6 +64,7 @@ export function generateDecoder(
   const isHostile = names.some((name) => name in Row.prototype || isIndex(name))
   const fields = isHostile ? keys.map((key) => `[${key}] = null`).join('; ') : ''
   const parameters = indexes.map((i) => `v${i}`).join(', ')
+  const cells = codecs.map((codec, i) => cellSource(codec.readOp, i)).join('')
   const source = `'use strict'
 const { text, uuid, date, cut } = helpers
 const [${indexes.map((i) => `c${i}`).join(', ')}] = codecs
@@ -78,7 +79,7 @@ return function decodeRows(reader, rowCount) {
   const bytes = reader.bytes, view = reader.view, end = reader.end
   const rows = new Array(rowCount)
   let at = reader.offset, length = 0
-  for (let r = 0; r < rowCount; r++) {${codecs.map((codec, i) => cellSource(codec.readOp, i)).join('')}
+  for (let r = 0; r < rowCount; r++) {${cells}
     rows[r] = new Row(${parameters})
   }
   reader.offset = at

@@ -15,15 +15,24 @@ export function keyedDecoder(
 ): DecodeRows {
   const ops = Uint8Array.from(codecs, (codec) => codec.readOp)
   if (hasDuplicates || names.some((name) => name in Base.prototype)) {
-    return definedDecoder(Base, names, ops, codecs)
+    return definedDecoder(Base, names, codecs)
   }
   return (reader, rowCount) => {
-    const rows = new Array<Row>(rowCount)
+    const { view, end } = reader
+    const rows: Row[] = []
+    let at = reader.offset
     for (let r = 0; r < rowCount; r++) {
       const row = new Base() as unknown as Record<string, unknown>
-      for (let i = 0; i < names.length; i++) row[names[i]!] = readCell(reader, ops[i]!, codecs[i]!)
-      rows[r] = row as unknown as Row
+      for (let i = 0; i < names.length; i++) {
+        if (at + 4 > end) throw cutCell()
+        const length = view.getInt32(at)
+        at += 4
+        row[names[i]!] = cellValue(reader, ops[i]!, codecs[i]!, at, length)
+        if (length > 0) at += length
+      }
+      rows.push(row as unknown as Row)
     }
+    reader.offset = at
     return rows
   }
 }
@@ -32,53 +41,55 @@ export function keyedDecoder(
 function definedDecoder(
   Base: new () => Row,
   names: readonly string[],
-  ops: Uint8Array,
   codecs: readonly Codec[],
 ): DecodeRows {
   const distinct = [...new Set(names)]
   return (reader, rowCount) => {
-    const rows = new Array<Row>(rowCount)
+    const rows: Row[] = []
     for (let r = 0; r < rowCount; r++) {
-      const values = codecs.map((codec, i) => readCell(reader, ops[i]!, codec))
+      const values = codecs.map((codec) => codec.readNextCell(reader))
       const row = new Base()
       for (const name of distinct) defineOwn(row, name, values[names.lastIndexOf(name)])
       if (distinct.length < names.length) Object.defineProperty(row, rowValues, { value: values })
-      rows[r] = row
+      rows.push(row)
     }
     return rows
   }
 }
 
-function readCell(reader: WireReader, op: number, codec: Codec): unknown {
-  const length = reader.readInt()
-  const at = reader.offset
-  if (length <= 0) return codec.readCell(reader, at, length)
-  if (length > reader.end - at) throw cutCell()
-  reader.offset = at + length
-  switch (op) {
-    case CellOp.TEXT:
-      return utf8Read(reader.bytes, at, at + length)
-    case CellOp.INT:
-      if (length === 4) return reader.view.getInt32(at)
-      break
-    case CellOp.BIGINT:
-      if (length === 8) return reader.view.getBigInt64(at)
-      break
-    case CellOp.UUID:
-      if (length === 16) return uuidToText(reader.bytes, at)
-      break
-    case CellOp.TIMESTAMP:
-      if (length === 8) return readDate(reader.view, at)
-      break
-    case CellOp.DOUBLE:
-      if (length === 8) return reader.view.getFloat64(at)
-      break
-    case CellOp.BOOLEAN:
-      if (length === 1) return reader.bytes[at] !== 0
-      break
-    case CellOp.FLOAT:
-      if (length === 4) return reader.view.getFloat32(at)
-      break
+function cellValue(
+  reader: WireReader,
+  op: number,
+  codec: Codec,
+  at: number,
+  length: number,
+): unknown {
+  if (length > 0 && length <= reader.end - at) {
+    switch (op) {
+      case CellOp.TEXT:
+        return utf8Read(reader.bytes, at, at + length)
+      case CellOp.INT:
+        if (length === 4) return reader.view.getInt32(at)
+        break
+      case CellOp.BIGINT:
+        if (length === 8) return reader.view.getBigInt64(at)
+        break
+      case CellOp.UUID:
+        if (length === 16) return uuidToText(reader.bytes, at)
+        break
+      case CellOp.TIMESTAMP:
+        if (length === 8) return readDate(reader.view, at)
+        break
+      case CellOp.DOUBLE:
+        if (length === 8) return reader.view.getFloat64(at)
+        break
+      case CellOp.BOOLEAN:
+        if (length === 1) return reader.bytes[at] !== 0
+        break
+      case CellOp.FLOAT:
+        if (length === 4) return reader.view.getFloat32(at)
+        break
+    }
   }
   return codec.readCell(reader, at, length)
 }

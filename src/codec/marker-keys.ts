@@ -53,7 +53,7 @@ export function alignFacts(
   return distinct.length === markers.length ? distinct : undefined
 }
 
-/** Which keys each marker answers to (`docs/binding.md` has the rules for users). */
+/** Which keys each marker answers to. */
 export function markerKeysOf(
   markers: readonly ColumnSpec[],
   facts: readonly MarkerFacts[] | undefined,

@@ -42,12 +42,12 @@ export class NameResolver {
     const names = this.#fitting
     // Only of a plain object is every property but those of Object.prototype its own.
     const isPlain = !this.#hasInheritedName && Object.getPrototypeOf(values) === Object.prototype
-    const ordered = new Array<unknown>(names.length)
+    const ordered: unknown[] = []
     for (let i = 0; i < names.length; i++) {
       const name = names[i]!
       const value = values[name]
       if ((value === undefined || !isPlain) && !Object.hasOwn(values, name)) return undefined
-      ordered[i] = value
+      ordered.push(value)
     }
     let count = 0
     for (const _ in values) count++

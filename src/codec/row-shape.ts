@@ -21,7 +21,7 @@ export function canGenerateCode(): boolean {
   return isCodeAllowed
 }
 
-/** How rows of one set of columns are decoded: made once, used for every page with that metadata. */
+/** How rows of one set of columns are decoded: made once, used for every page that has them. */
 export class RowShape {
   readonly columns: readonly ColumnSpec[]
   readonly #codecs: readonly Codec[]

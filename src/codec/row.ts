@@ -29,17 +29,15 @@ export class Row {
   readonly [index: number]: unknown
 
   /** All values in order; duplicate column names keep their own place. */
-  static columns(row: Row): unknown[] {
+  static columns(row: object): unknown[] {
     const internals = row as unknown as RowInternals
     const { names, hasDuplicates } = internals[rowNames]
     if (hasDuplicates) return [...internals[rowValues]!]
-    const values = new Array<unknown>(names.length)
-    for (let i = 0; i < names.length; i++) values[i] = named(row)[names[i]!]
-    return values
+    return names.map((name) => named(row)[name])
   }
 
   /** The value at `index`; negative counts from the end. `undefined` outside. */
-  static get(row: Row, index: number): unknown {
+  static get(row: object, index: number): unknown {
     const internals = row as unknown as RowInternals
     const { names, hasDuplicates } = internals[rowNames]
     const at = index < 0 ? index + names.length : index
@@ -49,7 +47,7 @@ export class Row {
   }
 
   /** A plain object of the columns; of duplicate names the last one. */
-  static asDict(row: Row): Record<string, unknown> {
+  static asDict(row: object): Record<string, unknown> {
     const { names } = (row as unknown as RowInternals)[rowNames]
     const dict: Record<string, unknown> = {}
     for (const name of names) setOwn(dict, name, named(row)[name])
@@ -98,7 +96,7 @@ export class Row {
   }
 }
 
-function named(row: Row): { readonly [name: string]: unknown } {
+function named(row: object): { readonly [name: string]: unknown } {
   return row as unknown as { readonly [name: string]: unknown }
 }
 

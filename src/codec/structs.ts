@@ -14,7 +14,7 @@ function readFields(
   codecs: readonly Codec[],
 ): unknown[] {
   const end = start + length
-  const fields = new Array<unknown>(codecs.length).fill(null)
+  const fields: unknown[] = codecs.map(() => null)
   let at = start
   for (let i = 0; i < codecs.length && at < end; i++) {
     if (at + 4 > end) throw cutCell()

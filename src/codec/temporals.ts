@@ -10,7 +10,7 @@ const dateBias = 2 ** 31
 const nanosecondsPerDay = 86_400_000_000_000n
 
 const timestampText =
-  /^([+-]?\d{4,7}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?\s?(Z|[+-]\d\d:?\d\d))?$/
+  /^([+-]?\d{4,7}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)? ?(Z|[+-]\d\d:?\d\d))?$/
 
 /** Milliseconds since the epoch of a text with offset, or of a day in UTC; else the fault. */
 function timestampOfText(text: string): number | string {

@@ -58,7 +58,7 @@ export class Lz4Compressor implements Compressor {
   }
 }
 
-/** Snappy body: one raw Snappy block, which starts with the length of the plain body as a varint. */
+/** Snappy body: one raw Snappy block, which starts with the plain body's length as a varint. */
 export class SnappyCompressor implements Compressor {
   readonly name = 'snappy'
   readonly #codec: BlockCodec

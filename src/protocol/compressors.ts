@@ -7,7 +7,10 @@ import {
   SnappyCompressor,
 } from './compression.ts'
 
-/** Loads the optional package that compresses. @throws DependencyMissingError without it */
+/**
+ * Loads the optional package that compresses (native_protocol_v4.spec §5).
+ * @throws DependencyMissingError without it
+ */
 export async function loadCompressor(name: CompressionName): Promise<Compressor> {
   if (name === 'lz4') {
     const codec = await loadPackage('lz4-napi', 'LZ4', () => import('lz4-napi'))

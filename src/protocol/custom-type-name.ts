@@ -2,7 +2,8 @@ import { type CqlType, type NativeTypeName, nativeTypes, type UdtField } from '.
 
 /**
  * Cassandra's spelling of types as Java classes (org.apache.cassandra.db.marshal.TypeParser): a
- * class name, optionally with parameters in parentheses. v4 uses it for what has no type id.
+ * class name, optionally with parameters in parentheses. v4 uses it for what has no type id
+ * (native_protocol_v4.spec §4.2.5.2, Custom).
  */
 const marshalPackage = 'org.apache.cassandra.db.marshal.'
 

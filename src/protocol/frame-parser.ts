@@ -41,15 +41,16 @@ export interface FrameParserOptions {
 const trustedBytesMax = 1024 * 1024
 
 /**
- * Finds frames in a stream of chunks. A frame that lies whole in a chunk is handed over in place; a
- * split one is copied once into memory of its size. A declared length beyond 1 MiB is believed only
- * as far as bytes arrive: memory is at most twice what was received. After a throw the stream has
- * lost its frame boundaries and the parser must not be used again.
+ * Finds frames (native_protocol_v4.spec §2) in a stream of chunks. A frame that lies whole in a
+ * chunk is handed over in place; a split one is copied once into memory of its size. A declared
+ * length beyond 1 MiB is believed only as far as bytes arrive: memory is at most twice what was
+ * received. After a throw the stream has lost its frame boundaries and the parser must not be used
+ * again.
  */
 export class FrameParser {
   /**
-   * Set by a client before it sends a STARTUP that asks for compression: Cassandra already compresses
-   * the answer to it.
+   * Set by a client before it sends a STARTUP that asks for compression: Cassandra compresses its
+   * answer already.
    */
   compressor: Compressor | undefined = undefined
   readonly #handler: FrameHandler

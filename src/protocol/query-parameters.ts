@@ -59,8 +59,8 @@ export function writeRawValue(writer: WireWriter, value: RawValue): void {
 
 export function readRawValues(reader: WireReader): RawValue[] {
   const count = reader.readShortCount(4)
-  const values = new Array<RawValue>(count)
-  for (let i = 0; i < count; i++) values[i] = reader.readValue()
+  const values: RawValue[] = []
+  for (let i = 0; i < count; i++) values.push(reader.readValue())
   return values
 }
 

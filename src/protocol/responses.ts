@@ -145,8 +145,8 @@ function readRawRows(reader: WireReader, columnCount: number): (Uint8Array | nul
   const count = readRowCount(reader, columnCount)
   const rows: (Uint8Array | null)[][] = []
   for (let i = 0; i < count; i++) {
-    const cells = new Array<Uint8Array | null>(columnCount)
-    for (let column = 0; column < columnCount; column++) cells[column] = reader.readBytes()
+    const cells: (Uint8Array | null)[] = []
+    for (let column = 0; column < columnCount; column++) cells.push(reader.readBytes())
     rows.push(cells)
   }
   return rows

@@ -41,8 +41,8 @@ export function readRowsHead(reader: WireReader, head: RowsHead): void {
 
 /**
  * The exact bytes of column descriptions seen before. A response that carries the same bytes has
- * the same columns, so their row shape is used again without parsing: comparing 69 bytes as words takes
- * 35 ns, parsing them 890.
+ * the same columns, so their row shape is used again without parsing: comparing 69 bytes as words
+ * takes 35 ns, parsing them 890.
  */
 export class MetadataBytes {
   readonly #flags: number

@@ -58,16 +58,18 @@ export function readTypeSpec(reader: WireReader, depth: number = 0): CqlType {
     case TypeCode.UDT: {
       const keyspace = reader.readString()
       const name = reader.readString()
-      const fields = new Array<{ name: string; type: CqlType }>(reader.readShortCount(4))
-      for (let i = 0; i < fields.length; i++) {
+      const count = reader.readShortCount(4)
+      const fields: { name: string; type: CqlType }[] = []
+      for (let i = 0; i < count; i++) {
         const fieldName = reader.readString()
-        fields[i] = { name: fieldName, type: readTypeSpec(reader, depth + 1) }
+        fields.push({ name: fieldName, type: readTypeSpec(reader, depth + 1) })
       }
       return { kind: 'udt', keyspace, name, fields, frozen: false }
     }
     case TypeCode.TUPLE: {
-      const elements = new Array<CqlType>(reader.readShortCount(2))
-      for (let i = 0; i < elements.length; i++) elements[i] = readTypeSpec(reader, depth + 1)
+      const count = reader.readShortCount(2)
+      const elements: CqlType[] = []
+      for (let i = 0; i < count; i++) elements.push(readTypeSpec(reader, depth + 1))
       return { kind: 'tuple', elements }
     }
     default:

@@ -1,6 +1,7 @@
 /**
- * `Buffer`'s own UTF-8 primitives. They cost half of `write` and `toString`, which check arguments
- * and encoding names first. Undocumented, so runtimes without them fall back to the public ones.
+ * `Buffer`'s own UTF-8 primitives, for [string] (native_protocol_v4.spec §3). They cost half of
+ * `write` and `toString`, which check arguments and encoding names first. Undocumented, so runtimes
+ * without them fall back to the public ones.
  */
 interface FastUtf8 {
   utf8Write?(text: string, offset: number, length: number): number

@@ -1,6 +1,6 @@
 /**
  * Result of {@link computeToken}: a signed 64-bit token in two halves, `low` read as unsigned. One
- * object for all calls, because a token is used at once and making one would be garbage per request.
+ * object for all calls: a token is used at once, and a new one would be garbage of every request.
  */
 export const token: { high: number; low: number } = { high: 0, low: 0 }
 
@@ -62,9 +62,9 @@ function tailHigh(bytes: Uint8Array, start: number, end: number): number {
 
 /**
  * Token of the partition key in the bytes from `start` to `end`, left in {@link token}: the first
- * half of MurmurHash3 x64 128 with seed 0, as org.apache.cassandra.utils.MurmurHash computes it. That
- * sign-extends the bytes of the tail, which the original does not. All in 32-bit halves: with BigInt
- * it takes nine times as long.
+ * half of MurmurHash3 x64 128 with seed 0, as org.apache.cassandra.utils.MurmurHash computes it.
+ * That sign-extends the bytes of the tail, which the original does not. All in 32-bit halves: with
+ * BigInt it takes nine times as long.
  */
 export function computeToken(bytes: Uint8Array, start: number, end: number): void {
   const length = end - start

@@ -9,8 +9,8 @@ import { TokenRing } from './token-ring.ts'
 const noReplicas: readonly never[] = Object.freeze([])
 
 /**
- * Nodes and keyspaces at one moment. Immutable: a change of the cluster makes a new one. Replicas of
- * a keyspace are computed when it is first asked for, once for keyspaces replicated alike.
+ * Nodes and keyspaces at one moment. Immutable: a change of the cluster makes a new one. Replicas
+ * of a keyspace are computed when it is first asked for, once for keyspaces replicated alike.
  */
 export class Topology<N extends RingNode> {
   readonly nodes: readonly N[]

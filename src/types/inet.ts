@@ -75,7 +75,7 @@ function parseIpv6(text: string): number[] | undefined {
   if (head === undefined || tail === undefined) return undefined
   const missing = 16 - head.length - tail.length
   if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined
-  return [...head, ...new Array<number>(missing).fill(0), ...tail]
+  return [...head, ...new Uint8Array(missing), ...tail]
 }
 
 /** Groups of one side of `::`; the last of the address may be in dotted decimal. */

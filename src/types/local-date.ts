@@ -39,7 +39,7 @@ export class LocalDate {
     return new LocalDate(Math.floor(date.getTime() / 86_400_000))
   }
 
-  /** @throws ValueError unless `text` is a day as `YYYY-MM-DD`, the year possibly signed and longer */
+  /** @throws ValueError unless `text` is `YYYY-MM-DD`, the year possibly signed and longer */
   static parse(text: string): LocalDate {
     const match = /^([+-]?[0-9]{4,7})-([0-9]{2})-([0-9]{2})$/.exec(text)
     if (match === null) throw new ValueError('Not a date: expected YYYY-MM-DD')

@@ -208,7 +208,7 @@ describe.each([
     expect(row!.columns()).toEqual([5, 6n])
   })
 
-  test('cells cut off, too long, of the wrong size or of a strange length are protocol errors', () => {
+  test('cells cut off, of the wrong size or of a strange length are protocol errors', () => {
     const columns = [spec('i', t.int), spec('s', t.text)]
     const whole = page(columns, [[1, 'abc']]).bytes
     for (let cut = 0; cut < whole.length; cut++) {

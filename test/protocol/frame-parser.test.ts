@@ -93,7 +93,7 @@ describe('frames', () => {
   })
 
   test('a large split frame is put together', () => {
-    const body = new Array<number>(3_000_000).fill(0).map((_, i) => i & 0xff)
+    const body = Array.from({ length: 3_000_000 }, (_, i) => i & 0xff)
     const stream = frame(5, body)
     const { frames, parser } = collecting()
     for (let at = 0; at < stream.length; at += 65_536) {
@@ -187,7 +187,7 @@ describe.each(['lz4', 'snappy'] as const)('%s', (name) => {
 
   test('a body shrinks on the wire and comes out as it was', async () => {
     const compressor = await loadCompressor(name)
-    const body = new Array<number>(5000).fill(7)
+    const body = Array.from({ length: 5000 }, () => 7)
     const bytes = compressedFrame(compressor, body)
     expect(bytes.length).toBeLessThan(1000)
     expect(bytes[1]).toBe(1)
@@ -200,7 +200,7 @@ describe.each(['lz4', 'snappy'] as const)('%s', (name) => {
   test('a small or incompressible body goes as it is', async () => {
     const compressor = await loadCompressor(name)
     expect(compressedFrame(compressor, [1, 2, 3])[1]).toBe(0)
-    const noise = new Array<number>(64).fill(0).map((_, i) => (i * 167 + i * i * 31) & 0xff)
+    const noise = Array.from({ length: 64 }, (_, i) => (i * 167 + i * i * 31) & 0xff)
     expect(compressedFrame(compressor, noise)[1]).toBe(0)
   })
 

@@ -36,7 +36,7 @@ describe('the writer', () => {
     writer.writeShortBytes(new Uint8Array(0xffff))
     expect(writer.offset).toBe(2 + 0xffff)
     writer.offset = 0
-    const long = new Array<string>(0x10000).fill('')
+    const long = Array.from({ length: 0x10000 }, () => '')
     expect(() => writer.writeShortBytes(new Uint8Array(0x10000))).toThrow(ConfigError)
     expect(() => writer.writeStringList(long)).toThrow(ConfigError)
     expect(() => writer.writeStringMap(new Map(long.map((_, i) => [`${i}`, ''])))).toThrow()
