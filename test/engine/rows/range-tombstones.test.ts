@@ -1,0 +1,56 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import {
+  addRangeTombstone,
+  findRangeTombstone,
+  type RangeTombstones,
+  readRangeTombstones,
+  writeRangeTombstones,
+} from '../../../src/engine/rows/range-tombstones.ts'
+import { ByteSink, ValueRef } from '../../../src/engine/storage/index.ts'
+
+const places = 'abcdefghij'
+
+test('of overlapping range deletions the latest covers each place, and the list stays minimal', () => {
+  const range = fc.record({
+    start: fc.nat(9),
+    end: fc.nat(9),
+    ts: fc.constantFrom(1, 2, 3, -1),
+    time: fc.constantFrom(10, 11),
+  })
+  fc.assert(
+    fc.property(fc.array(range, { maxLength: 8 }), (ranges) => {
+      let list: RangeTombstones = []
+      for (const { start, end, ts, time } of ranges) {
+        const tombstone = {
+          start: places[start]!,
+          end: places[end]!,
+          tsHi: ts >> 31,
+          tsLo: ts,
+          time,
+        }
+        list = addRangeTombstone(list, tombstone)
+      }
+      for (let i = 0; i < places.length; i++) {
+        const [latest] = ranges
+          .filter(({ start, end }) => start <= i && i < end)
+          .sort((a, b) => b.ts - a.ts || b.time - a.time)
+        const found = findRangeTombstone(list, places[i]!)
+        expect(found && [found.tsLo, found.time]).toEqual(latest && [latest.ts, latest.time])
+      }
+      for (let i = 1; i < list.length; i++) {
+        const [before, here] = [list[i - 1]!, list[i]!]
+        expect(before.end <= here.start).toBe(true)
+        const isSame = before.tsLo === here.tsLo && before.time === here.time
+        expect(isSame && before.end === here.start).toBe(false)
+      }
+      const sink = new ByteSink(4)
+      writeRangeTombstones(sink, list)
+      const value = new ValueRef()
+      value.bytes = sink.bytes
+      value.end = sink.length
+      expect(readRangeTombstones(value)).toEqual(list)
+    }),
+    { numRuns: 1000 },
+  )
+})
