@@ -6,7 +6,7 @@ import {
   SchemaAgreementError,
   ServerError,
   TlsError,
-  TsyllaError,
+  type TsyllaError,
 } from '../errors/index.ts'
 import type { ReconnectionPolicy } from '../policies/index.ts'
 import type { SchemaChange, ServerEvent } from '../protocol/index.ts'

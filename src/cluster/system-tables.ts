@@ -1,5 +1,6 @@
 import { decodeValue } from '../codec/index.ts'
 import { ProtocolError, ServerError, ServerErrorCode } from '../errors/index.ts'
+import { Inet } from '../types/index.ts'
 import { type CallOptions, callRows, type Connection } from '../transport/index.ts'
 
 /** What a node says of itself or of another one. */
@@ -117,7 +118,8 @@ function describe(row: Record, address: NodeDescription['address']): NodeDescrip
 
 function text(row: Record, column: string): string | undefined {
   const value = row.get(column)
-  return value === null || value === undefined ? undefined : String(value)
+  // Of the columns read here the others are uuids and addresses, which print as they should.
+  return typeof value === 'string' ? value : value instanceof Inet ? value.toString() : undefined
 }
 
 export async function readKeyspaces(
@@ -129,7 +131,7 @@ export async function readKeyspaces(
   return rows.map((row) => {
     const replication = row.get('replication')
     return {
-      name: String(row.get('keyspace_name')),
+      name: text(row, 'keyspace_name') ?? '',
       replication: replication instanceof Map ? (replication as Map<string, string>) : new Map(),
       durableWrites: row.get('durable_writes') !== false,
     }

@@ -27,7 +27,7 @@ interface Property {
 }
 
 /** What identifies an entity: its key property when there is one, else an object of all of them. */
-export type RepositoryKey<T> = unknown | Partial<T>
+export type RepositoryKey<T> = T[keyof T] | Partial<T>
 
 /**
  * Entities of one table. `create` never overwrites, `update` never creates; both are conditional

@@ -4,7 +4,7 @@ import {
   type Outcome,
   OverloadedError,
   ProtocolError,
-  TsyllaError,
+  type TsyllaError,
 } from '../errors/index.ts'
 import type { Cluster, ClusterNode } from '../cluster/index.ts'
 import type { Connection, TickListener, Ticker } from '../transport/index.ts'
@@ -68,7 +68,7 @@ export class Dispatcher implements RequestHost, TickListener {
       if (!this.#isClosed && connection.send(request)) request.onSent(connection)
       else this.dispatch(request)
     } catch (error) {
-      request.fail(error)
+      request.onEncodeFailed(error)
     }
   }
 
@@ -84,7 +84,7 @@ export class Dispatcher implements RequestHost, TickListener {
       if (!connection.send(request)) return false
       request.onSent(connection)
     } catch (error) {
-      request.fail(error)
+      request.onEncodeFailed(error)
     }
     return true
   }

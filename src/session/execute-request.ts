@@ -1,5 +1,5 @@
 import type { Route } from '../cluster/index.ts'
-import type { RequestKind, ServerError } from '../errors/index.ts'
+import { BindError, type RequestKind } from '../errors/index.ts'
 import {
   beginRequest,
   endFrame,
@@ -26,6 +26,7 @@ export class ExecuteRequest extends Execution {
   /** In marker order, an array of our own. */
   #values: readonly unknown[]
   #state: PreparedState
+  #wasRefreshed = false
   /** Drawn once: every attempt writes at the same time. */
   readonly #timestamp: number | bigint | undefined
 
@@ -91,11 +92,36 @@ export class ExecuteRequest extends Execution {
     return estimateValueBytes(this.#values)
   }
 
-  protected override async prepareAgain(
-    connection: Connection,
-    _error: ServerError,
-  ): Promise<void> {
+  /** A user-defined type may have grown since PREPARE: then the values are right, the plan is old. */
+  override onEncodeFailed(error: unknown): void {
+    const mayBeStale =
+      error instanceof BindError &&
+      error.code === 'TSYLLA_BIND_VALUE' &&
+      this.#state.hasUserTypes &&
+      !this.#wasRefreshed
+    if (!mayBeStale) {
+      this.fail(error)
+      return
+    }
+    this.#wasRefreshed = true
+    const before = this.#state
+    this.core.refresh(this.#entry).then(
+      () => {
+        this.#takeState()
+        if (this.#state === before) this.fail(error)
+        else if (!this.isSettled) this.host.dispatch(this)
+      },
+      () => this.fail(error),
+    )
+  }
+
+  protected override async prepareAgain(connection: Connection): Promise<void> {
     await this.core.prepareOn(connection, this.#entry)
+    this.#takeState()
+  }
+
+  /** What PREPARE says now; values by name are put in its order. */
+  #takeState(): void {
     const { state } = this.#entry
     if (state === this.#state) return
     const given = this.#given

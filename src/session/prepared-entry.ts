@@ -2,7 +2,7 @@ import { BindPlan, type CodecOptions } from '../codec/index.ts'
 import type { StatementFacts } from '../cql/index.ts'
 import type { PreparedResult } from '../protocol/index.ts'
 import type { ColumnSpec, PreparedSource } from '../types/index.ts'
-import { ShapeCache } from './shape-cache.ts'
+import type { ShapeCache } from './shape-cache.ts'
 
 /**
  * What one PREPARE answered. Id, markers and plan belong together: a request keeps the one it was
@@ -16,6 +16,8 @@ export class PreparedState {
   readonly plan: BindPlan
   /** Keyspace of the table, for routing. */
   readonly tableKeyspace: string | undefined
+  /** Whether a marker's type can change under it. */
+  readonly hasUserTypes: boolean
 
   constructor(prepared: PreparedResult, facts: StatementFacts, options: CodecOptions) {
     this.id = prepared.id
@@ -24,6 +26,7 @@ export class PreparedState {
     this.resultColumns = prepared.resultColumns
     this.plan = new BindPlan(this.markers, this.partitionKeyIndexes, facts.markers, options)
     this.tableKeyspace = this.markers[0]?.keyspace
+    this.hasUserTypes = this.markers.some(({ type }) => JSON.stringify(type).includes('"udt"'))
   }
 
   /** Whether another PREPARE of the text said the same. */

@@ -14,6 +14,8 @@ export interface Dispatchable extends ConnectionRequest {
   estimatedBytes(): number
   onQueued(): void
   onSent(connection: Connection): void
+  /** Its values could not be written; nothing was sent. */
+  onEncodeFailed(error: unknown): void
   fail(error: unknown): void
   failWithoutNode(): void
 }

@@ -4,7 +4,7 @@ import {
   NoNodeAvailableError,
   type RequestKind,
   RequestTimeoutError,
-  ServerError,
+  type ServerError,
   ServerErrorCode,
   serverErrorOutcome,
   TsyllaError,
@@ -198,6 +198,10 @@ export abstract class Request<T> implements Dispatchable, Abortable {
     } else {
       this.host.dispatchTo(connection, this)
     }
+  }
+
+  onEncodeFailed(error: unknown): void {
+    this.fail(error)
   }
 
   /** No node is left to try: the last failure says more than "no node". */

@@ -59,12 +59,12 @@ export class ResultSet<Columns> implements Page<Columns> {
   }
 
   rowsTyped(): Columns[] {
-    return this.#decoded().map((row) => Row.asDict(row as unknown as Row) as Columns)
+    return this.#decoded().map((row) => Row.asDict(row as object) as Columns)
   }
 
   firstRowTyped(): Columns | undefined {
     const row = this.firstRow()
-    return row === undefined ? undefined : (Row.asDict(row as unknown as Row) as Columns)
+    return row === undefined ? undefined : (Row.asDict(row as object) as Columns)
   }
 
   colSpecs(): readonly ColumnSpec[] {
@@ -88,7 +88,7 @@ export class ResultSet<Columns> implements Page<Columns> {
     const first = this.#columns[0]
     if (first?.name !== '[applied]' || first.type.kind !== 'boolean') return undefined
     const row = this.firstRow()
-    return row === undefined ? undefined : Row.get(row as unknown as Row, 0) === true
+    return row === undefined ? undefined : Row.get(row as object, 0) === true
   }
 
   [Symbol.iterator](): Iterator<RowOf<Columns>> {

@@ -4,7 +4,7 @@ import {
   type Consistency,
   type Secret,
   type SerialConsistency,
-  TsyllaError,
+  type TsyllaError,
 } from '../errors/index.ts'
 import { ExponentialReconnectionPolicy, MonotonicTimestamps } from '../policies/index.ts'
 import {
@@ -192,7 +192,8 @@ export abstract class SessionBuilderBase<S extends Session> {
     const endpoints: Endpoint[] = []
     for (const point of contactPoints) {
       const factory = this.#factoryOf(point)
-      if (factory !== undefined) endpoints.push(await factory(String(point)))
+      if (factory !== undefined)
+        endpoints.push(await factory(typeof point === 'string' ? point : 'embedded:'))
       else {
         const { host, port } = parseAddress(point as string, defaultPort)
         endpoints.push(tcpEndpoint(options, host, port))

@@ -19,6 +19,8 @@ export interface SessionCore {
   nextTimestamp(): number | undefined
   /** Prepares a statement on the node that does not know it; one PREPARE however many ask. */
   prepareOn(connection: Connection, entry: PreparedEntry): Promise<void>
+  /** Prepares a statement anew on some node, in case its types have changed. */
+  refresh(entry: PreparedEntry): Promise<void>
   /** A user's `USE`: all connections follow before `done` is called. */
   onSetKeyspace(keyspace: string, connection: Connection): Promise<void>
   /** DDL is done when the nodes agree. */

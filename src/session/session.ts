@@ -84,6 +84,7 @@ export class Session implements Executor, AsyncDisposable {
       codecOptions,
       queryShapes: new ShapeCache(codecOptions),
       nextTimestamp,
+      refresh: (entry) => this.#preparer.refresh(entry),
       prepareOn: (connection, entry) => this.#preparer.prepareOn(connection, entry),
       onSetKeyspace: (keyspace) => cluster.useKeyspace(keyspace),
       onSchemaChange: (change, connection) => cluster.onSchemaChange(change, connection),
@@ -98,9 +99,9 @@ export class Session implements Executor, AsyncDisposable {
   ): Promise<Result<Columns>> {
     if (typeof statement === 'string') {
       const known = this.#statements.get(this.#cluster.keyspace, statement)
-      const settings =
-        options === undefined ? this.#settings : mergeSettings(this.#settings, options)
-      return typed(this.#executeText(known, values, settings, options?.signal, allPages))
+      if (options === undefined && known.prepared !== undefined) {
+        return typed(this.#run(known.prepared, values, this.#settings, undefined, allPages))
+      }
     }
     return typed(this.#any(statement, values, options, allPages))
   }
@@ -127,9 +128,9 @@ export class Session implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
     const { source } = prepared
-    if (source instanceof PreparedEntry && source.owner === this.#preparer) {
-      const settings = this.#settingsOf(prepared, options)
-      return typed(this.#run(source, values, settings, options?.signal, allPages))
+    const isOwn = source instanceof PreparedEntry && source.owner === this.#preparer
+    if (isOwn && options === undefined && !prepared.hasOptions) {
+      return typed(this.#run(source, values, this.#settings, undefined, allPages))
     }
     return typed(this.#any(prepared, values, options, allPages))
   }
@@ -433,7 +434,11 @@ function asStatement(statement: string | Statement): Statement {
 
 /** A stream reads its values again for every page: later changes of the caller must not show. */
 function copyOf(values: BindValues): BindValues {
-  return Array.isArray(values) ? values.slice() : { ...values }
+  return isList(values) ? values.slice() : { ...values }
+}
+
+function isList(values: BindValues): values is readonly unknown[] {
+  return Array.isArray(values)
 }
 
 function isEmpty(values: BindValues | undefined): boolean {

@@ -70,11 +70,14 @@ export class StatementPreparer {
     return preparing
   }
 
+  /** Prepares on any node, to see whether the statement's types have changed. */
+  async refresh(entry: PreparedEntry): Promise<void> {
+    takeState(entry, await this.#prepareAnywhere(entry.text, entry.keyspace), this.#codec)
+  }
+
   async #prepareAgain(connection: Connection, entry: PreparedEntry): Promise<void> {
     const prepared = await this.#prepareIn(connection, entry.text, entry.keyspace)
-    if (entry.state.isSameAs(prepared)) return
-    // Id, markers and plan change in one assignment: a request sees all of it or nothing.
-    entry.state = new PreparedState(prepared, entry.facts, this.#codec)
+    takeState(entry, prepared, this.#codec)
   }
 
   /**
@@ -96,4 +99,10 @@ export class StatementPreparer {
       await own.drain()
     }
   }
+}
+
+/** Id, markers and plan change in one assignment: a request sees all of it or nothing. */
+function takeState(entry: PreparedEntry, prepared: PreparedResult, codec: CodecOptions): void {
+  if (entry.state.isSameAs(prepared)) return
+  entry.state = new PreparedState(prepared, entry.facts, codec)
 }

@@ -1,0 +1,74 @@
+/** One client in one process: connects, warms up, measures, prints one JSON line per workload. */
+import { openCassandraDriver, openFloor, openTsylla } from './clients.ts'
+import { type BenchClient, pageRowCount } from './workload.ts'
+
+export interface Measurement {
+  readonly client: string
+  readonly workload: 'insert' | 'select' | 'page'
+  readonly inFlight: number
+  /** Operations per second, of pages rows per second: the best window. */
+  readonly perSecond: number
+  /** CPU of the client's process per operation in that window, in microseconds. */
+  readonly cpuUs: number
+}
+
+const windowMs = 150
+const windowCount = 8
+
+async function open(kind: string, address: string): Promise<BenchClient> {
+  if (kind === 'floor') return await openFloor(address)
+  if (kind === 'peer') return await openCassandraDriver(address)
+  return await openTsylla(address, kind === 'text')
+}
+
+/** Keeps `inFlight` operations going for a window. */
+async function runWindow(
+  operation: (i: number) => Promise<unknown>,
+  inFlight: number,
+): Promise<{ perSecond: number; cpuUs: number }> {
+  const start = performance.now()
+  const cpu = process.cpuUsage()
+  let count = 0
+  let next = 0
+  const worker = async (): Promise<void> => {
+    while (performance.now() - start < windowMs) {
+      await operation(next++)
+      count++
+    }
+  }
+  await Promise.all(Array.from({ length: inFlight }, worker))
+  const used = process.cpuUsage(cpu)
+  const seconds = (performance.now() - start) / 1000
+  return { perSecond: count / seconds, cpuUs: (used.user + used.system) / count }
+}
+
+async function measure(
+  client: BenchClient,
+  workload: Measurement['workload'],
+  inFlight: number,
+): Promise<Measurement> {
+  const operation = workload === 'page' ? () => client.page() : client[workload]
+  let best = { perSecond: 0, cpuUs: Number.POSITIVE_INFINITY }
+  for (let i = 0; i < windowCount; i++) {
+    const window = await runWindow(operation, inFlight)
+    if (window.perSecond > best.perSecond) best = window
+  }
+  const rows = workload === 'page' ? pageRowCount : 1
+  return {
+    client: client.name,
+    workload,
+    inFlight,
+    perSecond: Math.round(best.perSecond * rows),
+    cpuUs: Number((best.cpuUs / rows).toFixed(3)),
+  }
+}
+
+const [kind = 'prepared', address = '', ...plan] = process.argv.slice(2)
+const client = await open(kind, address)
+for (const step of plan) {
+  const [workload, inFlight] = step.split(':')
+  const result = await measure(client, workload as Measurement['workload'], Number(inFlight))
+  console.log(JSON.stringify(result))
+}
+await client.close()
+process.exit(0)

@@ -1,0 +1,43 @@
+import type { NativeTypeName } from '../../src/types/index.ts'
+
+type Marker = readonly [name: string, kind: NativeTypeName]
+
+/** Statements of the driver benchmark, by the name their ids begin with. */
+export const statements = {
+  insert: {
+    text: 'INSERT INTO bench.t (id, name, count, score, at) VALUES (?, ?, ?, ?, ?)',
+    markers: [
+      ['id', 'bigint'],
+      ['name', 'text'],
+      ['count', 'int'],
+      ['score', 'double'],
+      ['at', 'timestamp'],
+    ] as readonly Marker[],
+  },
+  select: {
+    text: 'SELECT id, name, count, score, at FROM bench.t WHERE id = ?',
+    markers: [['id', 'bigint']] as readonly Marker[],
+  },
+  page: {
+    text: 'SELECT id, name, count, score, at, ref FROM bench.t WHERE id = ?',
+    markers: [['id', 'bigint']] as readonly Marker[],
+  },
+} as const
+
+export const selectColumns: readonly Marker[] = statements.insert.markers
+export const selectValues: readonly unknown[] = [7n, 'a name of 20 letters', 5, 1.5, new Date(0)]
+export const pageColumns: readonly Marker[] = [...selectColumns, ['ref', 'uuid']]
+export const pageValues: readonly unknown[] = [
+  ...selectValues,
+  '6ba7b810-9dad-11d1-80b4-00c04fd430c8',
+]
+export const pageRowCount = 5_000
+
+/** What one client can do of the workload. Every operation reads all values it was given. */
+export interface BenchClient {
+  readonly name: string
+  insert(i: number): Promise<unknown>
+  select(i: number): Promise<unknown>
+  page(): Promise<number>
+  close(): Promise<void>
+}

@@ -1,0 +1,110 @@
+import {
+  type ContactPoint,
+  type CreateKeyspaceOptions,
+  type Secret,
+  Session,
+  SessionBuilder,
+  type SessionOptions,
+} from './index.ts'
+import { ConnectionManager } from './patterns/database-manager.ts'
+
+export { Cache, type CacheLookup, type CacheOptions } from './patterns/cache.ts'
+export {
+  type AppendOptions,
+  EventStore,
+  type EventStoreOptions,
+  type NewEvent,
+  type ReadOptions,
+  type StoredEvent,
+} from './patterns/event-store.ts'
+export {
+  type MetricPoint,
+  MetricsStore,
+  type MetricsStoreOptions,
+} from './patterns/metrics-store.ts'
+export {
+  type RateLimitDecision,
+  RateLimiter,
+  type RateLimiterOptions,
+  type TakeOptions,
+} from './patterns/rate-limiter.ts'
+export {
+  Repository,
+  type RepositoryColumn,
+  type RepositoryKey,
+  type RepositoryOptions,
+} from './patterns/repository.ts'
+export {
+  type SessionInspection,
+  SessionManager,
+  type SessionManagerOptions,
+} from './patterns/session-manager.ts'
+export { type User, UserRepository } from './patterns/user-repository.ts'
+
+/** Options of {@link DatabaseManager.connect} beside nodes and keyspace. */
+export interface DatabaseOptions {
+  readonly user?: string
+  readonly password?: string | Secret
+  readonly poolSize?: number
+  readonly compression?: 'lz4' | 'snappy' | null
+  readonly tls?: SessionOptions['tls']
+  readonly createKeyspace?: boolean | CreateKeyspaceOptions
+  /** Whatever else a session can be built with. */
+  readonly session?: Partial<SessionOptions>
+}
+
+/** Managers by name, one set for the process: the ESM and the CJS build share it. */
+const registryKey: unique symbol = Symbol.for('tsylla.databases/1')
+type Registry = Map<string, DatabaseManager>
+
+function registry(): Registry {
+  const holder = globalThis as { [registryKey]?: Registry }
+  holder[registryKey] ??= new Map()
+  return holder[registryKey]
+}
+
+/**
+ * The database connection of an application: `instance()` for the one, `named()` for others.
+ * Concurrent connects share one session; a failed one can be tried again.
+ */
+export class DatabaseManager extends ConnectionManager<Session, DatabaseOptions> {
+  static instance(): DatabaseManager {
+    return DatabaseManager.named('default')
+  }
+
+  static named(name: string): DatabaseManager {
+    const managers = registry()
+    let manager = managers.get(name)
+    if (manager === undefined) {
+      manager = new DatabaseManager(name)
+      managers.set(name, manager)
+    }
+    return manager
+  }
+
+  private constructor(name: string) {
+    super(name, openSession)
+  }
+
+  override connect(
+    nodes: readonly ContactPoint[],
+    keyspace?: string,
+    options: DatabaseOptions = {},
+  ): Promise<Session> {
+    return super.connect(nodes, keyspace, options)
+  }
+}
+
+async function openSession(
+  nodes: readonly unknown[],
+  keyspace: string | undefined,
+  options: DatabaseOptions,
+): Promise<Session> {
+  const { session, ...rest } = options
+  return await new SessionBuilder({
+    ...session,
+    ...rest,
+    contactPoints: nodes as readonly ContactPoint[],
+    keyspace,
+  }).build()
+}

@@ -1,0 +1,71 @@
+import { beforeAll, expect, test } from 'vitest'
+import { MetricsStore } from '../../src/patterns.ts'
+import { describeOnServers } from '../support/targets.ts'
+
+const hourMs = 3_600_000
+
+describeOnServers('MetricsStore', (target) => {
+  const now = Math.floor(Date.now() / hourMs) * hourMs
+
+  beforeAll(() => new MetricsStore(target.session).createTables())
+
+  test('points of one millisecond stand side by side', async () => {
+    const metrics = new MetricsStore(target.session)
+    const at = new Date(now)
+    await metrics.record('same', 1, { host: 'a' }, at)
+    await metrics.record('same', 2, { host: 'b' }, at)
+    const points = await metrics.query('same', at, at).toArray()
+    expect(points.map(({ value }) => value).sort()).toEqual([1, 2])
+    expect(points.map(({ tags }) => tags.get('host')).sort()).toEqual(['a', 'b'])
+  })
+
+  test('a range over many buckets comes in order, both ends included, page by page', async () => {
+    const metrics = new MetricsStore(target.session, { bucketSeconds: 60, parallelBuckets: 3 })
+    const count = 200
+    await Promise.all(
+      Array.from({ length: count }, (_, i) =>
+        metrics.record('range', i, {}, new Date(now - (count - i) * 10_000)),
+      ),
+    )
+    const from = new Date(now - 150 * 10_000)
+    const to = new Date(now - 20 * 10_000)
+    const values: number[] = []
+    for await (const { value } of metrics.query('range', from, to)) values.push(value)
+    expect(values).toEqual(Array.from({ length: 131 }, (_, i) => i + 50))
+  })
+
+  test('a query can be left early and run again', async () => {
+    const query = new MetricsStore(target.session, { bucketSeconds: 60 }).query(
+      'range',
+      new Date(now - 200 * 10_000),
+      new Date(now),
+    )
+    for await (const { value } of query) if (value === 3) break
+    expect(await query.toArray()).toHaveLength(200)
+  })
+
+  test('the life of a point counts from its own time', async () => {
+    const metrics = new MetricsStore(target.session, { retentionSeconds: 86_400 })
+    await metrics.record('old', 1, {}, new Date(Date.now() - 80_000_000))
+    const bucket = Math.floor((Date.now() - 80_000_000) / 86_400_000)
+    const row = (
+      await target.session.execute(
+        'SELECT ttl(value) AS life FROM metrics WHERE name = ? AND bucket = ?',
+        ['old', BigInt(bucket)],
+      )
+    ).firstRow()
+    expect(row?.['life']).toBeLessThan(6_401)
+    expect(row?.['life']).toBeGreaterThan(6_000)
+    await expect(
+      metrics.record('old', 1, {}, new Date(Date.now() - 87_000_000)),
+    ).rejects.toMatchObject({ code: 'TSYLLA_CONFIG' })
+  })
+
+  test('wrong arguments are named', async () => {
+    const metrics = new MetricsStore(target.session)
+    await expect(metrics.record('', 1)).rejects.toThrow(/metric/)
+    await expect(metrics.record('m', 'x' as never)).rejects.toThrow(/value/)
+    expect(() => metrics.query('m', new Date(2), new Date(1))).toThrow(/from/)
+    expect(() => metrics.query('m', new Date(Number.NaN), new Date(1))).toThrow(/from/)
+  })
+})
