@@ -1,0 +1,158 @@
+import { UNSET } from '../../protocol/index.ts'
+import type { ColumnSchema } from '../catalog/table-schema.ts'
+import { compareValues, splitCollection } from '../encode/index.ts'
+import { invalid } from '../faults.ts'
+import type { CqlType } from '../../types/index.ts'
+import type { Environment } from '../plan/environment.ts'
+import { isWholeTuple, type Restriction, type TupleTerms } from '../plan/relations.ts'
+import type { Bound, Merged } from '../plan/restriction-set.ts'
+import type { Term } from '../plan/values.ts'
+import type { RowContext } from './row-context.ts'
+import { tupleValues } from './key-values.ts'
+
+/** Whether a row is let through. */
+export type RowFilter = (row: RowContext) => boolean
+
+/** Filters of an execution, with their values evaluated once. */
+export function filtersOf(restrictions: readonly Merged[], environment: Environment): RowFilter[] {
+  return restrictions.flatMap((restriction) => filterOf(restriction, environment))
+}
+
+function filterValue(term: Term, column: ColumnSchema, environment: Environment): Uint8Array {
+  const value = term.evaluate(environment)
+  if (value === null) throw invalid(`Unsupported null value for column ${column.name}`)
+  if (value === UNSET) throw invalid(`Unsupported unset value for column ${column.name}`)
+  return value
+}
+
+function filterValues(
+  value: TupleTerms,
+  columns: readonly ColumnSchema[],
+  environment: Environment,
+): Uint8Array[] {
+  if (isWholeTuple(value)) return tupleValues(value, columns, environment)
+  return columns.map((column, i) => filterValue(value[i]!, column, environment))
+}
+
+function isEqual(column: ColumnSchema, row: RowContext, expected: Uint8Array): boolean {
+  const value = row.value(column)
+  return value !== null && compareValues(column.type, value, expected) === 0
+}
+
+function filterOf(restriction: Merged, environment: Environment): RowFilter[] {
+  const { columns } = restriction
+  switch (restriction.kind) {
+    case 'eq': {
+      const expected = filterValues(restriction.value, columns, environment)
+      return columns.map((column, i) => (row) => isEqual(column, row, expected[i]!))
+    }
+    case 'in': {
+      const options = inOptions(restriction, environment)
+      return [
+        (row) =>
+          options.some((option) => columns.every((column, i) => isEqual(column, row, option[i]!))),
+      ]
+    }
+    case 'slice': {
+      const filters: RowFilter[] = []
+      const { start, end } = restriction
+      if (start !== undefined) filters.push(boundFilter(start, true, environment))
+      if (end !== undefined) filters.push(boundFilter(end, false, environment))
+      return filters
+    }
+    case 'contains':
+      return restriction.tests.map((test) => containsFilter(test, environment))
+  }
+}
+
+function inOptions(
+  restriction: Extract<Merged, { kind: 'in' }>,
+  environment: Environment,
+): Uint8Array[][] {
+  const { columns, values } = restriction
+  if (columns.length > 1) throw invalid('Multicolumn IN filters are not supported')
+  if (Array.isArray(values)) {
+    return (values as readonly TupleTerms[]).map((value) =>
+      filterValues(value, columns, environment),
+    )
+  }
+  const list = filterValue(values as Term, columns[0]!, environment)
+  return splitCollection(list).flatMap((element) => (element === undefined ? [] : [[element]]))
+}
+
+function boundFilter(bound: Bound, isStart: boolean, environment: Environment): RowFilter {
+  const { columns, inclusive } = bound
+  if (columns.length > 1) {
+    throw invalid('Multi-column slice restrictions cannot be used for filtering.')
+  }
+  const column = columns[0]!
+  const limit = filterValues(bound.value, columns, environment)[0]!
+  return (row) => {
+    const value = row.value(column)
+    if (value === null) return false
+    const order = compareValues(column.type, value, limit)
+    if (order === 0) return inclusive
+    return isStart ? order > 0 : order < 0
+  }
+}
+
+function containsFilter(
+  test: Extract<Restriction, { kind: 'contains' | 'element' }>,
+  environment: Environment,
+): RowFilter {
+  const { column } = test
+  const { type } = column
+  const value = filterValue(test.value, column, environment)
+  if (test.kind === 'element') {
+    const key = filterValue(test.key, column, environment)
+    return (row) => hasEntry(row.value(column), type, key, value)
+  }
+  if (type.kind === 'map') {
+    const part = test.isKey ? type.key : type.value
+    return (row) => hasPart(row.value(column), part, value, test.isKey ? 0 : 1, 2)
+  }
+  const element = type.kind === 'list' || type.kind === 'set' ? type.element : type
+  return (row) => hasPart(row.value(column), element, value, 0, 1)
+}
+
+/** Whether any of the parts from `first` on, `step` apart, equals `value`. */
+export function hasPart(
+  collection: Uint8Array | null,
+  type: CqlType,
+  value: Uint8Array,
+  first: number,
+  step: number,
+): boolean {
+  if (collection === null) return false
+  const parts = splitCollection(collection)
+  for (let i = first; i < parts.length; i += step) {
+    const part = parts[i]
+    if (part !== undefined && compareValues(type, part, value) === 0) return true
+  }
+  return false
+}
+
+function hasEntry(
+  collection: Uint8Array | null,
+  type: CqlType,
+  key: Uint8Array,
+  value: Uint8Array,
+): boolean {
+  const found = mapEntry(collection, type, key)
+  return type.kind === 'map' && found !== null && compareValues(type.value, found, value) === 0
+}
+
+/** The value of a key in a map in wire encoding. */
+export function mapEntry(
+  collection: Uint8Array | null,
+  type: CqlType,
+  key: Uint8Array,
+): Uint8Array | null {
+  if (collection === null || type.kind !== 'map') return null
+  const parts = splitCollection(collection)
+  for (let i = 0; i < parts.length; i += 2) {
+    const each = parts[i]
+    if (each !== undefined && compareValues(type.key, each, key) === 0) return parts[i + 1] ?? null
+  }
+  return null
+}

@@ -1,0 +1,189 @@
+import { UNSET } from '../../protocol/index.ts'
+import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
+import {
+  boundAfter,
+  boundBefore,
+  type ClusteringKey,
+  clusteringKeyOf,
+  compareValues,
+  type PartitionKey,
+  partitionKeyOf,
+  splitCollection,
+  splitFields,
+} from '../encode/index.ts'
+import { invalid } from '../faults.ts'
+import type { Environment } from '../plan/environment.ts'
+import { nullCondition, unsetValue } from '../plan/messages.ts'
+import { isWholeTuple, type TupleTerms } from '../plan/relations.ts'
+import type { Merged } from '../plan/restriction-set.ts'
+import type { Restrictions } from '../plan/restrictions.ts'
+import type { Term } from '../plan/values.ts'
+import type { ClusteringSlice } from '../rows/index.ts'
+import { sliceBounds } from './slices.ts'
+
+/** Longest partition key and clustering (FBUtilities.MAX_UNSIGNED_SHORT). */
+export const keyBytesMax = 65_535
+
+type Equality = Extract<Merged, { kind: 'eq' | 'in' }>
+
+/** The value of a term that must be there. */
+export function requiredValue(
+  term: Term,
+  column: ColumnSchema,
+  environment: Environment,
+): Uint8Array {
+  const value = term.evaluate(environment)
+  if (value === null) throw invalid(nullCondition(column))
+  if (value === UNSET) throw invalid(unsetValue(column))
+  return value
+}
+
+/** Values of the columns of a tuple restriction. */
+export function tupleValues(
+  value: TupleTerms,
+  columns: readonly ColumnSchema[],
+  environment: Environment,
+): Uint8Array[] {
+  if (isWholeTuple(value)) {
+    return tupleParts(requiredValue(value.tuple, columns[0]!, environment), columns)
+  }
+  const values: Uint8Array[] = []
+  for (let i = 0; i < columns.length; i++) {
+    values.push(requiredValue(value[i]!, columns[i]!, environment))
+  }
+  return values
+}
+
+function tupleParts(bytes: Uint8Array, columns: readonly ColumnSchema[]): Uint8Array[] {
+  const parts = splitFields(bytes)
+  return columns.map((column, index) => {
+    const part = parts[index]
+    if (part === undefined) throw invalid(nullCondition(column))
+    return part
+  })
+}
+
+/** All values an equality or IN lets through, as one list of column values each. */
+function alternatives(restriction: Equality, environment: Environment): Uint8Array[][] {
+  const { columns } = restriction
+  if (restriction.kind === 'eq') return [tupleValues(restriction.value, columns, environment)]
+  const { values } = restriction
+  if (Array.isArray(values)) {
+    return (values as readonly TupleTerms[]).map((value) =>
+      tupleValues(value, columns, environment),
+    )
+  }
+  return listAlternatives(values as Term, columns, environment)
+}
+
+function listAlternatives(
+  term: Term,
+  columns: readonly ColumnSchema[],
+  environment: Environment,
+): Uint8Array[][] {
+  const list = term.evaluate(environment)
+  const first = columns[0]!
+  if (list === null) throw invalid(`Invalid null value for column ${first.name}`)
+  if (list === UNSET) throw invalid(unsetValue(first))
+  return splitCollection(list).map((element) => {
+    if (element === undefined) throw invalid(nullCondition(first))
+    return columns.length === 1 ? [element] : tupleParts(element, columns)
+  })
+}
+
+/** Every combination of the values of restrictions that follow each other. */
+function combinations(restrictions: readonly Merged[], environment: Environment): Uint8Array[][] {
+  let result: Uint8Array[][] = [[]]
+  for (const restriction of restrictions) {
+    if (restriction.kind !== 'eq' && restriction.kind !== 'in') break
+    const options = alternatives(restriction, environment)
+    if (options.length === 1 && result.length === 1) {
+      for (const value of options[0]!) result[0]!.push(value)
+    } else {
+      result = result.flatMap((head) => options.map((option) => [...head, ...option]))
+    }
+  }
+  return result
+}
+
+/** QueryProcessor.validateKey */
+function checkKeyLength(key: PartitionKey): void {
+  if (key.bytes.length === 0) throw invalid('Key may not be empty')
+  if (key.bytes.length > keyBytesMax) {
+    throw invalid(`Key length of ${key.bytes.length} is longer than maximum of ${keyBytesMax}`)
+  }
+}
+
+/** The partitions of a statement, by the order of their values, each once. */
+export function partitionKeysOf(
+  { table, keys }: Restrictions,
+  environment: Environment,
+): PartitionKey[] {
+  const values = combinations(keys!, environment)
+  if (values.length > 1) sortUnique(values, table.partitionKey)
+  return values.map((components) => {
+    const key = partitionKeyOf(table, components)
+    checkKeyLength(key)
+    return key
+  })
+}
+
+function sortUnique(values: Uint8Array[][], columns: readonly ColumnSchema[]): void {
+  const compare = (a: Uint8Array[], b: Uint8Array[]): number => {
+    for (let i = 0; i < columns.length; i++) {
+      const order = compareValues(columns[i]!.type, a[i]!, b[i]!)
+      if (order !== 0) return order
+    }
+    return 0
+  }
+  values.sort(compare)
+  let kept = 0
+  for (let i = 0; i < values.length; i++) {
+    if (i === 0 || compare(values[kept - 1]!, values[i]!) !== 0) values[kept++] = values[i]!
+  }
+  values.length = kept
+}
+
+/** The rows of a statement that names whole primary keys, in no particular order, each once. */
+export function clusteringKeysOf(
+  restrictions: Restrictions,
+  environment: Environment,
+): ClusteringKey[] {
+  const { table, clustering } = restrictions
+  const values = combinations(clustering, environment)
+  if (values.length === 1) return [checkedClustering(table, values[0]!)]
+  const byKey = new Map<string, ClusteringKey>()
+  for (const components of values) {
+    const key = checkedClustering(table, components)
+    byKey.set(key.key, key)
+  }
+  return [...byKey.values()]
+}
+
+function checkedClustering(table: TableSchema, components: readonly Uint8Array[]): ClusteringKey {
+  let length = 0
+  for (const component of components) length += component.length
+  if (length > keyBytesMax) {
+    throw invalid(`Key length of ${length} is longer than maximum of ${keyBytesMax}`)
+  }
+  return clusteringKeyOf(table, components)
+}
+
+/** The slices of a partition WHERE lets through, in order; `undefined` is all of it. */
+export function clusteringSlicesOf(
+  { table, clustering }: Restrictions,
+  environment: Environment,
+): ClusteringSlice[] | undefined {
+  const last = clustering.at(-1)
+  if (last === undefined) return undefined
+  const prefixes = combinations(clustering, environment)
+  const slices =
+    last.kind === 'slice'
+      ? prefixes.flatMap((prefix) => sliceBounds(table, prefix, last, environment))
+      : prefixes.map((prefix) => {
+          return { start: boundBefore(table, prefix), end: boundAfter(table, prefix) }
+        })
+  if (slices.length <= 1) return slices
+  slices.sort((a, b) => (a.start.key < b.start.key ? -1 : a.start.key > b.start.key ? 1 : 0))
+  return slices.filter((slice, i) => i === 0 || slice.start.key !== slices[i - 1]!.start.key)
+}

@@ -1,0 +1,47 @@
+import type { ColumnSchema } from '../catalog/table-schema.ts'
+import type { RowView } from '../rows/index.ts'
+import type { Environment } from '../plan/environment.ts'
+
+/** The row an expression or filter looks at, with its partition. One object for a whole read. */
+export class RowContext {
+  readonly environment: Environment
+  partition: readonly Uint8Array[] = []
+  tokenHi = 0
+  tokenLo = 0
+  /** Undefined when the partition has a static row alone. */
+  row: RowView | undefined
+  statics: RowView | undefined
+
+  constructor(environment: Environment) {
+    this.environment = environment
+  }
+
+  /** A column's value in wire encoding; null when it has none. Valid until the cursor moves. */
+  value(column: ColumnSchema): Uint8Array | null {
+    switch (column.kind) {
+      case 'partition_key':
+        return this.partition[column.position]!
+      case 'clustering': {
+        const { row } = this
+        if (row === undefined) return null
+        const start = row.clusteringStart(column.position)
+        if (start < 0) return null
+        return row.clusteringBytes.subarray(start, row.clusteringEnd(column.position))
+      }
+      case 'static':
+        return cellOf(this.statics, column)
+      case 'regular':
+        return cellOf(this.row, column)
+    }
+  }
+
+  /** The row a static or regular column lies in. */
+  rowOf(column: ColumnSchema): RowView | undefined {
+    return column.kind === 'static' ? this.statics : this.row
+  }
+}
+
+function cellOf(row: RowView | undefined, column: ColumnSchema): Uint8Array | null {
+  if (row === undefined) return null
+  return (column.isComplex ? row.complexValue(column) : row.value(column)) ?? null
+}

@@ -1,0 +1,101 @@
+import { UNSET } from '../../protocol/index.ts'
+import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
+import { boundAfter, boundBefore, splitFields } from '../encode/index.ts'
+import { invalid } from '../faults.ts'
+import type { Environment } from '../plan/environment.ts'
+import { nullCondition, unsetValue } from '../plan/messages.ts'
+import { isWholeTuple } from '../plan/relations.ts'
+import type { Bound, Merged } from '../plan/restriction-set.ts'
+import type { ClusteringSlice } from '../rows/index.ts'
+
+type Slice = Extract<Merged, { kind: 'slice' }>
+
+/** The slices of rows that begin with `prefix` and lie between the bounds of a restriction. */
+export function sliceBounds(
+  table: TableSchema,
+  prefix: readonly Uint8Array[],
+  { start, end }: Slice,
+  environment: Environment,
+): ClusteringSlice[] {
+  const all = { start: boundBefore(table, prefix), end: boundAfter(table, prefix) }
+  let slices: ClusteringSlice[] = [all]
+  for (const [bound, isStart] of [
+    [start, true],
+    [end, false],
+  ] as const) {
+    if (bound === undefined) continue
+    const side = sideSlices(table, prefix, bound, isStart, environment)
+    slices = intersect(slices, side)
+  }
+  return slices
+}
+
+function boundValues(bound: Bound, environment: Environment): (Uint8Array | null)[] {
+  const { columns, value } = bound
+  if (isWholeTuple(value)) {
+    const tuple = value.tuple.evaluate(environment)
+    if (tuple === null) throw invalid(nullCondition(columns[0]!))
+    if (tuple === UNSET) throw invalid(unsetValue(columns[0]!))
+    const parts = splitFields(tuple)
+    return columns.map((column, i) => parts[i] ?? missing(column))
+  }
+  return columns.map((column, i) => {
+    const each = value[i]!.evaluate(environment)
+    if (each === UNSET) throw invalid(unsetValue(column))
+    // `c > null` of one column is no error in Cassandra: null is before every value.
+    return each ?? (columns.length === 1 ? null : missing(column))
+  })
+}
+
+function missing(column: ColumnSchema): never {
+  throw invalid(nullCondition(column))
+}
+
+/**
+ * `(a, b) > (x, y)` as disjoint slices: a > x, or a = x and b > y. Each is a range of keys whatever
+ * the order of its column.
+ */
+function sideSlices(
+  table: TableSchema,
+  prefix: readonly Uint8Array[],
+  bound: Bound,
+  isStart: boolean,
+  environment: Environment,
+): ClusteringSlice[] {
+  const values = boundValues(bound, environment)
+  const slices: ClusteringSlice[] = []
+  values.forEach((value, index) => {
+    const equal = [...prefix, ...(values.slice(0, index) as Uint8Array[])]
+    const before = boundBefore(table, equal)
+    const after = boundAfter(table, equal)
+    if (value === null) {
+      if (isStart) slices.push({ start: before, end: after })
+      return
+    }
+    const isLast = index === values.length - 1
+    const inclusive = isLast && bound.inclusive
+    const at = [...equal, value]
+    const isForward = isStart !== bound.columns[index]!.descending
+    slices.push(
+      isForward
+        ? { start: inclusive ? boundBefore(table, at) : boundAfter(table, at), end: after }
+        : { start: before, end: inclusive ? boundAfter(table, at) : boundBefore(table, at) },
+    )
+  })
+  return slices
+}
+
+function intersect(
+  left: readonly ClusteringSlice[],
+  right: readonly ClusteringSlice[],
+): ClusteringSlice[] {
+  const result: ClusteringSlice[] = []
+  for (const a of left) {
+    for (const b of right) {
+      const start = a.start.key > b.start.key ? a.start : b.start
+      const end = a.end.key < b.end.key ? a.end : b.end
+      if (start.key < end.key) result.push({ start, end })
+    }
+  }
+  return result
+}

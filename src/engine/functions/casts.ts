@@ -1,0 +1,86 @@
+import { decodeValue, encodeValue } from '../../codec/index.ts'
+import { type CqlType, cqlTypeText, Decimal } from '../../types/index.ts'
+import { invalid } from '../faults.ts'
+import type { Cell } from './definitions.ts'
+import { int64Bytes, textBytes } from './wire.ts'
+
+const integers = ['tinyint', 'smallint', 'int', 'bigint', 'counter', 'varint']
+const numbers = [...integers, 'float', 'double', 'decimal']
+const others = ['ascii', 'text', 'boolean', 'date', 'time', 'timestamp', 'timeuuid', 'uuid', 'inet']
+
+/** The type CAST gives, when it can (CastFcts). */
+export function castType(from: CqlType, to: CqlType, name: string): CqlType {
+  const isSame = from.kind === to.kind && !('element' in from)
+  const isNumeric = numbers.includes(from.kind) && numbers.includes(to.kind)
+  const isText = to.kind === 'text' || to.kind === 'ascii'
+  const isTextual = isText && (numbers.includes(from.kind) || others.includes(from.kind))
+  const isTime =
+    (from.kind === 'timeuuid' && (to.kind === 'timestamp' || to.kind === 'date')) ||
+    (from.kind === 'timestamp' && to.kind === 'date') ||
+    (from.kind === 'date' && to.kind === 'timestamp')
+  if (to.kind !== 'counter' && (isSame || isNumeric || isTextual || isTime)) return to
+  throw invalid(`${name} cannot be cast to ${cqlTypeText(to)}`)
+}
+
+const dayMs = 86_400_000
+
+/** A value cast to a type that `castType` allowed. */
+export function castCell(from: CqlType, to: CqlType, cell: Cell): Cell {
+  if (cell === null || cell.length === 0 || from.kind === to.kind) return cell
+  const value = decodeValue(from, cell, { timestamp: 'bigint' })
+  if (to.kind === 'text' || to.kind === 'ascii') return textBytes(textForm(from, value))
+  if (numbers.includes(from.kind)) return numberBytes(to, value as number | bigint | Decimal)
+  return timeBytes(from, to, cell, value)
+}
+
+function textForm(from: CqlType, value: unknown): string {
+  if (from.kind === 'timestamp') return new Date(Number(value as bigint)).toISOString()
+  if (from.kind === 'float' || from.kind === 'double') return javaDouble(value as number)
+  return String(value)
+}
+
+/** Double.toString for the numbers both languages print alike. */
+function javaDouble(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 1e7) return value.toFixed(1)
+  const size = Math.abs(value)
+  if (value === 0 || !Number.isFinite(value) || (size >= 1e-3 && size < 1e7)) return String(value)
+  const [digits, exponent] = value.toExponential().split('e') as [string, string]
+  return `${digits.includes('.') ? digits : `${digits}.0`}E${Number(exponent)}`
+}
+
+function numberBytes(to: CqlType, value: number | bigint | Decimal): Uint8Array {
+  if (to.kind === 'float' || to.kind === 'double') {
+    return encodeValue(to, Number(value instanceof Decimal ? value.toString() : value))
+  }
+  if (to.kind === 'decimal') {
+    return encodeValue(to, value instanceof Decimal ? value : Decimal.parse(String(value)))
+  }
+  const whole = wholeOf(value)
+  if (to.kind === 'varint') return encodeValue(to, whole)
+  const bytes = { tinyint: 1, smallint: 2, int: 4 }[to.kind as string] ?? 8
+  return int64Bytes(whole).subarray(8 - bytes)
+}
+
+function wholeOf(value: number | bigint | Decimal): bigint {
+  if (typeof value === 'bigint') return value
+  if (typeof value === 'number') return Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0n
+  const { unscaled, scale } = value
+  return scale >= 0 ? unscaled / 10n ** BigInt(scale) : unscaled * 10n ** BigInt(-scale)
+}
+
+function timeBytes(from: CqlType, to: CqlType, cell: Uint8Array, value: unknown): Uint8Array {
+  let ms: number
+  if (from.kind === 'timestamp') ms = Number(value as bigint)
+  else if (from.kind === 'date') {
+    const days = ((cell[0]! << 24) | (cell[1]! << 16) | (cell[2]! << 8) | cell[3]!) >>> 0
+    ms = (days - 2 ** 31) * dayMs
+  } else {
+    const ticks =
+      (BigInt(((cell[6]! & 0x0f) << 8) | cell[7]!) << 48n) |
+      (BigInt((cell[4]! << 8) | cell[5]!) << 32n) |
+      BigInt(((cell[0]! << 24) | (cell[1]! << 16) | (cell[2]! << 8) | cell[3]!) >>> 0)
+    ms = Number((ticks - 0x01b2_1dd2_1381_4000n) / 10_000n)
+  }
+  if (to.kind === 'timestamp') return int64Bytes(BigInt(ms))
+  return int64Bytes(BigInt(Math.floor(ms / dayMs) + 2 ** 31)).subarray(4)
+}

@@ -1,0 +1,25 @@
+import type { CqlType } from '../../types/index.ts'
+import type { Environment } from '../plan/environment.ts'
+
+export type Cell = Uint8Array | null
+
+/** A native scalar function of the keyspace `system`. */
+export interface ScalarFunction {
+  readonly name: string
+  readonly args: readonly CqlType[]
+  readonly returns: CqlType
+  /** Whether equal arguments always give equal results. */
+  readonly isPure: boolean
+  /** Gets nulls as they are, unset as null. */
+  call(args: readonly Cell[], environment: Environment): Cell
+}
+
+export function define(
+  name: string,
+  args: readonly CqlType[],
+  returns: CqlType,
+  call: ScalarFunction['call'],
+  isPure = true,
+): ScalarFunction {
+  return { name, args, returns, isPure, call }
+}

@@ -1,0 +1,225 @@
+import { encodeValue } from '../../codec/index.ts'
+import type { Constant } from '../../cql/index.ts'
+import {
+  type CqlType,
+  Decimal,
+  Duration,
+  Inet,
+  LocalDate,
+  LocalTime,
+  type NativeTypeName,
+  Uuid,
+} from '../../types/index.ts'
+import { invalid } from '../faults.ts'
+import { doubleBytes, floatBytes, int64Bytes, textBytes } from './wire.ts'
+
+export type Fit = 'exact' | 'weak' | 'none'
+
+const weakFits: { readonly [type in Constant['type']]: readonly NativeTypeName[] } = {
+  string: ['ascii', 'text', 'inet', 'date', 'time', 'timestamp'],
+  integer: [
+    'bigint',
+    'counter',
+    'date',
+    'decimal',
+    'double',
+    'duration',
+    'float',
+    'int',
+    'smallint',
+    'time',
+    'timestamp',
+    'tinyint',
+    'varint',
+  ],
+  uuid: ['uuid', 'timeuuid'],
+  float: ['decimal', 'double', 'float'],
+  boolean: ['boolean'],
+  hex: ['blob'],
+  duration: ['duration'],
+}
+
+/** How well a constant fits a type (Constants.Literal.testAssignment). */
+export function constantFit(constant: Constant, type: CqlType): Fit {
+  switch (type.kind) {
+    case 'list':
+    case 'set':
+    case 'map':
+    case 'udt':
+    case 'vector':
+    case 'tuple':
+      return 'none'
+    case 'custom':
+      return 'weak'
+    default:
+      if (type.kind === preferredType(constant)) return 'exact'
+      return weakFits[constant.type].includes(type.kind) ? 'weak' : 'none'
+  }
+}
+
+/** The type a constant has where nothing else says so (Literal.getPreferedTypeFor). */
+export function preferredType(constant: Constant): NativeTypeName {
+  switch (constant.type) {
+    case 'string':
+      return 'text'
+    case 'integer': {
+      const value = BigInt(constant.text)
+      if (BigInt.asIntN(32, value) === value) return 'int'
+      return BigInt.asIntN(64, value) === value ? 'bigint' : 'varint'
+    }
+    case 'uuid':
+      return constant.text.charAt(14) === '1' ? 'timeuuid' : 'uuid'
+    case 'float':
+      return 'double'
+    case 'boolean':
+      return 'boolean'
+    case 'hex':
+      return 'blob'
+    case 'duration':
+      return 'duration'
+  }
+}
+
+/** The wire bytes of a constant that fits its type. @throws ServerError when its value does not */
+export function constantBytes(constant: Constant, type: CqlType): Uint8Array {
+  const { text } = constant
+  if (constant.type === 'hex') return hexBytes(text)
+  switch (type.kind) {
+    case 'ascii':
+    case 'text':
+      return textBytes(text)
+    case 'tinyint':
+      return integer(text, 1, 'byte')
+    case 'smallint':
+      return integer(text, 2, 'short')
+    case 'int':
+      return integer(text, 4, 'int')
+    case 'bigint':
+    case 'counter':
+      return integer(text, 8, 'long')
+    case 'varint':
+      return encodeValue(type, BigInt(text))
+    case 'double':
+      return doubleBytes(Number(text))
+    case 'float':
+      return floatBytes(Number(text))
+    case 'boolean':
+      return new Uint8Array([text === 'true' ? 1 : 0])
+    case 'uuid':
+    case 'timeuuid':
+      return uuidBytes(text, type.kind)
+    case 'timestamp':
+      return int64Bytes(parseTimestamp(text))
+    case 'date':
+      return dateBytes(text)
+    default:
+      return parsed(text, type)
+  }
+}
+
+function parsed(text: string, type: CqlType): Uint8Array {
+  switch (type.kind) {
+    case 'decimal':
+      return encodeValue(type, Decimal.parse(text))
+    case 'duration':
+      return attempt(`Unable to convert '${text}' to a duration`, () => {
+        return encodeValue(type, Duration.parse(text))
+      })
+    case 'inet':
+      return attempt(`Unable to make inet address from '${text}'`, () => {
+        return encodeValue(type, Inet.parse(text))
+      })
+    case 'time':
+      return attempt(`(TimeType) Unable to coerce '${text}' to a formatted time (long)`, () => {
+        const isNumber = /^[+-]?\d+$/.test(text)
+        const time = isNumber ? LocalTime.fromNanoseconds(BigInt(text)) : LocalTime.parse(text)
+        return encodeValue(type, time)
+      })
+    default:
+      throw invalid(`Invalid constant for a value of type ${type.kind}`)
+  }
+}
+
+function attempt(message: string, parse: () => Uint8Array): Uint8Array {
+  try {
+    return parse()
+  } catch {
+    throw invalid(message)
+  }
+}
+
+function hexBytes(text: string): Uint8Array {
+  const digits = text.slice(2)
+  if (digits.length % 2 !== 0) {
+    throw invalid(
+      `cannot parse '${digits}' as hex bytes: An hex string representing bytes must have an even length`,
+    )
+  }
+  return Buffer.from(digits, 'hex')
+}
+
+function integer(text: string, bytes: number, javaName: string): Uint8Array {
+  const value = BigInt(text)
+  if (BigInt.asIntN(bytes * 8, value) !== value) {
+    throw invalid(`Unable to make ${javaName} from '${text}'`)
+  }
+  return int64Bytes(value).subarray(8 - bytes)
+}
+
+function uuidBytes(text: string, kind: 'uuid' | 'timeuuid'): Uint8Array {
+  if (kind === 'timeuuid' && text.charAt(14) !== '1') {
+    throw invalid('TimeUUID supports only version 1 UUIDs')
+  }
+  return Buffer.from(Uuid.parse(text).toString().replaceAll('-', ''), 'hex')
+}
+
+/** SimpleDateType: days since the epoch, moved up by 2³¹; or the raw number. */
+function dateBytes(text: string): Uint8Array {
+  if (/^[+-]?\d+$/.test(text)) {
+    const value = BigInt(text)
+    if (value >= 0n && value < 1n << 32n) return int64Bytes(value).subarray(4)
+    throw invalid(`Unable to make unsigned int (for date) from: '${text}'`)
+  }
+  return attempt(`Unable to coerce '${text}' to a formatted date (long)`, () =>
+    encodeValue({ kind: 'date' }, LocalDate.parse(text)),
+  )
+}
+
+const timestampForm =
+  /^([+-]?\d{4,})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$/
+
+/** TimestampSerializer.dateStringToTimestamp; a text without a zone is UTC, as the engine's clock. */
+export function parseTimestamp(text: string): bigint {
+  if (/^[+-]?\d+$/.test(text)) return BigInt(text)
+  if (text.toLowerCase() === 'now') throw invalid(`Unable to parse a date/time from '${text}'`)
+  const match = timestampForm.exec(text)
+  const ms = match === null ? Number.NaN : timestampOf(match)
+  if (Number.isNaN(ms)) throw invalid(`Unable to parse a date/time from '${text}'`)
+  return BigInt(ms)
+}
+
+function timestampOf(match: RegExpExecArray): number {
+  const part = (index: number): number => Number(match[index] ?? 0)
+  const [year, month, day, hour, minute, second] = [1, 2, 3, 4, 5, 6].map(part) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
+  if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return Number.NaN
+  if (day < 1 || day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return Number.NaN
+  const millis = Number((match[7] ?? '').padEnd(3, '0').slice(0, 3))
+  const date = new Date(0)
+  date.setUTCFullYear(year, month - 1, day)
+  date.setUTCHours(hour, minute, second, millis)
+  return date.getTime() - offsetMs(match[8])
+}
+
+function offsetMs(zone: string | undefined): number {
+  const match = /^([+-])(\d{2}):?(\d{2})?$/.exec(zone ?? '')
+  if (match === null) return 0
+  const minutes = Number(match[2]) * 60 + Number(match[3] ?? 0)
+  return (match[1] === '-' ? -minutes : minutes) * 60_000
+}

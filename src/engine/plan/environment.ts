@@ -1,0 +1,23 @@
+import type { RawValue } from '../../protocol/index.ts'
+import type { RowStore } from '../rows/index.ts'
+
+/** What executing a statement may ask of the engine around it. */
+export interface EngineServices {
+  readonly rows: RowStore
+  /** Wall clock in milliseconds. */
+  nowMs(): number
+  /** A write timestamp later than every one before, in microseconds, below 2⁵³. */
+  nextTimestampMicros(): number
+  /** Bytes of a timeuuid later than every one before. */
+  nextTimeUuid(): Uint8Array
+  randomUuid(): Uint8Array
+}
+
+/** One execution: its values and its moment. */
+export interface Environment {
+  readonly values: readonly RawValue[]
+  readonly services: EngineServices
+  /** Milliseconds since the epoch, the same for the whole statement. */
+  readonly nowMs: number
+  readonly nowSeconds: number
+}

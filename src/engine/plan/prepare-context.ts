@@ -1,0 +1,91 @@
+import type { Marker } from '../../cql/index.ts'
+import { type ColumnSpec, type CqlType, nativeTypes } from '../../types/index.ts'
+import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
+import type { TypeScope } from '../catalog/types.ts'
+import { invalid } from '../faults.ts'
+import { undefinedColumn } from './messages.ts'
+
+/** What a value is for: its type, and the name errors and markers give it. */
+export interface Receiver {
+  readonly name: string
+  readonly type: CqlType
+  /** Set when the value is exactly that column's: routing keys are found by it. */
+  readonly column?: ColumnSchema
+  /** Table a marker belongs to, where it is not the statement's. */
+  readonly keyspace?: string
+  readonly table?: string
+}
+
+/** Collects what preparing one statement finds: its markers above all. */
+export class PrepareContext {
+  readonly table: TableSchema
+  readonly scope: TypeScope
+  readonly #markers: (ColumnSpec | undefined)[]
+  readonly #targets: (ColumnSchema | undefined)[]
+
+  /** @param markers shared by all parts of a batch */
+  constructor(
+    table: TableSchema,
+    scope: TypeScope,
+    markers: (ColumnSpec | undefined)[] = [],
+    targets: (ColumnSchema | undefined)[] = [],
+  ) {
+    this.table = table
+    this.scope = scope
+    this.#markers = markers
+    this.#targets = targets
+  }
+
+  /** Notes a marker. It is described by its own name, or that of what it stands for. */
+  mark(marker: Marker, receiver: Receiver): void {
+    this.#markers[marker.index] = {
+      keyspace: receiver.keyspace ?? this.table.keyspace,
+      table: receiver.table ?? this.table.name,
+      name: marker.name ?? receiver.name,
+      type: receiver.type,
+    }
+    this.#targets[marker.index] = receiver.column
+  }
+
+  column(name: string): ColumnSchema {
+    const column = this.table.columns.get(name)
+    if (column === undefined) throw invalid(undefinedColumn(name, this.table))
+    return column
+  }
+
+  markers(): readonly ColumnSpec[] {
+    return completeMarkers(this.#markers)
+  }
+
+  partitionKeyIndexes(): readonly number[] {
+    return partitionKeyIndexes(this.table, this.#targets)
+  }
+}
+
+/** A marker nothing described has no type: Cassandra refuses such statements before. */
+export function completeMarkers(markers: readonly (ColumnSpec | undefined)[]): ColumnSpec[] {
+  return Array.from(markers, (marker) => {
+    return marker ?? { keyspace: '', table: '', name: '?', type: nativeTypes.blob }
+  })
+}
+
+/**
+ * Index of the marker of every partition key column, or nothing when one has none; of several
+ * markers of a column the last (VariableSpecifications.getPartitionKeyBindVariableIndexes).
+ */
+export function partitionKeyIndexes(
+  table: TableSchema,
+  targets: readonly (ColumnSchema | undefined)[],
+): number[] {
+  const indexes = table.partitionKey.map((column) => {
+    for (let i = targets.length - 1; i >= 0; i--) {
+      if (targets[i]?.kind === 'partition_key' && targets[i]?.name === column.name) return i
+    }
+    return -1
+  })
+  return indexes.includes(-1) ? [] : indexes
+}
+
+export function columnReceiver(column: ColumnSchema): Receiver {
+  return { name: column.name, type: column.type, column }
+}

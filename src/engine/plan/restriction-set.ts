@@ -1,0 +1,191 @@
+import type { ColumnSchema } from '../catalog/table-schema.ts'
+import { invalid } from '../faults.ts'
+import {
+  equalityAndInequality,
+  moreThanOneEqual,
+  moreThanOneIn,
+  precedingNotEqual,
+  precedingNotEqualKey,
+  secondBound,
+} from './messages.ts'
+import type { Restriction, SliceOperator, TupleTerms } from './relations.ts'
+import type { Term } from './values.ts'
+
+export interface Bound {
+  readonly columns: readonly ColumnSchema[]
+  readonly value: TupleTerms
+  readonly inclusive: boolean
+}
+
+/** Restrictions of the same columns, merged. */
+export type Merged =
+  | Extract<Restriction, { kind: 'eq' | 'in' }>
+  | {
+      readonly kind: 'slice'
+      readonly columns: readonly ColumnSchema[]
+      readonly start: Bound | undefined
+      readonly end: Bound | undefined
+    }
+  | {
+      readonly kind: 'contains'
+      readonly columns: readonly ColumnSchema[]
+      readonly tests: readonly Extract<Restriction, { kind: 'contains' | 'element' }>[]
+    }
+
+export type KeyedRestriction = Exclude<Restriction, { kind: 'token' }>
+
+function asMerged(restriction: KeyedRestriction): Merged {
+  switch (restriction.kind) {
+    case 'eq':
+    case 'in':
+      return restriction
+    case 'slice': {
+      const { columns, operator, value } = restriction
+      const bound: Bound = { columns, value, inclusive: isInclusive(operator) }
+      const isStart = operator === '>' || operator === '>='
+      return {
+        kind: 'slice',
+        columns,
+        start: isStart ? bound : undefined,
+        end: isStart ? undefined : bound,
+      }
+    }
+    default:
+      return { kind: 'contains', columns: [restriction.column], tests: [restriction] }
+  }
+}
+
+function isInclusive(operator: SliceOperator): boolean {
+  return operator === '>=' || operator === '<='
+}
+
+function inCommon(a: Merged, b: Merged): string {
+  const common = a.columns.filter((column) => b.columns.includes(column))
+  return common.map((column) => column.name).join(', ')
+}
+
+/** SingleColumnRestriction.doMergeWith and MultiColumnRestriction.doMergeWith. */
+function merge(existing: Merged, added: Merged): Merged {
+  const common = inCommon(existing, added)
+  if (existing.kind === 'eq') throw invalid(moreThanOneEqual(common))
+  if (existing.kind === 'in') throw invalid(moreThanOneIn(common))
+  if (existing.kind === 'contains') {
+    if (added.kind !== 'contains') {
+      throw invalid(
+        `Collection column ${common} can only be restricted by CONTAINS, CONTAINS KEY, or map-entry equality`,
+      )
+    }
+    return { ...existing, tests: [...existing.tests, ...added.tests] }
+  }
+  const first = existing.columns[0]!
+  if (added.kind !== 'slice') throw invalid(equalityAndInequality(first.name))
+  if (first !== added.columns[0]) {
+    throw invalid(
+      `Column "${first.name}" cannot be restricted by two inequalities not starting with the same column`,
+    )
+  }
+  if (existing.start !== undefined && added.start !== undefined) {
+    throw invalid(secondBound('start', common))
+  }
+  if (existing.end !== undefined && added.end !== undefined) {
+    throw invalid(secondBound('end', common))
+  }
+  const longer = existing.columns.length >= added.columns.length ? existing : added
+  return {
+    kind: 'slice',
+    columns: longer.columns,
+    start: existing.start ?? added.start,
+    end: existing.end ?? added.end,
+  }
+}
+
+/** Restrictions of columns of one kind, in the order of the columns (RestrictionSet). */
+export class RestrictionSet {
+  #items: Merged[] = []
+
+  get items(): readonly Merged[] {
+    return this.#items
+  }
+
+  get isEmpty(): boolean {
+    return this.#items.length === 0
+  }
+
+  columns(): ColumnSchema[] {
+    return this.#items.flatMap((item) => [...item.columns])
+  }
+
+  has(kind: Merged['kind']): boolean {
+    return this.#items.some((item) => item.kind === kind)
+  }
+
+  of(column: ColumnSchema): Merged | undefined {
+    return this.#items.find((item) => item.columns.includes(column))
+  }
+
+  add(restriction: KeyedRestriction): void {
+    let added = asMerged(restriction)
+    const rest: Merged[] = []
+    for (const item of this.#items) {
+      if (item.columns.some((column) => added.columns.includes(column))) added = merge(item, added)
+      else rest.push(item)
+    }
+    rest.push(added)
+    this.#items = rest.sort((a, b) => compareColumns(a.columns[0]!, b.columns[0]!))
+  }
+
+  /** As `add`, with the rule that what follows a slice cannot be restricted. */
+  addClustering(restriction: KeyedRestriction, allowFiltering: boolean): void {
+    const last = this.#items.at(-1)
+    const before = this.#items
+    this.add(restriction)
+    if (last === undefined || allowFiltering) return
+    const start = asMerged(restriction).columns[0]!
+    const lastStart = last.columns[0]!
+    if (last.kind === 'slice' && start.position > lastStart.position) {
+      throw invalid(precedingNotEqual(start.name, lastStart.name))
+    }
+    if (start.position < lastStart.position && restriction.kind === 'slice') {
+      const next = before
+        .flatMap((item) => item.columns)
+        .find((column) => column.position > start.position)
+      throw invalid(precedingNotEqualKey(next!.name, start.name))
+    }
+  }
+}
+
+function compareColumns(a: ColumnSchema, b: ColumnSchema): number {
+  if (a.position !== b.position) return a.position - b.position
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
+}
+
+export interface TokenBounds {
+  readonly start: { readonly value: Term; readonly inclusive: boolean } | undefined
+  readonly end: { readonly value: Term; readonly inclusive: boolean } | undefined
+  readonly isEqual: boolean
+}
+
+/** TokenRestriction.mergeWith. */
+export function mergeToken(
+  existing: TokenBounds | undefined,
+  { operator, value }: Extract<Restriction, { kind: 'token' }>,
+  columns: string,
+): TokenBounds {
+  if (existing?.isEqual) throw invalid(moreThanOneEqual(columns))
+  if (operator === '=') {
+    if (existing !== undefined) {
+      throw invalid(
+        `Columns "${columns}" cannot be restricted by both an equality and an inequality relation`,
+      )
+    }
+    const bound = { value, inclusive: true }
+    return { start: bound, end: bound, isEqual: true }
+  }
+  const bound = { value, inclusive: isInclusive(operator) }
+  if (operator === '>' || operator === '>=') {
+    if (existing?.start !== undefined) throw invalid(secondBound('start', columns))
+    return { start: bound, end: existing?.end, isEqual: false }
+  }
+  if (existing?.end !== undefined) throw invalid(secondBound('end', columns))
+  return { start: existing?.start, end: bound, isEqual: false }
+}

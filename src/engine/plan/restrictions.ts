@@ -1,0 +1,243 @@
+import type { Relation } from '../../cql/index.ts'
+import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
+import { invalid } from '../faults.ts'
+import {
+  allowFiltering as allowFilteringMessage,
+  missingClustering,
+  missingPartitionKey,
+  nonKeyInWhere,
+  precedingNotRestricted,
+} from './messages.ts'
+import type { PrepareContext } from './prepare-context.ts'
+import { compileRelation, type Restriction } from './relations.ts'
+import { type Merged, mergeToken, RestrictionSet, type TokenBounds } from './restriction-set.ts'
+
+export type StatementType = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE'
+
+export interface RestrictionOptions {
+  readonly type: StatementType
+  readonly allowFiltering: boolean
+  /** Whether all that is read or written are static columns. */
+  readonly onlyStatics: boolean
+}
+
+/** What WHERE asks for, split into what finds partitions, what finds rows, and what filters. */
+export interface Restrictions {
+  readonly table: TableSchema
+  /** One restriction (= or IN) a column; `undefined` reads a range of tokens. */
+  readonly keys: readonly Merged[] | undefined
+  readonly token: TokenBounds | undefined
+  /** Restrictions of the first clustering columns, the last of them maybe a slice. */
+  readonly clustering: readonly Merged[]
+  /** Checked row by row. */
+  readonly filters: readonly Merged[]
+  readonly hasClustering: boolean
+  readonly hasRegular: boolean
+  readonly hasPartitionIn: boolean
+  readonly hasClusteringIn: boolean
+  /** Whether it restricts every primary key column by equality or IN. */
+  readonly isFullKey: boolean
+  /** Whether equality alone restricts a column. */
+  isEqual(column: ColumnSchema): boolean
+}
+
+interface Sets {
+  readonly partition: RestrictionSet
+  readonly clustering: RestrictionSet
+  readonly others: RestrictionSet
+  token: TokenBounds | undefined
+}
+
+/** StatementRestrictions: the rules of WHERE, in Cassandra's order so that its errors come first. */
+export function analyzeRestrictions(
+  context: PrepareContext,
+  where: readonly Relation[],
+  options: RestrictionOptions,
+): Restrictions {
+  const { table } = context
+  const sets: Sets = {
+    partition: new RestrictionSet(),
+    clustering: new RestrictionSet(),
+    others: new RestrictionSet(),
+    token: undefined,
+  }
+  for (const relation of where) addRelation(context, relation, sets, options)
+  return buildRestrictions(table, sets, options)
+}
+
+/** Restrictions made of compiled parts: INSERT names its keys as columns. */
+export function restrictionsOf(
+  table: TableSchema,
+  parts: readonly Restriction[],
+  options: RestrictionOptions,
+): Restrictions {
+  const sets: Sets = {
+    partition: new RestrictionSet(),
+    clustering: new RestrictionSet(),
+    others: new RestrictionSet(),
+    token: undefined,
+  }
+  for (const part of parts) addRestriction(table, part, sets, options)
+  return buildRestrictions(table, sets, options)
+}
+
+function addRelation(
+  context: PrepareContext,
+  relation: Relation,
+  sets: Sets,
+  options: RestrictionOptions,
+): void {
+  const { type } = options
+  if (relation.kind === 'contains' && (type === 'UPDATE' || type === 'DELETE')) {
+    throw invalid(`Cannot use ${type} with ${relation.isKey ? 'CONTAINS_KEY' : 'CONTAINS'}`)
+  }
+  addRestriction(context.table, compileRelation(context, relation), sets, options)
+}
+
+function addRestriction(
+  table: TableSchema,
+  restriction: Restriction,
+  sets: Sets,
+  options: RestrictionOptions,
+): void {
+  if (restriction.kind === 'token') {
+    const names = table.partitionKey.map((column) => column.name).join(', ')
+    sets.token = mergeToken(sets.token, restriction, names)
+    return
+  }
+  const first = 'columns' in restriction ? restriction.columns[0]! : restriction.column
+  if (first.kind === 'partition_key') sets.partition.add(restriction)
+  else if (first.kind === 'clustering') {
+    sets.clustering.addClustering(restriction, options.allowFiltering)
+  } else sets.others.add(restriction)
+}
+
+function buildRestrictions(
+  table: TableSchema,
+  sets: Sets,
+  options: RestrictionOptions,
+): Restrictions {
+  const { partition, clustering, others } = sets
+  const isSelect = options.type === 'SELECT'
+  const unrestricted = table.partitionKey.filter((column) => partition.of(column) === undefined)
+  checkPartition(sets, unrestricted, options)
+  const needsFiltering = !partition.isEmpty && (unrestricted.length > 0 || hasRange(partition))
+  const isRange = isSelect && (needsFiltering || partition.isEmpty)
+  checkStatics(sets, options)
+  const prefix = clusteringPrefix(clustering)
+  checkClustering(table, sets, prefix, options)
+  checkOthers(others, options)
+  const filtered = clustering.items.filter((item) => !prefix.includes(item))
+  const last = prefix.at(-1)
+  const prefixColumns = prefix.reduce((sum, item) => sum + item.columns.length, 0)
+  return {
+    table,
+    keys: isRange ? undefined : orderedKeys(table, partition),
+    token: sets.token,
+    // A range of tokens has no one partition to seek in: its rows are filtered.
+    clustering: isRange ? [] : prefix,
+    filters: [
+      ...(needsFiltering ? partition.items : []),
+      ...(isRange ? clustering.items : filtered),
+      ...others.items,
+    ],
+    hasClustering: !clustering.isEmpty,
+    hasRegular: others.columns().some((column) => column.kind === 'regular'),
+    hasPartitionIn: partition.has('in'),
+    hasClusteringIn: clustering.has('in'),
+    isFullKey: !isRange && prefixColumns === table.clustering.length && last?.kind !== 'slice',
+    isEqual: (column) => {
+      const set = column.kind === 'partition_key' ? partition : clustering
+      return set.of(column)?.kind === 'eq'
+    },
+  }
+}
+
+function hasRange(partition: RestrictionSet): boolean {
+  return partition.has('slice') || partition.has('contains')
+}
+
+function orderedKeys(table: TableSchema, partition: RestrictionSet): Merged[] {
+  return table.partitionKey.map((column) => partition.of(column)!)
+}
+
+function checkPartition(
+  { partition, token }: Sets,
+  unrestricted: readonly ColumnSchema[],
+  { type, allowFiltering }: RestrictionOptions,
+): void {
+  if (type !== 'SELECT') {
+    if (token !== undefined) {
+      throw invalid(`The token function cannot be used in WHERE clauses for ${type} statements`)
+    }
+    if (unrestricted.length > 0) throw invalid(missingPartitionKey(unrestricted))
+    if (hasRange(partition)) {
+      throw invalid(
+        `Only EQ and IN relation are supported on the partition key (unless you use the token() function) for ${type} statements`,
+      )
+    }
+    return
+  }
+  if (partition.isEmpty || allowFiltering) return
+  if (unrestricted.length > 0 || hasRange(partition)) throw invalid(allowFilteringMessage)
+}
+
+function checkStatics({ clustering }: Sets, { type, onlyStatics }: RestrictionOptions): void {
+  if (!onlyStatics || clustering.isEmpty) return
+  if (type === 'SELECT') {
+    throw invalid('Cannot restrict clustering columns when selecting only static columns')
+  }
+  if (type !== 'INSERT') {
+    throw invalid(
+      `Invalid restrictions on clustering columns since the ${type} statement modifies only static columns`,
+    )
+  }
+}
+
+/** Restrictions that follow each other from the first clustering column on, up to a slice. */
+function clusteringPrefix({ items }: RestrictionSet): Merged[] {
+  const prefix: Merged[] = []
+  let position = 0
+  for (const item of items) {
+    if (item.kind === 'contains' || item.columns[0]!.position !== position) break
+    prefix.push(item)
+    if (item.kind === 'slice') break
+    position += item.columns.length
+  }
+  return prefix
+}
+
+function checkClustering(
+  table: TableSchema,
+  { clustering }: Sets,
+  prefix: readonly Merged[],
+  { type, allowFiltering, onlyStatics }: RestrictionOptions,
+): void {
+  const allowsSlices = type === 'SELECT' || type === 'DELETE'
+  if (!allowsSlices) {
+    if (clustering.has('slice')) {
+      throw invalid(
+        `Slice restrictions are not supported on the clustering columns in ${type} statements`,
+      )
+    }
+    const missing = table.clustering.filter((column) => clustering.of(column) === undefined)
+    if (!onlyStatics && missing.length > 0) throw invalid(missingClustering(missing))
+    return
+  }
+  if (clustering.has('contains') && !allowFiltering) {
+    throw invalid(
+      'Clustering columns can only be restricted with CONTAINS with a secondary index or filtering',
+    )
+  }
+  if (prefix.length === clustering.items.length || allowFiltering) return
+  clustering.columns().forEach((column, index) => {
+    const expected = table.clustering[index]!
+    if (column !== expected) throw invalid(precedingNotRestricted(column.name, expected.name))
+  })
+}
+
+function checkOthers(others: RestrictionSet, { type, allowFiltering }: RestrictionOptions): void {
+  if (others.isEmpty) return
+  if (type !== 'SELECT') throw invalid(nonKeyInWhere(others.columns()))
+  if (!allowFiltering) throw invalid(allowFilteringMessage)
+}

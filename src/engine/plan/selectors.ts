@@ -1,0 +1,247 @@
+import { type Expression, type FunctionCall, printExpression, printType } from '../../cql/index.ts'
+import { UNSET } from '../../protocol/index.ts'
+import { type CqlType, nativeTypes } from '../../types/index.ts'
+import { resolveType } from '../catalog/types.ts'
+import type { ColumnSchema } from '../catalog/table-schema.ts'
+import { splitFields } from '../encode/index.ts'
+import { mapEntry } from '../execute/filters.ts'
+import type { RowContext } from '../execute/row-context.ts'
+import { invalid } from '../faults.ts'
+import { aggregateFunction, aggregateNames } from '../functions/aggregates.ts'
+import {
+  type Argument,
+  argumentReceiver,
+  checkTokenArguments,
+  resolveFunction,
+  tokenBytes,
+} from '../functions/call.ts'
+import { castCell, castType } from '../functions/casts.ts'
+import type { Cell } from '../functions/definitions.ts'
+import { concatCells } from '../functions/wire.ts'
+import { cellInfoSelector } from './cell-info.ts'
+import { setElement, sliceOf } from './collection-parts.ts'
+import { fitOf, fitOfType } from './fits.ts'
+import type { PrepareContext, Receiver } from './prepare-context.ts'
+import { aggregateSelector, combinedSelector, scalarSelector, type Selector } from './selector.ts'
+import { compileTerm } from './term.ts'
+import type { Term } from './values.ts'
+
+export function columnSelector(column: ColumnSchema): Selector {
+  return scalarSelector(column.name, column.type, [column], (row) => row.value(column), column)
+}
+
+/** An expression of SELECT. */
+export function compileSelector(context: PrepareContext, value: Expression): Selector {
+  switch (value.kind) {
+    case 'column':
+      return columnSelector(context.column(value.name))
+    case 'count_rows':
+      return countRows()
+    case 'call':
+      return compileCallSelector(context, value)
+    case 'cell_info':
+      return cellInfoSelector(context, value)
+    case 'field':
+      return compileField(context, value)
+    case 'element':
+      return compileElement(context, value)
+    case 'slice':
+      return compileSlice(context, value)
+    case 'tuple':
+      return compileTupleSelector(context, value)
+    case 'hint': {
+      const type = resolveType(value.type, context.scope)
+      const name = `(${printType(value.type)})${selectorText(value.value)}`
+      return termSelector(context, value.value, { name, type })
+    }
+    case 'cast': {
+      const of = compileSelector(context, value.value)
+      const type = castType(of.type, resolveType(value.type, context.scope), of.name)
+      const name = `cast(${of.name} as ${printType(value.type)})`
+      return combinedSelector(name, type, [of], ([cell]) => castCell(of.type, type, cell ?? null))
+    }
+    case 'binary':
+    case 'negate':
+      throw invalid(`Arithmetic is not supported in selection clauses: ${printExpression(value)}`)
+    default:
+      throw invalid(
+        `Cannot infer type for term ${printExpression(value)} in selection clause (try using a cast to force a type)`,
+      )
+  }
+}
+
+function countRows(): Selector {
+  const count = aggregateFunction('count', nativeTypes.int)
+  return aggregateSelector('count', count.returns, undefined, () => count.create())
+}
+
+function selectorText(value: Expression): string {
+  return printExpression(value)
+}
+
+function termSelector(context: PrepareContext, value: Expression, receiver: Receiver): Selector {
+  const term = compileTerm(context, value, receiver)
+  return scalarSelector(receiver.name, receiver.type, [], (row) => cellOfTerm(term, row))
+}
+
+function cellOfTerm(term: Term, row: RowContext): Cell {
+  const value = term.evaluate(row.environment)
+  return value === UNSET ? null : value
+}
+
+/** Expressions whose type nothing but their use tells. */
+function isTyped(value: Expression): boolean {
+  return !['constant', 'null', 'marker', 'list', 'set', 'map', 'udt'].includes(value.kind)
+}
+
+function compileCallSelector(context: PrepareContext, call: FunctionCall): Selector {
+  const isSystem = call.keyspace === undefined || call.keyspace === 'system'
+  if (isSystem && aggregateNames.has(call.name)) return compileAggregate(context, call)
+  if (isSystem && call.name === 'token') return compileTokenSelector(context, call)
+  const typed = call.args.map((arg) => (isTyped(arg) ? compileSelector(context, arg) : undefined))
+  const args = call.args.map((arg, index): Argument => {
+    const selector = typed[index]
+    return {
+      text: selector?.name ?? printExpression(arg),
+      fit: (type) =>
+        selector === undefined ? fitOf(context, arg, type) : fitOfType(type, selector.type),
+    }
+  })
+  const chosen = resolveFunction(call, args, (name) => `Unknown function '${name}'`)
+  const parts = call.args.map((arg, index) => {
+    const receiver = argumentReceiver(chosen.name, index, chosen.args[index]!)
+    return typed[index] ?? renamed(termSelector(context, arg, receiver), printExpression(arg))
+  })
+  const name = `system.${chosen.name}(${parts.map((part) => part.name).join(', ')})`
+  return combinedSelector(name, chosen.returns, parts, (cells, row) =>
+    chosen.call(cells, row!.environment),
+  )
+}
+
+function renamed(selector: Selector, name: string): Selector {
+  return { ...selector, name }
+}
+
+function compileAggregate(context: PrepareContext, call: FunctionCall): Selector {
+  const [argument] = call.args
+  if (call.args.length !== 1 || argument === undefined) {
+    throw invalid(
+      `Invalid number of arguments in call to function system.${call.name}: 1 required but ${call.args.length} provided`,
+    )
+  }
+  // count(1) is count(*).
+  if (call.name === 'count' && argument.kind === 'constant') return countRows()
+  const of = compileSelector(context, argument)
+  if (of.isAggregate) {
+    throw invalid('aggregate functions cannot be used as arguments of aggregate functions')
+  }
+  const aggregate = aggregateFunction(call.name, of.type)
+  const name = `system.${call.name}(${of.name})`
+  return aggregateSelector(name, aggregate.returns, of, () => aggregate.create())
+}
+
+function compileTokenSelector(context: PrepareContext, call: FunctionCall): Selector {
+  const { partitionKey } = context.table
+  checkTokenArguments(call.args, partitionKey.length)
+  const isOwnKey = call.args.every(
+    (arg, index) => arg.kind === 'column' && arg.name === partitionKey[index]!.name,
+  )
+  if (isOwnKey) {
+    const name = `system.token(${partitionKey.map((column) => column.name).join(', ')})`
+    return scalarSelector(name, nativeTypes.bigint, partitionKey, (row) =>
+      tokenBytes(row.tokenHi, row.tokenLo),
+    )
+  }
+  const term = compileTerm(context, call, { name: 'token', type: nativeTypes.bigint })
+  const name = `system.token(${call.args.map(printExpression).join(', ')})`
+  return scalarSelector(name, nativeTypes.bigint, [], (row) => cellOfTerm(term, row))
+}
+
+function compileField(
+  context: PrepareContext,
+  value: Extract<Expression, { kind: 'field' }>,
+): Selector {
+  const of = compileSelector(context, value.of)
+  const { type } = of
+  if (type.kind !== 'udt') {
+    throw invalid(
+      `Invalid field selection: ${of.name} of type ${typeText(type)} is not a user type`,
+    )
+  }
+  const index = type.fields.findIndex((field) => field.name === value.field)
+  if (index === -1) {
+    throw invalid(`${of.name} of type ${type.name} has no field ${value.field}`)
+  }
+  const name = `${of.name}.${value.field}`
+  return combinedSelector(name, type.fields[index]!.type, [of], ([cell]) =>
+    cell == null ? null : (splitFields(cell)[index] ?? null),
+  )
+}
+
+function typeText(type: CqlType): string {
+  return type.kind
+}
+
+function compileElement(
+  context: PrepareContext,
+  value: Extract<Expression, { kind: 'element' }>,
+): Selector {
+  const of = compileSelector(context, value.of)
+  const { type } = of
+  const keyType = keyTypeOf(type, of.name, 'Element')
+  const key = compileTerm(context, value.key, { name: `key(${of.name})`, type: keyType })
+  const name = `${of.name}[${printExpression(value.key)}]`
+  const result = type.kind === 'map' ? type.value : keyType
+  return combinedSelector(name, result, [of], ([cell], row) => {
+    const wanted = cellOfTerm(key, row!)
+    if (wanted === null) throw invalid(`Invalid null value for element selection on ${of.name}`)
+    if (type.kind === 'map') return mapEntry(cell ?? null, type, wanted)
+    return setElement(cell ?? null, keyType, wanted)
+  })
+}
+
+function keyTypeOf(type: CqlType, name: string, what: string): CqlType {
+  if (type.kind === 'map') return type.key
+  if (type.kind === 'set') return type.element
+  if (type.kind === 'list') {
+    throw invalid(`${what} selection is only allowed on sets and maps, but ${name} is a list`)
+  }
+  throw invalid(
+    `Invalid ${what.toLowerCase()} selection: ${name} is of type ${typeText(type)} is not a collection`,
+  )
+}
+
+function compileSlice(
+  context: PrepareContext,
+  value: Extract<Expression, { kind: 'slice' }>,
+): Selector {
+  const of = compileSelector(context, value.of)
+  const keyType = keyTypeOf(of.type, of.name, 'Slice')
+  const compileEnd = (end: Expression | undefined, name: string): Term | undefined =>
+    end === undefined
+      ? undefined
+      : compileTerm(context, end, { name: `${name}(${of.name})`, type: keyType })
+  const from = compileEnd(value.from, 'from')
+  const to = compileEnd(value.to, 'to')
+  const text = `${value.from === undefined ? '' : printExpression(value.from)}..${value.to === undefined ? '' : printExpression(value.to)}`
+  return combinedSelector(`${of.name}[${text}]`, of.type, [of], ([cell], row) =>
+    sliceOf(
+      cell ?? null,
+      of.type,
+      keyType,
+      from === undefined ? null : cellOfTerm(from, row!),
+      to === undefined ? null : cellOfTerm(to, row!),
+    ),
+  )
+}
+
+function compileTupleSelector(
+  context: PrepareContext,
+  value: Extract<Expression, { kind: 'tuple' }>,
+): Selector {
+  if (value.elements.length === 1) return compileSelector(context, value.elements[0]!)
+  const parts = value.elements.map((element) => compileSelector(context, element))
+  const name = `(${parts.map((part) => part.name).join(', ')})`
+  const type: CqlType = { kind: 'tuple', elements: parts.map((part) => part.type) }
+  return combinedSelector(name, type, parts, (cells) => concatCells(cells))
+}
