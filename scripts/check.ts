@@ -8,7 +8,7 @@ const gates: readonly (readonly [name: string, command: string])[] = [
   ['tidy', 'vitest run --project tidy'],
   ['unit', 'vitest run --project unit'],
   ['build', 'tsdown --silent'],
-  ['public types', 'tsc -p test/types/tsconfig.json'],
+  ['public types', 'tsc -p test/public-types/tsconfig.json'],
   ['package', 'publint --strict'],
   ['package types', 'attw --pack . --profile node16'],
   ['unused', 'knip'],

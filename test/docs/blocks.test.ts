@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, test } from 'vitest'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
+/** Inside the repository, so that blocks import the built package by its name. */
+const folder = join(root, '.docs-test')
+const run = promisify(execFile)
+
+interface Block {
+  readonly name: string
+  readonly language: string
+  readonly code: string
+}
+
+function blocksOf(path: string): Block[] {
+  const text = readFileSync(join(root, path), 'utf8')
+  return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map((match) => {
+    const line = text.slice(0, match.index).split('\n').length
+    return { name: `${path}:${line}`, language: match[1]!, code: match[2]! }
+  })
+}
+
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  ...['docs', 'docs/decisions'].flatMap((path) =>
+    readdirSync(join(root, path))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `${path}/${name}`),
+  ),
+]
+const blocks = documents.flatMap(blocksOf)
+
+/** Commands CI runs itself, word for word: a clean clone goes through exactly these. */
+const commandsOfCi = ['npm ci && npm run demo', 'npm ci && npm test']
+
+describe('documents', () => {
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  test('there are blocks, and each is in a language that is run', () => {
+    expect(blocks.length).toBeGreaterThan(5)
+    expect(blocks.filter(({ language }) => language !== 'ts' && language !== 'sh')).toEqual([])
+  })
+
+  for (const { name, code } of blocks.filter(({ language }) => language === 'ts')) {
+    test(`${name} runs`, { timeout: 60_000 }, async () => {
+      mkdirSync(folder, { recursive: true })
+      const file = join(folder, `${name.replaceAll(/\W/g, '-')}.mts`)
+      writeFileSync(file, code)
+      await run('npx', ['--no-install', 'tsx', file], { cwd: root })
+    })
+  }
+
+  test('the demo of the README runs', { timeout: 60_000 }, async () => {
+    const demo = join(root, 'examples/real-world-patterns.ts')
+    const { stdout } = await run('npx', ['--no-install', 'tsx', demo], { cwd: root })
+    expect(stdout).toContain('10 admitted')
+    expect(stdout.match(/^─+$/gm)).toHaveLength(7)
+  })
+
+  test('every shell line is a command that CI runs', () => {
+    const lines = blocks
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ code }) => code.trim().split('\n'))
+    expect(lines.filter((line) => !commandsOfCi.includes(line))).toEqual([])
+  })
+
+  test('every link between documents leads somewhere', () => {
+    const broken = documents.flatMap((path) => {
+      const text = readFileSync(join(root, path), 'utf8')
+      return [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+        .map((match) => join(root, dirname(path), match[1]!))
+        .filter((target) => {
+          try {
+            readdirSync(dirname(target))
+            return !existsAt(target)
+          } catch {
+            return true
+          }
+        })
+        .map((target) => `${path} → ${target}`)
+    })
+    expect(broken).toEqual([])
+  })
+})
+
+function existsAt(target: string): boolean {
+  try {
+    readFileSync(target)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EISDIR'
+  }
+}

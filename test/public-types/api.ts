@@ -1,0 +1,86 @@
+// Compiled, never run: what users write against the published types.
+import {
+  type Executor,
+  type Result,
+  type RowOf,
+  Session,
+  SessionBuilder,
+  Statement,
+  TsyllaError,
+  cql,
+} from 'tsylla'
+import { embedded } from 'tsylla/embedded'
+import { EventStore, type RateLimitDecision, RateLimiter, Repository } from 'tsylla/patterns'
+
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+function isTrue<_T extends true>(): void {}
+
+interface User {
+  id: number
+  name: string
+}
+
+export async function rowsHaveTheDeclaredColumns(session: Session): Promise<void> {
+  const result = await session.execute<User>('SELECT id, name FROM users WHERE id = ?', { id: 1 })
+  isTrue<Equal<typeof result, Result<User>>>()
+  const row = result.firstRow()
+  isTrue<Equal<typeof row, RowOf<User> | undefined>>()
+  const name: string = result.singleRow().name
+  const first: unknown = result.singleRow()[0]
+  const typed: User[] = result.rowsTyped()
+  // @ts-expect-error -- there is no such column
+  result.singleRow().email
+  for await (const streamed of session.stream<User>('SELECT id, name FROM users')) {
+    const id: number = streamed.id
+    void id
+  }
+  const untyped = (await session.execute('SELECT 1')).firstRow()
+  const value: unknown = untyped?.['anything']
+  void [name, first, typed, value]
+}
+
+export async function optionsAreChecked(session: Session): Promise<void> {
+  await session.execute('SELECT 1', [], { consistency: 'ONE', timeout: 5 })
+  // @ts-expect-error -- no such level
+  await session.execute('SELECT 1', [], { consistency: 'MOST' })
+  // @ts-expect-error -- microseconds are a bigint
+  await session.execute('SELECT 1', [], { timestamp: 5 })
+  // @ts-expect-error -- neither is a compression
+  new SessionBuilder().compression('gzip')
+  const statement = cql`SELECT * FROM ${cql.id('users')} WHERE id = ${1}`
+  await session.execute(statement.withPageSize(5))
+  isTrue<Equal<ReturnType<Statement['withPageSize']>, Statement>>()
+}
+
+export function errorsAreToldApartByCode(error: unknown): string {
+  if (!TsyllaError.is(error)) return 'untyped'
+  const outcome: 'not_applied' | 'unknown' = error.outcome
+  return error.code.startsWith('TSYLLA_') ? outcome : 'never'
+}
+
+export async function patternsTakeAnExecutor(executor: Executor): Promise<void> {
+  const decision: RateLimitDecision = await new RateLimiter(executor).take('k', { limit: 1 })
+  const version: number = await new EventStore(executor).append(
+    's',
+    't',
+    {},
+    { expectedVersion: 0 },
+  )
+  const users = new Repository<User>(executor, {
+    table: 'users',
+    columns: { id: 'int', name: 'text' },
+    key: ['id'],
+  })
+  const user: User | undefined = await users.get(1)
+  // @ts-expect-error -- every property needs a column
+  new Repository<User>(executor, { table: 'users', columns: { id: 'int' }, key: ['id'] })
+  void [decision, version, user]
+}
+
+export async function resourcesEndWithTheBlock(): Promise<void> {
+  await using db = await embedded()
+  await using session = await Session.connect([db])
+  await using rows = session.stream('SELECT * FROM system.local')
+  void rows
+}
