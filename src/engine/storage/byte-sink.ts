@@ -50,3 +50,20 @@ export class ByteSink {
     this.length += text.length
   }
 }
+
+/** Up to this length a loop is cheaper than making a view and calling into the runtime. */
+const loopBytesMax = 96
+
+export function copyBytes(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  if (end - start <= loopBytesMax) {
+    for (let i = start, j = at; i < end; i++, j++) target[j] = source[i]!
+  } else {
+    target.set(source.subarray(start, end), at)
+  }
+}

@@ -57,9 +57,21 @@ class MemorySnapshot extends MemoryReader implements KvSnapshot {
 export class MemoryStore extends MemoryReader implements KvStore, SlabOwner {
   #isClosed = false
   readonly #value: ValueRef = new ValueRef()
+  /** What `get` looked up last: a write that follows a read of the same key need not look again. */
+  #lastKey: string | undefined
+  #lastPosition: number | undefined
 
   constructor(tree: KeyTree<number> = createKeyTree(), slabs: Slabs = new Slabs()) {
     super(tree, slabs)
+  }
+
+  override get(key: string, into: ValueRef): boolean {
+    const position = this.tree.get(key)
+    this.#lastKey = key
+    this.#lastPosition = position
+    if (position === undefined) return false
+    this.slabs.read(position, into)
+    return true
   }
 
   write(batch: WriteBatch): void {
@@ -68,13 +80,16 @@ export class MemoryStore extends MemoryReader implements KvStore, SlabOwner {
     const value = this.#value
     for (let i = 0; i < batch.count; i++) {
       const key = batch.keys[i]!
-      const before = tree.get(key)
+      const before = key === this.#lastKey ? this.#lastPosition : tree.get(key)
+      this.#lastKey = undefined
       if (batch.isDelete(i)) {
         if (before === undefined) continue
         tree.delete(key)
       } else {
         batch.valueAt(i, value)
-        tree.set(key, slabs.append(key, value.bytes, value.start, value.end))
+        const { bytes, start, end } = value
+        if (before !== undefined && slabs.overwrite(before, bytes, start, end)) continue
+        tree.set(key, slabs.append(key, bytes, start, end))
       }
       if (before !== undefined) slabs.release(before)
     }
@@ -114,6 +129,7 @@ export class MemoryStore extends MemoryReader implements KvStore, SlabOwner {
   }
 
   moveTo(key: string, position: number): void {
+    this.#lastKey = undefined
     this.tree.set(key, position)
   }
 }

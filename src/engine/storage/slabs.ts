@@ -1,7 +1,10 @@
+import { copyBytes } from './byte-sink.ts'
 import type { ValueRef } from './value-ref.ts'
 
 /** Bytes before a value: length of the key, length of the value. */
 const headerBytes = 8
+/** Top bit of the key's length: the entry is garbage. Set only where no other store looks. */
+const garbageMark = 0x80
 const slabBytesMin = 16 * 1024
 const slabBytesMax = 1024 * 1024
 const sparesMax = 4
@@ -25,8 +28,9 @@ export interface SlabOwner {
 
 /**
  * Values of the memory store in large blocks: one allocation per megabyte instead of one per value.
- * A block is only ever appended to, so snapshots and forks may share it. An entry carries its key,
- * so that what is live in a block can be found and moved when half of it has become garbage.
+ * What snapshots and forks share is never changed, only appended to by one of them. An entry
+ * carries its key, so that what is live in a block can be found and moved when half of it has
+ * become garbage.
  */
 export class Slabs {
   #slabs: (Slab | undefined)[]
@@ -49,15 +53,21 @@ export class Slabs {
     const { bytes, used } = slab
     writeHeader(bytes, used, key.length, length)
     const at = used + headerBytes
-    if (length <= 24) {
-      for (let i = 0; i < length; i++) bytes[at + i] = value[start + i]!
-    } else {
-      bytes.set(value.subarray(start, end), at)
-    }
+    copyBytes(bytes, at, value, start, end)
     bytes.write(key, at + length, 'latin1')
     slab.used = used + size
     slab.live += size
     return this.#current * offsetSpan + used
+  }
+
+  /** Puts a value of the same length in place of another; false when that cannot be done. */
+  overwrite(position: number, value: Uint8Array, start: number, end: number): boolean {
+    const index = Math.floor(position / offsetSpan)
+    const { bytes, isShared } = this.#slabs[index]!
+    const offset = position - index * offsetSpan
+    if (isShared || readUint32(bytes, offset + 4) !== end - start) return false
+    copyBytes(bytes, offset + headerBytes, value, start, end)
+    return true
   }
 
   read(position: number, into: ValueRef): void {
@@ -73,8 +83,10 @@ export class Slabs {
   release(position: number): void {
     const index = Math.floor(position / offsetSpan)
     const slab = this.#slabs[index]!
+    const { bytes } = slab
     const offset = position - index * offsetSpan
-    slab.live -= headerBytes + readUint32(slab.bytes, offset) + readUint32(slab.bytes, offset + 4)
+    slab.live -= headerBytes + readUint32(bytes, offset) + readUint32(bytes, offset + 4)
+    if (!slab.isShared) bytes[offset] = bytes[offset]! | garbageMark
     if (index !== this.#current && slab.live * 2 < slab.used) this.#sparse.add(index)
   }
 
@@ -91,14 +103,19 @@ export class Slabs {
     const slab = this.#slabs[index]!
     const { bytes } = slab
     for (let offset = 0; slab.live > 0 && offset < slab.used; ) {
-      const keyLength = readUint32(bytes, offset)
+      const isGarbage = bytes[offset]! >= garbageMark
+      const keyLength = readUint32(bytes, offset) & 0x7fff_ffff
       const keyStart = offset + headerBytes + readUint32(bytes, offset + 4)
-      const key = bytes.toString('latin1', keyStart, keyStart + keyLength)
-      if (owner.positionOf(key) === index * offsetSpan + offset) {
-        owner.moveTo(key, this.append(key, bytes, offset + headerBytes, keyStart))
-        slab.live -= keyStart + keyLength - offset
+      const end = keyStart + keyLength
+      if (!isGarbage) {
+        const key = bytes.toString('latin1', keyStart, end)
+        // What became garbage after the block was shared is not marked.
+        if (!slab.isShared || owner.positionOf(key) === index * offsetSpan + offset) {
+          owner.moveTo(key, this.append(key, bytes, offset + headerBytes, keyStart))
+          slab.live -= end - offset
+        }
       }
-      offset = keyStart + keyLength
+      offset = end
     }
     this.#slabs[index] = undefined
     this.#free.push(index)
