@@ -6,11 +6,11 @@ export class EngineLockedError extends TsyllaError {
   readonly code = 'TSYLLA_ENGINE_LOCKED'
   readonly path: string
   /** Process id of the owner. */
-  readonly pid: number
-  constructor(path: string, pid: number) {
-    super(`${path} is open in process ${pid}: one process owns an engine's directory`)
+  readonly ownerPid: number
+  constructor(path: string, ownerPid: number) {
+    super(`${path} is open in process ${ownerPid}: one process owns an engine's directory`)
     this.path = path
-    this.pid = pid
+    this.ownerPid = ownerPid
   }
 }
 

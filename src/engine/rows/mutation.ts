@@ -11,7 +11,7 @@ export interface Mutation {
   readonly table: TableSchema
   readonly partition: PartitionKey
   readonly timestamp: Timestamp
-  /** Seconds the written cells live; 0 is for ever. The table's default is the caller's to apply. */
+  /** Seconds the written cells live, 0 for ever. The table's default is the caller's to apply. */
   readonly ttl: number
   readonly changes: readonly Change[]
 }
@@ -49,8 +49,8 @@ export interface PartitionDeletion {
 /**
  * - `set`: the value of a simple column, in wire encoding; may be empty, is never null.
  * - `delete`: `null` for a simple column; for a complex one all elements up to the timestamp.
- * - `replace`: before writing a whole complex column: deletes what is older than this statement, so
- *   that elements of the same statement survive (UpdateParameters.setComplexDeletionTimeForOverwrite).
+ * - `replace`: before writing a whole complex column: deletes what is older than this statement;
+ *   its own elements survive (UpdateParameters.setComplexDeletionTimeForOverwrite).
  * - `setElement`, `deleteElement`: one element of a complex column, by path: the map key, the set
  *   element (whose value is empty), the timeuuid of a list cell, the index of a UDT field (int16).
  * - `add`: to a counter.

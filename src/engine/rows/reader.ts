@@ -15,7 +15,7 @@ export interface TokenBound {
 }
 
 export interface ReadOptions {
-  /** Now, in seconds since the epoch: what has expired by then is not there. Default: the clock's. */
+  /** Now, in seconds since the epoch: what has expired by then is gone. Default: the clock's. */
   readonly nowSeconds?: number | undefined
   /** Whether `staticRow` is asked for. Default: whether the table has static columns. */
   readonly statics?: boolean | undefined
@@ -54,8 +54,8 @@ export interface Elements {
 
 /**
  * A live row as of the read: deletions applied, expired cells gone. One object is reused for every
- * row of a cursor: it and all bytes it gave are valid until the cursor moves or the store is written
- * or read again; copy what must last.
+ * row of a cursor: it and all bytes it gave are valid until the cursor moves or the store is
+ * written or read again. A write may overwrite them in place: copy what must last.
  */
 export interface RowView {
   /** Undefined for a static row. */
@@ -71,7 +71,7 @@ export interface RowView {
   /** A complex column as one value in wire encoding; `undefined` is null. */
   complexValue(column: ColumnSchema): Uint8Array | undefined
 
-  /** Where the values lie, for copying: the four bytes before `start(id)` are the value's length. */
+  /** Where the values lie, for copying: the four bytes before `start(id)` are their length. */
   readonly bytes: Uint8Array
   /** Offset of a simple column's value by column id, −1 when it is null. */
   start(columnId: number): number

@@ -2,8 +2,8 @@ import { CellFlag, Field, type RowData } from './row-data.ts'
 import { compareTimestamps } from './timestamp.ts'
 
 /**
- * Whether the cell of `a` wins over the cell of `b`: same row, column and path. Cells.resolveRegular
- * of Cassandra to the tie; where it makes no difference, `a` wins.
+ * Whether the cell of `a` wins over the cell of `b`, of the same row, column and path:
+ * Cells.resolveRegular of Cassandra to the tie; where it makes no difference, `a` wins.
  */
 export function winsOver(a: RowData, atA: number, b: RowData, atB: number): boolean {
   const x = a.cells

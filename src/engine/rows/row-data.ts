@@ -4,7 +4,8 @@ import { compareTimestamps } from './timestamp.ts'
 /**
  * A row in the store, cells in the order of column ids and paths:
  *
- *     flags · [base timestamp (8) · [ttl (4) · expiry (4)]] · [row deletion: timestamp (8) · time (4)]
+ *     flags · [base timestamp (8) · [ttl (4) · expiry (4)]]
+ *     · [row deletion: timestamp (8) · time (4)]
  *     · [clustering: length (4) · ([int length][bytes])*] · cell*
  *     cell = column (2) · flags · [timestamp (8)] · [ttl (4)] · [expiry or deletion time (4)]
  *            · [int length][path]? · [int length][value]?
@@ -208,8 +209,8 @@ export class RowData {
   }
 
   /**
-   * Leaves the cells that are live at `nowSeconds` and not deleted by `outer`, a deletion of a range
-   * or of the partition. What the row's own deletions delete was dropped when it was written.
+   * Leaves the cells that are live at `nowSeconds` and not deleted by `outer`, a deletion of a
+   * range or of the partition. What the row's own deletions delete was dropped when it was written.
    */
   keepLive(table: TableSchema, nowSeconds: number, outer: Deletion | undefined): void {
     if (this.hasLiveness && !this.#isLivenessLive(nowSeconds, outer)) this.hasLiveness = false

@@ -1,7 +1,7 @@
 import type { ByteSink } from '../storage/index.ts'
 import { CellFlag, Field, fieldCount, type RowData, RowFlag } from './row-data.ts'
 
-/** Cells of two rows in the order they are to be written: index · 2, plus one for the second row. */
+/** Cells of two rows in the order they are to be written: index · 2, plus one for `right`. */
 export interface Picks {
   readonly indexes: Int32Array
   readonly count: number

@@ -50,7 +50,7 @@ export async function openDiskFile(path: string, durability: Durability): Promis
       noSubdir: false,
       encoding: 'binary',
       keyEncoding: 'binary',
-      // Without it a promise of LMDB resolves when the transaction is flushed, not when it is visible.
+      // Without it a write of LMDB resolves when it is flushed instead of when it is visible.
       overlappingSync: durability !== 'fsync',
       noSync: durability === 'none',
     })

@@ -124,7 +124,7 @@ export class Slabs {
     }
   }
 
-  /** The same blocks for a snapshot or fork. Only this side goes on appending to the last of them. */
+  /** The same blocks for a snapshot or fork. Only this side goes on appending to the last one. */
   share(): Slabs {
     const copies = this.#slabs.map((slab) => {
       if (slab === undefined) return undefined

@@ -34,7 +34,7 @@ describe('the lock of a path', () => {
     const first = await lockPath(path)
     await expect(lockPath(path)).rejects.toMatchObject({
       code: 'TSYLLA_ENGINE_LOCKED',
-      pid: process.pid,
+      ownerPid: process.pid,
     })
     await first.release()
     expect(await readdir(path)).toEqual([])
@@ -45,7 +45,7 @@ describe('the lock of a path', () => {
   test('of another process holds while it lives and is gone when it was killed', async () => {
     const path = await temporaryPath()
     const { child } = await spawnOwner(path)
-    await expect(lockPath(path)).rejects.toMatchObject({ pid: child.pid })
+    await expect(lockPath(path)).rejects.toMatchObject({ ownerPid: child.pid })
     child.kill('SIGKILL')
     await new Promise((resolve) => child.once('exit', resolve))
     const lock = await lockPath(path)
