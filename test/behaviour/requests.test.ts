@@ -1,0 +1,476 @@
+import { describe, expect, test } from 'vitest'
+import {
+  Batch,
+  ServerError,
+  type Session,
+  SessionBuilder,
+  type SessionOptions,
+} from '../../src/index.ts'
+import { Opcode, ResultKind } from '../../src/protocol/index.ts'
+import { nativeTypes } from '../../src/types/index.ts'
+import {
+  type Exchange,
+  prepare,
+  rowsOf,
+  ScriptedNode,
+  voidResult,
+} from '../support/scripted-node.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+async function connect(
+  node: ScriptedNode,
+  options: Partial<SessionOptions> = {},
+): Promise<Session> {
+  return await new SessionBuilder({ ...options }).knownNode(node.contactPoint).build()
+}
+
+/** Lets everything that is under way in this process happen. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+const isExecute = ({ request }: Exchange): boolean => request.opcode === Opcode.EXECUTE
+const serverError = (code: number, details = {}) =>
+  ({ opcode: Opcode.ERROR, error: new ServerError(code, 'said the server', details) }) as const
+
+describe('deadlines', () => {
+  test('a request that is not answered fails at its deadline; its late answer reaches nobody', async () => {
+    const clock = new VirtualClock()
+    const node = new ScriptedNode(clock)
+    const session = await connect(node, { requestTimeoutMs: 1_000 })
+    const select = await session.prepare('SELECT c FROM t WHERE c = ?')
+    const late: Exchange[] = []
+    node.script = (exchange) => {
+      if (!isExecute(exchange)) return 'default'
+      late.push(exchange)
+      return 'done'
+    }
+    const slow = session.executePrepared(select, [1])
+    const failed = expect(slow).rejects.toMatchObject({
+      code: 'TSYLLA_REQUEST_TIMEOUT',
+      outcome: 'not_applied',
+      timeoutMs: 1_000,
+    })
+    await settle()
+    clock.advance(1_100)
+    await failed
+    node.script = (exchange) => {
+      if (!isExecute(exchange)) return 'default'
+      late[0]!.reply(rowsOf([['c', nativeTypes.int]], [[666]]))
+      exchange.reply(rowsOf([['c', nativeTypes.int]], [[2]]))
+      return 'done'
+    }
+    const next = await session.executePrepared(select, [2])
+    expect(next.singleRow()['c']).toBe(2)
+    await session.close()
+  })
+
+  test('10,000 requests with lost and late answers: every answer reaches its own request', async () => {
+    const clock = new VirtualClock()
+    const node = new ScriptedNode(clock)
+    const session = await connect(node, { requestTimeoutMs: 500 })
+    const select = await session.prepare('SELECT c FROM t WHERE c = ?')
+    const held: (() => void)[] = []
+    let count = 0
+    node.script = (exchange) => {
+      const { request } = exchange
+      if (request.opcode !== Opcode.EXECUTE) return 'default'
+      const value = Buffer.from(request.parameters.values[0] as Uint8Array).readInt32BE()
+      const answer = (): void => exchange.reply(rowsOf([['c', nativeTypes.int]], [[value]]))
+      if (++count % 7 === 0) held.push(answer)
+      else answer()
+      return 'done'
+    }
+    let mismatches = 0
+    let timeouts = 0
+    for (let round = 0; round < 20; round++) {
+      const requests = Array.from({ length: 500 }, (_, i) => round * 500 + i)
+      const all = Promise.all(
+        requests.map((n) =>
+          session.executePrepared(select, [n]).then(
+            (result) => void (result.singleRow()['c'] === n || mismatches++),
+            () => void timeouts++,
+          ),
+        ),
+      )
+      await settle()
+      clock.advance(600)
+      await all
+      for (const answer of held.splice(0, held.length - 10)) answer()
+      await settle()
+    }
+    expect(mismatches).toBe(0)
+    expect(timeouts).toBeGreaterThan(1_000)
+    await session.close()
+  })
+
+  test('a write that was sent is unknown, one that never left is not applied', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
+    node.script = (exchange) => (isExecute(exchange) ? 'done' : 'default')
+    const sent = new AbortController()
+    const written = session.executePrepared(insert, [1], { signal: sent.signal })
+    await settle()
+    sent.abort(new Error('enough'))
+    await expect(written).rejects.toMatchObject({ code: 'TSYLLA_ABORTED', outcome: 'unknown' })
+    const early = new AbortController()
+    const unsent = session.executePrepared(insert, [2], { signal: early.signal })
+    early.abort()
+    await expect(unsent).rejects.toMatchObject({ code: 'TSYLLA_ABORTED', outcome: 'not_applied' })
+    await expect(
+      session.executePrepared(insert, [3], { signal: AbortSignal.abort('no') }),
+    ).rejects.toMatchObject({ code: 'TSYLLA_ABORTED', outcome: 'not_applied', cause: 'no' })
+    await settle()
+    const values = node.received.flatMap((request) =>
+      request.opcode === Opcode.EXECUTE
+        ? [Buffer.from(request.parameters.values[0] as Uint8Array).readInt32BE()]
+        : [],
+    )
+    expect(values).toEqual([1])
+    await session.close({ graceMs: 0 })
+  })
+
+  test('one signal may end many requests', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const select = await session.prepare('SELECT c FROM t WHERE c = ?')
+    node.script = (exchange) => (isExecute(exchange) ? 'done' : 'default')
+    const controller = new AbortController()
+    const { signal } = controller
+    const all = Array.from({ length: 3_000 }, (_, i) =>
+      session.executePrepared(select, [i], { signal }),
+    )
+    const outcomes = Promise.allSettled(all)
+    await settle()
+    controller.abort()
+    expect((await outcomes).every(({ status }) => status === 'rejected')).toBe(true)
+    await session.close({ graceMs: 0 })
+  })
+})
+
+describe('overload', () => {
+  test('more requests than a connection carries wait in line; beyond the bound they are refused', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node, { queueCountMax: 100 })
+    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
+    const held: Exchange[] = []
+    node.script = (exchange) => {
+      if (!isExecute(exchange)) return 'default'
+      held.push(exchange)
+      return 'done'
+    }
+    const results = Array.from({ length: 1_130 }, (_, i) => session.executePrepared(insert, [i]))
+    const settled = Promise.allSettled(results)
+    await settle()
+    expect(held).toHaveLength(1_024)
+    while (held.length > 0) {
+      for (const exchange of held.splice(0)) exchange.reply(voidResult)
+      await settle()
+    }
+    const refused = (await settled).filter((result) => result.status === 'rejected')
+    expect(refused).toHaveLength(6)
+    expect(
+      refused.every(
+        ({ reason }) => reason.code === 'TSYLLA_OVERLOADED' && reason.outcome === 'not_applied',
+      ),
+    ).toBe(true)
+    await session.close()
+  })
+
+  test('Promise.all over 50,000 writes just works', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
+    await Promise.all(
+      Array.from({ length: 50_000 }, (_, i) => session.executePrepared(insert, [i])),
+    )
+    expect(node.received.filter(({ opcode }) => opcode === Opcode.EXECUTE)).toHaveLength(50_000)
+    await session.close()
+  })
+
+  test('who waits in line times out there, not applied', async () => {
+    const clock = new VirtualClock()
+    const node = new ScriptedNode(clock)
+    const session = await connect(node, { requestTimeoutMs: 1_000 })
+    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
+    node.script = (exchange) => (isExecute(exchange) ? 'done' : 'default')
+    const results = Promise.allSettled(
+      Array.from({ length: 1_030 }, (_, i) => session.executePrepared(insert, [i])),
+    )
+    await settle()
+    clock.advance(1_100)
+    const outcomes = (await results).map((result) =>
+      result.status === 'rejected' ? result.reason.outcome : 'none',
+    )
+    expect(outcomes.filter((outcome) => outcome === 'unknown')).toHaveLength(1_024)
+    expect(outcomes.filter((outcome) => outcome === 'not_applied')).toHaveLength(6)
+    await session.close({ graceMs: 0 })
+  })
+})
+
+describe('retries', () => {
+  test('a lost connection repeats what is idempotent, and nothing else', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node, { poolSize: 2 })
+    const idempotent = await session.prepare('INSERT INTO t (c) VALUES (?)')
+    const appending = await session.prepare('UPDATE t SET l = l + ? WHERE c = ?')
+    let isBroken = true
+    node.script = (exchange) => {
+      if (!isExecute(exchange)) return 'default'
+      if (!isBroken) return 'default'
+      isBroken = false
+      exchange.connection.destroy()
+      return 'done'
+    }
+    await expect(session.executePrepared(appending, [1, 1])).rejects.toMatchObject({
+      code: 'TSYLLA_CONNECTION',
+      outcome: 'unknown',
+    })
+    expect(idempotent.isIdempotent()).toBe(true)
+    await session.close()
+  })
+
+  test('UNPREPARED is answered by one PREPARE for all who wait, and then by giving up', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
+    node.received.length = 0
+    let isKnown = false
+    node.script = (exchange) => {
+      const { request } = exchange
+      if (request.opcode === Opcode.PREPARE) isKnown = true
+      if (request.opcode !== Opcode.EXECUTE || isKnown) return 'default'
+      exchange.reply(serverError(0x2500, { statementId: request.id }))
+      return 'done'
+    }
+    await Promise.all(Array.from({ length: 100 }, (_, i) => session.executePrepared(insert, [i])))
+    expect(node.received.filter(({ opcode }) => opcode === Opcode.PREPARE)).toHaveLength(1)
+    node.script = (exchange) => {
+      const { request } = exchange
+      if (request.opcode !== Opcode.EXECUTE) return 'default'
+      exchange.reply(serverError(0x2500, { statementId: request.id }))
+      return 'done'
+    }
+    node.received.length = 0
+    await expect(session.executePrepared(insert, [1])).rejects.toMatchObject({
+      code: 'TSYLLA_SERVER_UNPREPARED',
+    })
+    expect(
+      node.received.filter(({ opcode }) => opcode === Opcode.EXECUTE).length,
+    ).toBeLessThanOrEqual(3)
+    expect(
+      node.received.filter(({ opcode }) => opcode === Opcode.PREPARE).length,
+    ).toBeLessThanOrEqual(2)
+    await session.close()
+  })
+
+  test('a re-PREPARE that changes id and markers changes both at once', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const text = 'INSERT INTO t (c) VALUES (?)'
+    const insert = await session.prepare(text)
+    const newId = Buffer.from('another id of 16')
+    node.script = (exchange) => {
+      const { request } = exchange
+      if (request.opcode === Opcode.PREPARE) {
+        const prepared = prepare(text, newId)
+        if (prepared.opcode !== Opcode.RESULT || prepared.kind !== ResultKind.PREPARED)
+          return 'default'
+        const markers = [{ keyspace: 'ks', table: 't', name: 'c', type: nativeTypes.text }]
+        exchange.reply({ ...prepared, bind: { ...prepared.bind, markers } })
+        return 'done'
+      }
+      if (request.opcode !== Opcode.EXECUTE) return 'default'
+      const isNew = Buffer.compare(request.id, newId) === 0
+      const value = Buffer.from(request.parameters.values[0] as Uint8Array).toString()
+      exchange.reply(
+        isNew && value === '7' ? voidResult : serverError(0x2500, { statementId: request.id }),
+      )
+      return 'done'
+    }
+    const outcome = await session.executePrepared(insert, [7]).catch((error: unknown) => error)
+    // An int bound to what is text by now: the new markers rule, and say so.
+    expect(outcome).toMatchObject({ code: 'TSYLLA_BIND_VALUE', column: 'c', cqlType: 'text' })
+    await session.close()
+  })
+
+  test('writes carry strictly increasing timestamps, and every attempt the same', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
+    let hiccup = true
+    node.script = (exchange) => {
+      if (!isExecute(exchange) || !hiccup) return 'default'
+      hiccup = false
+      exchange.reply(serverError(0x1001))
+      return 'done'
+    }
+    await expect(session.executePrepared(insert, [0])).rejects.toMatchObject({ outcome: 'unknown' })
+    await Promise.all(Array.from({ length: 100 }, (_, i) => session.executePrepared(insert, [i])))
+    const stamps = node.received.flatMap((request) =>
+      request.opcode === Opcode.EXECUTE ? [request.parameters.timestamp ?? 0n] : [],
+    )
+    const rising = stamps.every((stamp, i) => i === 0 || stamp > stamps[i - 1]!)
+    expect([rising, stamps[0]! > 1_000_000_000_000_000n]).toEqual([true, true])
+    await session.executePrepared(insert, [1], { timestamp: 5n })
+    const last = node.received.at(-1)
+    expect(last?.opcode === Opcode.EXECUTE && last.parameters.timestamp).toBe(5n)
+    const conditional = await session.prepare('UPDATE t SET a = ? WHERE c = ? IF a = ?')
+    await session.executePrepared(conditional, [1, 2, 3])
+    const lwt = node.received.at(-1)
+    expect(lwt?.opcode === Opcode.EXECUTE && lwt.parameters.timestamp).toBe(undefined)
+    await session.close()
+  })
+})
+
+describe('what a node sends wrong', () => {
+  const frame = (...bytes: number[]): Uint8Array => Uint8Array.from(bytes)
+  const cases: [string, (exchange: Exchange) => void][] = [
+    ['another version', ({ connection }) => connection.send(frame(0x85, 0, 0, 0, 8, 0, 0, 0, 0))],
+    ['a request', ({ connection }) => connection.send(frame(0x04, 0, 0, 0, 7, 0, 0, 0, 0))],
+    [
+      'a negative length',
+      ({ connection }) => connection.send(frame(0x84, 0, 0, 0, 8, 255, 255, 255, 255)),
+    ],
+    [
+      'a length beyond 256 MiB',
+      ({ connection }) => connection.send(frame(0x84, 0, 0, 0, 8, 127, 255, 255, 255)),
+    ],
+    [
+      'an answer on a stream that is not in use',
+      ({ connection }) => connection.reply(999, voidResult),
+    ],
+    [
+      'a compressed frame nobody agreed on',
+      ({ connection }) => connection.send(frame(0x84, 1, 0, 0, 8, 0, 0, 0, 1, 0)),
+    ],
+  ]
+  for (const [what, misbehave] of cases) {
+    test(`${what} closes that connection, and the session goes on with another`, async () => {
+      const clock = new VirtualClock()
+      const node = new ScriptedNode(clock)
+      const session = await connect(node, { random: () => 0 })
+      const select = await session.prepare('SELECT c FROM t WHERE c = ?')
+      const update = await session.prepare('UPDATE t SET l = l + ? WHERE c = ?')
+      let isRude = true
+      node.script = (exchange) => {
+        if (!isExecute(exchange) || !isRude) return 'default'
+        isRude = false
+        misbehave(exchange)
+        return 'done'
+      }
+      await expect(session.executePrepared(update, [1, 1])).rejects.toMatchObject({
+        code: expect.stringMatching(/^TSYLLA_(PROTOCOL|CONNECTION)$/),
+        outcome: 'unknown',
+      })
+      clock.advance(200)
+      await settle()
+      await session.executePrepared(select, [1])
+      await session.close()
+    })
+  }
+
+  const bodies: [string, number, number[]][] = [
+    ['a body cut short', Opcode.RESULT, [0, 0]],
+    ['an unknown kind of result', Opcode.RESULT, [0, 0, 0, 99]],
+    ['an unknown opcode', 0x55, []],
+    [
+      'more columns than the frame can hold',
+      Opcode.RESULT,
+      [0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 255, 255],
+    ],
+    ['a negative number of columns', Opcode.RESULT, [0, 0, 0, 2, 0, 0, 0, 1, 255, 255, 255, 255]],
+    ['rows without columns', Opcode.RESULT, [0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5]],
+    ['an error without its fields', Opcode.ERROR, [0, 0, 0x10, 0, 0, 0]],
+  ]
+  for (const [what, opcode, body] of bodies) {
+    test(`${what} fails that request alone`, async () => {
+      const node = new ScriptedNode()
+      const session = await connect(node)
+      const select = await session.prepare('SELECT c FROM t WHERE c = ?')
+      node.script = (exchange) => {
+        if (!isExecute(exchange)) return 'default'
+        node.script = () => 'default'
+        const id = exchange.streamId
+        exchange.connection.send(frame(0x84, 0, id >> 8, id, opcode, 0, 0, 0, body.length, ...body))
+        return 'done'
+      }
+      await expect(session.executePrepared(select, [1])).rejects.toMatchObject({
+        code: 'TSYLLA_PROTOCOL',
+      })
+      await session.executePrepared(select, [1])
+      expect(node.connections.filter(({ isClosed }) => !isClosed).length).toBe(2)
+      await session.close()
+    })
+  }
+})
+
+describe('closing', () => {
+  test('what was accepted is finished, what comes later is refused', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
+    const accepted = Array.from({ length: 3_000 }, (_, i) => session.executePrepared(insert, [i]))
+    const closing = session.close()
+    await expect(session.executePrepared(insert, [1])).rejects.toMatchObject({
+      code: 'TSYLLA_CLOSED',
+      outcome: 'not_applied',
+    })
+    for (const call of [
+      () => session.execute('SELECT 1'),
+      () => session.prepare('SELECT 2'),
+      () => session.batch(new Batch()),
+      () => session.page('SELECT 1'),
+      () => session.useKeyspace('x'),
+      () => session.stream('SELECT 1').next(),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: 'TSYLLA_CLOSED' })
+    }
+    await Promise.all(accepted)
+    await closing
+    await session.close()
+    await settle()
+    expect(node.connections.every(({ isClosed }) => isClosed)).toBe(true)
+    expect(node.releaseCount).toBe(1)
+  })
+
+  test('after the grace time it ends whatever is still running', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
+    node.script = (exchange) => (isExecute(exchange) ? 'done' : 'default')
+    const hanging = Promise.allSettled(
+      Array.from({ length: 1_100 }, (_, i) => session.executePrepared(insert, [i])),
+    )
+    await settle()
+    await session.close({ graceMs: 10 })
+    const results = await hanging
+    expect(results.every((r) => r.status === 'rejected' && r.reason.code === 'TSYLLA_CLOSED')).toBe(
+      true,
+    )
+  })
+
+  test('a silent connection is found by its heartbeat, and a busy one is left alone', async () => {
+    const clock = new VirtualClock()
+    const node = new ScriptedNode(clock)
+    const session = await connect(node, { heartbeatIntervalMs: 10_000, random: () => 0 })
+    clock.advance(9_000)
+    await settle()
+    expect(node.connections.some(({ isClosed }) => isClosed)).toBe(false)
+    node.script = ({ request }) => (request.opcode === Opcode.OPTIONS ? 'done' : 'default')
+    for (let i = 0; i < 20; i++) {
+      clock.advance(1_000)
+      await settle()
+    }
+    expect(node.connections.slice(0, 2).every(({ isClosed }) => isClosed)).toBe(true)
+    node.script = () => 'default'
+    for (let i = 0; i < 30; i++) {
+      clock.advance(500)
+      await settle()
+    }
+    const select = await session.prepare('SELECT c FROM t WHERE c = ?')
+    await session.executePrepared(select, [1])
+    await session.close()
+  })
+})

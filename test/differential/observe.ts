@@ -1,0 +1,104 @@
+import {
+  type ColumnSpec,
+  cqlTypeText,
+  type Page,
+  Row,
+  ServerError,
+  type Session,
+  TsyllaError,
+} from '../../src/index.ts'
+import type { ScriptStatement } from './script.ts'
+
+/** What a server did with a statement, with nothing in it that may differ by nature. */
+export type Observation =
+  | { readonly error: string; readonly message: string }
+  | {
+      readonly columns: readonly string[]
+      readonly rows: readonly string[]
+      readonly pages?: readonly number[]
+      readonly applied: boolean | undefined
+      readonly warnings: readonly string[]
+    }
+  | {
+      readonly markers: readonly string[]
+      readonly keys: readonly number[]
+      readonly columns: readonly string[]
+    }
+
+/** Runs one statement and describes what came of it. */
+export async function observe(
+  session: Session,
+  keyspace: string,
+  statement: ScriptStatement,
+): Promise<Observation> {
+  const clean = (text: string): string => text.replaceAll(keyspace, 'ks')
+  const describe = (specs: readonly ColumnSpec[]): string[] =>
+    specs.map(({ keyspace: ks, table, name, type }) =>
+      clean(`${ks}.${table}.${name} ${cqlTypeText(type)}`),
+    )
+  try {
+    if (statement.isPreparedOnly) {
+      const prepared = await session.prepare(statement.text)
+      return {
+        markers: describe(prepared.getMarkers()),
+        keys: prepared.source.partitionKeyIndexes,
+        columns: describe(prepared.getResultColumns()),
+      }
+    }
+    return await observeRows(session, statement, clean, describe)
+  } catch (error) {
+    return describeError(error, clean)
+  }
+}
+
+async function observeRows(
+  session: Session,
+  statement: ScriptStatement,
+  clean: (text: string) => string,
+  describe: (specs: readonly ColumnSpec[]) => string[],
+): Promise<Observation> {
+  const { text, pageSize, values = [] } = statement
+  const pages: Page[] = []
+  let pagingState: Uint8Array | undefined
+  do {
+    const page: Page = await session.page(text, values, {
+      pageSize: pageSize ?? 5_000,
+      pagingState,
+    })
+    pages.push(page)
+    pagingState = page.pagingState
+  } while (pagingState !== undefined)
+  const rows = pages.flatMap((page) => page.rows().map((row) => show(Row.columns(row))))
+  return {
+    columns: describe(pages[0]!.colSpecs()),
+    rows: statement.isUnordered ? rows.sort() : rows,
+    ...(pageSize === undefined ? {} : { pages: pages.map((page) => page.length) }),
+    applied: pages[0]!.applied,
+    warnings: pages.flatMap((page) => page.warnings().map(clean)),
+  }
+}
+
+/** Of syntax errors code and position are compared: the words may be better than Cassandra's. */
+function describeError(error: unknown, clean: (text: string) => string): Observation {
+  if (!TsyllaError.is(error)) throw error
+  if (!(error instanceof ServerError)) return { error: error.code, message: clean(error.message) }
+  const code = `0x${error.serverCode.toString(16)}`
+  const position =
+    error.serverCode === 0x2000 ? /^line -?\d+:-?\d+/.exec(error.message)?.[0] : undefined
+  return { error: code, message: position ?? clean(error.message) }
+}
+
+function show(value: unknown): string {
+  return JSON.stringify(value, (_key, item: unknown) => plain(item))
+}
+
+function plain(item: unknown): unknown {
+  if (typeof item === 'bigint') return `${item}n`
+  if (item instanceof Map) return { map: [...item] }
+  if (item instanceof Set) return { set: [...item] }
+  if (item instanceof Uint8Array) return `0x${Buffer.from(item).toString('hex')}`
+  if (item instanceof Float32Array) return { vector: [...item] }
+  if (typeof item === 'number' && !Number.isFinite(item)) return String(item)
+  if (Object.is(item, -0)) return '-0'
+  return item
+}
