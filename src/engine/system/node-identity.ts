@@ -1,0 +1,53 @@
+import { Inet, Uuid } from '../../types/index.ts'
+import { type KvStore, ValueRef, WriteBatch } from '../storage/index.ts'
+
+/** Where the identity lies in the store: below every key of a table. */
+const identityKey = '\u0001node'
+
+/** What the node says of itself in `system.local`. */
+export interface NodeIdentity {
+  readonly hostId: string
+  readonly clusterName: string
+  readonly dataCenter: string
+  readonly rack: string
+  /** The token the node's one range ends with. */
+  readonly token: string
+  /** The Cassandra it behaves like: drivers choose their schema queries by it. */
+  readonly releaseVersion: string
+  readonly cqlVersion: string
+  readonly nativeProtocolVersion: string
+}
+
+/** Where clients reach the node; changed when it starts to listen. */
+export interface NodeAddress {
+  readonly address: Inet
+  readonly port: number
+}
+
+export const loopbackAddress: NodeAddress = { address: Inet.parse('127.0.0.1'), port: 9042 }
+
+/** The identity of the node a store belongs to: its host id stays the same for as long as the store. */
+export function nodeIdentityOf(kv: KvStore): NodeIdentity {
+  return {
+    hostId: hostIdOf(kv),
+    clusterName: 'tsylla',
+    dataCenter: 'datacenter1',
+    rack: 'rack1',
+    token: '0',
+    releaseVersion: '5.0.9',
+    cqlVersion: '3.4.7',
+    nativeProtocolVersion: '4',
+  }
+}
+
+function hostIdOf(kv: KvStore): string {
+  const value = new ValueRef()
+  if (kv.get(identityKey, value)) {
+    return Buffer.from(value.bytes.subarray(value.start, value.end)).toString('latin1')
+  }
+  const hostId = Uuid.random().toString()
+  const batch = new WriteBatch()
+  batch.put(identityKey, Buffer.from(hostId, 'latin1'))
+  kv.write(batch)
+  return hostId
+}
