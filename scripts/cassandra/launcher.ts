@@ -52,6 +52,7 @@ export async function startCassandra(options: CassandraOptions): Promise<Cassand
     for (const [index, address] of options.addresses.entries()) {
       await waitUntilReady(options, address, pids[index]!)
     }
+    await waitForGossip(options)
   } catch (error) {
     await stopProcesses(pids)
     throw error
@@ -170,6 +171,23 @@ async function waitUntilReady(
     await sleep(100)
   }
   throw new Error(`Cassandra on ${address} did not answer in time, see ${log}`)
+}
+
+/** A node answers CQL before it has heard of the others. */
+async function waitForGossip(options: CassandraOptions): Promise<void> {
+  const endMs = performance.now() + (options.readyTimeoutMs ?? 120_000)
+  const hasHeardOf = (address: string, other: string): boolean =>
+    readFileSync(join(nodeFolder(options, address), 'system.log'), 'utf8').includes(
+      `/${other}:7000 is now UP`,
+    )
+  for (const address of options.addresses) {
+    for (const other of options.addresses) {
+      while (other !== address && !hasHeardOf(address, other)) {
+        if (performance.now() > endMs) throw new Error(`${address} has not heard of ${other}`)
+        await sleep(100)
+      }
+    }
+  }
 }
 
 /** Whether a v4 OPTIONS frame comes back as SUPPORTED. A listening port alone is not ready. */

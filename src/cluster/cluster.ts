@@ -4,7 +4,6 @@ import {
   type Outcome,
   NoNodeAvailableError,
   SchemaAgreementError,
-  ServerError,
   TlsError,
   type TsyllaError,
 } from '../errors/index.ts'
@@ -34,7 +33,7 @@ import {
   readKeyspaces,
   readLocal,
   readPeers,
-  readSchemaVersions,
+  readSchemaVersion,
 } from './system-tables.ts'
 
 export interface ClusterOptions {
@@ -333,22 +332,36 @@ export class Cluster implements ConnectionListener {
     }
   }
 
-  /** Waits until the nodes have one schema version, asking one of them. */
-  async awaitSchemaAgreement(asked?: Connection): Promise<void> {
+  /**
+   * Waits until all nodes that can be asked have one schema version. Each is asked for its own: what
+   * nodes know of each other is late.
+   *
+   * @param coordinator has run the DDL and must answer; others that are lost are passed over
+   */
+  async awaitSchemaAgreement(coordinator?: Connection): Promise<void> {
     const { schemaAgreementTimeoutMs: timeoutMs, ticker } = this.#options
     const deadlineMs = ticker.nowMs() + timeoutMs
     for (;;) {
-      const connection = this.#control.current ?? asked ?? this.#anyConnection()
-      if (connection === undefined) throw new NoNodeAvailableError(this.nodeErrors())
-      try {
-        if ((await readSchemaVersions(connection, this.#call)).size <= 1) return
-      } catch (error) {
-        // A lost connection is replaced; what a node refuses to answer is the caller's to know.
-        if (error instanceof ServerError) throw error
-      }
+      const versions = await this.#schemaVersions(coordinator)
+      if (versions.size === 1) return
       if (ticker.nowMs() >= deadlineMs) throw new SchemaAgreementError(timeoutMs)
       await sleep(ticker.clock, schemaAgreementPollMs)
     }
+  }
+
+  async #schemaVersions(coordinator: Connection | undefined): Promise<ReadonlySet<string>> {
+    const others = [...this.#nodes.values()]
+      .filter((node) => coordinator === undefined || node !== this.nodeOf(coordinator))
+      .flatMap(({ pool }) => pool.connections.slice(0, 1))
+    if (coordinator === undefined && others.length === 0) {
+      throw new NoNodeAvailableError(this.nodeErrors())
+    }
+    const own = coordinator === undefined ? [] : [readSchemaVersion(coordinator, this.#call)]
+    const rest = others.map((connection) =>
+      readSchemaVersion(connection, this.#call).catch(() => undefined),
+    )
+    const versions = await Promise.all([...own, ...rest])
+    return new Set(versions.filter((version) => version !== undefined))
   }
 
   data(): ClusterData {

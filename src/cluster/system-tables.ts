@@ -138,15 +138,12 @@ export async function readKeyspaces(
   })
 }
 
-/** Schema versions of the node behind the connection and, as it knows them, of its peers. */
-export async function readSchemaVersions(
+/** Schema version of the node behind the connection. */
+export async function readSchemaVersion(
   connection: Connection,
   options: CallOptions,
-): Promise<ReadonlySet<string>> {
-  const [local, peers] = await Promise.all([
-    readLocal(connection, options),
-    readPeers(connection, options),
-  ])
-  const versions = [local, ...peers].flatMap(({ schemaVersion }) => schemaVersion ?? [])
-  return new Set(versions)
+): Promise<string | undefined> {
+  const cql = `SELECT schema_version FROM system.local WHERE key='local'`
+  const [row] = await selectAll(connection, cql, options)
+  return row === undefined ? undefined : text(row, 'schema_version')
 }
