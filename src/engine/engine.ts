@@ -1,0 +1,380 @@
+import { ClosedError, type Consistency, type SerialConsistency } from '../errors/index.ts'
+import type { RawValue } from '../protocol/index.ts'
+import { TimeUuidGenerator, Uuid } from '../types/index.ts'
+import { type Clock, systemClock } from '../util/index.ts'
+import { Catalog, type SchemaListener } from './catalog/catalog.ts'
+import type { KeyspaceSchema, SchemaChange } from './catalog/schema.ts'
+import { tableOptionsDefault } from './catalog/table-options.ts'
+import { appliedAnswer, type ConditionalPart, ConditionalRequest } from './execute/conditional.ts'
+import { mutationsOf, timestampOfPlan } from './execute/modify.ts'
+import { type EngineResult, voidResult } from './execute/result.ts'
+import { executeSelect } from './execute/select.ts'
+import { VirtualReader, type VirtualTable } from './execute/virtual-reader.ts'
+import { invalid } from './faults.ts'
+import { type BatchKind, checkBatch } from './plan/batch.ts'
+import type { EngineServices, Environment } from './plan/environment.ts'
+import type { ModifyPlan } from './plan/modify.ts'
+import { prepareStatement, prepareText } from './plan/prepare.ts'
+import type { PreparedPlan } from './plan/prepared-plan.ts'
+import type { SelectPlan } from './plan/select.ts'
+import type { Mutation, RowStore, Timestamp } from './rows/index.ts'
+import { timestampOf, timestampOfMicros } from './rows/index.ts'
+import { openRowStore } from './rows/open-row-store.ts'
+import { type KvStore, MemoryStore } from './storage/index.ts'
+
+export interface EngineOptions {
+  readonly storage: KvStore
+  readonly clock?: Clock
+  /** Name of the data center keyspaces may be replicated to. */
+  readonly dataCenter?: string
+}
+
+/** How one execution goes. */
+export interface EngineExecuteOptions {
+  readonly consistency?: Consistency | undefined
+  readonly serialConsistency?: SerialConsistency | undefined
+  /** Rows of a page; none or 0 is no paging. */
+  readonly pageSize?: number | undefined
+  readonly pagingState?: Uint8Array | undefined
+  /** Default write timestamp in microseconds; none is the engine's clock. */
+  readonly timestamp?: bigint | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A statement of a BATCH request with its values. */
+export interface EngineBatchEntry {
+  readonly prepared: PreparedPlan
+  readonly values: readonly RawValue[]
+}
+
+const planCountMax = 1_000
+
+/**
+ * The CQL database above its storage: statements in, results in wire encoding out. Writes and short
+ * reads are done before `execute` returns; only durability and long reads are waited for.
+ */
+export class Engine {
+  readonly catalog: Catalog
+  readonly clock: Clock
+  readonly #storage: KvStore
+  readonly #rows: RowStore
+  readonly #services: EngineServices
+  readonly #awaitsCommit: boolean
+  readonly #virtualTables: Map<string, VirtualTable> = new Map()
+  readonly #plans: Map<string, PreparedPlan> = new Map()
+  #lastMicros = 0
+  #isClosed = false
+
+  constructor({ storage, clock = systemClock, dataCenter = 'datacenter1' }: EngineOptions) {
+    this.clock = clock
+    this.#storage = storage
+    this.#rows = openRowStore(storage, clock)
+    this.#awaitsCommit = !(storage instanceof MemoryStore)
+    const timeUuids = new TimeUuidGenerator(clock)
+    this.#services = {
+      rows: this.#rows,
+      nowMs: () => clock.nowMs(),
+      nextTimestampMicros: () => this.#nextTimestampMicros(),
+      nextTimeUuid: () => timeUuids.next().toBytes(),
+      randomUuid: () => Uuid.random().toBytes(),
+    }
+    this.catalog = new Catalog(storage, {
+      dataCenter,
+      nowMicros: () => BigInt(this.#nextTimestampMicros()),
+      timeUuid: () => timeUuids.next().toString(),
+    })
+  }
+
+  static open(options: EngineOptions): Engine {
+    return new Engine(options)
+  }
+
+  /** Calls `listener` after every change of the schema; gives the function that ends it. */
+  onSchemaChange(listener: SchemaListener): () => void {
+    return this.catalog.onChange(listener)
+  }
+
+  /** Serves tables that are computed on every read under a keyspace of the node itself. */
+  addVirtualTables(keyspace: string, tables: readonly VirtualTable[]): void {
+    const entries = tables.map((table) => {
+      this.#virtualTables.set(`${keyspace}.${table.schema.name}`, table)
+      return [table.schema.name, { schema: table.schema, options: tableOptionsDefault }] as const
+    })
+    const existing = this.catalog.virtualKeyspaces.get(keyspace)
+    const schema: KeyspaceSchema = {
+      name: keyspace,
+      replication: new Map([['class', 'org.apache.cassandra.locator.LocalStrategy']]),
+      durableWrites: true,
+      types: new Map(),
+      tables: new Map([...(existing?.tables ?? []), ...entries]),
+    }
+    this.catalog.addVirtualKeyspace(schema)
+  }
+
+  /** Understands a statement. @throws ServerError in Cassandra's words */
+  prepare(text: string, keyspace?: string): PreparedPlan {
+    this.#checkOpen()
+    const cacheKey = `${keyspace ?? ''}\0${text}`
+    const cached = this.#plans.get(cacheKey)
+    if (cached !== undefined && !this.isEvicted(cached)) return cached
+    const prepared = prepareText(this.catalog, text, keyspace)
+    if (prepared.plan.kind !== 'schema') {
+      this.#plans.delete(cacheKey)
+      this.#plans.set(cacheKey, prepared)
+      if (this.#plans.size > planCountMax) {
+        this.#plans.delete(this.#plans.keys().next().value!)
+      }
+    }
+    return prepared
+  }
+
+  /**
+   * Whether DDL changed or dropped what a statement was prepared against: its preparers must prepare
+   * it again. TRUNCATE and options do not count.
+   */
+  isEvicted(prepared: PreparedPlan): boolean {
+    return prepared.tables.some((table) => {
+      const current = this.catalog.keyspace(table.keyspace)?.tables.get(table.name)?.schema
+      return current === undefined || current.columns !== table.columns || current.id !== table.id
+    })
+  }
+
+  /** Executes a statement with values in wire encoding, one a marker. */
+  execute(
+    prepared: PreparedPlan,
+    values: readonly RawValue[] = [],
+    options: EngineExecuteOptions = {},
+  ): EngineResult | Promise<EngineResult> {
+    this.#checkOpen()
+    if (values.length !== prepared.markers.length) {
+      throw invalid(
+        `there were ${prepared.markers.length} markers(?) in CQL but ${values.length} bound variables`,
+      )
+    }
+    const current = this.#current(prepared)
+    const { plan } = current
+    switch (plan.kind) {
+      case 'select':
+        return this.#select(current, plan, values, options)
+      case 'modify':
+        checkWriteConsistency([plan], options)
+        return this.#modify([{ plan, environment: this.#environment(values) }], options, false)
+      case 'batch': {
+        const environment = this.#environment(values)
+        checkWriteConsistency(plan.parts, options)
+        const at = timestampOfPlan(plan, environment, this.#timestamp(options))
+        const parts = plan.parts.map((part) => ({ plan: part, environment }))
+        return this.#modify(parts, options, true, at)
+      }
+      case 'use':
+        return this.#use(plan.statement.keyspace)
+      case 'truncate':
+        return this.#truncate(
+          plan.statement.table.keyspace ?? current.keyspace,
+          plan.statement.table.name,
+        )
+      case 'schema': {
+        const outcome = this.catalog.apply(plan.statement, current.keyspace)
+        return this.#afterSchemaChange(outcome.change, outcome.droppedGenerations)
+      }
+    }
+  }
+
+  /** Executes a text, from a cache of plans when it was executed before. */
+  query(
+    text: string,
+    keyspace?: string,
+    values: readonly RawValue[] = [],
+    options: EngineExecuteOptions = {},
+  ): EngineResult | Promise<EngineResult> {
+    const prepared = this.prepare(text, keyspace)
+    if (values.length !== prepared.markers.length) {
+      throw invalid('Invalid amount of bind variables')
+    }
+    return this.execute(prepared, values, options)
+  }
+
+  /** Executes a BATCH request. */
+  batch(
+    type: BatchKind,
+    entries: readonly EngineBatchEntry[],
+    options: EngineExecuteOptions = {},
+  ): EngineResult | Promise<EngineResult> {
+    this.#checkOpen()
+    const parts = entries.map(({ prepared, values }): ConditionalPart => {
+      const current = this.#current(prepared)
+      const { plan } = current
+      if (plan.kind !== 'modify') {
+        throw invalid(
+          'Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.',
+        )
+      }
+      if (values.length !== current.markers.length) {
+        throw invalid(
+          `There were ${current.markers.length} markers(?) in CQL but ${values.length} bound variables`,
+        )
+      }
+      return { plan, environment: this.#environment(values) }
+    })
+    const plans = parts.map(({ plan }) => plan)
+    checkBatch(type, plans, false)
+    checkWriteConsistency(plans, options)
+    return this.#modify(parts, options, true)
+  }
+
+  /** Resolves when everything that was acknowledged is durable; the storage stays its owner's. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#rows.commit()
+  }
+
+  /** The store below, for those who fork, compact or measure it. */
+  get storage(): KvStore {
+    return this.#storage
+  }
+
+  get rows(): RowStore {
+    return this.#rows
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new ClosedError('engine')
+  }
+
+  /** The plan against the tables as they are now: TRUNCATE and options give them new schemas. */
+  #current(prepared: PreparedPlan): PreparedPlan {
+    const { tables } = prepared
+    for (let i = 0; i < tables.length; i++) {
+      const { keyspace, name } = tables[i]!
+      if (this.catalog.table(keyspace, name).schema !== tables[i]) {
+        return prepareStatement(this.catalog, prepared.statement, prepared.text, prepared.keyspace)
+      }
+    }
+    return prepared
+  }
+
+  #environment(values: readonly RawValue[]): Environment {
+    const nowMs = this.clock.nowMs()
+    return { values, services: this.#services, nowMs, nowSeconds: Math.floor(nowMs / 1000) }
+  }
+
+  #nextTimestampMicros(): number {
+    const now = this.clock.nowMs() * 1000
+    this.#lastMicros = now > this.#lastMicros ? now : this.#lastMicros + 1
+    return this.#lastMicros
+  }
+
+  #timestamp({ timestamp }: EngineExecuteOptions): Timestamp {
+    return timestamp === undefined
+      ? timestampOfMicros(this.#nextTimestampMicros())
+      : timestampOf(timestamp)
+  }
+
+  #select(
+    prepared: PreparedPlan,
+    plan: SelectPlan,
+    values: readonly RawValue[],
+    options: EngineExecuteOptions,
+  ): EngineResult | Promise<EngineResult> {
+    if (options.consistency === 'ANY') {
+      throw invalid('ANY ConsistencyLevel is only supported for writes')
+    }
+    const { keyspace, name } = plan.table
+    const virtual = this.#virtualTables.get(`${keyspace}.${name}`)
+    const reader = virtual === undefined ? this.#rows : new VirtualReader(virtual)
+    const selectOptions = {
+      pageSize: options.pageSize ?? 0,
+      pagingState: options.pagingState,
+      signal: options.signal,
+      statementHash: prepared.hash,
+    }
+    return executeSelect(plan, this.#environment(values), selectOptions, reader)
+  }
+
+  #modify(
+    parts: readonly ConditionalPart[],
+    options: EngineExecuteOptions,
+    isBatch: boolean,
+    batchTimestamp?: Timestamp,
+  ): EngineResult | Promise<EngineResult> {
+    const first = parts[0]
+    if (first === undefined) return voidResult
+    const timestamp = batchTimestamp ?? this.#timestamp(options)
+    const { nowSeconds } = first.environment
+    if (parts.some(({ plan }) => plan.condition !== undefined)) {
+      const at = timestampOfMicros(this.#nextTimestampMicros())
+      const decision = new ConditionalRequest(parts, isBatch).decide(at)
+      if ('refused' in decision) return decision.refused
+      this.#rows.apply(decision.mutations, nowSeconds)
+      return this.#durable(appliedAnswer(first.plan.table))
+    }
+    const mutations: Mutation[] = []
+    for (const { plan, environment } of parts) {
+      for (const mutation of mutationsOf(plan, environment, timestamp)) mutations.push(mutation)
+    }
+    this.#rows.apply(mutations, nowSeconds)
+    return this.#durable(voidResult)
+  }
+
+  #durable(result: EngineResult): EngineResult | Promise<EngineResult> {
+    return this.#awaitsCommit ? this.#rows.commit().then(() => result) : result
+  }
+
+  #use(keyspace: string): EngineResult {
+    if (this.catalog.keyspace(keyspace) === undefined) {
+      throw invalid(`Keyspace '${keyspace}' does not exist`)
+    }
+    return { kind: 'set_keyspace', keyspace, warnings: [] }
+  }
+
+  #truncate(keyspace: string | undefined, name: string): EngineResult | Promise<EngineResult> {
+    const generation = this.catalog.truncate(this.catalog.keyspaceOf(keyspace, undefined), name)
+    this.#dropLater([generation])
+    return this.#durable(voidResult)
+  }
+
+  #afterSchemaChange(
+    change: SchemaChange | undefined,
+    generations: readonly number[],
+  ): EngineResult | Promise<EngineResult> {
+    this.#dropLater(generations)
+    if (change === undefined) return voidResult
+    return this.#durable({ kind: 'schema_change', change, warnings: [] })
+  }
+
+  /** Nobody can reach those rows any more, so nobody waits for their removal. */
+  #dropLater(generations: readonly number[]): void {
+    for (const generation of generations) {
+      // A store that fails here fails its next write too, and says so there.
+      this.#rows.dropGeneration(generation).catch(() => undefined)
+    }
+  }
+}
+
+/** ConsistencyLevel.validateForWrite and validateCounterForWrite */
+function checkWriteConsistency(
+  plans: readonly ModifyPlan[],
+  { consistency, serialConsistency }: EngineExecuteOptions,
+): void {
+  const isConditional = plans.some((plan) => plan.condition !== undefined)
+  const counter = plans.find((plan) => plan.table.isCounter)
+  const isSerial = consistency === 'SERIAL' || consistency === 'LOCAL_SERIAL'
+  if (isConditional) {
+    if (serialConsistency !== undefined && !/SERIAL$/.test(serialConsistency)) {
+      throw invalid(
+        'Invalid consistency for conditional update. Must be one of SERIAL or LOCAL_SERIAL',
+      )
+    }
+    return
+  }
+  if (counter !== undefined) {
+    if (consistency === 'ANY') {
+      throw invalid(
+        `Consistency level ANY is not yet supported for counter table ${counter.table.name}`,
+      )
+    }
+    if (isSerial) throw invalid('Counter operations are inherently non-serializable')
+  }
+  if (isSerial) throw invalid('You must use conditional updates for serializable writes')
+}

@@ -1,0 +1,282 @@
+import { type ColumnSpec, nativeTypes } from '../../types/index.ts'
+import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
+import { type ClusteringKey, partitionComponents, type PartitionKey } from '../encode/index.ts'
+import { invalid } from '../faults.ts'
+import type { Environment } from '../plan/environment.ts'
+import { conditionColumns, type ModifyPlan, type PlannedCondition } from '../plan/modify.ts'
+import { wildcardColumns } from '../plan/select.ts'
+import type { Mutation, RowView, Timestamp } from '../rows/index.ts'
+import { ByteSink } from '../storage/index.ts'
+import { partitionKeysOf } from './key-values.ts'
+import { mutationsOf, rowsOfPlan } from './modify.ts'
+import type { RowsResult } from './result.ts'
+import { RowContext } from './row-context.ts'
+import { writeCell } from './row-writer.ts'
+
+/** A statement of a conditional request with its values. */
+export interface ConditionalPart {
+  readonly plan: ModifyPlan
+  readonly environment: Environment
+}
+
+type RowCondition = { readonly condition: PlannedCondition; readonly environment: Environment }
+
+/** Conditions by the row they are on; the static row has none of its own. */
+interface RowConditions {
+  readonly clustering: ClusteringKey | undefined
+  readonly conditions: RowCondition[]
+}
+
+const noWarnings: readonly string[] = Object.freeze([])
+
+/**
+ * A conditional statement or batch: reads, decides and writes in one go, so nothing can come between
+ * (CQL3CasRequest).
+ */
+export class ConditionalRequest {
+  readonly #parts: readonly ConditionalPart[]
+  readonly #table: TableSchema
+  readonly #partition: PartitionKey
+  readonly #isBatch: boolean
+  readonly #byRow: Map<string, RowConditions> = new Map()
+  #statics: RowCondition[] = []
+
+  constructor(parts: readonly ConditionalPart[], isBatch: boolean) {
+    this.#parts = parts
+    this.#isBatch = isBatch
+    this.#table = parts[0]!.plan.table
+    let partition: PartitionKey | undefined
+    for (const part of parts) {
+      checkPart(part.plan)
+      const [key] = partitionKeysOf(part.plan.restrictions, part.environment)
+      if (partition !== undefined && partition.prefix !== key!.prefix) {
+        throw invalid('Batch with conditions cannot span multiple partitions')
+      }
+      partition = key!
+      this.#addConditions(part)
+    }
+    this.#partition = partition!
+  }
+
+  /** @returns mutations when all conditions hold, otherwise the answer that says why not */
+  decide(timestamp: Timestamp): { mutations: Mutation[] } | { refused: RowsResult } {
+    if (!this.#holds()) return { refused: this.#failure() }
+    const mutations = this.#parts.flatMap(({ plan, environment }) =>
+      mutationsOf(plan, environment, timestamp),
+    )
+    return { mutations }
+  }
+
+  #addConditions({ plan, environment }: ConditionalPart): void {
+    const { condition } = plan
+    if (condition === undefined) return
+    const entry = { condition, environment }
+    if (!plan.touchesRows) {
+      this.#statics.push(entry)
+      checkMix(this.#statics)
+      return
+    }
+    const [clustering] = rowsOfPlan(plan, environment)
+    const row = this.#byRow.get(clustering!.key)
+    if (row === undefined) {
+      this.#byRow.set(clustering!.key, { clustering, conditions: [entry] })
+      return
+    }
+    row.conditions.push(entry)
+    checkMix(row.conditions)
+  }
+
+  get #environment(): Environment {
+    return this.#parts[0]!.environment
+  }
+
+  #readStatic(): RowView | undefined {
+    const { services, nowSeconds } = this.#environment
+    if (this.#table.statics.length === 0) return undefined
+    return services.rows.readStatic(this.#table, this.#partition, { nowSeconds })
+  }
+
+  #readRow(clustering: ClusteringKey): RowView | undefined {
+    const { services, nowSeconds } = this.#environment
+    return services.rows.readRow(this.#table, this.#partition, clustering, { nowSeconds })
+  }
+
+  #holds(): boolean {
+    for (const { condition, environment } of this.#statics) {
+      if (!this.#conditionHolds(condition, environment, undefined)) return false
+    }
+    for (const { clustering, conditions } of this.#byRow.values()) {
+      for (const { condition, environment } of conditions) {
+        if (!this.#conditionHolds(condition, environment, clustering)) return false
+      }
+    }
+    return true
+  }
+
+  #conditionHolds(
+    condition: PlannedCondition,
+    environment: Environment,
+    clustering: ClusteringKey | undefined,
+  ): boolean {
+    const context = new RowContext(environment)
+    if (condition.kind !== 'columns') {
+      const row = clustering === undefined ? this.#readStatic() : this.#readRow(clustering)
+      return (row !== undefined) === (condition.kind === 'exists')
+    }
+    // A view is valid until the next read: static conditions are checked before the row is read.
+    if (condition.statics.length > 0) {
+      context.statics = this.#readStatic()
+      const all = condition.statics.every((each) =>
+        each.holds(context.value(each.column), environment),
+      )
+      if (!all) return false
+    }
+    if (condition.regular.length === 0) return true
+    context.row = clustering === undefined ? undefined : this.#readRow(clustering)
+    return condition.regular.every((each) => each.holds(context.value(each.column), environment))
+  }
+
+  /** Columns of the answer after `[applied]` (ModificationStatement.buildCasFailureResultSet). */
+  #failureColumns(): readonly ColumnSchema[] {
+    const found: ColumnSchema[] = []
+    for (const { plan } of this.#parts) {
+      if (plan.condition === undefined) continue
+      const columns = conditionColumns(plan.condition)
+      if (columns === undefined) return wildcardColumns(this.#table)
+      found.push(...columns)
+    }
+    const keys = this.#isBatch ? [...this.#table.partitionKey, ...this.#table.clustering] : []
+    return [...new Set([...keys, ...found])]
+  }
+
+  /** Columns the request reads: of rows and of the static row only those it needs. */
+  #isRead(column: ColumnSchema): boolean {
+    if (column.kind === 'partition_key' || column.kind === 'clustering') return true
+    const isStatic = column.kind === 'static'
+    return this.#parts.some(({ plan }) => {
+      if (isStatic ? plan.staticOperations.length > 0 : plan.touchesRows) return true
+      const { condition } = plan
+      return condition !== undefined && conditionColumns(condition)?.includes(column) === true
+    })
+  }
+
+  #failure(): RowsResult {
+    const columns = this.#failureColumns()
+    const context = new RowContext(this.#environment)
+    context.partition = partitionComponents(this.#table, this.#partition)
+    const sink = new ByteSink(256)
+    const statics = this.#staticCells(columns, context)
+    const write = (): void => {
+      writeCell(sink, falseByte)
+      for (const column of columns) {
+        if (column.kind === 'static') writeCell(sink, statics.get(column) ?? null)
+        else writeCell(sink, this.#isRead(column) ? context.value(column) : null)
+      }
+    }
+    const rowCount = this.#writeRows(context, write)
+    if (rowCount > 0) return appliedResult(this.#table, columns, sink, rowCount)
+    if (statics.size === 0) {
+      writeCell(sink, falseByte)
+      return appliedResult(this.#table, [], sink, 1)
+    }
+    context.row = undefined
+    write()
+    return appliedResult(this.#table, columns, sink, 1)
+  }
+
+  #staticCells(
+    columns: readonly ColumnSchema[],
+    context: RowContext,
+  ): Map<ColumnSchema, Uint8Array> {
+    const cells = new Map<ColumnSchema, Uint8Array>()
+    context.statics = this.#readStatic()
+    const read = new Set([...columns, ...this.#table.statics])
+    for (const column of read) {
+      if (column.kind !== 'static' || !this.#isRead(column)) continue
+      const value = context.value(column)
+      if (value !== null) cells.set(column, Uint8Array.from(value))
+    }
+    context.statics = undefined
+    return cells
+  }
+
+  /** The rows the conditions are on; of conditions on the static row alone, the first row. */
+  #writeRows(context: RowContext, write: () => void): number {
+    if (this.#byRow.size === 0) {
+      const { services, nowSeconds } = this.#environment
+      const cursor = services.rows.readPartition(this.#table, this.#partition, { nowSeconds })
+      if (!cursor.nextRow()) return 0
+      context.row = cursor.row
+      write()
+      return 1
+    }
+    let count = 0
+    const keys = [...this.#byRow.keys()].sort()
+    for (const key of keys) {
+      const row = this.#readRow(this.#byRow.get(key)!.clustering!)
+      if (row === undefined) continue
+      context.row = row
+      write()
+      count++
+    }
+    return count
+  }
+}
+
+const falseByte: Uint8Array = new Uint8Array([0])
+const trueByte: Uint8Array = new Uint8Array([1])
+
+function checkPart(plan: ModifyPlan): void {
+  const what = plan.type === 'DELETE' ? 'deletions' : 'updates'
+  if (plan.restrictions.hasPartitionIn) {
+    throw invalid(`IN on the partition key is not supported with conditional ${what}`)
+  }
+  if (plan.restrictions.hasClusteringIn) {
+    throw invalid(`IN on the clustering key columns is not supported with conditional ${what}`)
+  }
+}
+
+/** CQL3CasRequest.addExistsCondition and addConditions */
+function checkMix(conditions: readonly RowCondition[]): void {
+  const first = conditions[0]!.condition.kind
+  const last = conditions.at(-1)!.condition.kind
+  if (first === last) return
+  if (first !== 'columns' && last !== 'columns') {
+    throw invalid('Cannot mix IF EXISTS and IF NOT EXISTS conditions for the same row')
+  }
+  if (last === 'columns') {
+    throw invalid('Cannot mix IF conditions and IF NOT EXISTS for the same row')
+  }
+  const what = last === 'not_exists' ? 'NOT ' : ''
+  throw invalid(`Cannot mix IF conditions and IF ${what}EXISTS for the same row`)
+}
+
+function appliedResult(
+  table: TableSchema,
+  columns: readonly ColumnSchema[],
+  sink: ByteSink,
+  rowCount: number,
+): RowsResult {
+  const { keyspace, name } = table
+  const spec = (column: string, type: ColumnSpec['type']): ColumnSpec => {
+    return { keyspace, table: name, name: column, type }
+  }
+  return {
+    kind: 'rows',
+    columns: [
+      spec('[applied]', nativeTypes.boolean),
+      ...columns.map((column) => spec(column.name, column.type)),
+    ],
+    rowCount,
+    content: sink.bytes.subarray(0, sink.length),
+    pagingState: undefined,
+    warnings: noWarnings,
+  }
+}
+
+/** The answer of a conditional request that was applied. */
+export function appliedAnswer(table: TableSchema): RowsResult {
+  const sink = new ByteSink(8)
+  writeCell(sink, trueByte)
+  return appliedResult(table, [], sink, 1)
+}

@@ -1,0 +1,132 @@
+import { UNSET } from '../../protocol/index.ts'
+import { ttlSecondsMax } from '../catalog/table-options.ts'
+import { type ClusteringKey, clusteringKeyOf, type PartitionKey } from '../encode/index.ts'
+import { invalid } from '../faults.ts'
+import { int32Of, int64Of } from '../functions/wire.ts'
+import type { Environment } from '../plan/environment.ts'
+import type { ModifyPlan } from '../plan/modify.ts'
+import type { Operation } from '../plan/operations.ts'
+import {
+  type CellChange,
+  type Change,
+  type Mutation,
+  type Timestamp,
+  timestampOf,
+} from '../rows/index.ts'
+import { clusteringKeysOf, clusteringSlicesOf, partitionKeysOf } from './key-values.ts'
+
+/** Attributes.getTimestamp */
+export function timestampOfPlan(
+  plan: { readonly timestamp: ModifyPlan['timestamp'] },
+  environment: Environment,
+  fallback: Timestamp,
+): Timestamp {
+  if (plan.timestamp === undefined) return fallback
+  const value = plan.timestamp.evaluate(environment)
+  if (value === null) throw invalid('Invalid null value of timestamp')
+  if (value === UNSET) return fallback
+  const micros = int64Of(value)
+  if (micros === -(1n << 63n)) {
+    throw invalid('Out of bound timestamp, must be in [-9223372036854775807, 9223372036854775807]')
+  }
+  return timestampOf(micros)
+}
+
+/** Attributes.getTimeToLive; the default of the table counts unless a TTL, even 0, is given. */
+function ttlOfPlan(plan: ModifyPlan, environment: Environment): number {
+  const { ttl, table } = plan
+  if (ttl === undefined) return table.defaultTtl
+  const value = ttl.evaluate(environment)
+  if (value === null) throw invalid('Invalid null value of TTL')
+  if (value === UNSET) return table.defaultTtl
+  const seconds = int32Of(value)
+  if (seconds < 0) throw invalid(`A TTL must be greater or equal to 0, but was ${seconds}`)
+  if (seconds > ttlSecondsMax) {
+    throw invalid(`ttl is too large. requested (${seconds}) maximum (${ttlSecondsMax})`)
+  }
+  return seconds
+}
+
+/** The mutations of a statement, one a partition. Reads first where an operation has to. */
+export function mutationsOf(
+  plan: ModifyPlan,
+  environment: Environment,
+  timestamp: Timestamp,
+): Mutation[] {
+  const { table, restrictions } = plan
+  const ttl = ttlOfPlan(plan, environment)
+  const at = timestampOfPlan(plan, environment, timestamp)
+  return partitionKeysOf(restrictions, environment).map((partition) => {
+    const changes =
+      plan.type === 'DELETE' && isWholeDelete(plan)
+        ? deletions(plan, environment)
+        : cellChanges(plan, environment, partition)
+    return { table, partition, timestamp: at, ttl, changes }
+  })
+}
+
+export function isWholeDelete(plan: ModifyPlan): boolean {
+  return plan.regularOperations.length === 0 && plan.staticOperations.length === 0
+}
+
+/** Rows, ranges of rows or all of the partition (DeleteStatement.addUpdateForKey). */
+function deletions(plan: ModifyPlan, environment: Environment): Change[] {
+  const { restrictions } = plan
+  if (!restrictions.hasClustering) return [{ kind: 'deletePartition' }]
+  if (restrictions.isFullKey) {
+    return clusteringKeysOf(restrictions, environment).map((clustering) => {
+      return { kind: 'deleteRow', clustering }
+    })
+  }
+  const slices = clusteringSlicesOf(restrictions, environment) ?? []
+  return slices.map(({ start, end }) => ({ kind: 'deleteRange', start, end }))
+}
+
+/** The rows a statement writes; a table without clustering has one. */
+export function rowsOfPlan(plan: ModifyPlan, environment: Environment): ClusteringKey[] {
+  const { table, restrictions } = plan
+  if (table.clustering.length === 0) return [clusteringKeyOf(table, [])]
+  return clusteringKeysOf(restrictions, environment)
+}
+
+function cellChanges(
+  plan: ModifyPlan,
+  environment: Environment,
+  partition: PartitionKey,
+): Change[] {
+  const { regularOperations, staticOperations, table } = plan
+  const { rows } = environment.services
+  const { nowSeconds } = environment
+  const liveness = plan.type === 'INSERT'
+  const changes: Change[] = []
+  if (plan.touchesRows && (liveness || regularOperations.length > 0)) {
+    for (const clustering of rowsOfPlan(plan, environment)) {
+      const existing = plan.requiresRead
+        ? rows.readRow(table, partition, clustering, { nowSeconds })
+        : undefined
+      const cells: CellChange[] = []
+      applyAll(regularOperations, cells, environment, existing)
+      changes.push({ kind: 'row', clustering, liveness, cells })
+    }
+  }
+  if (staticOperations.length > 0) {
+    const existing = plan.requiresRead
+      ? rows.readStatic(table, partition, { nowSeconds })
+      : undefined
+    const cells: CellChange[] = []
+    applyAll(staticOperations, cells, environment, existing)
+    changes.push({ kind: 'row', clustering: undefined, liveness: false, cells })
+  }
+  return changes
+}
+
+function applyAll(
+  operations: readonly Operation[],
+  cells: CellChange[],
+  environment: Environment,
+  existing: Parameters<Operation['apply']>[2],
+): void {
+  for (let i = 0; i < operations.length; i++) {
+    operations[i]!.apply(cells, environment, existing)
+  }
+}

@@ -1,0 +1,52 @@
+import type { ColumnSpec } from '../../types/index.ts'
+import type { SchemaChange } from '../catalog/schema.ts'
+import type { Cell } from '../functions/definitions.ts'
+
+export interface RowsResult {
+  readonly kind: 'rows'
+  readonly columns: readonly ColumnSpec[]
+  readonly rowCount: number
+  /** The rows as they stand in a RESULT body, after the row count: every cell a [bytes]. */
+  readonly content: Uint8Array
+  /** Where the next page begins; `undefined` after the last. */
+  readonly pagingState: Uint8Array | undefined
+  readonly warnings: readonly string[]
+}
+
+/** What a statement gives back, still in wire encoding. */
+export type EngineResult =
+  | { readonly kind: 'void'; readonly warnings: readonly string[] }
+  | RowsResult
+  | {
+      readonly kind: 'set_keyspace'
+      readonly keyspace: string
+      readonly warnings: readonly string[]
+    }
+  | {
+      readonly kind: 'schema_change'
+      readonly change: SchemaChange
+      readonly warnings: readonly string[]
+    }
+
+const noWarnings: readonly string[] = Object.freeze([])
+
+export const voidResult: EngineResult = Object.freeze({ kind: 'void', warnings: noWarnings })
+
+/** The cells of a result, row by row. */
+export function resultRows(result: RowsResult): Cell[][] {
+  const { content, columns, rowCount } = result
+  const view = new DataView(content.buffer, content.byteOffset, content.byteLength)
+  const rows: Cell[][] = []
+  let at = 0
+  for (let i = 0; i < rowCount; i++) {
+    const row: Cell[] = []
+    for (let c = 0; c < columns.length; c++) {
+      const length = view.getInt32(at)
+      at += 4
+      row.push(length < 0 ? null : content.subarray(at, at + length))
+      if (length > 0) at += length
+    }
+    rows.push(row)
+  }
+  return rows
+}

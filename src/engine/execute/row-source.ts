@@ -1,0 +1,170 @@
+import { UNSET } from '../../protocol/index.ts'
+import { partitionComponents, type PartitionKey } from '../encode/index.ts'
+import { invalid } from '../faults.ts'
+import { asBuffer } from '../functions/wire.ts'
+import type { Environment } from '../plan/environment.ts'
+import type { TokenBounds } from '../plan/restriction-set.ts'
+import type { SelectPlan } from '../plan/select.ts'
+import type { ClusteringSlice, RowCursor, RowReader, TokenBound } from '../rows/index.ts'
+import { clusteringSlicesOf, partitionKeysOf } from './key-values.ts'
+import type { PagePosition } from './paging-state.ts'
+
+type Resume = Pick<PagePosition, 'partition' | 'clustering'>
+
+/** The partitions a read visits one after the other. */
+export interface RowSource {
+  /** Goes to the next partition; false at the end, or when the budget is used up. */
+  next(): boolean
+  /** The cursor in the partition; valid after `next` was true. */
+  readonly cursor: RowCursor
+  /** Whether `next` stopped for its budget and not at the end. */
+  readonly isPaused: boolean
+  /** Values of the partition key columns. */
+  readonly components: readonly Uint8Array[]
+  /** How many stored entries may be visited before a pause. */
+  setBudget(budget: number): void
+}
+
+/** Opens the source of a plan, at its start or behind a place. */
+export type SourceOpener = (reader: RowReader, resume: Resume | undefined) => RowSource
+
+/** What WHERE found, evaluated once: a source can then be opened again on a snapshot. */
+export function sourceOpener(plan: SelectPlan, environment: Environment): SourceOpener {
+  const { restrictions } = plan
+  if (restrictions.keys === undefined) {
+    const range = tokenRange(restrictions.token, environment)
+    return (reader, resume) => new ScanSource(plan, environment, range, reader, resume)
+  }
+  const keys = partitionKeysOf(restrictions, environment)
+  const slices = clusteringSlicesOf(restrictions, environment)
+  const range = restrictions.token && tokenRange(restrictions.token, environment)
+  const reachable = range === undefined ? keys : keys.filter((key) => isInRange(key, range))
+  return (reader, resume) => new KeysSource(plan, environment, reachable, slices, reader, resume)
+}
+
+class KeysSource implements RowSource {
+  cursor!: RowCursor
+  components: readonly Uint8Array[] = []
+  readonly isPaused = false
+  #index = 0
+  #resume: Resume | undefined
+  #budget = Number.MAX_SAFE_INTEGER
+  readonly #plan: SelectPlan
+  readonly #environment: Environment
+  readonly #keys: readonly PartitionKey[]
+  readonly #slices: readonly ClusteringSlice[] | undefined
+  readonly #reader: RowReader
+
+  constructor(
+    plan: SelectPlan,
+    environment: Environment,
+    keys: readonly PartitionKey[],
+    slices: readonly ClusteringSlice[] | undefined,
+    reader: RowReader,
+    resume: Resume | undefined,
+  ) {
+    this.#plan = plan
+    this.#environment = environment
+    this.#keys = keys
+    this.#slices = slices
+    this.#reader = reader
+    if (resume === undefined) return
+    this.#index = keys.findIndex((key) => key.prefix === resume.partition.prefix)
+    if (this.#index === -1) this.#index = keys.length
+    else if (resume.clustering === undefined) this.#index++
+    else this.#resume = resume
+  }
+
+  next(): boolean {
+    const key = this.#keys[this.#index]
+    if (key === undefined || this.#slices?.length === 0) return false
+    this.#index++
+    const { table, reversed } = this.#plan
+    this.cursor = this.#reader.readPartition(table, key, {
+      slices: this.#slices,
+      reversed,
+      after: this.#resume?.clustering,
+      nowSeconds: this.#environment.nowSeconds,
+    })
+    this.cursor.budget = this.#budget
+    this.#resume = undefined
+    this.components = partitionComponents(table, key)
+    return true
+  }
+
+  setBudget(budget: number): void {
+    this.#budget = budget
+    if (this.cursor !== undefined) this.cursor.budget = budget
+  }
+}
+
+class ScanSource implements RowSource {
+  readonly cursor: RowCursor
+  components: readonly Uint8Array[] = []
+  readonly #plan: SelectPlan
+
+  constructor(
+    plan: SelectPlan,
+    environment: Environment,
+    range: TokenRange,
+    reader: RowReader,
+    resume: Resume | undefined,
+  ) {
+    this.#plan = plan
+    this.cursor = reader.scan(plan.table, {
+      from: range.from,
+      to: range.to,
+      after: resume,
+      nowSeconds: environment.nowSeconds,
+    })
+  }
+
+  get isPaused(): boolean {
+    return this.cursor.isPaused
+  }
+
+  next(): boolean {
+    if (!this.cursor.nextPartition()) return false
+    this.components = partitionComponents(this.#plan.table, this.cursor.partition)
+    return true
+  }
+
+  setBudget(budget: number): void {
+    this.cursor.budget = budget
+  }
+}
+
+interface TokenRange {
+  readonly from: TokenBound | undefined
+  readonly to: TokenBound | undefined
+}
+
+/** Tokens between two bounds; the smallest token stands for "no bound" (getTokenBound). */
+function tokenRange(bounds: TokenBounds | undefined, environment: Environment): TokenRange {
+  const boundOf = (bound: TokenBounds['start']): TokenBound | undefined => {
+    if (bound === undefined) return undefined
+    const value = bound.value.evaluate(environment)
+    if (value === null || value === UNSET) throw invalid('Invalid null token value')
+    const buffer = asBuffer(value)
+    const tokenHi = buffer.readInt32BE(0)
+    const tokenLo = buffer.readInt32BE(4)
+    if (tokenHi === -0x80000000 && tokenLo === 0) return undefined
+    return { tokenHi, tokenLo, inclusive: bound.inclusive }
+  }
+  return { from: boundOf(bounds?.start), to: boundOf(bounds?.end) }
+}
+
+function compareToken(key: PartitionKey, bound: TokenBound): number {
+  if (key.tokenHi !== bound.tokenHi) return key.tokenHi - bound.tokenHi
+  return (key.tokenLo >>> 0) - (bound.tokenLo >>> 0)
+}
+
+function isInRange(key: PartitionKey, { from, to }: TokenRange): boolean {
+  if (from !== undefined) {
+    const order = compareToken(key, from)
+    if (order < 0 || (order === 0 && !from.inclusive)) return false
+  }
+  if (to === undefined) return true
+  const order = compareToken(key, to)
+  return order < 0 || (order === 0 && to.inclusive)
+}

@@ -1,0 +1,256 @@
+import { compareValues } from '../encode/index.ts'
+import type { Environment } from '../plan/environment.ts'
+import type { SelectPlan } from '../plan/select.ts'
+import type { Cell } from '../functions/definitions.ts'
+import type { RowReader } from '../rows/index.ts'
+import { ByteSink } from '../storage/index.ts'
+import { filtersOf, type RowFilter } from './filters.ts'
+import { GroupFold } from './groups.ts'
+import type { PagePosition } from './paging-state.ts'
+import { RowContext } from './row-context.ts'
+import { type RowSource, type SourceOpener, sourceOpener } from './row-source.ts'
+import { writeCell, writePlainRow } from './row-writer.ts'
+
+/** Entries a read may visit before it makes way for others. */
+export const sliceEntriesMax = 2_000
+
+export const unlimited = 0x7fffffff
+
+export interface SelectLimits {
+  /** Rows of LIMIT that are left. */
+  readonly limit: number
+  readonly perPartition: number
+  /** Rows of one page. */
+  readonly page: number
+  /** Rows that are left after sorting. */
+  readonly sorted: number
+}
+
+interface SortableRow {
+  readonly keys: readonly Cell[]
+  readonly bytes: Uint8Array
+}
+
+/** One page of one SELECT being read. It can stop after a slice of work and go on later. */
+export class SelectRun {
+  readonly sink: ByteSink = new ByteSink(512)
+  rowCount = 0
+  /** Where the page ended, when more may follow. */
+  position: PagePosition | undefined
+  readonly #plan: SelectPlan
+  readonly #open: SourceOpener
+  readonly #filters: readonly RowFilter[]
+  readonly #context: RowContext
+  readonly #limits: SelectLimits
+  readonly #fold: GroupFold | undefined
+  readonly #sortable: SortableRow[] = []
+  #source: RowSource
+  #isInPartition = false
+  #rowSeen = false
+  #remainingInPartition: number
+  /** Last row that was dealt with: where to go on from. */
+  #last: Pick<PagePosition, 'partition' | 'clustering'> | undefined
+
+  constructor(
+    plan: SelectPlan,
+    environment: Environment,
+    limits: SelectLimits,
+    resume: PagePosition | undefined,
+    reader: RowReader,
+  ) {
+    this.#plan = plan
+    this.#limits = limits
+    this.#context = new RowContext(environment)
+    this.#filters = filtersOf(plan.restrictions.filters, environment)
+    this.#open = sourceOpener(plan, environment)
+    this.#fold = plan.isAggregate ? new GroupFold(plan) : undefined
+    this.#remainingInPartition = resume?.remainingInPartition ?? limits.perPartition
+    this.#rowSeen = resume?.clustering !== undefined
+    this.#last = resume
+    this.#source = this.#open(reader, resume)
+    this.#source.setBudget(sliceEntriesMax)
+    this.#isResumed = resume?.clustering !== undefined
+  }
+
+  /** Whether the first partition is the one the last page ended in. */
+  #isResumed: boolean
+
+  /** Goes on with a reader that stays as it is while others write. */
+  continueOn(reader: RowReader): void {
+    this.#source = this.#open(reader, this.#last)
+    this.#isResumed = this.#last?.clustering !== undefined
+    this.#isInPartition = false
+  }
+
+  /** Reads on; false when it made way and wants to be called again. */
+  run(): boolean {
+    this.#source.setBudget(sliceEntriesMax)
+    for (;;) {
+      if (!this.#isInPartition) {
+        if (!this.#source.next()) {
+          if (this.#source.isPaused) return false
+          break
+        }
+        this.#enterPartition()
+      }
+      const state = this.#readPartition()
+      if (state === 'paused') return false
+      if (state === 'full') return true
+      this.#isInPartition = false
+    }
+    this.#finish()
+    return true
+  }
+
+  #enterPartition(): void {
+    const { cursor, components } = this.#source
+    const context = this.#context
+    const { partition } = cursor
+    context.partition = components
+    context.tokenHi = partition.tokenHi
+    context.tokenLo = partition.tokenLo
+    context.statics = cursor.staticRow
+    context.row = undefined
+    this.#isInPartition = true
+    if (this.#isResumed) {
+      this.#isResumed = false
+      return
+    }
+    this.#rowSeen = false
+    this.#remainingInPartition = this.#limits.perPartition
+  }
+
+  #readPartition(): 'done' | 'paused' | 'full' {
+    const { cursor } = this.#source
+    const context = this.#context
+    if (this.#remainingInPartition === 0) return this.#leavePartition()
+    while (cursor.nextRow()) {
+      const row = cursor.row
+      this.#rowSeen = true
+      context.row = row
+      if (this.#passes()) {
+        if (!this.#emit()) return 'full'
+        if (this.#plan.isDistinct || this.#remainingInPartition === 0) return this.#leavePartition()
+      }
+      this.#last = { partition: cursor.partition, clustering: row.clustering }
+    }
+    if (cursor.isPaused) return 'paused'
+    if (!this.#rowSeen && context.statics !== undefined && this.#plan.readsLonelyStatics) {
+      context.row = undefined
+      if (this.#passes() && !this.#emit()) return 'full'
+    }
+    return this.#leavePartition()
+  }
+
+  #leavePartition(): 'done' {
+    this.#last = { partition: this.#source.cursor.partition, clustering: undefined }
+    return 'done'
+  }
+
+  #passes(): boolean {
+    const filters = this.#filters
+    for (let i = 0; i < filters.length; i++) if (!filters[i]!(this.#context)) return false
+    return true
+  }
+
+  /** Takes a row. False when the page or the limit is full, in groups: was full before it. */
+  #emit(): boolean {
+    const fold = this.#fold
+    if (fold !== undefined) return this.#emitToGroup(fold)
+    if (this.#plan.sortColumns.length > 0) this.#collect()
+    else this.#write(this.sink)
+    this.rowCount++
+    this.#remainingInPartition--
+    if (!this.#isFull()) return true
+    const { cursor } = this.#source
+    const isPartitionDone = this.#plan.isDistinct || this.#remainingInPartition === 0
+    const clustering = isPartitionDone ? undefined : this.#context.row?.clustering
+    this.#last = { partition: cursor.partition, clustering }
+    return this.#stop()
+  }
+
+  #emitToGroup(fold: GroupFold): boolean {
+    const context = this.#context
+    const isGrouped = this.#plan.groupBy.length > 0
+    if (isGrouped && fold.isOpen && fold.isBoundary(context)) {
+      fold.finish(this.sink)
+      this.rowCount++
+    }
+    if (isGrouped && !fold.isOpen) {
+      if (this.#isFull()) return this.#stop()
+      this.#remainingInPartition--
+    }
+    fold.add(context)
+    return true
+  }
+
+  #isFull(): boolean {
+    const { limit, page } = this.#limits
+    return this.rowCount >= limit || this.rowCount >= page
+  }
+
+  /** The page ends behind the last row that was dealt with. */
+  #stop(): false {
+    this.#markEnd()
+    return false
+  }
+
+  #markEnd(): void {
+    const last = this.#last
+    const { limit } = this.#limits
+    if (last === undefined || this.rowCount >= limit) return
+    const remaining = limit === unlimited ? unlimited : limit - this.rowCount
+    this.position = { ...last, remaining, remainingInPartition: this.#remainingInPartition }
+  }
+
+  #write(sink: ByteSink): void {
+    const { plain, selectors } = this.#plan
+    if (plain !== undefined) return writePlainRow(sink, plain, this.#context)
+    for (let i = 0; i < selectors.length; i++) {
+      writeCell(sink, selectors[i]!.evaluate(this.#context))
+    }
+  }
+
+  /** Keeps a row aside: rows of several partitions come in one order. */
+  #collect(): void {
+    const sink = new ByteSink(128)
+    this.#write(sink)
+    const keys = this.#plan.sortColumns.map((column) => {
+      const value = this.#context.value(column)
+      return value === null ? null : Uint8Array.from(value)
+    })
+    this.#sortable.push({ keys, bytes: sink.bytes.subarray(0, sink.length) })
+  }
+
+  #finish(): void {
+    const fold = this.#fold
+    if (fold !== undefined && (fold.isOpen || this.#plan.groupBy.length === 0)) {
+      fold.finish(this.sink)
+      this.rowCount++
+    }
+    if (this.#sortable.length > 0) this.#writeSorted()
+    // Whether more rows follow a full page is found out by asking for them, as in Cassandra.
+    if (this.rowCount >= this.#limits.page) this.#markEnd()
+  }
+
+  #writeSorted(): void {
+    const { sortColumns, reversed } = this.#plan
+    const compare = (a: SortableRow, b: SortableRow): number => {
+      for (let i = 0; i < sortColumns.length; i++) {
+        const { type, descending } = sortColumns[i]!
+        const order = compareCells(type, a.keys[i]!, b.keys[i]!)
+        if (order !== 0) return reversed !== descending ? -order : order
+      }
+      return 0
+    }
+    this.#sortable.sort(compare)
+    const sorted = this.#sortable.slice(0, this.#limits.sorted)
+    this.rowCount = sorted.length
+    for (const { bytes } of sorted) this.sink.write(bytes)
+  }
+}
+
+function compareCells(type: Parameters<typeof compareValues>[0], a: Cell, b: Cell): number {
+  if (a === null || b === null) return Number(a !== null) - Number(b !== null)
+  return compareValues(type, a, b)
+}

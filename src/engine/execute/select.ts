@@ -1,0 +1,118 @@
+import { AbortedError } from '../../errors/index.ts'
+import { UNSET } from '../../protocol/index.ts'
+import { invalid } from '../faults.ts'
+import { int32Of } from '../functions/wire.ts'
+import type { Environment } from '../plan/environment.ts'
+import { aggregationOverKeys, aggregationWithoutKey, limitNotPositive } from '../plan/messages.ts'
+import type { SelectPlan } from '../plan/select.ts'
+import type { Term } from '../plan/values.ts'
+import type { RowReader, RowStore } from '../rows/index.ts'
+import { nextTurn } from '../storage/index.ts'
+import { decodePagingState, encodePagingState, type PagePosition } from './paging-state.ts'
+import type { RowsResult } from './result.ts'
+import { type SelectLimits, SelectRun, unlimited } from './select-run.ts'
+
+export interface SelectOptions {
+  /** Rows of a page; 0 or less is no paging. */
+  readonly pageSize: number
+  readonly pagingState: Uint8Array | undefined
+  readonly signal: AbortSignal | undefined
+  /** Tells the statement of a paging state from others. */
+  readonly statementHash: number
+}
+
+const noWarnings: readonly string[] = Object.freeze([])
+
+function limitValue(term: Term | undefined, environment: Environment): number {
+  if (term === undefined) return unlimited
+  const value = term.evaluate(environment)
+  if (value === null) throw invalid('Invalid null value of limit')
+  if (value === UNSET) return unlimited
+  const limit = int32Of(value)
+  if (limit <= 0) throw invalid(limitNotPositive)
+  return limit
+}
+
+function limitsOf(
+  plan: SelectPlan,
+  environment: Environment,
+  { pageSize }: SelectOptions,
+  resume: PagePosition | undefined,
+): SelectLimits {
+  const limit = limitValue(plan.limit, environment)
+  const perPartition = limitValue(plan.perPartitionLimit, environment)
+  const isFolded = plan.isAggregate && plan.groupBy.length === 0
+  const sorts = plan.sortColumns.length > 0
+  return {
+    limit: isFolded || sorts ? unlimited : (resume?.remaining ?? limit),
+    perPartition,
+    page: pageSize > 0 && !isFolded ? pageSize : unlimited,
+    sorted: limit,
+  }
+}
+
+function warningsOf({ isAggregate, restrictions }: SelectPlan): readonly string[] {
+  if (!isAggregate) return noWarnings
+  if (restrictions.keys === undefined && restrictions.token === undefined) {
+    return [aggregationWithoutKey]
+  }
+  return restrictions.hasPartitionIn ? [aggregationOverKeys] : noWarnings
+}
+
+/**
+ * Reads one page. Short reads are done at once; one that visits many rows goes on in later turns of
+ * the event loop on a snapshot, so that nobody else waits for it.
+ */
+export function executeSelect(
+  plan: SelectPlan,
+  environment: Environment,
+  options: SelectOptions,
+  reader: RowReader,
+): RowsResult | Promise<RowsResult> {
+  const { pagingState } = options
+  if (plan.sortColumns.length > 0 && options.pageSize > 0) {
+    throw invalid(
+      'Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query',
+    )
+  }
+  const resume =
+    pagingState === undefined
+      ? undefined
+      : decodePagingState(pagingState, plan.table, options.statementHash)
+  const limits = limitsOf(plan, environment, options, resume)
+  const run = new SelectRun(plan, environment, limits, resume, reader)
+  if (run.run()) return resultOf(plan, run, options)
+  return continueLater(plan, run, options, reader)
+}
+
+async function continueLater(
+  plan: SelectPlan,
+  run: SelectRun,
+  options: SelectOptions,
+  reader: RowReader,
+): Promise<RowsResult> {
+  const snapshot = 'snapshot' in reader ? (reader as RowStore).snapshot() : undefined
+  try {
+    if (snapshot !== undefined) run.continueOn(snapshot)
+    do {
+      await nextTurn()
+      if (options.signal?.aborted) throw new AbortedError('not_applied', options.signal.reason)
+    } while (!run.run())
+    return resultOf(plan, run, options)
+  } finally {
+    snapshot?.release()
+  }
+}
+
+function resultOf(plan: SelectPlan, run: SelectRun, options: SelectOptions): RowsResult {
+  const { sink, position } = run
+  return {
+    kind: 'rows',
+    columns: plan.columns,
+    rowCount: run.rowCount,
+    content: sink.bytes.subarray(0, sink.length),
+    pagingState:
+      position === undefined ? undefined : encodePagingState(position, options.statementHash),
+    warnings: warningsOf(plan),
+  }
+}

@@ -1,0 +1,92 @@
+import type { ColumnSchema } from '../catalog/table-schema.ts'
+import { compareValues, splitCollection } from '../encode/index.ts'
+import { invalid } from '../faults.ts'
+import type { CellChange, RowView } from '../rows/index.ts'
+import type { Environment } from './environment.ts'
+
+/*
+ * Elements of a list are cells whose path is a timeuuid: appending takes later ones, prepending takes
+ * times mirrored at a date long past, which fall as the clock rises (Cassandra's Lists.Prepender).
+ */
+
+/** Ticks of 2010-01-01T00:00:00Z in a version 1 UUID, the mirror of prepending. */
+const mirrorTicks = 1_262_304_000_000n * 10_000n + 0x01b2_1dd2_1381_4000n
+
+export function listAppend(
+  changes: CellChange[],
+  column: ColumnSchema,
+  list: Uint8Array,
+  { services }: Environment,
+): void {
+  for (const value of splitCollection(list)) {
+    changes.push({ kind: 'setElement', column, path: services.nextTimeUuid(), value: value! })
+  }
+}
+
+export function listPrepend(
+  changes: CellChange[],
+  column: ColumnSchema,
+  list: Uint8Array,
+  { services }: Environment,
+): void {
+  const values = splitCollection(list)
+  for (let i = values.length - 1; i >= 0; i--) {
+    const path = mirrored(services.nextTimeUuid())
+    changes.push({ kind: 'setElement', column, path, value: values[i]! })
+  }
+}
+
+function mirrored(timeUuid: Uint8Array): Uint8Array {
+  const view = new DataView(timeUuid.buffer, timeUuid.byteOffset, 16)
+  const ticks =
+    (BigInt(view.getUint16(6) & 0x0fff) << 48n) |
+    (BigInt(view.getUint16(4)) << 32n) |
+    BigInt(view.getUint32(0))
+  const reversed = mirrorTicks - (ticks - mirrorTicks)
+  const result = Uint8Array.from(timeUuid)
+  const out = new DataView(result.buffer)
+  out.setUint32(0, Number(reversed & 0xffff_ffffn))
+  out.setUint16(4, Number((reversed >> 32n) & 0xffffn))
+  out.setUint16(6, Number((reversed >> 48n) & 0x0fffn) | 0x1000)
+  return result
+}
+
+/** Path of the element at an index. @throws ServerError when there is none */
+export function listElementAt(
+  existing: RowView | undefined,
+  column: ColumnSchema,
+  index: number,
+  verb: 'set' | 'delete',
+): Uint8Array {
+  const elements = existing?.elements(column)
+  if (elements === undefined) {
+    throw invalid(
+      verb === 'set'
+        ? 'Attempted to set an element on a list which is null'
+        : 'Attempted to delete an element from a list which is null',
+    )
+  }
+  if (index < 0 || index >= elements.length) {
+    throw invalid(`List index ${index} out of bound, list has size ${elements.length}`)
+  }
+  return Uint8Array.from(elements.path(index))
+}
+
+/** Removes every element that equals one of `list`. */
+export function listDiscard(
+  changes: CellChange[],
+  column: ColumnSchema,
+  list: Uint8Array,
+  existing: RowView | undefined,
+): void {
+  const elements = existing?.elements(column)
+  if (elements === undefined || column.type.kind !== 'list') return
+  const unwanted = splitCollection(list)
+  const { element } = column.type
+  for (let i = 0; i < elements.length; i++) {
+    const value = elements.value(i)
+    if (unwanted.some((each) => each !== undefined && compareValues(element, each, value) === 0)) {
+      changes.push({ kind: 'deleteElement', column, path: Uint8Array.from(elements.path(i)) })
+    }
+  }
+}

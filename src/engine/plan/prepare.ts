@@ -1,0 +1,183 @@
+import {
+  type BatchStatement,
+  type CqlStatement,
+  type ModificationStatement,
+  parseStatement,
+  type QualifiedName,
+} from '../../cql/index.ts'
+import { type ColumnSpec, nativeTypes } from '../../types/index.ts'
+import { type Catalog, unsupported } from '../catalog/catalog.ts'
+import type { ColumnSchema } from '../catalog/table-schema.ts'
+import { hashText } from '../execute/paging-state.ts'
+import { asServerError, invalid } from '../faults.ts'
+import { type BatchPlan, checkBatch } from './batch.ts'
+import { type ModifyPlan, planModification } from './modify.ts'
+import { completeMarkers, partitionKeyIndexes, PrepareContext } from './prepare-context.ts'
+import type { Plan, PreparedPlan } from './prepared-plan.ts'
+import { planSelect } from './select.ts'
+import { compileTerm } from './term.ts'
+
+/** Parses and plans a statement. @throws ServerError in Cassandra's words */
+export function prepareText(
+  catalog: Catalog,
+  text: string,
+  keyspace: string | undefined,
+): PreparedPlan {
+  let statement: CqlStatement
+  try {
+    statement = parseStatement(text)
+  } catch (error) {
+    throw asServerError(error)
+  }
+  return prepareStatement(catalog, statement, text, keyspace)
+}
+
+type Outline = Omit<PreparedPlan, 'text' | 'keyspace' | 'statement' | 'hash'>
+
+/** Plans a statement that was parsed before. */
+export function prepareStatement(
+  catalog: Catalog,
+  statement: CqlStatement,
+  text: string,
+  keyspace: string | undefined,
+): PreparedPlan {
+  const outline = outlineOf(catalog, statement, keyspace)
+  return { ...outline, text, keyspace, statement, hash: hashText(`${keyspace ?? ''}\0${text}`) }
+}
+
+function outlineOf(
+  catalog: Catalog,
+  statement: CqlStatement,
+  keyspace: string | undefined,
+): Outline {
+  switch (statement.kind) {
+    case 'select': {
+      const context = contextOf(catalog, statement.table, keyspace)
+      const plan = planSelect(context, statement)
+      return outlineOfTable(context, plan, plan.columns, false)
+    }
+    case 'insert':
+    case 'insert_json':
+    case 'update':
+    case 'delete': {
+      const context = contextOf(catalog, statement.table, keyspace)
+      checkWritable(catalog, context.table.keyspace)
+      const plan = planModification(context, statement)
+      return outlineOfTable(context, plan, [], plan.condition !== undefined)
+    }
+    case 'batch':
+      return outlineOfBatch(catalog, statement, keyspace)
+    case 'use':
+      return outlineWithoutTable({ kind: 'use', statement })
+    case 'truncate':
+      return outlineWithoutTable({ kind: 'truncate', statement })
+    case 'create_keyspace':
+    case 'create_table':
+    case 'create_type':
+    case 'alter_keyspace':
+    case 'alter_table':
+    case 'alter_type':
+    case 'drop_keyspace':
+      return outlineWithoutTable({ kind: 'schema', statement })
+    case 'drop_table':
+    case 'drop_type':
+    case 'drop_index':
+    case 'drop_view': {
+      if (statement.kind === 'drop_index' || statement.kind === 'drop_view') {
+        throw unsupported(statement)
+      }
+      return outlineWithoutTable({ kind: 'schema', statement })
+    }
+    default:
+      throw unsupported(statement)
+  }
+}
+
+function outlineWithoutTable(plan: Plan): Outline {
+  return {
+    plan,
+    markers: [],
+    partitionKeyIndexes: [],
+    resultColumns: [],
+    isConditional: false,
+    tables: [],
+  }
+}
+
+function outlineOfTable(
+  context: PrepareContext,
+  plan: Plan,
+  resultColumns: readonly ColumnSpec[],
+  isConditional: boolean,
+): Outline {
+  return {
+    plan,
+    markers: context.markers(),
+    partitionKeyIndexes: context.partitionKeyIndexes(),
+    resultColumns,
+    isConditional,
+    tables: [context.table],
+  }
+}
+
+function contextOf(
+  catalog: Catalog,
+  name: QualifiedName,
+  inUse: string | undefined,
+  markers?: (ColumnSpec | undefined)[],
+  targets?: (ColumnSchema | undefined)[],
+): PrepareContext {
+  const keyspace = catalog.keyspaceOf(name.keyspace, inUse)
+  const table = catalog.table(keyspace, name.name).schema
+  const { types } = catalog.keyspace(keyspace)!
+  return new PrepareContext(table, { keyspace, types }, markers, targets)
+}
+
+function checkWritable(catalog: Catalog, keyspace: string): void {
+  if (catalog.virtualKeyspaces.has(keyspace)) {
+    throw invalid(`Modification is not supported by table of keyspace ${keyspace}`)
+  }
+}
+
+function outlineOfBatch(
+  catalog: Catalog,
+  statement: BatchStatement,
+  keyspace: string | undefined,
+): Outline {
+  const markers: (ColumnSpec | undefined)[] = []
+  const targets: (ColumnSchema | undefined)[] = []
+  const { using } = statement
+  if (using.ttl !== undefined) {
+    throw invalid('Global TTL on the BATCH statement is not supported.')
+  }
+  const contexts = statement.statements.map((part) =>
+    contextOf(catalog, part.table, keyspace, markers, targets),
+  )
+  const parts = statement.statements.map((part: ModificationStatement, index): ModifyPlan => {
+    checkWritable(catalog, contexts[index]!.table.keyspace)
+    return planModification(contexts[index]!, part)
+  })
+  const receiver = {
+    name: '[timestamp]',
+    type: nativeTypes.bigint,
+    keyspace: '[batch]',
+    table: '[batch]',
+  }
+  const context = contexts[0]
+  const timestamp =
+    using.timestamp === undefined || context === undefined
+      ? undefined
+      : compileTerm(context, using.timestamp, receiver)
+  checkBatch(statement.type, parts, using.timestamp !== undefined)
+  const plan: BatchPlan = { kind: 'batch', type: statement.type, parts, timestamp }
+  const tables = [...new Set(contexts.map(({ table }) => table))]
+  const isOneTable = tables.length === 1
+  return {
+    plan,
+    markers: completeMarkers(markers),
+    partitionKeyIndexes: isOneTable ? partitionKeyIndexes(tables[0]!, targets) : [],
+    resultColumns: [],
+    isConditional: parts.some((part) => part.condition !== undefined),
+    tables,
+  }
+}

@@ -1,0 +1,39 @@
+import type {
+  CqlStatement,
+  DropStatement,
+  SchemaStatement,
+  TruncateStatement,
+  UseStatement,
+} from '../../cql/index.ts'
+import type { ColumnSpec } from '../../types/index.ts'
+import type { TableSchema } from '../catalog/table-schema.ts'
+import type { BatchPlan } from './batch.ts'
+import type { ModifyPlan } from './modify.ts'
+import type { SelectPlan } from './select.ts'
+
+export type Plan =
+  | SelectPlan
+  | ModifyPlan
+  | BatchPlan
+  | { readonly kind: 'use'; readonly statement: UseStatement }
+  | { readonly kind: 'truncate'; readonly statement: TruncateStatement }
+  | { readonly kind: 'schema'; readonly statement: SchemaStatement | DropStatement }
+
+/** A statement that was understood against the schema of a moment. */
+export interface PreparedPlan {
+  readonly text: string
+  /** Keyspace in use when it was prepared. */
+  readonly keyspace: string | undefined
+  readonly statement: CqlStatement
+  readonly plan: Plan
+  readonly markers: readonly ColumnSpec[]
+  /** Indexes of the markers that make up the partition key; empty when they do not. */
+  readonly partitionKeyIndexes: readonly number[]
+  /** Columns of its result; empty for statements without rows and conditional ones. */
+  readonly resultColumns: readonly ColumnSpec[]
+  readonly isConditional: boolean
+  /** Tables it was planned against, as they were. */
+  readonly tables: readonly TableSchema[]
+  /** Tells paging states of this statement from those of others. */
+  readonly hash: number
+}
