@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import cassandra from 'cassandra-driver'
 import { SessionBuilder } from '../../src/index.ts'
-import { type BenchClient, statements } from './workload.ts'
+import { type BenchClient, selectIdCount, statements } from './workload.ts'
 
 interface BenchRow {
   readonly id: bigint
@@ -34,14 +34,14 @@ export async function openTsylla(address: string, byText: boolean): Promise<Benc
       ? (i) => session.execute(statements.insert.text, [BigInt(i), name, i & 0xffff, 1.5, at])
       : (i) => session.executePrepared(insert, [BigInt(i), name, i & 0xffff, 1.5, at]),
     async select(i) {
-      const values = [BigInt(i)]
+      const values = [BigInt(i % selectIdCount)]
       const result = byText
         ? await session.execute<BenchRow>(statements.select.text, values)
         : await session.executePrepared<BenchRow>(select, values)
       return readRow(result.firstRow()!)
     },
     async page() {
-      const result = await session.executePrepared<BenchRow>(page, [1n])
+      const result = await session.executePrepared<BenchRow>(page, [-1n])
       let count = 0
       for (const row of result.rows()) if (readRow(row) && row.ref) count++
       return count
@@ -65,11 +65,15 @@ export async function openCassandraDriver(address: string): Promise<BenchClient>
     insert: (i) =>
       client.execute(statements.insert.text, [BigInt(i), name, i & 0xffff, 1.5, at], options),
     async select(i) {
-      const result = await client.execute(statements.select.text, [BigInt(i)], options)
+      const result = await client.execute(
+        statements.select.text,
+        [BigInt(i % selectIdCount)],
+        options,
+      )
       return readRow(result.first() as unknown as BenchRow)
     },
     async page() {
-      const result = await client.execute(statements.page.text, [1n], options)
+      const result = await client.execute(statements.page.text, [-1n], options)
       let count = 0
       for (const row of result.rows as unknown as BenchRow[]) if (readRow(row) && row.ref) count++
       return count
@@ -202,13 +206,13 @@ export async function openFloor(address: string): Promise<BenchClient> {
     select: (i) =>
       execute(
         ids.select,
-        (start) => writeLong(BigInt(i), slab.writeInt16BE(1, start)),
+        (start) => writeLong(BigInt(i % selectIdCount), slab.writeInt16BE(1, start)),
         (chunk, start) => readRows(chunk, start, 5),
       ),
     page: () =>
       execute(
         ids.page,
-        (start) => writeLong(1n, slab.writeInt16BE(1, start)),
+        (start) => writeLong(-1n, slab.writeInt16BE(1, start)),
         (chunk, start) => readRows(chunk, start, 6),
       ),
     async close() {

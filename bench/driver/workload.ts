@@ -32,6 +32,8 @@ export const pageValues: readonly unknown[] = [
   '6ba7b810-9dad-11d1-80b4-00c04fd430c8',
 ]
 export const pageRowCount = 5_000
+/** Partitions the selects read. */
+export const selectIdCount = 20_000
 
 /** What one client can do of the workload. Every operation reads all values it was given. */
 export interface BenchClient {

@@ -1,0 +1,85 @@
+/** The embedded engine through `Session`, driver and engine on one core. One JSON line a workload. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { embedded } from '../../src/embedded.ts'
+
+interface EngineMeasurement {
+  readonly workload: string
+  readonly inFlight: number
+  readonly perSecond: number
+}
+
+const rowCount = 100_000
+const windowMs = 500
+const windowCount = 6
+
+async function best(
+  workload: string,
+  inFlight: number,
+  operation: (i: number) => Promise<unknown>,
+): Promise<EngineMeasurement> {
+  let perSecond = 0
+  let next = 0
+  for (let window = 0; window < windowCount; window++) {
+    const start = performance.now()
+    let count = 0
+    const worker = async (): Promise<void> => {
+      while (performance.now() - start < windowMs) {
+        await operation(next++)
+        count++
+      }
+    }
+    await Promise.all(Array.from({ length: inFlight }, worker))
+    perSecond = Math.max(perSecond, (count / (performance.now() - start)) * 1000)
+  }
+  return { workload, inFlight, perSecond: Math.round(perSecond) }
+}
+
+async function measureStore(path: string | undefined): Promise<void> {
+  const place = path === undefined ? 'memory' : 'disk, durable'
+  const db = await embedded(path === undefined ? {} : { path })
+  const session = await db.session({ keyspace: 'bench', createKeyspace: true })
+  await session.execute(
+    'CREATE TABLE t (id bigint PRIMARY KEY, name text, n int, score double, at timestamp)',
+  )
+  const insert = await session.prepare(
+    'INSERT INTO t (id, name, n, score, at) VALUES (?, ?, ?, ?, ?)',
+  )
+  const select = await session.prepare('SELECT id, name, n, score, at FROM t WHERE id = ?')
+  const at = new Date(1_700_000_000_000)
+  const write = (i: number): Promise<unknown> =>
+    session.executePrepared(insert, [BigInt(i % rowCount), 'a name of 20 letters', i | 0, 1.5, at])
+  const inFlight = path === undefined ? 32 : 64
+  console.log(JSON.stringify(await best(`inserts, ${place}`, inFlight, write)))
+  if (path === undefined) {
+    await Promise.all(Array.from({ length: rowCount }, (_, i) => write(i)))
+    const read = (i: number): Promise<unknown> =>
+      session.executePrepared(select, [BigInt((i * 7_919) % rowCount)])
+    console.log(JSON.stringify(await best(`point reads, ${place}`, inFlight, read)))
+  }
+  await db.close()
+}
+
+/** From import to a session that answers, once everything is loaded. */
+async function measureCreation(): Promise<void> {
+  let bestMs = Number.POSITIVE_INFINITY
+  for (let i = 0; i < 10; i++) {
+    const start = performance.now()
+    const db = await embedded()
+    bestMs = Math.min(bestMs, performance.now() - start)
+    await db.close()
+  }
+  console.log(
+    JSON.stringify({ workload: 'creation, ms', inFlight: 1, perSecond: Number(bestMs.toFixed(2)) }),
+  )
+}
+
+await measureCreation()
+await measureStore(undefined)
+const folder = mkdtempSync(join(tmpdir(), 'tsylla-bench-'))
+try {
+  await measureStore(join(folder, 'data'))
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}

@@ -1,0 +1,121 @@
+/**
+ * `npm run bench`: the driver against `cassandra-driver` and a bare client, on a responder that does
+ * nothing and on Cassandra; the embedded engine by itself. Ratios are of one run; absolute numbers
+ * are of the machine. `-- --write` keeps them in bench/results.md and bench/results.json.
+ */
+import { fork, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import type { Measurement } from './driver/client-process.ts'
+import { fill } from './driver/fill.ts'
+
+const folder = dirname(fileURLToPath(import.meta.url))
+const { values } = parseArgs({
+  options: { write: { type: 'boolean', default: false }, cassandra: { type: 'string' } },
+})
+
+/** One process on one core, so that the responder has the other. */
+function runPinned<T>(file: string, args: readonly string[]): T[] {
+  const node = [process.execPath, '--import', 'tsx', join(folder, file), ...args]
+  const pinned = process.platform === 'linux' ? ['taskset', '-c', '0', ...node] : node
+  const run = spawnSync(pinned[0]!, pinned.slice(1), { encoding: 'utf8' })
+  if (run.status !== 0) throw new Error(`${file} ${args.join(' ')} failed:\n${run.stderr}`)
+  return run.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as T)
+}
+
+const clients = ['floor', 'prepared', 'text', 'peer'] as const
+
+function measureClients(
+  address: string,
+  plan: readonly string[],
+  kinds: readonly string[],
+): Measurement[] {
+  return kinds.flatMap((kind) =>
+    runPinned<Measurement>('driver/client-process.ts', [kind, address, ...plan]),
+  )
+}
+
+/** Rows of one workload side by side, with the ratio to `cassandra-driver`. */
+function table(measurements: readonly Measurement[]): string[] {
+  const lines = [
+    '| workload | in flight | client | per second | CPU µs each | × cassandra-driver |',
+    '|---|--:|---|--:|--:|--:|',
+  ]
+  const groups = new Map<string, Measurement[]>()
+  for (const one of measurements) {
+    const key = `${one.workload}/${one.inFlight}`
+    groups.set(key, [...(groups.get(key) ?? []), one])
+  }
+  for (const group of groups.values()) {
+    const peer = group.find(({ client }) => client === 'cassandra-driver')
+    for (const { workload, inFlight, client, perSecond, cpuUs } of group) {
+      const name = workload === 'page' ? 'rows of pages' : workload
+      const ratio = peer === undefined ? '' : (perSecond / peer.perSecond).toFixed(1)
+      lines.push(
+        `| ${name} | ${inFlight} | ${client} | ${perSecond.toLocaleString('en')} | ${cpuUs} | ${ratio} |`,
+      )
+    }
+  }
+  return lines
+}
+
+async function measureOnResponder(): Promise<Measurement[]> {
+  const responder = fork(join(folder, 'driver/responder.ts'), { execArgv: ['--import', 'tsx'] })
+  try {
+    const [port] = (await once(responder, 'message')) as [number]
+    const plan = ['insert:32', 'insert:256', 'select:32', 'select:256', 'page:1']
+    return measureClients(`127.0.0.1:${port}`, plan, clients)
+  } finally {
+    responder.kill()
+  }
+}
+
+const onResponder = await measureOnResponder()
+if (values.cassandra !== undefined) await fill(values.cassandra)
+const onCassandra =
+  values.cassandra === undefined
+    ? []
+    : measureClients(
+        values.cassandra,
+        ['insert:32', 'insert:256', 'select:32', 'select:256', 'page:1'],
+        ['prepared', 'text', 'peer'],
+      )
+const engine = runPinned<{ workload: string; inFlight: number; perSecond: number }>(
+  'engine/engine-process.ts',
+  [],
+)
+
+const report = [
+  '# Measurements',
+  '',
+  `\`npm run bench\`, Node ${process.version}, ${cpus()[0]?.model.trim()}, one core for the client. Best windows of one run on a shared machine: ratios`,
+  'travel, absolute numbers do not.',
+  '',
+  '## Driver, on a responder that answers at once',
+  '',
+  ...table(onResponder),
+  '',
+  ...(onCassandra.length === 0 ? [] : ['## Driver, on Cassandra 5', '', ...table(onCassandra), '']),
+  '## Embedded engine through `Session`, driver and engine on one core',
+  '',
+  '| workload | in flight | per second |',
+  '|---|--:|--:|',
+  ...engine.map(
+    ({ workload, inFlight, perSecond }) =>
+      `| ${workload} | ${inFlight} | ${perSecond.toLocaleString('en')} |`,
+  ),
+  '',
+].join('\n')
+console.log(report)
+if (values.write) {
+  writeFileSync(join(folder, 'results.md'), report)
+  const data = { node: process.version, onResponder, onCassandra, engine }
+  writeFileSync(join(folder, 'results.json'), `${JSON.stringify(data, undefined, 2)}\n`)
+}
