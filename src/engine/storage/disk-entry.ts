@@ -47,9 +47,24 @@ export function openValue(key: Uint8Array, sealed: Buffer, length: number, into:
     length >= checksumBytes &&
     sealed.readUInt32BE(0) === checksum(key, sealed.subarray(checksumBytes, length))
   if (!intact) throw new StorageError('An entry of the store is damaged: its checksum is wrong')
-  into.bytes = sealed
+  into.bytes = plainView(sealed)
   into.start = checksumBytes
   into.end = length
+}
+
+let shared: Buffer = Buffer.alloc(0)
+let sharedView: Buffer = shared
+
+/**
+ * LMDB gives its values in one buffer whose `length` it overrides with the length of the value,
+ * which built-in functions do not expect. The same memory with its true length does not surprise.
+ */
+function plainView(buffer: Buffer): Buffer {
+  if (buffer !== shared) {
+    shared = buffer
+    sharedView = Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+  }
+  return sharedView
 }
 
 export interface LongEntry {

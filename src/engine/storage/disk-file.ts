@@ -51,7 +51,7 @@ export async function openDiskFile(path: string, durability: Durability): Promis
       encoding: 'binary',
       keyEncoding: 'binary',
       // Without it a write of LMDB resolves when it is flushed instead of when it is visible.
-      overlappingSync: durability !== 'fsync',
+      overlappingSync: durability === 'os',
       noSync: durability === 'none',
     })
   } catch (cause) {

@@ -219,19 +219,22 @@ function applyTo(
 }
 
 describe('stores on disk', () => {
-  test('what was committed is there after closing and opening again', async () => {
-    const path = await temporaryPath()
-    const first = await openDiskStore(path)
-    put(first, ['a', '1'], ['k'.repeat(5000), 'long'])
-    await first.commit()
-    put(first, ['b', '2'])
-    await first.close()
-    const second = await openDiskStore(path)
-    closers.push(() => second.close())
-    expect(list(second, everything)).toEqual([
-      ['a', '1'],
-      ['b', '2'],
-      ['k'.repeat(5000), 'long'],
-    ])
-  })
+  test.each(['fsync', 'os', 'none'] as const)(
+    'with %s keep what they have when they are closed',
+    async (durability) => {
+      const path = await temporaryPath()
+      const first = await openDiskStore(path, durability)
+      put(first, ['a', '1'], ['k'.repeat(5000), 'long'])
+      await first.commit()
+      put(first, ['b', '2'])
+      await first.close()
+      const second = await openDiskStore(path)
+      closers.push(() => second.close())
+      expect(list(second, everything)).toEqual([
+        ['a', '1'],
+        ['b', '2'],
+        ['k'.repeat(5000), 'long'],
+      ])
+    },
+  )
 })
