@@ -3,13 +3,12 @@ import type { RawValue } from '../protocol/index.ts'
 import { TimeUuidGenerator, Uuid } from '../types/index.ts'
 import { type Clock, systemClock } from '../util/index.ts'
 import { Catalog, type SchemaListener } from './catalog/catalog.ts'
-import type { KeyspaceSchema, SchemaChange } from './catalog/schema.ts'
-import { tableOptionsDefault } from './catalog/table-options.ts'
+import type { SchemaChange } from './catalog/schema.ts'
+import type { TableSchema } from './catalog/table-schema.ts'
 import { appliedAnswer, type ConditionalPart, ConditionalRequest } from './execute/conditional.ts'
 import { mutationsOf, timestampOfPlan } from './execute/modify.ts'
 import { type EngineResult, voidResult } from './execute/result.ts'
 import { executeSelect } from './execute/select.ts'
-import { VirtualReader, type VirtualTable } from './execute/virtual-reader.ts'
 import { invalid } from './faults.ts'
 import { type BatchKind, checkBatch } from './plan/batch.ts'
 import type { EngineServices, Environment } from './plan/environment.ts'
@@ -17,7 +16,7 @@ import type { ModifyPlan } from './plan/modify.ts'
 import { prepareStatement, prepareText } from './plan/prepare.ts'
 import type { PreparedPlan } from './plan/prepared-plan.ts'
 import type { SelectPlan } from './plan/select.ts'
-import type { Mutation, RowStore, Timestamp } from './rows/index.ts'
+import type { Mutation, RowReader, RowStore, Timestamp } from './rows/index.ts'
 import { timestampOf, timestampOfMicros } from './rows/index.ts'
 import { openRowStore } from './rows/open-row-store.ts'
 import { type KvStore, MemoryStore } from './storage/index.ts'
@@ -47,6 +46,12 @@ export interface EngineBatchEntry {
   readonly values: readonly RawValue[]
 }
 
+/** Who has the rows of tables that are not in the engine's store: the node's own. */
+export interface TableSource {
+  /** The rows as of now; `undefined` for a table that is not its. */
+  rowsOf(table: TableSchema): RowReader | undefined
+}
+
 const planCountMax = 1_000
 
 /**
@@ -60,7 +65,7 @@ export class Engine {
   readonly #rows: RowStore
   readonly #services: EngineServices
   readonly #awaitsCommit: boolean
-  readonly #virtualTables: Map<string, VirtualTable> = new Map()
+  #tableSource: TableSource | undefined
   readonly #plans: Map<string, PreparedPlan> = new Map()
   #lastMicros = 0
   #isClosed = false
@@ -94,21 +99,9 @@ export class Engine {
     return this.catalog.onChange(listener)
   }
 
-  /** Serves tables that are computed on every read under a keyspace of the node itself. */
-  addVirtualTables(keyspace: string, tables: readonly VirtualTable[]): void {
-    const entries = tables.map((table) => {
-      this.#virtualTables.set(`${keyspace}.${table.schema.name}`, table)
-      return [table.schema.name, { schema: table.schema, options: tableOptionsDefault }] as const
-    })
-    const existing = this.catalog.virtualKeyspaces.get(keyspace)
-    const schema: KeyspaceSchema = {
-      name: keyspace,
-      replication: new Map([['class', 'org.apache.cassandra.locator.LocalStrategy']]),
-      durableWrites: true,
-      types: new Map(),
-      tables: new Map([...(existing?.tables ?? []), ...entries]),
-    }
-    this.catalog.addVirtualKeyspace(schema)
+  /** Reads the tables of the node itself, which the catalog has as virtual, from `source`. */
+  readTablesFrom(source: TableSource): void {
+    this.#tableSource = source
   }
 
   /** Understands a statement. @throws ServerError in Cassandra's words */
@@ -116,7 +109,7 @@ export class Engine {
     this.#checkOpen()
     const cacheKey = `${keyspace ?? ''}\0${text}`
     const cached = this.#plans.get(cacheKey)
-    if (cached !== undefined && !this.isEvicted(cached)) return cached
+    if (cached !== undefined && this.#isCurrent(cached)) return cached
     const prepared = prepareText(this.catalog, text, keyspace)
     if (prepared.plan.kind !== 'schema') {
       this.#plans.delete(cacheKey)
@@ -244,14 +237,16 @@ export class Engine {
 
   /** The plan against the tables as they are now: TRUNCATE and options give them new schemas. */
   #current(prepared: PreparedPlan): PreparedPlan {
-    const { tables } = prepared
+    if (this.#isCurrent(prepared)) return prepared
+    return prepareStatement(this.catalog, prepared.statement, prepared.text, prepared.keyspace)
+  }
+
+  #isCurrent({ tables }: PreparedPlan): boolean {
     for (let i = 0; i < tables.length; i++) {
       const { keyspace, name } = tables[i]!
-      if (this.catalog.table(keyspace, name).schema !== tables[i]) {
-        return prepareStatement(this.catalog, prepared.statement, prepared.text, prepared.keyspace)
-      }
+      if (this.catalog.keyspace(keyspace)?.tables.get(name)?.schema !== tables[i]) return false
     }
-    return prepared
+    return true
   }
 
   #environment(values: readonly RawValue[]): Environment {
@@ -280,9 +275,7 @@ export class Engine {
     if (options.consistency === 'ANY') {
       throw invalid('ANY ConsistencyLevel is only supported for writes')
     }
-    const { keyspace, name } = plan.table
-    const virtual = this.#virtualTables.get(`${keyspace}.${name}`)
-    const reader = virtual === undefined ? this.#rows : new VirtualReader(virtual)
+    const reader = this.#tableSource?.rowsOf(plan.table) ?? this.#rows
     const selectOptions = {
       pageSize: options.pageSize ?? 0,
       pagingState: options.pagingState,

@@ -20,10 +20,14 @@ export {
   type EngineBatchEntry,
   type EngineExecuteOptions,
   type EngineOptions,
+  type TableSource,
 } from './engine.ts'
 export { type EngineResult, resultRows, type RowsResult } from './execute/result.ts'
-export type { VirtualTable } from './execute/virtual-reader.ts'
 export type { Cell } from './functions/definitions.ts'
 export type { BatchKind } from './plan/batch.ts'
 export type { PreparedPlan } from './plan/prepared-plan.ts'
 export { type KvStore, MemoryStore, openDiskStore } from './storage/index.ts'
+export type { NodeCredentials } from './node/credentials.ts'
+export { availableCompressors, EngineNode, type EngineNodeOptions } from './node/engine-node.ts'
+export { type ClientAddress, NodeConnection, type NodeOutput } from './node/node-connection.ts'
+export type { NodeAddress } from './system/node-identity.ts'

@@ -1,0 +1,114 @@
+import { DependencyMissingError } from '../../errors/index.ts'
+import {
+  type CompressionName,
+  type Compressor,
+  loadCompressor,
+  type SchemaChange,
+} from '../../protocol/index.ts'
+import type { Engine } from '../engine.ts'
+import { nodeIdentityOf } from '../system/node-identity.ts'
+import type { SystemRow } from '../system/system-row.ts'
+import { type NodeState, SystemTables } from '../system/system-tables.ts'
+import type { NodeCredentials } from './credentials.ts'
+import { type ClientAddress, NodeConnection, type NodeOutput } from './node-connection.ts'
+import type { NodeHost } from './node-host.ts'
+import { Statements } from './statements.ts'
+import { Tracer } from './tracing.ts'
+
+export interface EngineNodeOptions {
+  /** Who may log in; without, everybody may. */
+  readonly credentials?: NodeCredentials | undefined
+  /** Compressions to offer. */
+  readonly compressors?: readonly Compressor[] | undefined
+}
+
+const compressionNames: readonly CompressionName[] = ['snappy', 'lz4']
+
+/** The compressions whose packages are installed. */
+export async function availableCompressors(): Promise<readonly Compressor[]> {
+  const loaded = compressionNames.map(async (name) => {
+    try {
+      return await loadCompressor(name)
+    } catch (error) {
+      if (error instanceof DependencyMissingError) return undefined
+      throw error
+    }
+  })
+  return (await Promise.all(loaded)).filter((compressor) => compressor !== undefined)
+}
+
+/** An engine as clients see it: one node of a cluster of one. */
+export class EngineNode implements NodeState, NodeHost {
+  readonly engine: Engine
+  readonly system: SystemTables
+  readonly statements: Statements
+  readonly tracer: Tracer
+  readonly credentials: NodeCredentials | undefined
+  readonly #compressors: ReadonlyMap<string, Compressor>
+  readonly #connections: Set<NodeConnection> = new Set()
+  readonly #stopListening: () => void
+
+  constructor(engine: Engine, options: EngineNodeOptions = {}) {
+    this.engine = engine
+    this.statements = new Statements(engine)
+    const identity = nodeIdentityOf(engine.storage)
+    this.system = new SystemTables(engine.catalog, identity, engine.clock)
+    this.system.attach(this)
+    engine.readTablesFrom(this.system)
+    this.tracer = new Tracer(this.system.traces, engine.clock)
+    this.credentials = options.credentials
+    this.#compressors = new Map((options.compressors ?? []).map((each) => [each.name, each]))
+    this.#stopListening = engine.catalog.onChange((change) => {
+      this.#announce({ ...change, argumentTypes: undefined })
+    })
+  }
+
+  /** A client's connection: give it what the client sends, it writes answers to `output`. */
+  connect(output: NodeOutput, client: ClientAddress): NodeConnection {
+    const connection = new NodeConnection(this, output, client)
+    this.#connections.add(connection)
+    return connection
+  }
+
+  /** @internal The connection is gone. */
+  forget(connection: NodeConnection): void {
+    this.#connections.delete(connection)
+  }
+
+  compressor(name: string): Compressor | undefined {
+    return this.#compressors.get(name)
+  }
+
+  /** What SUPPORTED says (OptionsMessage). */
+  supported(): ReadonlyMap<string, readonly string[]> {
+    return new Map([
+      ['CQL_VERSION', [this.system.identity.cqlVersion]],
+      ['COMPRESSION', [...this.#compressors.keys()]],
+      ['PROTOCOL_VERSIONS', ['4/v4']],
+    ])
+  }
+
+  *clients(): Generator<SystemRow> {
+    for (const connection of this.#connections) yield connection.describe()
+  }
+
+  preparedStatements(): Iterable<SystemRow> {
+    return this.statements.rows()
+  }
+
+  /** Ends every connection. */
+  close(): void {
+    this.#stopListening()
+    for (const connection of this.#connections) connection.close()
+    this.#connections.clear()
+  }
+
+  /** Tells who registered, after the answer to the statement that made the change. */
+  #announce(schemaChange: SchemaChange): void {
+    queueMicrotask(() => {
+      for (const connection of this.#connections) {
+        connection.sendEvent({ type: 'SCHEMA_CHANGE', schemaChange })
+      }
+    })
+  }
+}

@@ -1,0 +1,398 @@
+import { ProtocolError, ServerError, ServerErrorCode } from '../../errors/index.ts'
+import {
+  emptyResponsePrefix,
+  eventStreamId,
+  EventType,
+  type FrameHandler,
+  FrameParser,
+  HeaderFlag,
+  Opcode,
+  readRequest,
+  readRequestPayload,
+  type Request,
+  type ResponsePrefix,
+  ResultKind,
+  type ServerEvent,
+  type StartupRequest,
+  VersionMismatchError,
+  WireReader,
+  WireWriter,
+  writeEvent,
+} from '../../protocol/index.ts'
+import type { Inet } from '../../types/index.ts'
+import { exhaustive } from '../../util/index.ts'
+import type { EngineResult } from '../execute/result.ts'
+import type { SystemRow } from '../system/system-row.ts'
+import type { Trace } from '../system/trace-log.ts'
+import { authenticatorName, checkPlainToken } from './credentials.ts'
+import { checkStartup, opcodeName, unsupportedVersionFrame } from './negotiation.ts'
+import type { NodeHost } from './node-host.ts'
+import { ResponseWriter } from './response-writer.ts'
+import { executeBatch, executePrepared, executeQuery } from './statement-requests.ts'
+import { describeRequest } from './request-description.ts'
+
+/** Where a connection's answers go. */
+export interface NodeOutput {
+  /** Takes bytes. `true`: their memory may be used again at once; `false`: it is the output's. */
+  write(bytes: Uint8Array): boolean
+  /** Sends what was written, then closes. */
+  end(): void
+}
+
+/** Who is at the other end. */
+export interface ClientAddress {
+  readonly address: Inet
+  readonly port: number
+}
+
+/** Stages of a connection (transport.ConnectionStage). */
+export const ConnectionStage = { established: 0, authenticating: 1, ready: 2, closed: 3 } as const
+export type ConnectionStage = (typeof ConnectionStage)[keyof typeof ConnectionStage]
+
+const stageNames: readonly string[] = ['established', 'authenticating', 'ready', 'closed']
+
+/** Requests that wait for the disk or read long; a client that sends more is told so. */
+const pendingCountMax = 32_768
+const slabBytes = 64 * 1024
+/** A slab with less room left is not worth going on with. */
+const slabRoomMin = 8 * 1024
+
+/**
+ * One client's connection, without I/O: bytes in, frames out. Answers of one turn leave together.
+ * Whatever a client sends has an answer; only bytes that are no frames end the connection.
+ */
+export class NodeConnection implements FrameHandler {
+  readonly #node: NodeHost
+  readonly #output: NodeOutput
+  readonly #client: ClientAddress
+  readonly #parser: FrameParser = new FrameParser(this, { direction: 'request' })
+  readonly #reader: WireReader = new WireReader()
+  readonly #writer: WireWriter = new WireWriter(slabBytes)
+  readonly #responses: ResponseWriter = new ResponseWriter(this.#writer)
+  readonly #abort: AbortController = new AbortController()
+  readonly #eventTypes: Set<string> = new Set()
+  #startup: ReadonlyMap<string, string> = new Map()
+  #stage: ConnectionStage = ConnectionStage.established
+  #keyspace: string | undefined
+  #pendingCount = 0
+  #requestCount = 0
+  #isReceiving = false
+  #isFlushScheduled = false
+
+  constructor(node: NodeHost, output: NodeOutput, client: ClientAddress) {
+    this.#node = node
+    this.#output = output
+    this.#client = client
+  }
+
+  /** Keyspace of the last USE. */
+  get keyspace(): string | undefined {
+    return this.#keyspace
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal
+  }
+
+  /** The row of this connection in `system_views.clients`. */
+  describe(): SystemRow {
+    return {
+      address: this.#client.address,
+      port: this.#client.port,
+      client_options: this.#startup,
+      connection_stage: stageNames[this.#stage],
+      driver_name: this.#startup.get('DRIVER_NAME'),
+      driver_version: this.#startup.get('DRIVER_VERSION'),
+      hostname: this.#client.address.toString(),
+      keyspace_name: this.#keyspace,
+      protocol_version: 4,
+      request_count: BigInt(this.#requestCount),
+      ssl_enabled: false,
+      username: this.#node.credentials?.user ?? 'anonymous',
+    }
+  }
+
+  /**
+   * Takes what the client sent. The memory must stay as it is for as long as a request of it is
+   * being executed: it is not copied.
+   */
+  push(bytes: Uint8Array, start: number = 0, end: number = bytes.length): void {
+    if (this.#stage === ConnectionStage.closed) return
+    this.#isReceiving = true
+    try {
+      this.#parser.push(bytes, start, end)
+    } catch (error) {
+      this.#refuse(error)
+    }
+    this.#isReceiving = false
+    this.flush()
+  }
+
+  /** The bytes were no frames: says why, and ends. */
+  #refuse(error: unknown): void {
+    if (error instanceof VersionMismatchError) this.#writer.writeRaw(unsupportedVersionFrame(error))
+    else this.#responses.error(0, emptyResponsePrefix, error)
+    this.flush()
+    this.#output.end()
+    this.close()
+  }
+
+  /** The client is gone, or is to be; what is being executed for it is given up. */
+  close(): void {
+    if (this.#stage === ConnectionStage.closed) return
+    this.#stage = ConnectionStage.closed
+    this.#parser.stop()
+    this.#abort.abort()
+    this.#node.forget(this)
+  }
+
+  onFrame(
+    flags: number,
+    streamId: number,
+    opcode: number,
+    bytes: Buffer,
+    bodyStart: number,
+    bodyEnd: number,
+  ): void {
+    this.#requestCount++
+    const reader = this.#reader
+    reader.reset(bytes, bodyStart, bodyEnd)
+    let trace: Trace | undefined
+    try {
+      this.#checkStage(opcode)
+      readRequestPayload(reader, flags)
+      const request = readRequest(reader, opcode)
+      if ((flags & HeaderFlag.TRACING) !== 0) trace = this.#beginTrace(request)
+      this.#handle(streamId, request, trace)
+    } catch (error) {
+      this.#fail(streamId, error, trace)
+    }
+  }
+
+  /** ServerConnection.validateNewMessage. */
+  #checkStage(opcode: number): void {
+    const stage = this.#stage
+    const name = opcodeName(opcode)
+    if (stage === ConnectionStage.ready) {
+      if (opcode !== Opcode.STARTUP) return
+      throw new ProtocolError('Unexpected message STARTUP, the connection is already initialized')
+    }
+    if (stage === ConnectionStage.established) {
+      if (opcode === Opcode.STARTUP || opcode === Opcode.OPTIONS) return
+      throw new ProtocolError(`Unexpected message ${name}, expecting STARTUP or OPTIONS`)
+    }
+    if (opcode !== Opcode.AUTH_RESPONSE) {
+      throw new ProtocolError(`Unexpected message ${name}, expecting SASL_RESPONSE`)
+    }
+  }
+
+  #handle(streamId: number, request: Request, trace: Trace | undefined): void {
+    const node = this.#node
+    switch (request.opcode) {
+      case Opcode.EXECUTE: {
+        const { skipMetadata } = request.parameters
+        this.#answer(streamId, executePrepared(node, request, this), skipMetadata, trace)
+        return
+      }
+      case Opcode.QUERY: {
+        const { skipMetadata } = request.parameters
+        this.#answer(streamId, executeQuery(node, request, this), skipMetadata, trace)
+        return
+      }
+      case Opcode.BATCH:
+        this.#answer(streamId, executeBatch(node, request, this), false, trace)
+        return
+      case Opcode.PREPARE: {
+        const { body } = node.statements.prepare(request.text, this.#keyspace)
+        this.#send(streamId, Opcode.RESULT, trace, () => {
+          this.#writer.writeInt(ResultKind.PREPARED)
+          this.#writer.writeRaw(body)
+        })
+        return
+      }
+      case Opcode.OPTIONS:
+        this.#send(streamId, Opcode.SUPPORTED, trace, () =>
+          this.#writer.writeStringMultimap(node.supported()),
+        )
+        return
+      case Opcode.STARTUP:
+        this.#start(streamId, request)
+        return
+      case Opcode.AUTH_RESPONSE:
+        this.#authenticate(streamId, request.token)
+        return
+      case Opcode.REGISTER:
+        this.#register(request.eventTypes)
+        this.#send(streamId, Opcode.READY, trace)
+        return
+      default:
+        exhaustive(request)
+    }
+  }
+
+  #start(streamId: number, { options }: StartupRequest): void {
+    checkStartup(options)
+    const compression = options.get('COMPRESSION')?.toLowerCase()
+    if (compression !== undefined && compression !== '') {
+      const compressor = this.#node.compressor(compression)
+      if (compressor === undefined) {
+        throw new ProtocolError(`Unknown compression algorithm: ${compression}`)
+      }
+      this.#parser.compressor = compressor
+      this.#responses.compressor = compressor
+    }
+    this.#startup = options
+    if (this.#node.credentials === undefined) {
+      this.#stage = ConnectionStage.ready
+      this.#send(streamId, Opcode.READY, undefined)
+    } else {
+      this.#stage = ConnectionStage.authenticating
+      this.#send(streamId, Opcode.AUTHENTICATE, undefined, () =>
+        this.#writer.writeString(authenticatorName),
+      )
+    }
+  }
+
+  #authenticate(streamId: number, token: Uint8Array | null): void {
+    const { credentials } = this.#node
+    if (this.#stage !== ConnectionStage.authenticating || credentials === undefined) {
+      throw new ProtocolError('Unexpected message AUTH_RESPONSE, nobody asked for it')
+    }
+    checkPlainToken(token, credentials)
+    this.#stage = ConnectionStage.ready
+    this.#send(streamId, Opcode.AUTH_SUCCESS, undefined, () => this.#writer.writeBytes(null))
+  }
+
+  #register(eventTypes: readonly string[]): void {
+    for (const type of eventTypes) {
+      if (!Object.hasOwn(EventType, type)) {
+        throw new ProtocolError(`Invalid value '${type}' for Type`)
+      }
+    }
+    for (const type of eventTypes) this.#eventTypes.add(type)
+  }
+
+  /** Sends an event to a client that registered for its kind. */
+  sendEvent(event: ServerEvent): void {
+    if (this.#stage !== ConnectionStage.ready || !this.#eventTypes.has(event.type)) return
+    this.#responses.frame(eventStreamId, Opcode.EVENT, emptyResponsePrefix, () =>
+      writeEvent(this.#writer, event),
+    )
+    this.#scheduleFlush()
+  }
+
+  #answer(
+    streamId: number,
+    outcome: EngineResult | Promise<EngineResult>,
+    skipMetadata: boolean,
+    trace: Trace | undefined,
+  ): void {
+    if (outcome instanceof Promise) this.#answerLater(streamId, outcome, skipMetadata, trace)
+    else this.#sendResult(streamId, outcome, skipMetadata, trace)
+  }
+
+  #answerLater(
+    streamId: number,
+    outcome: Promise<EngineResult>,
+    skipMetadata: boolean,
+    trace: Trace | undefined,
+  ): void {
+    const isTooMany = this.#pendingCount >= pendingCountMax
+    if (!isTooMany) this.#pendingCount++
+    outcome.then(
+      (result) => {
+        if (isTooMany) return
+        this.#pendingCount--
+        this.#sendLater(streamId, trace, () =>
+          this.#sendResult(streamId, result, skipMetadata, trace),
+        )
+      },
+      (error: unknown) => {
+        if (isTooMany) return
+        this.#pendingCount--
+        this.#sendLater(streamId, trace, () => this.#fail(streamId, error, trace))
+      },
+    )
+    if (isTooMany) {
+      throw new ServerError(ServerErrorCode.OVERLOADED, 'Too many requests are being executed')
+    }
+  }
+
+  #sendLater(streamId: number, trace: Trace | undefined, send: () => void): void {
+    if (this.#stage === ConnectionStage.closed) return
+    try {
+      send()
+    } catch (error) {
+      this.#fail(streamId, error, trace)
+    }
+    this.#scheduleFlush()
+  }
+
+  #sendResult(
+    streamId: number,
+    result: EngineResult,
+    skipMetadata: boolean,
+    trace: Trace | undefined,
+  ): void {
+    if (result.kind === 'set_keyspace') this.#keyspace = result.keyspace
+    const { warnings } = result
+    const prefix =
+      warnings.length === 0 && trace === undefined
+        ? emptyResponsePrefix
+        : { ...emptyResponsePrefix, warnings, tracingId: trace?.sessionId }
+    if (trace !== undefined) this.#node.tracer.finish(trace, 'Request complete')
+    this.#responses.result(streamId, prefix, result, skipMetadata)
+  }
+
+  #fail(streamId: number, error: unknown, trace: Trace | undefined): void {
+    if (trace !== undefined) this.#node.tracer.finish(trace, 'Request failed')
+    this.#responses.error(streamId, prefixOf(trace), error)
+  }
+
+  #send(
+    streamId: number,
+    opcode: number,
+    trace: Trace | undefined,
+    encode: () => void = () => {},
+  ): void {
+    if (trace !== undefined) this.#node.tracer.finish(trace, 'Request complete')
+    this.#responses.frame(streamId, opcode, prefixOf(trace), encode)
+  }
+
+  #beginTrace(request: Request): Trace | undefined {
+    const description = describeRequest(request, (id) => this.#node.statements.prepared(id).text)
+    if (description === undefined) return undefined
+    const { tracer, system } = this.#node
+    const { title, parameters } = description
+    return tracer.begin(title, this.#client.address, system.address, parameters)
+  }
+
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled || this.#isReceiving) return
+    this.#isFlushScheduled = true
+    queueMicrotask(() => {
+      this.#isFlushScheduled = false
+      this.flush()
+    })
+  }
+
+  /** Hands over what was written. */
+  flush(): void {
+    const writer = this.#writer
+    if (writer.offset === 0 || this.#stage === ConnectionStage.closed) return
+    const { bytes, offset } = writer
+    if (this.#output.write(bytes.subarray(0, offset)) && bytes.length <= slabBytes) {
+      writer.offset = 0
+    } else if (bytes.length - offset >= slabRoomMin && bytes.length <= slabBytes) {
+      writer.adopt(bytes.subarray(offset))
+    } else {
+      writer.adopt(Buffer.allocUnsafeSlow(slabBytes))
+    }
+  }
+}
+
+function prefixOf(trace: Trace | undefined): ResponsePrefix {
+  return trace === undefined
+    ? emptyResponsePrefix
+    : { ...emptyResponsePrefix, tracingId: trace.sessionId }
+}

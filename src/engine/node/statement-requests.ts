@@ -1,0 +1,91 @@
+import { ProtocolError } from '../../errors/index.ts'
+import {
+  BatchTypeCode,
+  type BatchRequest,
+  type ExecuteRequest,
+  type QueryParameters,
+  type QueryRequest,
+} from '../../protocol/index.ts'
+import { invalid } from '../faults.ts'
+import type { EngineBatchEntry, EngineExecuteOptions } from '../engine.ts'
+import type { EngineResult } from '../execute/result.ts'
+import type { BatchKind } from '../plan/batch.ts'
+import { valuesFor } from './named-values.ts'
+import type { NodeHost } from './node-host.ts'
+
+/** What a statement is executed in: the state of its connection. */
+export interface StatementScope {
+  readonly keyspace: string | undefined
+  readonly signal: AbortSignal
+}
+
+type Outcome = EngineResult | Promise<EngineResult>
+
+/** QUERY (QueryMessage). */
+export function executeQuery(
+  { engine }: NodeHost,
+  { text, parameters }: QueryRequest,
+  scope: StatementScope,
+): Outcome {
+  checkPageSize(parameters)
+  const plan = engine.prepare(text, scope.keyspace)
+  const values = valuesFor(plan.markers, parameters.values, parameters.names, false)
+  return engine.execute(plan, values, optionsOf(parameters, scope))
+}
+
+/** EXECUTE (ExecuteMessage). */
+export function executePrepared(
+  { engine, statements }: NodeHost,
+  { id, parameters }: ExecuteRequest,
+  scope: StatementScope,
+): Outcome {
+  const { plan } = statements.prepared(id)
+  checkPageSize(parameters)
+  const values = valuesFor(plan.markers, parameters.values, parameters.names, true)
+  return engine.execute(plan, values, optionsOf(parameters, scope))
+}
+
+const kinds: { readonly [code: number]: BatchKind } = {
+  [BatchTypeCode.LOGGED]: 'logged',
+  [BatchTypeCode.UNLOGGED]: 'unlogged',
+  [BatchTypeCode.COUNTER]: 'counter',
+}
+
+/** BATCH (BatchMessage). */
+export function executeBatch(
+  { engine, statements }: NodeHost,
+  request: BatchRequest,
+  scope: StatementScope,
+): Outcome {
+  const entries = request.entries.map((entry): EngineBatchEntry => {
+    const prepared =
+      entry.id === undefined
+        ? engine.prepare(entry.text, scope.keyspace)
+        : statements.prepared(entry.id).plan
+    const { length } = entry.values
+    if (length !== prepared.markers.length) {
+      throw invalid(
+        `There were ${prepared.markers.length} markers(?) in CQL but ${length} bound variables`,
+      )
+    }
+    return { prepared, values: entry.values }
+  })
+  const { consistency, serialConsistency, timestamp } = request
+  return engine.batch(kinds[request.type]!, entries, {
+    consistency,
+    serialConsistency,
+    timestamp,
+    pageSize: 0,
+    pagingState: undefined,
+    signal: scope.signal,
+  })
+}
+
+function checkPageSize({ pageSize }: QueryParameters): void {
+  if (pageSize === 0) throw new ProtocolError('The page size cannot be 0')
+}
+
+function optionsOf(parameters: QueryParameters, { signal }: StatementScope): EngineExecuteOptions {
+  const { consistency, serialConsistency, timestamp, pageSize = 0, pagingState } = parameters
+  return { consistency, serialConsistency, timestamp, pageSize, pagingState, signal }
+}

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto'
+import { ServerError, ServerErrorCode } from '../../errors/index.ts'
+import { writeBindMetadata, writeRowsMetadata, WireWriter } from '../../protocol/index.ts'
+import type { Schema } from '../catalog/schema.ts'
+import type { Engine } from '../engine.ts'
+import type { PreparedPlan } from '../plan/prepared-plan.ts'
+import type { SystemRow } from '../system/system-row.ts'
+
+/** Prepared statements a node keeps; the oldest go. */
+const preparedCountMax = 10_000
+
+/** A statement clients execute by its id. */
+export interface PreparedEntry {
+  readonly id: Uint8Array
+  readonly text: string
+  readonly keyspace: string | undefined
+  /** What follows `<kind>` in the RESULT of PREPARE. */
+  readonly body: Uint8Array
+  plan: PreparedPlan
+  /** The schema the plan was last found to be right for. */
+  schema: Schema
+}
+
+/**
+ * Prepared statements by id. DDL on what one uses makes the node forget it, as Cassandra does
+ * (QueryProcessor.StatementInvalidatingListener).
+ */
+export class Statements {
+  readonly #engine: Engine
+  readonly #prepared: Map<string, PreparedEntry> = new Map()
+
+  constructor(engine: Engine) {
+    this.#engine = engine
+  }
+
+  /** @throws what the engine says of the text */
+  prepare(text: string, keyspace: string | undefined): PreparedEntry {
+    const id = createHash('md5')
+      .update((keyspace ?? '') + text)
+      .digest()
+    const key = keyOf(id)
+    const known = this.#prepared.get(key)
+    if (known !== undefined && this.#isUsable(known)) return known
+    const { schema } = this.#engine.catalog
+    const plan = this.#engine.prepare(text, keyspace)
+    const entry = { id, text, keyspace, plan, schema, body: preparedBody(id, plan) }
+    this.#remember(key, entry)
+    return entry
+  }
+
+  /** The statement of an id. @throws ServerError UNPREPARED */
+  prepared(id: Uint8Array): PreparedEntry {
+    const key = keyOf(id)
+    const entry = this.#prepared.get(key)
+    if (entry !== undefined) {
+      if (entry.schema === this.#engine.catalog.schema || this.#isUsable(entry)) return entry
+      this.#prepared.delete(key)
+    }
+    throw unprepared(id)
+  }
+
+  /** Rows of `system.prepared_statements`. */
+  *rows(): Generator<SystemRow> {
+    for (const { id, keyspace, text } of this.#prepared.values()) {
+      yield { prepared_id: id, logged_keyspace: keyspace, query_string: text }
+    }
+  }
+
+  /** Whether DDL left the statement alone; after TRUNCATE it is planned for the new generation. */
+  #isUsable(entry: PreparedEntry): boolean {
+    const engine = this.#engine
+    if (engine.isEvicted(entry.plan)) return false
+    entry.plan = engine.prepare(entry.text, entry.keyspace)
+    entry.schema = engine.catalog.schema
+    return true
+  }
+
+  #remember(key: string, entry: PreparedEntry): void {
+    this.#prepared.delete(key)
+    this.#prepared.set(key, entry)
+    if (this.#prepared.size <= preparedCountMax) return
+    for (const oldest of this.#prepared.keys()) {
+      this.#prepared.delete(oldest)
+      return
+    }
+  }
+}
+
+function keyOf(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.byteLength).toString('latin1')
+}
+
+/** PreparedQueryNotFoundException. */
+function unprepared(id: Uint8Array): ServerError {
+  const hex = Buffer.from(id).toString('hex')
+  return new ServerError(
+    ServerErrorCode.UNPREPARED,
+    `Prepared query with ID ${hex} not found (either the query was not prepared on this host (maybe the host has been restarted?) or you have prepared too many queries and it has been evicted from the internal cache)`,
+    { statementId: id },
+  )
+}
+
+function preparedBody(id: Uint8Array, plan: PreparedPlan): Uint8Array {
+  const writer = new WireWriter(256)
+  const { markers, partitionKeyIndexes, resultColumns } = plan
+  writer.writeShortBytes(id)
+  writeBindMetadata(writer, markers, partitionKeyIndexes)
+  writeRowsMetadata(writer, resultColumns, { noMetadata: resultColumns.length === 0 })
+  return writer.copyFrom(0)
+}
