@@ -112,7 +112,7 @@ export interface RowReader {
     clustering: ClusteringKey,
     options?: ReadOptions,
   ): RowView | undefined
-  /** The static row of a partition, or `undefined` when it is not live. */
+  /** The live static row of a partition. Valid until the next one is read, whatever else is. */
   readStatic(
     table: TableSchema,
     partition: PartitionKey,

@@ -31,6 +31,7 @@ export class StoredRows implements RowReader {
   protected readonly clock: Clock
   readonly #kv: KvReader
   readonly #row: StoredRow = new StoredRow()
+  readonly #static: StoredRow = new StoredRow()
   readonly #value: ValueRef = new ValueRef()
   readonly #deletions: PartitionDeletions = new PartitionDeletions()
 
@@ -52,7 +53,9 @@ export class StoredRows implements RowReader {
     const value = this.#value
     if (!this.#kv.get(prefix + key, value)) return undefined
     const outer = state === 0 ? undefined : deletions.covering(key)
-    return this.#load(table, key, options, outer)
+    const row = this.#row
+    const { bytes, start, end } = value
+    return row.load(table, key, bytes, start, end, this.#now(options), outer) ? row : undefined
   }
 
   readStatic(
@@ -60,20 +63,13 @@ export class StoredRows implements RowReader {
     { prefix }: PartitionKey,
     options: ReadOptions = noOptions,
   ): RowView | undefined {
-    if (!this.#kv.get(prefix + PartitionEntry.header, this.#value)) return undefined
-    return this.#load(table, undefined, options, undefined)
-  }
-
-  #load(
-    table: TableSchema,
-    key: string | undefined,
-    options: ReadOptions,
-    outer: PartitionDeletions['partition'],
-  ): RowView | undefined {
-    const row = this.#row
-    const { bytes, start, end } = this.#value
-    const isLive = row.load(table, key, bytes, start, end, this.#now(options), outer)
-    return isLive ? row : undefined
+    const value = this.#value
+    if (!this.#kv.get(prefix + PartitionEntry.header, value)) return undefined
+    // A copy, so that a row of the partition can be read beside it.
+    const bytes = Uint8Array.prototype.slice.call(value.bytes, value.start, value.end)
+    const row = this.#static
+    const now = this.#now(options)
+    return row.load(table, undefined, bytes, 0, bytes.length, now, undefined) ? row : undefined
   }
 
   readPartition(
