@@ -1,8 +1,8 @@
+import type { Session } from './index.ts'
 import {
   type ContactPoint,
   type CreateKeyspaceOptions,
   type Secret,
-  Session,
   SessionBuilder,
   type SessionOptions,
 } from './index.ts'

@@ -333,8 +333,8 @@ export class Cluster implements ConnectionListener {
   }
 
   /**
-   * Waits until all nodes that can be asked have one schema version. Each is asked for its own: what
-   * nodes know of each other is late.
+   * Waits until all nodes that can be asked have one schema version. Each is asked for its own:
+   * what nodes know of each other is late.
    *
    * @param coordinator has run the DDL and must answer; others that are lost are passed over
    */

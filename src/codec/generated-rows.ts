@@ -85,6 +85,7 @@ return function decodeRows(reader, rowCount) {
   reader.offset = at
   return rows
 }`
+  // oxlint-disable-next-line typescript/no-implied-eval -- quoted names and indexes only
   const make = new Function('Base', 'helpers', 'codecs', source) as (
     base: new () => Row,
     helpers: Helpers,

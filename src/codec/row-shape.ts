@@ -12,6 +12,7 @@ let isCodeAllowed: boolean | undefined
 export function canGenerateCode(): boolean {
   if (isCodeAllowed === undefined) {
     try {
+      // oxlint-disable-next-line typescript/no-implied-eval -- asks whether it is allowed
       new Function('return 1')()
       isCodeAllowed = true
     } catch {

@@ -62,7 +62,7 @@ export class AsciiCodec extends Codec {
 
 /** blob, and values of classes tsylla does not know: bytes as they are. */
 export class BlobCodec extends Codec {
-  constructor(type: CustomType | undefined = undefined) {
+  constructor(type?: CustomType) {
     super(type ?? nativeTypes.blob)
   }
 

@@ -75,7 +75,8 @@ export class MetricsStore {
   /**
    * Stores one point.
    *
-   * @param at its time; default now. A point older than the retention is refused: it would never be seen
+   * @param at its time; default now. A point older than the retention is refused: nobody would
+   *   ever see it
    */
   async record(
     metric: string,

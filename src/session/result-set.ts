@@ -64,7 +64,7 @@ export class ResultSet<Columns> implements Page<Columns> {
 
   firstRowTyped(): Columns | undefined {
     const row = this.firstRow()
-    return row === undefined ? undefined : (Row.asDict(row as object) as Columns)
+    return row === undefined ? undefined : (Row.asDict(row) as Columns)
   }
 
   colSpecs(): readonly ColumnSpec[] {
@@ -88,7 +88,7 @@ export class ResultSet<Columns> implements Page<Columns> {
     const first = this.#columns[0]
     if (first?.name !== '[applied]' || first.type.kind !== 'boolean') return undefined
     const row = this.firstRow()
-    return row === undefined ? undefined : Row.get(row as object, 0) === true
+    return row === undefined ? undefined : Row.get(row, 0) === true
   }
 
   [Symbol.iterator](): Iterator<RowOf<Columns>> {

@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors/index.ts'
-import { PreparedStatement } from './prepared-statement.ts'
+import type { PreparedStatement } from './prepared-statement.ts'
 import { Statement, StatementBase, type StatementOptions } from './statement.ts'
 
 /**

@@ -35,7 +35,7 @@ function bound(plan: BindPlan, values: BindValues | undefined): (number | null |
   plan.write(writer, values)
   const show = (value: RawValue): number | null | 'UNSET' => {
     if (value === null) return null
-    return value === UNSET ? 'UNSET' : Buffer.from(value as Uint8Array).readInt32BE()
+    return value === UNSET ? 'UNSET' : Buffer.from(value).readInt32BE()
   }
   return readRawValues(new WireReader(writer.copyFrom(0))).map(show)
 }
@@ -210,7 +210,7 @@ describe('several ? of one column', () => {
     [{ v: 1, v_old: 3 }],
     [{ v_new: 1, v: 3 }],
   ])('SET v = ? … IF v = ? from %j', (values) => {
-    expect(bound(swap, { id: 2, ...values } as BindValues)).toEqual([1, 2, 3])
+    expect(bound(swap, { id: 2, ...values })).toEqual([1, 2, 3])
   })
 
   test.each([

@@ -76,7 +76,7 @@ describe.each([
     const columns = [spec('b', t.int), spec('a'), spec('c', t.boolean)]
     const [row] = decode(columns, [[1, 'x', true]])
     expect(Object.keys(row!)).toEqual(['b', 'a', 'c'])
-    expect({ ...row }).toEqual({ b: 1, a: 'x', c: true })
+    expect(Object.fromEntries(Object.entries(row!))).toEqual({ b: 1, a: 'x', c: true })
     expect([row![0], row![1], row![2], row![3]]).toEqual([1, 'x', true, undefined])
     expect(row!.columns()).toEqual([1, 'x', true])
     expect([row!.get(0), row!.get(-1), row!.get(3), row!.get(-4)]).toEqual([
@@ -158,7 +158,7 @@ describe.each([
       [1, 2, 3],
       [4, 5, 6],
     ])
-    expect({ ...row }).toEqual({ a: 3, b: 2 })
+    expect(Object.fromEntries(Object.entries(row!))).toEqual({ a: 3, b: 2 })
     expect(row!.columns()).toEqual([1, 2, 3])
     expect([row![0], row![2], row!.get(-3)]).toEqual([1, 3, 1])
     expect(other!.columns()).toEqual([4, 5, 6])

@@ -23,9 +23,9 @@ interface Embedded {
 }
 
 const esm = {
-  core: (await import('tsylla' as string)) as Core,
-  patterns: (await import('tsylla/patterns' as string)) as Patterns,
-  embedded: (await import('tsylla/embedded' as string)) as Embedded,
+  core: (await import('tsylla')) as Core,
+  patterns: (await import('tsylla/patterns')) as Patterns,
+  embedded: (await import('tsylla/embedded')) as Embedded,
 }
 const cjs = {
   core: require('tsylla') as Core,

@@ -15,8 +15,8 @@ describeOnServers('MetricsStore', (target) => {
     await metrics.record('same', 1, { host: 'a' }, at)
     await metrics.record('same', 2, { host: 'b' }, at)
     const points = await metrics.query('same', at, at).toArray()
-    expect(points.map(({ value }) => value).sort()).toEqual([1, 2])
-    expect(points.map(({ tags }) => tags.get('host')).sort()).toEqual(['a', 'b'])
+    expect(points.map(({ value }) => value).sort((a, b) => a - b)).toEqual([1, 2])
+    expect(new Set(points.map(({ tags }) => tags.get('host')))).toEqual(new Set(['a', 'b']))
   })
 
   test('a range over many buckets comes in order, both ends included, page by page', async () => {

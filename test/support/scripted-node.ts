@@ -112,7 +112,8 @@ export class ScriptedNode implements Endpoint {
   }
 
   onRequest(exchange: Exchange): void {
-    const { request, reply } = exchange
+    const { request } = exchange
+    const reply = (response: Response): void => exchange.reply(response)
     if (this.script(exchange) === 'done') return
     switch (request.opcode) {
       case Opcode.OPTIONS:

@@ -38,7 +38,7 @@ export class TokenCursor {
   /** Text of the current token as written. */
   tokenText(): string {
     const tokens = this.#tokens
-    return tokens.text.slice(tokens.starts[this.#position]!, tokens.ends[this.#position]!)
+    return tokens.text.slice(tokens.starts[this.#position], tokens.ends[this.#position])
   }
 
   /** Takes the current token if it is of `kind`. */
