@@ -18,8 +18,6 @@ import { Tracer } from './tracing.ts'
 export interface EngineNodeOptions {
   /** Who may log in; without, everybody may. */
   readonly credentials?: NodeCredentials | undefined
-  /** Compressions to offer. */
-  readonly compressors?: readonly Compressor[] | undefined
 }
 
 const compressionNames: readonly CompressionName[] = ['snappy', 'lz4']
@@ -44,7 +42,7 @@ export class EngineNode implements NodeState, NodeHost {
   readonly statements: Statements
   readonly tracer: Tracer
   readonly credentials: NodeCredentials | undefined
-  readonly #compressors: ReadonlyMap<string, Compressor>
+  #compressors: ReadonlyMap<string, Compressor> = new Map()
   readonly #connections: Set<NodeConnection> = new Set()
   readonly #stopListening: () => void
 
@@ -57,7 +55,6 @@ export class EngineNode implements NodeState, NodeHost {
     engine.readTablesFrom(this.system)
     this.tracer = new Tracer(this.system.traces, engine.clock)
     this.credentials = options.credentials
-    this.#compressors = new Map((options.compressors ?? []).map((each) => [each.name, each]))
     this.#stopListening = engine.catalog.onChange((change) => {
       this.#announce({ ...change, argumentTypes: undefined })
     })
@@ -73,6 +70,11 @@ export class EngineNode implements NodeState, NodeHost {
   /** @internal The connection is gone. */
   forget(connection: NodeConnection): void {
     this.#connections.delete(connection)
+  }
+
+  /** Lets clients that connect from now on choose one of these. */
+  offerCompression(compressors: readonly Compressor[]): void {
+    this.#compressors = new Map(compressors.map((each) => [each.name, each]))
   }
 
   compressor(name: string): Compressor | undefined {

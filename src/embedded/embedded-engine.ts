@@ -1,0 +1,87 @@
+import { ConfigError, Secret } from '../errors/index.ts'
+import type { EndpointFactory } from '../transport/index.ts'
+import type { Clock } from '../util/index.ts'
+import { EngineEndpoint } from './engine-endpoint.ts'
+import { forgetOwned, openOwned } from './engine-registry.ts'
+import type { Listener, ListenOptions } from './listener.ts'
+import type { Durability, EngineSettings, OpenEngine } from './open-engine.ts'
+
+/** Makes an object a contact point; the same symbol in every copy of the package. */
+export const contactPointSymbol: unique symbol = Symbol.for('tsylla.contact-point/1')
+
+export interface EmbeddedOptions {
+  /** Directory to keep the data in; without, everything is in memory. */
+  readonly path?: string | undefined
+  /**
+   * When a write on disk is acknowledged: `fsync` (default) when the disk has it, `os` when the
+   * operating system has it, `none` at once.
+   */
+  readonly durability?: Durability | undefined
+  /** Time of the database, for tests of TTLs. Sessions on it live by the same. */
+  readonly clock?: Clock | undefined
+  /** Asks clients that come over TCP or by a session for this user. */
+  readonly user?: string | undefined
+  readonly password?: string | Secret | undefined
+}
+
+/** An engine that belongs to who opened it. */
+export abstract class EmbeddedEngine {
+  readonly #engine: OpenEngine
+  readonly #address: string
+
+  constructor(engine: OpenEngine) {
+    this.#engine = engine
+    this.#address = `embedded:${engine.settings.path ?? ''}`
+  }
+
+  /** Directory of the data; `undefined` in memory. */
+  get path(): string | undefined {
+    return this.#engine.settings.path
+  }
+
+  /** The contact point's way to the engine: the end of a session leaves it open. */
+  protected endpointFactory(): EndpointFactory {
+    return async () => new EngineEndpoint(this.#address, this.#engine, async () => {})
+  }
+
+  protected forkEngine(): OpenEngine {
+    return this.#engine.fork()
+  }
+
+  /** Answers any CQL driver on a TCP port. @throws ClosedError, ConfigError */
+  async listen(options: ListenOptions = {}): Promise<Listener> {
+    return await this.#engine.listen(options)
+  }
+
+  /** Makes everything durable and ends; later calls of its sessions fail with `TSYLLA_CLOSED`. */
+  async close(): Promise<void> {
+    await this.#engine.close()
+    await forgetOwned(this.#engine)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+/**
+ * @throws EngineLockedError, DependencyMissingError, StorageError, ConfigError
+ */
+export async function openEmbedded(options: EmbeddedOptions = {}): Promise<OpenEngine> {
+  return await openOwned(settingsOf(options))
+}
+
+function settingsOf(options: EmbeddedOptions): EngineSettings {
+  const { path, durability, clock, user, password } = options
+  if (path !== undefined && (typeof path !== 'string' || path === '')) {
+    throw new ConfigError('path is a directory, or left out for a database in memory')
+  }
+  if ((user === undefined) !== (password === undefined)) {
+    throw new ConfigError('user and password go together')
+  }
+  const credentials =
+    user === undefined || password === undefined
+      ? undefined
+      : { user, password: typeof password === 'string' ? new Secret(password) : password }
+  return { path, durability, clock, credentials }
+}

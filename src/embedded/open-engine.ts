@@ -1,0 +1,133 @@
+import { ClosedError, ConfigError } from '../errors/index.ts'
+import {
+  type ClientAddress,
+  Engine,
+  EngineNode,
+  type KvStore,
+  MemoryStore,
+  type NodeCredentials,
+  openDiskStore,
+} from '../engine/index.ts'
+import { type Link, type LinkHandler, openMemoryLink } from '../transport/index.ts'
+import { Inet } from '../types/index.ts'
+import { type Clock, systemClock } from '../util/index.ts'
+import { copyStore } from './copy-store.ts'
+import { type Listener, type ListenOptions, openListener } from './listener.ts'
+
+/** When a write is acknowledged by an engine on disk. */
+export type Durability = 'fsync' | 'os' | 'none'
+
+export interface EngineSettings {
+  /** Directory of the store; in memory without. */
+  readonly path: string | undefined
+  readonly durability: Durability | undefined
+  /** The clock of the engine; the machine's without. */
+  readonly clock: Clock | undefined
+  /** Who may log in; everybody without. */
+  readonly credentials: NodeCredentials | undefined
+}
+
+/** Who connects from within the process. */
+const insideAddress: ClientAddress = { address: Inet.parse('127.0.0.1'), port: 0 }
+
+/** A running engine with its node, its store and everybody who is connected to it. */
+export class OpenEngine {
+  readonly settings: EngineSettings
+  readonly #engine: Engine
+  readonly #node: EngineNode
+  readonly #storage: KvStore
+  readonly #links: Set<Link> = new Set()
+  readonly #listeners: Set<Listener> = new Set()
+  #closing: Promise<void> | undefined
+
+  constructor(storage: KvStore, settings: EngineSettings) {
+    this.settings = settings
+    this.#storage = storage
+    this.#engine = new Engine({ storage, clock: settings.clock ?? systemClock })
+    this.#node = new EngineNode(this.#engine, { credentials: settings.credentials })
+  }
+
+  get isClosed(): boolean {
+    return this.#closing !== undefined
+  }
+
+  /** A way to the node that stays in the process. @throws ClosedError */
+  connect(handler: LinkHandler): Link {
+    this.#checkOpen()
+    // Real time, whatever the engine's clock: it is about the process's event loop.
+    const link = openMemoryLink(handler, (toClient) => this.#accept(toClient), systemClock)
+    return link
+  }
+
+  #accept(toClient: Link): LinkHandler {
+    const connection = this.#node.connect(toClient, insideAddress)
+    this.#links.add(toClient)
+    return {
+      onBytes: (bytes, start, end) => connection.push(bytes, start, end),
+      onClosed: () => {
+        this.#links.delete(toClient)
+        connection.close()
+      },
+    }
+  }
+
+  /** @throws ClosedError, ConfigError when the address cannot be listened on */
+  async listen(options: ListenOptions): Promise<Listener> {
+    this.#checkOpen()
+    const listener = await openListener(this.#node, options, (closed) => {
+      this.#listeners.delete(closed)
+    })
+    this.#listeners.add(listener)
+    return listener
+  }
+
+  /** An engine in memory with the same content, whose changes are its own. */
+  fork(): OpenEngine {
+    this.#checkOpen()
+    const storage = this.#storage
+    const copy = storage instanceof MemoryStore ? storage.fork() : copyStore(storage)
+    return new OpenEngine(copy, { ...this.settings, path: undefined, durability: undefined })
+  }
+
+  /** Ends every connection, makes everything durable and gives the path back. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#listeners].map((listener) => listener.close()))
+    this.#node.close()
+    for (const link of this.#links) link.destroy()
+    this.#links.clear()
+    await this.#engine.close()
+    await this.#storage.close()
+  }
+
+  #checkOpen(): void {
+    if (this.isClosed) throw new ClosedError('database')
+  }
+}
+
+const durabilities: readonly unknown[] = ['fsync', 'os', 'none', undefined]
+
+/**
+ * @throws EngineLockedError, DependencyMissingError, StorageError, ConfigError
+ */
+export async function openEngine(settings: EngineSettings): Promise<OpenEngine> {
+  const { path, durability } = settings
+  if (!durabilities.includes(durability)) {
+    throw new ConfigError(`durability is 'fsync', 'os' or 'none', not ${String(durability)}`)
+  }
+  if (path === undefined) {
+    if (durability !== undefined) throw new ConfigError('durability needs a path')
+    return new OpenEngine(new MemoryStore(), settings)
+  }
+  const storage = await openDiskStore(path, durability)
+  try {
+    return new OpenEngine(storage, settings)
+  } catch (error) {
+    await storage.close()
+    throw error
+  }
+}
