@@ -3,7 +3,7 @@ import { cqlTypeText } from '../../types/index.ts'
 import { invalid, misconfigured } from '../faults.ts'
 import { propertyValues } from './properties.ts'
 import { type Schema, type TableEntry, withTable } from './schema.ts'
-import { parseTableOptions } from './table-options.ts'
+import { checkTableOptions, parseTableOptions } from './table-options.ts'
 import {
   type ColumnSchema,
   createTableSchema,
@@ -193,6 +193,7 @@ function alterOptions(
   const values = propertyValues(change.properties)
   if (values.has('id')) throw misconfigured('Cannot alter table id.')
   const options = parseTableOptions(values, table.options)
+  checkTableOptions(values, options)
   if (table.schema.isCounter && options.defaultTimeToLive > 0) {
     throw invalid('Cannot set default_time_to_live on a table with counters')
   }

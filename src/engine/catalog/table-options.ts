@@ -92,7 +92,6 @@ const knownOptions: ReadonlySet<string> = new Set([
 
 /** `base` with the options of a WITH clause. */
 export function parseTableOptions(values: PropertyValues, base: TableOptions): TableOptions {
-  checkNames(values, knownOptions)
   const compaction = mapProperty(values, 'compaction')
   const bloomFilter = doubleProperty(values, 'bloom_filter_fp_chance')
   const compactionOptions = compaction === undefined ? base.compaction : parseCompaction(compaction)
@@ -121,8 +120,15 @@ export function parseTableOptions(values: PropertyValues, base: TableOptions): T
     readRepair: parseReadRepair(stringProperty(values, 'read_repair')) ?? base.readRepair,
     speculativeRetry: retryPolicy(values, 'speculative_retry', base.speculativeRetry),
   }
-  checkRanges(options)
   return options
+}
+
+/** What Cassandra checks only of a table that is really made. */
+export function checkTableOptions(values: PropertyValues, options: TableOptions): void {
+  checkNames(values, knownOptions)
+  checkCompaction(options.compaction)
+  checkCompression(options.compression)
+  checkRanges(options)
 }
 
 /** Leveled compaction comes with another default (TableParams.Builder). */
@@ -222,18 +228,9 @@ function parseCompaction(options: ReadonlyMap<string, string>): ReadonlyMap<stri
   const strategy = given.startsWith(compactionPackage)
     ? given.slice(compactionPackage.length)
     : given
-  const own = compactionOptions[strategy]
-  if (own === undefined) {
+  if (compactionOptions[strategy] === undefined) {
     const className = given.includes('.') ? given : compactionPackage + given
     throw misconfigured(`Unable to find compaction strategy class '${className}'`)
-  }
-  const unknown = [...options.keys()].filter(
-    (name) => !own.includes(name) && !compactionOptionsCommon.includes(name),
-  )
-  if (unknown.length > 0) {
-    throw misconfigured(
-      `Properties specified [${unknown.join(', ')}] are not understood by ${strategy}`,
-    )
   }
   const thresholds: [string, string][] =
     strategy === 'UnifiedCompactionStrategy'
@@ -243,6 +240,28 @@ function parseCompaction(options: ReadonlyMap<string, string>): ReadonlyMap<stri
           ['min_threshold', '4'],
         ]
   return sorted(new Map([...thresholds, ...options, ['class', compactionPackage + strategy]]))
+}
+
+function checkCompaction(options: ReadonlyMap<string, string>): void {
+  const strategy = options.get('class')!.slice(compactionPackage.length)
+  const own = compactionOptions[strategy] ?? []
+  const unknown = [...options.keys()].filter(
+    (name) => !own.includes(name) && !compactionOptionsCommon.includes(name),
+  )
+  if (unknown.length > 0) {
+    throw misconfigured(
+      `Properties specified [${unknown.join(', ')}] are not understood by ${strategy}`,
+    )
+  }
+}
+
+function checkCompression(options: ReadonlyMap<string, string>): void {
+  const chunk = options.get('chunk_length_in_kb')
+  if (chunk === undefined) return
+  const chunkKb = Number(chunk)
+  if (chunkKb <= 0 || (chunkKb & (chunkKb - 1)) !== 0) {
+    throw misconfigured('chunk_length_in_kb must be a power of 2')
+  }
 }
 
 const compressors = [
@@ -270,12 +289,8 @@ function parseCompression(
     throw misconfigured(`Could not create Compression for type ${className}`)
   }
   const chunk = options.get('chunk_length_in_kb') ?? '16'
-  const chunkKb = Number(chunk)
   if (!/^\d+$/.test(chunk)) {
     throw misconfigured(`Invalid value for chunk_length_in_kb: ${chunk}`)
-  }
-  if (chunkKb <= 0 || (chunkKb & (chunkKb - 1)) !== 0) {
-    throw misconfigured('chunk_length_in_kb must be a power of 2')
   }
   const rest = new Map(options)
   rest.delete('enabled')

@@ -16,7 +16,7 @@ import {
   withKeyspace,
   withTable,
 } from './schema.ts'
-import { parseTableOptions, tableOptionsDefault } from './table-options.ts'
+import { checkTableOptions, parseTableOptions, tableOptionsDefault } from './table-options.ts'
 import {
   type ColumnSchema,
   createTableSchema,
@@ -50,6 +50,7 @@ export function createTable(
   checkDeclarations(statement, text)
   const keyspace = keyspaceOrThrow(schema, keyspaceName)
   const values = propertyValues(statement.properties)
+  const options = parseTableOptions(values, tableOptionsDefault)
   if (keyspace.tables.has(name)) {
     if (statement.ifNotExists) return schema
     throw alreadyExists(
@@ -58,7 +59,7 @@ export function createTable(
       name,
     )
   }
-  const options = parseTableOptions(values, tableOptionsDefault)
+  checkTableOptions(values, options)
   if (statement.compactStorage) throw invalid('COMPACT STORAGE tables are not supported')
   const columns = layOutColumns(statement, { keyspace: keyspaceName, types: keyspace.types })
   const table = createTableSchema({
@@ -118,6 +119,9 @@ function layOutColumns(statement: CreateTableStatement, scope: TypeScope): Colum
   const { partitionKey, clusteringKey } = statement.primaryKeys[0]!
   const definitions = [...statement.columns].sort(byNameBytes)
   const types = new Map(definitions.map((each) => [each.name, columnType(each, scope)]))
+  if ([...types.values()].some(isDeepUserType)) {
+    throw invalid('Non-frozen UDTs with nested non-frozen collections are not supported')
+  }
   checkKeyColumns(statement, types)
   checkClusteringOrder(statement, clusteringKey)
   const descending = new Set(
@@ -168,9 +172,6 @@ export function columnType(definition: ColumnDefinition, scope: TypeScope): CqlT
     throw invalid(
       'Cannot mask columns because dynamic data masking is not enabled. You can enable it with the dynamic_data_masking_enabled property on cassandra.yaml',
     )
-  if (isDeepUserType(type)) {
-    throw invalid('Non-frozen UDTs with nested non-frozen collections are not supported')
-  }
   return type
 }
 

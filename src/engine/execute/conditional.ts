@@ -39,7 +39,7 @@ export class ConditionalRequest {
   readonly #partition: PartitionKey
   readonly #isBatch: boolean
   readonly #byRow: Map<string, RowConditions> = new Map()
-  #statics: RowCondition[] = []
+  readonly #statics: RowCondition[] = []
 
   constructor(parts: readonly ConditionalPart[], isBatch: boolean) {
     this.#parts = parts
@@ -67,16 +67,32 @@ export class ConditionalRequest {
     return { mutations }
   }
 
+  /** Conditions on static columns are the partition's, whatever row the statement is about. */
   #addConditions({ plan, environment }: ConditionalPart): void {
     const { condition } = plan
     if (condition === undefined) return
-    const entry = { condition, environment }
-    if (!plan.touchesRows) {
+    if (condition.kind !== 'columns') {
+      this.#addCondition(plan, { condition, environment }, plan.touchesRows)
+      return
+    }
+    const { regular, statics } = condition
+    if (regular.length > 0) {
+      const own: PlannedCondition = { kind: 'columns', regular, statics: [] }
+      this.#addCondition(plan, { condition: own, environment }, true)
+    }
+    if (statics.length > 0) {
+      const own: PlannedCondition = { kind: 'columns', regular: [], statics }
+      this.#addCondition(plan, { condition: own, environment }, false)
+    }
+  }
+
+  #addCondition(plan: ModifyPlan, entry: RowCondition, isOnRow: boolean): void {
+    if (!isOnRow) {
       this.#statics.push(entry)
       checkMix(this.#statics)
       return
     }
-    const [clustering] = rowsOfPlan(plan, environment)
+    const [clustering] = rowsOfPlan(plan, entry.environment)
     const row = this.#byRow.get(clustering!.key)
     if (row === undefined) {
       this.#byRow.set(clustering!.key, { clustering, conditions: [entry] })

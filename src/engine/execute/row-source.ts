@@ -102,6 +102,8 @@ class ScanSource implements RowSource {
   readonly cursor: RowCursor
   components: readonly Uint8Array[] = []
   readonly #plan: SelectPlan
+  /** Behind a row, the cursor stands in its partition already. */
+  #standsInPartition: boolean
 
   constructor(
     plan: SelectPlan,
@@ -111,6 +113,7 @@ class ScanSource implements RowSource {
     resume: Resume | undefined,
   ) {
     this.#plan = plan
+    this.#standsInPartition = resume?.clustering !== undefined
     this.cursor = reader.scan(plan.table, {
       from: range.from,
       to: range.to,
@@ -124,7 +127,8 @@ class ScanSource implements RowSource {
   }
 
   next(): boolean {
-    if (!this.cursor.nextPartition()) return false
+    if (this.#standsInPartition) this.#standsInPartition = false
+    else if (!this.cursor.nextPartition()) return false
     this.components = partitionComponents(this.#plan.table, this.cursor.partition)
     return true
   }

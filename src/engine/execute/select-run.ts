@@ -70,8 +70,11 @@ export class SelectRun {
     this.#source = this.#open(reader, resume)
     this.#source.setBudget(sliceEntriesMax)
     this.#isResumed = resume?.clustering !== undefined
+    this.#tracksRows = plan.groupBy.length > 0 || !plan.restrictions.isFullKey
   }
 
+  /** Whether it must be known behind which row to go on: until there is a snapshot, and in groups. */
+  #tracksRows: boolean
   /** Whether the first partition is the one the last page ended in. */
   #isResumed: boolean
 
@@ -80,6 +83,7 @@ export class SelectRun {
     this.#source = this.#open(reader, this.#last)
     this.#isResumed = this.#last?.clustering !== undefined
     this.#isInPartition = false
+    this.#tracksRows = this.#plan.groupBy.length > 0
   }
 
   /** Reads on; false when it made way and wants to be called again. */
@@ -132,7 +136,9 @@ export class SelectRun {
         if (!this.#emit()) return 'full'
         if (this.#plan.isDistinct || this.#remainingInPartition === 0) return this.#leavePartition()
       }
-      this.#last = { partition: cursor.partition, clustering: row.clustering }
+      if (this.#tracksRows) {
+        this.#last = { partition: cursor.partition, clustering: row.clustering }
+      }
     }
     if (cursor.isPaused) return 'paused'
     if (!this.#rowSeen && context.statics !== undefined && this.#plan.readsLonelyStatics) {

@@ -68,14 +68,15 @@ function sideSlices(
     const equal = [...prefix, ...(values.slice(0, index) as Uint8Array[])]
     const before = boundBefore(table, equal)
     const after = boundAfter(table, equal)
+    const isForward = isStart !== bound.columns[index]!.descending
     if (value === null) {
-      if (isStart) slices.push({ start: before, end: after })
+      // Null is before every value in the order of the rows, whichever that is.
+      if (isForward) slices.push({ start: before, end: after })
       return
     }
     const isLast = index === values.length - 1
     const inclusive = isLast && bound.inclusive
     const at = [...equal, value]
-    const isForward = isStart !== bound.columns[index]!.descending
     slices.push(
       isForward
         ? { start: inclusive ? boundBefore(table, at) : boundAfter(table, at), end: after }

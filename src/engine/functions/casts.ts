@@ -34,7 +34,7 @@ export function castCell(from: CqlType, to: CqlType, cell: Cell): Cell {
 }
 
 function textForm(from: CqlType, value: unknown): string {
-  if (from.kind === 'timestamp') return new Date(Number(value as bigint)).toISOString()
+  if (from.kind === 'timestamp') return new Date(Number(value)).toISOString()
   if (from.kind === 'float' || from.kind === 'double') return javaDouble(value as number)
   return String(value)
 }
@@ -70,7 +70,7 @@ function wholeOf(value: number | bigint | Decimal): bigint {
 
 function timeBytes(from: CqlType, to: CqlType, cell: Uint8Array, value: unknown): Uint8Array {
   let ms: number
-  if (from.kind === 'timestamp') ms = Number(value as bigint)
+  if (from.kind === 'timestamp') ms = Number(value)
   else if (from.kind === 'date') {
     const days = ((cell[0]! << 24) | (cell[1]! << 16) | (cell[2]! << 8) | cell[3]!) >>> 0
     ms = (days - 2 ** 31) * dayMs

@@ -86,6 +86,7 @@ export function constantBytes(constant: Constant, type: CqlType): Uint8Array {
   if (constant.type === 'hex') return hexBytes(text)
   switch (type.kind) {
     case 'ascii':
+      return asciiBytes(text)
     case 'text':
       return textBytes(text)
     case 'tinyint':
@@ -148,12 +149,20 @@ function attempt(message: string, parse: () => Uint8Array): Uint8Array {
   }
 }
 
+function asciiBytes(text: string): Uint8Array {
+  const bytes = textBytes(text)
+  if (bytes.length !== text.length) {
+    throw invalid(
+      'Invalid ASCII character in string literal: java.nio.charset.UnmappableCharacterException: Input length = 1',
+    )
+  }
+  return bytes
+}
+
 function hexBytes(text: string): Uint8Array {
   const digits = text.slice(2)
   if (digits.length % 2 !== 0) {
-    throw invalid(
-      `cannot parse '${digits}' as hex bytes: An hex string representing bytes must have an even length`,
-    )
+    throw invalid(`cannot parse '${digits}' as hex bytes`)
   }
   return Buffer.from(digits, 'hex')
 }

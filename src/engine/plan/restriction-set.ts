@@ -81,7 +81,7 @@ function merge(existing: Merged, added: Merged): Merged {
   if (added.kind !== 'slice') throw invalid(equalityAndInequality(first.name))
   if (first !== added.columns[0]) {
     throw invalid(
-      `Column "${first.name}" cannot be restricted by two inequalities not starting with the same column`,
+      `Column "${added.columns[0]!.name}" cannot be restricted by two inequalities not starting with the same column`,
     )
   }
   if (existing.start !== undefined && added.start !== undefined) {

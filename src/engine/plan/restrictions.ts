@@ -127,6 +127,11 @@ function buildRestrictions(
   const prefix = clusteringPrefix(clustering)
   checkClustering(table, sets, prefix, options)
   checkOthers(others, options)
+  const isKeyRange = isRange || sets.token !== undefined
+  // SelectStatement.checkNeedsFiltering
+  if (isSelect && isKeyRange && !clustering.isEmpty && !options.allowFiltering) {
+    throw invalid(allowFilteringMessage)
+  }
   const filtered = clustering.items.filter((item) => !prefix.includes(item))
   const last = prefix.at(-1)
   const prefixColumns = prefix.reduce((sum, item) => sum + item.columns.length, 0)
