@@ -10,7 +10,7 @@ interface EngineMeasurement {
   readonly perSecond: number
 }
 
-const rowCount = 100_000
+const rowCount = 50_000
 const windowMs = 500
 const windowCount = 6
 

@@ -84,8 +84,12 @@ export abstract class Request<T> implements Dispatchable, Abortable {
     return this.#state === RequestState.settled
   }
 
-  /** Sends it for the first time. */
-  start(): void {
+  /**
+   * Sends it for the first time.
+   *
+   * @param startedMs time of the ticker that the deadline counts from
+   */
+  start(startedMs: number = this.host.ticker.nowMs()): void {
     const signal = this.#signal
     if (signal !== undefined) {
       if (signal.aborted) {
@@ -94,7 +98,7 @@ export abstract class Request<T> implements Dispatchable, Abortable {
       }
       this.host.aborts.add(signal, this)
     }
-    this.deadlineMs = this.host.ticker.nowMs() + this.settings.timeoutMs
+    this.deadlineMs = startedMs + this.settings.timeoutMs
     this.host.dispatch(this)
   }
 

@@ -14,6 +14,7 @@ import {
   type Result,
   type RowStream,
   Statement,
+  type StatementOptions,
   type UnknownColumns,
 } from '../types/index.ts'
 import { awaitWithin } from './await-within.ts'
@@ -97,13 +98,9 @@ export class Session implements Executor, AsyncDisposable {
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
-    if (typeof statement === 'string') {
-      const known = this.#statements.get(this.#cluster.keyspace, statement)
-      if (options === undefined && known.prepared !== undefined) {
-        return typed(this.#run(known.prepared, values, this.#settings, undefined, allPages))
-      }
-    }
-    return typed(this.#any(statement, values, options, allPages))
+    if (typeof statement !== 'string') return typed(this.#any(statement, values, options, allPages))
+    const known = this.#statements.get(this.#cluster.keyspace, statement)
+    return typed(this.#executeText(known, values, undefined, options, allPages))
   }
 
   /** As `execute`, by the name it has elsewhere. */
@@ -127,10 +124,10 @@ export class Session implements Executor, AsyncDisposable {
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
-    const { source } = prepared
-    const isOwn = source instanceof PreparedEntry && source.owner === this.#preparer
-    if (isOwn && options === undefined && !prepared.hasOptions) {
-      return typed(this.#run(source, values, this.#settings, undefined, allPages))
+    const source = prepared instanceof PreparedStatement ? prepared.source : undefined
+    if (source instanceof PreparedEntry && source.owner === this.#preparer) {
+      const carried = prepared.hasOptions ? prepared.options : undefined
+      return typed(this.#run(source, values, carried, options, allPages))
     }
     return typed(this.#any(prepared, values, options, allPages))
   }
@@ -150,11 +147,10 @@ export class Session implements Executor, AsyncDisposable {
         `The batch has ${entries.length} statements, there are values for ${values.length}`,
       )
     }
-    const settings = mergeSettings(mergeSettings(this.#settings, batch.options), options ?? {})
-    const parts = await awaitWithin(
-      Promise.all(entries.map((entry, i) => this.#toBatchPart(entry, values[i]))),
-      this.#within(settings, options?.signal),
-    )
+    const startedMs = this.#ticker.nowMs()
+    const settings = this.#settingsOf(batch.options, options)
+    const preparing = Promise.all(entries.map((entry, i) => this.#toBatchPart(entry, values[i])))
+    const parts = await this.#within(preparing, batch.options, options)
     const running = new Promise<ResultSet<unknown>>((resolve, reject) => {
       new BatchExecution(
         this.#core,
@@ -164,7 +160,7 @@ export class Session implements Executor, AsyncDisposable {
         options?.signal,
         resolve,
         reject,
-      ).start()
+      ).start(startedMs)
     })
     return await typed<Columns>(running)
   }
@@ -247,83 +243,89 @@ export class Session implements Executor, AsyncDisposable {
     paging: PagingOptions,
   ): Promise<ResultSet<unknown>> {
     if (statement instanceof PreparedStatement) {
-      const settings = this.#settingsOf(statement, options)
-      const within = this.#within(settings, options?.signal)
-      const entry = await awaitWithin(this.#entryOf(statement), within)
-      return await this.#run(entry, values, settings, options?.signal, paging)
+      const startedMs = this.#ticker.nowMs()
+      const entry = await this.#within(this.#entryOf(statement), statement.options, options)
+      return await this.#run(entry, values, statement.options, options, paging, startedMs)
     }
     const { text, values: own, options: carried } = asStatement(statement)
-    const settings = mergeSettings(mergeSettings(this.#settings, carried), options ?? {})
     const known = this.#statements.get(this.#cluster.keyspace, text)
-    return await this.#executeText(known, values ?? own, settings, options?.signal, paging)
-  }
-
-  #settingsOf(
-    statement: PreparedStatement,
-    options: ExecuteOptions | undefined,
-  ): ExecutionSettings {
-    let settings = this.#settings
-    if (statement.hasOptions) settings = mergeSettings(settings, statement.options)
-    return options === undefined ? settings : mergeSettings(settings, options)
+    return await this.#executeText(known, values ?? own, carried, options, paging)
   }
 
   #executeText(
     known: CachedStatement,
     values: BindValues | undefined,
-    settings: ExecutionSettings,
-    signal: AbortSignal | undefined,
+    carried: StatementOptions | undefined,
+    options: ExecuteOptions | undefined,
     paging: PagingOptions,
   ): Promise<ResultSet<unknown>> {
     const { prepared } = known
-    if (prepared !== undefined) return this.#run(prepared, values, settings, signal, paging)
-    return this.#executeUnprepared(known, values, settings, signal, paging)
+    if (prepared !== undefined) return this.#run(prepared, values, carried, options, paging)
+    return this.#executeUnprepared(known, values, carried, options, paging)
   }
 
   /** A text is worth preparing when it has values, or when it comes for the second time. */
   async #executeUnprepared(
     known: CachedStatement,
     values: BindValues | undefined,
-    settings: ExecutionSettings,
-    signal: AbortSignal | undefined,
+    carried: StatementOptions | undefined,
+    options: ExecuteOptions | undefined,
     paging: PagingOptions,
   ): Promise<ResultSet<unknown>> {
     this.#checkOpen()
+    const startedMs = this.#ticker.nowMs()
     const { facts } = known
     const hasValues = !isEmpty(values) || facts.markers.length > 0
     const isSchemaChange = facts.kind === 'ddl' || facts.kind === 'use' || facts.kind === 'other'
     const isRepeated = known.useCount++ > 0 && !isSchemaChange
     if (!hasValues && !isRepeated) {
+      const settings = this.#settingsOf(carried, options)
+      const signal = options?.signal
       return await new Promise((resolve: Settle, reject) => {
         new QueryRequest(this.#core, known, settings, signal, paging, resolve, reject).start()
       })
     }
-    const preparing = this.#preparer.prepare(known)
-    const entry = await awaitWithin(preparing, this.#within(settings, signal))
-    return await this.#run(entry, values, settings, signal, paging)
+    const entry = await this.#within(this.#preparer.prepare(known), carried, options)
+    return await this.#run(entry, values, carried, options, paging, startedMs)
   }
 
-  /** The hot path: no promise but the one that is returned. */
+  /**
+   * The hot path: no promise but the one that is returned, which also carries what is wrong with
+   * options or values.
+   *
+   * @param startedMs when the call began, if something was waited for since
+   */
   #run(
     entry: PreparedEntry,
     values: BindValues | undefined,
-    settings: ExecutionSettings,
-    signal: AbortSignal | undefined,
+    carried: StatementOptions | undefined,
+    options: ExecuteOptions | undefined,
     paging: PagingOptions,
+    startedMs?: number,
   ): Promise<ResultSet<unknown>> {
     return new Promise((resolve: Settle, reject) => {
       const request = new ExecuteRequest(
         this.#core,
         entry,
         values,
-        settings,
-        signal,
+        this.#settingsOf(carried, options),
+        options?.signal,
         paging,
         resolve,
         reject,
       )
       if (this.#closing !== undefined) request.fail(new ClosedError('session'))
-      else request.start()
+      else request.start(startedMs)
     })
+  }
+
+  #settingsOf(
+    carried: StatementOptions | undefined,
+    options: ExecuteOptions | undefined,
+  ): ExecutionSettings {
+    let settings = this.#settings
+    if (carried !== undefined) settings = mergeSettings(settings, carried)
+    return options === undefined ? settings : mergeSettings(settings, options)
   }
 
   /** The session's own form of a statement, which another session may have prepared. */
@@ -333,10 +335,16 @@ export class Session implements Executor, AsyncDisposable {
     return await this.#preparer.prepare(this.#statements.get(source.keyspace, source.text))
   }
 
-  #within(settings: ExecutionSettings, signal: AbortSignal | undefined) {
+  /** Waits for shared work as long as this call may take. */
+  #within<T>(
+    work: Promise<T>,
+    carried: StatementOptions | undefined,
+    options: ExecuteOptions | undefined,
+  ): Promise<T> {
+    const { timeoutMs } = this.#settingsOf(carried, options)
     const { aborts } = this.#dispatcher
     const { clock } = this.#ticker
-    return { aborts, clock, signal, timeoutMs: settings.timeoutMs }
+    return awaitWithin(work, { aborts, clock, signal: options?.signal, timeoutMs })
   }
 
   /**

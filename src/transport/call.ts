@@ -149,7 +149,9 @@ export async function callUse(
   keyspace: string,
   options: CallOptions,
 ): Promise<void> {
-  const response = await callQuery(connection, `USE "${keyspace}"`, options)
+  // The name may be one that a server gave: it stays inside its quotes.
+  const name = keyspace.replaceAll('"', '""')
+  const response = await callQuery(connection, `USE "${name}"`, options)
   if (response.opcode !== Opcode.RESULT || response.kind !== ResultKind.SET_KEYSPACE) {
     throw new ProtocolError(`${connection.address} did not answer USE with a keyspace`)
   }
