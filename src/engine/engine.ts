@@ -354,7 +354,7 @@ function checkWriteConsistency(
   const counter = plans.find((plan) => plan.table.isCounter)
   const isSerial = consistency === 'SERIAL' || consistency === 'LOCAL_SERIAL'
   if (isConditional) {
-    if (serialConsistency !== undefined && !/SERIAL$/.test(serialConsistency)) {
+    if (serialConsistency !== undefined && !serialConsistency.endsWith('SERIAL')) {
       throw invalid(
         'Invalid consistency for conditional update. Must be one of SERIAL or LOCAL_SERIAL',
       )

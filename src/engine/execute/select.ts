@@ -6,8 +6,12 @@ import type { Environment } from '../plan/environment.ts'
 import { aggregationOverKeys, aggregationWithoutKey, limitNotPositive } from '../plan/messages.ts'
 import type { SelectPlan } from '../plan/select.ts'
 import type { Term } from '../plan/values.ts'
+import { clusteringKeyOf, partitionComponents } from '../encode/index.ts'
 import type { RowReader, RowStore } from '../rows/index.ts'
-import { nextTurn } from '../storage/index.ts'
+import { ByteSink, nextTurn } from '../storage/index.ts'
+import { clusteringKeysOf, partitionKeysOf } from './key-values.ts'
+import { RowContext } from './row-context.ts'
+import { writePlainRow } from './row-writer.ts'
 import { decodePagingState, encodePagingState, type PagePosition } from './paging-state.ts'
 import type { RowsResult } from './result.ts'
 import { type SelectLimits, SelectRun, unlimited } from './select-run.ts'
@@ -70,6 +74,9 @@ export function executeSelect(
   reader: RowReader,
 ): RowsResult | Promise<RowsResult> {
   const { pagingState } = options
+  if (plan.isPoint && options.pageSize !== 1 && pagingState === undefined) {
+    return readPoint(plan, environment, reader)
+  }
   if (plan.sortColumns.length > 0 && options.pageSize > 0) {
     throw invalid(
       'Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query',
@@ -103,6 +110,39 @@ async function continueLater(
     snapshot?.release()
   }
 }
+
+/** One row by its whole key: no cursor, no page, nothing to be continued. */
+function readPoint(plan: SelectPlan, environment: Environment, reader: RowReader): RowsResult {
+  const { table, restrictions } = plan
+  const key = partitionKeysOf(restrictions, environment)[0]!
+  const clustering =
+    table.clustering.length === 0
+      ? clusteringKeyOf(table, noComponents)
+      : clusteringKeysOf(restrictions, environment)[0]!
+  const context = new RowContext(environment)
+  const readOptions = { nowSeconds: environment.nowSeconds, statics: plan.readsStatics }
+  const row = reader.readRow(table, key, clustering, readOptions)
+  const sink = pointSink
+  sink.length = 0
+  if (row !== undefined) {
+    context.partition = partitionComponents(table, key)
+    context.row = row
+    if (plan.readsStatics) context.statics = reader.readStatic(table, key, readOptions)
+    writePlainRow(sink, plan.plain!, context)
+  }
+  return {
+    kind: 'rows',
+    columns: plan.columns,
+    rowCount: row === undefined ? 0 : 1,
+    content: Buffer.from(sink.bytes.subarray(0, sink.length)),
+    pagingState: undefined,
+    warnings: noWarnings,
+  }
+}
+
+/** Used again for every point read, which ends before the next one begins. */
+const pointSink: ByteSink = new ByteSink(4096)
+const noComponents: readonly Uint8Array[] = Object.freeze([])
 
 function resultOf(plan: SelectPlan, run: SelectRun, options: SelectOptions): RowsResult {
   const { sink, position } = run

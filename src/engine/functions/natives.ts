@@ -9,7 +9,7 @@ const { timeuuid, timestamp, date, time, bigint, uuid, blob } = nativeTypes
 const dayMs = 86_400_000
 
 function withNull(call: (value: Uint8Array) => Cell): (args: readonly Cell[]) => Cell {
-  return ([value]) => (value == null || value.length === 0 ? null : call(value))
+  return ([value = null]) => (value === null || value.length === 0 ? null : call(value))
 }
 
 function dateBytesOfMs(ms: number): Uint8Array {
@@ -92,8 +92,8 @@ function blobFunctions(): ScalarFunction[] {
     }
     for (const name of [`blob_as_${kind}`, `blobas${kind}`]) {
       list.push(
-        define(name, [blob], type, ([value]) => {
-          if (value == null) return null
+        define(name, [blob], type, ([value = null]) => {
+          if (value === null) return null
           checkBlob(name, kind, type, value)
           return value
         }),

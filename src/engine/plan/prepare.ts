@@ -7,7 +7,7 @@ import {
 } from '../../cql/index.ts'
 import { type ColumnSpec, nativeTypes } from '../../types/index.ts'
 import { type Catalog, unsupported } from '../catalog/catalog.ts'
-import type { ColumnSchema } from '../catalog/table-schema.ts'
+import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 import { hashText } from '../execute/paging-state.ts'
 import { asServerError, invalid } from '../faults.ts'
 import { type BatchPlan, checkBatch } from './batch.ts'
@@ -61,7 +61,7 @@ function outlineOf(
     case 'update':
     case 'delete': {
       const context = contextOf(catalog, statement.table, keyspace)
-      checkWritable(catalog, context.table.keyspace)
+      checkWritable(catalog, context.table)
       const plan = planModification(context, statement)
       return outlineOfTable(context, plan, [], plan.condition !== undefined)
     }
@@ -133,9 +133,9 @@ function contextOf(
   return new PrepareContext(table, { keyspace, types }, markers, targets)
 }
 
-function checkWritable(catalog: Catalog, keyspace: string): void {
+function checkWritable(catalog: Catalog, { keyspace, name }: TableSchema): void {
   if (catalog.virtualKeyspaces.has(keyspace)) {
-    throw invalid(`Modification is not supported by table of keyspace ${keyspace}`)
+    throw invalid(`Modification is not supported by table ${keyspace}.${name}`)
   }
 }
 
@@ -154,7 +154,7 @@ function outlineOfBatch(
     contextOf(catalog, part.table, keyspace, markers, targets),
   )
   const parts = statement.statements.map((part: ModificationStatement, index): ModifyPlan => {
-    checkWritable(catalog, contexts[index]!.table.keyspace)
+    checkWritable(catalog, contexts[index]!.table)
     return planModification(contexts[index]!, part)
   })
   const receiver = {

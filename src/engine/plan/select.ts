@@ -27,6 +27,10 @@ export interface SelectPlan {
   readonly reversed: boolean
   /** Clustering columns to sort the rows of several partitions by, as many as ORDER BY names. */
   readonly sortColumns: readonly ColumnSchema[]
+  /** Whether it reads one row by its whole key, as it is stored. */
+  readonly isPoint: boolean
+  /** Whether any of its columns is static. */
+  readonly readsStatics: boolean
   /** Whether a partition with a static row alone gives a row. */
   readonly readsLonelyStatics: boolean
 }
@@ -56,13 +60,18 @@ export function planSelect(context: PrepareContext, statement: SelectStatement):
   if (perPartitionLimit !== undefined && isAggregate && groupBy.length === 0) {
     throw invalid('PER PARTITION LIMIT is not allowed with aggregate queries.')
   }
-  const plain = selectors.map((selector) => selector.column)
+  const columnsAsTheyAre = selectors.map((selector) => selector.column)
+  const isPlain = columnsAsTheyAre.every((column) => column !== undefined) && !isAggregate
+  const plain = isPlain ? (columnsAsTheyAre as ColumnSchema[]) : undefined
   return {
     kind: 'select',
     table,
     restrictions,
     ...selection,
-    plain: plain.every((column) => column !== undefined) && !isAggregate ? plain : undefined,
+    plain,
+    isPoint:
+      isPlain && limit === undefined && perPartitionLimit === undefined && isOneRow(restrictions),
+    readsStatics: selectors.some(({ reads }) => reads.some((column) => column.kind === 'static')),
     isDistinct: statement.distinct,
     isAggregate,
     groupBy,
@@ -74,6 +83,14 @@ export function planSelect(context: PrepareContext, statement: SelectStatement):
       : [],
     readsLonelyStatics: !restrictions.hasClustering && !restrictions.hasRegular,
   }
+}
+
+function isOneRow(restrictions: Restrictions): boolean {
+  const { isFullKey, hasPartitionIn, hasClusteringIn, filters, token, hasClustering } = restrictions
+  if (!isFullKey || hasPartitionIn || hasClusteringIn) return false
+  // Without clustering columns there are no static ones, so a row alone is all there is.
+  const isKeyed = hasClustering || restrictions.table.clustering.length === 0
+  return isKeyed && filters.length === 0 && token === undefined
 }
 
 /** All columns in the order of SELECT *: keys, statics, regulars. */

@@ -174,8 +174,12 @@ function compileField(
   }
   const name = `${of.name}.${value.field}`
   return combinedSelector(name, type.fields[index]!.type, [of], ([cell]) =>
-    cell == null ? null : (splitFields(cell)[index] ?? null),
+    fieldOf(cell ?? null, index),
   )
+}
+
+function fieldOf(cell: Cell, index: number): Cell {
+  return cell === null ? null : (splitFields(cell)[index] ?? null)
 }
 
 function typeText(type: CqlType): string {
