@@ -11,7 +11,7 @@ export class CachedStatement {
   /** PREPARE under way: callers that come meanwhile share it. */
   preparing: Promise<PreparedEntry> | undefined
   /** Since eviction last looked. */
-  wasUsed = true
+  wasUsed = false
 
   constructor(text: string, keyspace: string | undefined) {
     this.text = text
@@ -22,20 +22,21 @@ export class CachedStatement {
 
 /**
  * Statements by keyspace in effect and text: the same text means another table in another keyspace.
- * A map per keyspace saves building a key for every call. Beyond the bound the statements that were
- * not used since the last look go first (second chance).
+ * A map per keyspace saves building a key for every call. Beyond the bound those that were not used
+ * since eviction last passed them go first (second chance).
  */
 export class StatementCache {
   readonly #countMax: number
   readonly #keyspaces = new Map<string | undefined, Map<string, CachedStatement>>()
-  #count = 0
+  /** All statements in the order eviction looks at them. */
+  readonly #order = new Set<CachedStatement>()
 
   constructor(countMax: number) {
     this.#countMax = countMax
   }
 
   get count(): number {
-    return this.#count
+    return this.#order.size
   }
 
   get(keyspace: string | undefined, text: string): CachedStatement {
@@ -49,32 +50,33 @@ export class StatementCache {
 
   #add(keyspace: string | undefined, text: string): CachedStatement {
     const statement = new CachedStatement(text, keyspace)
-    if (this.#count >= this.#countMax) this.#evict()
+    if (this.#order.size >= this.#countMax) this.#evict()
     let statements = this.#keyspaces.get(keyspace)
     if (statements === undefined) {
       statements = new Map()
       this.#keyspaces.set(keyspace, statements)
     }
     statements.set(text, statement)
-    this.#count++
+    this.#order.add(statement)
     return statement
   }
 
-  /** Removes one: the first that was not used since it was last passed over. */
+  /** Removes one. A set visits what is put back behind its end, so this ends in the second round. */
   #evict(): void {
-    // A map visits what is put back behind its end, so one round may clear the marks of the first
-    // keyspace and end there in the next: at most twice round.
-    for (const [keyspace, statements] of this.#keyspaces) {
-      for (const [text, statement] of statements) {
-        statements.delete(text)
-        if (!statement.wasUsed) {
-          if (statements.size === 0) this.#keyspaces.delete(keyspace)
-          this.#count--
-          return
-        }
-        statement.wasUsed = false
-        statements.set(text, statement)
+    for (const statement of this.#order) {
+      this.#order.delete(statement)
+      if (!statement.wasUsed) {
+        this.#forget(statement)
+        return
       }
+      statement.wasUsed = false
+      this.#order.add(statement)
     }
+  }
+
+  #forget({ keyspace, text }: CachedStatement): void {
+    const statements = this.#keyspaces.get(keyspace)
+    statements?.delete(text)
+    if (statements?.size === 0) this.#keyspaces.delete(keyspace)
   }
 }

@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest'
+import { Ticker } from '../../src/transport/ticker.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+describe('a ticker', () => {
+  test('ticks twice a second while idle, forty times while something has a deadline', () => {
+    const clock = new VirtualClock()
+    const ticker = new Ticker(clock)
+    let isBusy = false
+    const ticks: number[] = []
+    ticker.add({
+      onTick: (nowMs) => {
+        ticks.push(nowMs)
+        if (isBusy) ticker.hasten()
+      },
+    })
+    clock.advance(2_000)
+    expect(ticks).toEqual([500, 1_000, 1_500, 2_000])
+    ticks.length = 0
+    isBusy = true
+    ticker.hasten()
+    clock.advance(100)
+    expect(ticks).toEqual([2_025, 2_050, 2_075, 2_100])
+    isBusy = false
+    ticks.length = 0
+    clock.advance(1_025)
+    expect(ticks).toEqual([2_125, 2_625, 3_125])
+  })
+
+  test('sleeps without listeners, and a listener may leave from its own tick', () => {
+    const clock = new VirtualClock()
+    const ticker = new Ticker(clock)
+    const listener = { onTick: () => ticker.remove(listener) }
+    ticker.add(listener)
+    expect(clock.pendingCount).toBe(1)
+    clock.advance(500)
+    expect(clock.pendingCount).toBe(0)
+    ticker.add(listener)
+    ticker.remove(listener)
+    expect(clock.pendingCount).toBe(0)
+  })
+
+  test('tells wall-clock microseconds', () => {
+    const clock = new VirtualClock(1_700_000_000_000)
+    const ticker = new Ticker(clock)
+    clock.advance(1.5)
+    expect(ticker.nowUs()).toBe(1_700_000_000_001_500)
+    expect(ticker.nowMs()).toBe(1)
+  })
+})
