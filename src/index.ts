@@ -18,6 +18,7 @@ export type {
   CreateKeyspaceOptions,
   SessionOptions,
 } from './session/index.ts'
+export { driverVersion as version } from './session/index.ts'
 export type { TlsOptions } from './transport/index.ts'
 export * from './types/index.ts'
 export { Statement as Query } from './types/index.ts'

@@ -39,7 +39,10 @@ describe('npm cassandra-driver on a served engine', () => {
       rack: 'rack1',
       cassandraVersion: '5.0.9',
     })
-    expect(client.controlConnection.protocolVersion).toBe(types.protocolVersion.v4)
+    const { controlConnection } = client as unknown as {
+      controlConnection: { protocolVersion: number }
+    }
+    expect(controlConnection.protocolVersion).toBe(types.protocolVersion.v4)
   })
 
   test('reads the metadata of keyspaces, tables and types', async () => {
@@ -129,9 +132,8 @@ describe('npm cassandra-driver on a served engine', () => {
     })
     expect(second.rows[0]!['c']).toBe(90)
     const seen: number[] = []
-    for await (const row of client.stream(select, [], { fetchSize: 7, prepare: true })) {
-      seen.push((row as { c: number }).c)
-    }
+    const rows = client.stream(select, [], { fetchSize: 7, prepare: true })
+    for await (const row of rows as unknown as AsyncIterable<{ c: number }>) seen.push(row.c)
     expect(seen).toEqual(Array.from({ length: 84 }, (_, i) => i * 3))
   })
 
