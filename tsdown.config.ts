@@ -14,7 +14,7 @@ const config: UserConfig | UserConfig[] = defineConfig({
   clean: true,
   sourcemap: false,
   fixedExtension: true,
-  external: ['lmdb', 'lz4-napi', 'snappy', 'sorted-btree'],
+  deps: { neverBundle: ['lmdb', 'lz4-napi', 'snappy', 'sorted-btree'] },
 })
 
 export default config

@@ -55,7 +55,7 @@ async function metrics(session: Session): Promise<void> {
   }
   await store.record(metric, 99, { host: 'b' }, new Date(now))
   const points = await store.query(metric, new Date(now - 86_400_000), new Date(now)).toArray()
-  show('49 points over three days recorded; the last 24 hours', `${points.length} points`)
+  show('49 points over two days; the last 24 hours', `${points.length} points`)
   show(
     'two points of the same millisecond',
     points.slice(-2).map(({ value }) => value),
