@@ -122,8 +122,8 @@ export class Engine {
   }
 
   /**
-   * Whether DDL changed or dropped what a statement was prepared against: its preparers must prepare
-   * it again. TRUNCATE and options do not count.
+   * Whether DDL changed or dropped what a statement was prepared against, so that it must be
+   * prepared again. TRUNCATE and options do not count.
    */
   isEvicted(prepared: PreparedPlan): boolean {
     return prepared.tables.some((table) => {

@@ -38,15 +38,18 @@ async function answer(engine: Engine, cql: string, keyspace: string): Promise<un
   }
 }
 
-describe.each(['schema', 'writes', 'reads', 'data', 'conditional'])('recorded %s', (name) => {
-  const file = new URL(`recorded/${name}.json`, import.meta.url)
-  const recorded = JSON.parse(readFileSync(file, 'utf8')) as Recorded[]
-  const engine = Engine.open({ storage: new MemoryStore() })
+describe.each(['schema', 'writes', 'reads', 'data', 'more', 'conditional'])(
+  'recorded %s',
+  (name) => {
+    const file = new URL(`recorded/${name}.json`, import.meta.url)
+    const recorded = JSON.parse(readFileSync(file, 'utf8')) as Recorded[]
+    const engine = Engine.open({ storage: new MemoryStore() })
 
-  test.each(recorded.map((each) => [each.cql, each] as const))('%s', async (cql, expected) => {
-    const { columns, ...rest } = expected
-    const actual = await answer(engine, cql, 'cq6')
-    const plain = columns === undefined ? rest : { ...rest, columns: columns.map(plainType) }
-    expect(actual).toEqual(plain)
-  })
-})
+    test.each(recorded.map((each) => [each.cql, each] as const))('%s', async (cql, expected) => {
+      const { columns, ...rest } = expected
+      const actual = await answer(engine, cql, 'cq6')
+      const plain = columns === undefined ? rest : { ...rest, columns: columns.map(plainType) }
+      expect(actual).toEqual(plain)
+    })
+  },
+)

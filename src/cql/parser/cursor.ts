@@ -4,6 +4,9 @@ import { keywordKindMin, keywordText, Kw, Token, WordUse, wordUse } from '../tok
 import type { Marker, QualifiedName } from '../ast.ts'
 import type { MarkerSpelling } from '../markers.ts'
 
+/** Levels of brackets, calls and types within each other. */
+const nestingMax = 200
+
 /**
  * A position in the tokens of one text, with what every rule of the grammar needs. The first token
  * that cannot go on is the one an error names: the position Cassandra's ANTLR parser reports.
@@ -11,6 +14,7 @@ import type { MarkerSpelling } from '../markers.ts'
 export class TokenCursor {
   readonly #tokens: TokenList
   #position = 0
+  #depth = 0
   /** Kind of the token at the position. */
   kind: number
   /** The markers so far, as they are spelled. */
@@ -148,6 +152,15 @@ export class TokenCursor {
     this.advance()
     if (text.charCodeAt(0) === 0x24) return text.slice(2, -2)
     return text.slice(1, -1).replaceAll("''", "'")
+  }
+
+  /** Parses what may contain itself; a text cannot nest deeper than the stack bears. */
+  nested<Result>(parse: () => Result): Result {
+    if (this.#depth === nestingMax) throw this.refuse('The statement is nested too deep')
+    this.#depth++
+    const result = parse()
+    this.#depth--
+    return result
   }
 
   /** `item (',' item)*` */

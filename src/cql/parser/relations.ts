@@ -63,7 +63,7 @@ function parseParenthesized(c: TokenCursor): Relation {
     return parseTupleRelation(c)
   }
   c.advance()
-  const relation = parseRelation(c)
+  const relation = c.nested(() => parseRelation(c))
   c.expect(Token.CLOSE)
   return relation
 }

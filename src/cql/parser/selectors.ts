@@ -44,7 +44,7 @@ function parseProduct(c: TokenCursor): Expression {
 }
 
 function parseGroup(c: TokenCursor): Expression {
-  if (c.accept(Token.MINUS)) return { kind: 'negate', value: parseGroup(c) }
+  if (c.accept(Token.MINUS)) return c.nested(() => ({ kind: 'negate', value: parseGroup(c) }))
   return parseModifiers(c, parsePrimary(c))
 }
 
@@ -71,8 +71,10 @@ function parseSubSelection(c: TokenCursor, of: Expression): Expression {
 }
 
 function parsePrimary(c: TokenCursor): Expression {
-  const constant = tryConstant(c)
-  if (constant !== undefined) return constant
+  return tryConstant(c) ?? c.nested(() => parseComposed(c))
+}
+
+function parseComposed(c: TokenCursor): Expression {
   switch (c.kind) {
     case Token.QUESTION:
     case Token.COLON:

@@ -87,8 +87,10 @@ function parseTermGroup(c: TokenCursor): Expression {
 }
 
 export function parseSimpleTerm(c: TokenCursor): Expression {
-  const constant = tryConstant(c)
-  if (constant !== undefined) return constant
+  return tryConstant(c) ?? c.nested(() => parseComposedTerm(c))
+}
+
+function parseComposedTerm(c: TokenCursor): Expression {
   switch (c.kind) {
     case Token.QUESTION:
     case Token.COLON:

@@ -27,7 +27,7 @@ export function parseType(c: TokenCursor): TypeName {
   if (wordUse(c.kind) === WordUse.NATIVE_TYPE && c.peek(1) !== Token.DOT) return parseNativeType(c)
   if (c.kind === Token.STRING) return { kind: 'custom', className: c.string() }
   if (c.kind === Kw.SET || c.peek(1) === Token.LESS) {
-    const parameterized = tryParameterized(c)
+    const parameterized = c.nested(() => tryParameterized(c))
     if (parameterized !== undefined) return parameterized
   }
   const { keyspace, name } = parseUserTypeName(c)

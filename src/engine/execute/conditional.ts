@@ -30,8 +30,8 @@ interface RowConditions {
 const noWarnings: readonly string[] = Object.freeze([])
 
 /**
- * A conditional statement or batch: reads, decides and writes in one go, so nothing can come between
- * (CQL3CasRequest).
+ * A conditional statement or batch: reads, decides and writes in one go, so that nothing can come
+ * between (CQL3CasRequest).
  */
 export class ConditionalRequest {
   readonly #parts: readonly ConditionalPart[]

@@ -42,8 +42,13 @@ export function fitOf(context: PrepareContext, value: Expression, type: CqlType)
           fitOf(context, item, type.value),
         ]),
       )
-    case 'udt':
-      return type.kind === 'udt' ? 'weak' : 'none'
+    case 'udt': {
+      if (type.kind !== 'udt') return 'none'
+      const fields = value.fields.map(({ field, value: each }) =>
+        fitOfField(context, each, type.fields.find(({ name }) => name === field)?.type),
+      )
+      return fields.includes('none') ? 'none' : 'weak'
+    }
     case 'tuple':
       if (value.elements.length === 1) return fitOf(context, value.elements[0]!, type)
       if (type.kind !== 'tuple') return 'none'

@@ -5,8 +5,8 @@ import type { CellChange, RowView } from '../rows/index.ts'
 import type { Environment } from './environment.ts'
 
 /*
- * Elements of a list are cells whose path is a timeuuid: appending takes later ones, prepending takes
- * times mirrored at a date long past, which fall as the clock rises (Cassandra's Lists.Prepender).
+ * Elements of a list are cells whose path is a timeuuid: appending takes later ones, prepending
+ * takes times mirrored at a date long past, which fall as the clock rises (Lists.Prepender).
  */
 
 /** Ticks of 2010-01-01T00:00:00Z in a version 1 UUID, the mirror of prepending. */
