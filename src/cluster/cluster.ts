@@ -1,5 +1,6 @@
 import {
   AuthenticationError,
+  ClosedError,
   ConfigError,
   type Outcome,
   NoNodeAvailableError,
@@ -263,10 +264,16 @@ export class Cluster implements ConnectionListener {
     return errors
   }
 
+  /** Why no node can take a request. */
+  unavailableError(): TsyllaError {
+    const isClosed = this.#options.contactEndpoints.some((endpoint) => endpoint.isClosed === true)
+    return isClosed ? new ClosedError('database') : new NoNodeAvailableError(this.nodeErrors())
+  }
+
   /** A connection to the same node in another keyspace, which the caller closes. */
   async openBeside(connection: Connection, keyspace: string): Promise<Connection> {
     const node = this.nodeOf(connection)
-    if (node === undefined) throw new NoNodeAvailableError(this.nodeErrors())
+    if (node === undefined) throw this.unavailableError()
     const { connector, ticker } = this.#options
     const beside = new Connector({ ...connector, ticker, keyspace: () => keyspace })
     return await beside.open(node.endpoint, { onRoom() {}, onEvent() {}, onClosed() {} })
@@ -294,7 +301,7 @@ export class Cluster implements ConnectionListener {
 
   async #use(keyspace: string): Promise<void> {
     const first = this.pick(undefined) ?? this.#anyConnection()
-    if (first === undefined) throw new NoNodeAvailableError(this.nodeErrors())
+    if (first === undefined) throw this.unavailableError()
     // One node says whether the keyspace exists; only then do the others follow.
     await callUse(first, keyspace, this.#call)
     this.#keyspace = keyspace
@@ -354,7 +361,7 @@ export class Cluster implements ConnectionListener {
       .filter((node) => coordinator === undefined || node !== this.nodeOf(coordinator))
       .flatMap(({ pool }) => pool.connections.slice(0, 1))
     if (coordinator === undefined && others.length === 0) {
-      throw new NoNodeAvailableError(this.nodeErrors())
+      throw this.unavailableError()
     }
     const own = coordinator === undefined ? [] : [readSchemaVersion(coordinator, this.#call)]
     const rest = others.map((connection) =>

@@ -5,6 +5,7 @@ import {
   EngineNode,
   type KvStore,
   MemoryStore,
+  nextTurn,
   type NodeCredentials,
   openDiskStore,
 } from '../engine/index.ts'
@@ -100,6 +101,8 @@ export class OpenEngine {
     this.#node.close()
     for (const link of this.#links) link.destroy()
     this.#links.clear()
+    // Sessions hear of it in a later turn at the latest; what they do afterwards finds it closed.
+    await nextTurn()
     await this.#engine.close()
     await this.#storage.close()
   }

@@ -26,7 +26,7 @@ export { type EngineResult, resultRows, type RowsResult } from './execute/result
 export type { Cell } from './functions/definitions.ts'
 export type { BatchKind } from './plan/batch.ts'
 export type { PreparedPlan } from './plan/prepared-plan.ts'
-export { type KvStore, MemoryStore, openDiskStore, WriteBatch } from './storage/index.ts'
+export { type KvStore, MemoryStore, nextTurn, openDiskStore, WriteBatch } from './storage/index.ts'
 export type { NodeCredentials } from './node/credentials.ts'
 export { availableCompressors, EngineNode, type EngineNodeOptions } from './node/engine-node.ts'
 export { type ClientAddress, NodeConnection, type NodeOutput } from './node/node-connection.ts'

@@ -157,8 +157,8 @@ export class Dispatcher implements RequestHost, TickListener {
     return this.#cluster.nodeOf(connection)
   }
 
-  nodeErrors(): ReadonlyMap<string, TsyllaError> {
-    return this.#cluster.nodeErrors()
+  unavailableError(): TsyllaError {
+    return this.#cluster.unavailableError()
   }
 
   lostError(error: TsyllaError, outcome: Outcome): TsyllaError {

@@ -30,7 +30,7 @@ export interface RequestHost {
   /** Sends on that connection if it still can, else as {@link dispatch}. */
   dispatchTo(connection: Connection, request: Dispatchable): void
   nodeOf(connection: Connection): ClusterNode | undefined
-  nodeErrors(): ReadonlyMap<string, TsyllaError>
+  unavailableError(): TsyllaError
   /** The loss of a connection as one request sees it, with its own outcome. */
   lostError(error: TsyllaError, outcome: Outcome): TsyllaError
   malformed(connection: Connection, cause: unknown): ProtocolError

@@ -1,7 +1,6 @@
 import {
   AbortedError,
   type Attempt,
-  NoNodeAvailableError,
   type RequestKind,
   RequestTimeoutError,
   type ServerError,
@@ -211,7 +210,7 @@ export abstract class Request<T> implements Dispatchable, Abortable {
   /** No node is left to try: the last failure says more than "no node". */
   failWithoutNode(): void {
     const last = this.#attempts?.at(-1)
-    this.fail(last?.error ?? new NoNodeAvailableError(this.host.nodeErrors()))
+    this.fail(last?.error ?? this.host.unavailableError())
   }
 
   /** The same request goes on, for its next page. */

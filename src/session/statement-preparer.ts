@@ -1,6 +1,6 @@
 import type { Cluster } from '../cluster/index.ts'
 import type { CodecOptions } from '../codec/index.ts'
-import { NoNodeAvailableError, TsyllaError } from '../errors/index.ts'
+import { TsyllaError } from '../errors/index.ts'
 import type { PreparedResult } from '../protocol/index.ts'
 import { type CallOptions, type Connection, callPrepare } from '../transport/index.ts'
 import { PreparedEntry, PreparedState } from './prepared-entry.ts'
@@ -47,7 +47,7 @@ export class StatementPreparer {
     const tried = new Set<NonNullable<ReturnType<Cluster['nodeOf']>>>()
     for (;;) {
       const connection = this.#cluster.pick(undefined, tried)
-      if (connection === undefined) throw new NoNodeAvailableError(this.#cluster.nodeErrors())
+      if (connection === undefined) throw this.#cluster.unavailableError()
       try {
         return await this.#prepareIn(connection, text, keyspace)
       } catch (error) {

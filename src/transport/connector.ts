@@ -40,7 +40,9 @@ export class Connector {
     const callOptions = { ticker, timeoutMs: connectionTimeoutMs }
     const connection = new Connection(endpoint.address, ticker, listener)
     try {
-      const compressor = await this.#loadCompressor()
+      // Bytes that never leave the process gain nothing by being smaller.
+      const isInside = endpoint.network === undefined
+      const compressor = isInside ? undefined : await this.#loadCompressor()
       connection.attach(await endpoint.open(connection))
       const { credentials, authenticators, startup } = this.#options
       await handshake(
