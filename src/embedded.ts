@@ -1,5 +1,6 @@
 import { EmbeddedEngine, type EmbeddedOptions, openEmbedded } from './embedded/index.ts'
-import { type ContactPointObject, Session, SessionBuilder, type SessionOptions } from './index.ts'
+import type { Session } from './index.ts'
+import { type ContactPointObject, SessionBuilder, type SessionOptions } from './index.ts'
 import { contactPointSymbol } from './session/index.ts'
 
 export type { Durability, EmbeddedOptions, Listener, ListenOptions } from './embedded/index.ts'

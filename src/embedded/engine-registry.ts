@@ -21,7 +21,7 @@ function registry(): Registry {
 /** A share in an engine; the last one given back closes it. */
 export interface EngineShare {
   readonly engine: OpenEngine
-  release(): Promise<void>
+  readonly release: () => Promise<void>
 }
 
 /** The directory of a path, made when it is missing, without links. @throws StorageError */

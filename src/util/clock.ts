@@ -35,8 +35,7 @@ class SystemTimer implements Timer {
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  schedule: (delayMs, callback, keepAlive = false) =>
-    new SystemTimer(delayMs, callback, keepAlive),
+  schedule: (delayMs, callback, keepAlive = false) => new SystemTimer(delayMs, callback, keepAlive),
 }
 
 /** A promise that resolves after `delayMs` and keeps the process alive until then. */

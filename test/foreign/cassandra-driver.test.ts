@@ -127,7 +127,7 @@ describe('npm cassandra-driver on a served engine', () => {
     expect(first.rows).toHaveLength(30)
     const second = await client.execute(select, [], {
       fetchSize: 30,
-      pageState: first.pageState!,
+      pageState: first.pageState,
       prepare: true,
     })
     expect(second.rows[0]!['c']).toBe(90)

@@ -25,6 +25,13 @@ function filterValue(term: Term, column: ColumnSchema, environment: Environment)
   return value
 }
 
+function mapKey(term: Term, column: ColumnSchema, environment: Environment): Uint8Array {
+  const key = term.evaluate(environment)
+  if (key === null) throw invalid(`Unsupported null map key for column ${column.name}`)
+  if (key === UNSET) throw invalid(`Unsupported unset map key for column ${column.name}`)
+  return key
+}
+
 function filterValues(
   value: TupleTerms,
   columns: readonly ColumnSchema[],
@@ -76,7 +83,9 @@ function inOptions(
       filterValues(value, columns, environment),
     )
   }
-  const list = filterValue(values as Term, columns[0]!, environment)
+  const list = (values as Term).evaluate(environment)
+  if (list === null) throw invalid(`Invalid null value for column ${columns[0]!.name}`)
+  if (list === UNSET) throw invalid(`Invalid unset value for column ${columns[0]!.name}`)
   return splitCollection(list).flatMap((element) => (element === undefined ? [] : [[element]]))
 }
 
@@ -104,7 +113,7 @@ function containsFilter(
   const { type } = column
   const value = filterValue(test.value, column, environment)
   if (test.kind === 'element') {
-    const key = filterValue(test.key, column, environment)
+    const key = mapKey(test.key, column, environment)
     return (row) => hasEntry(row.value(column), type, key, value)
   }
   if (type.kind === 'map') {

@@ -83,7 +83,13 @@ function listAlternatives(
 ): Uint8Array[][] {
   const list = term.evaluate(environment)
   const first = columns[0]!
-  if (list === null) throw invalid(`Invalid null value for column ${first.name}`)
+  if (list === null) {
+    throw invalid(
+      columns.length === 1
+        ? `Invalid null value for column ${first.name}`
+        : 'Invalid null value for IN restriction',
+    )
+  }
   if (list === UNSET) throw invalid(unsetValue(first))
   return splitCollection(list).map((element) => {
     if (element === undefined) throw invalid(nullCondition(first))

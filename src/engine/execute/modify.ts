@@ -37,7 +37,7 @@ function ttlOfPlan(plan: ModifyPlan, environment: Environment): number {
   const { ttl, table } = plan
   if (ttl === undefined) return table.defaultTtl
   const value = ttl.evaluate(environment)
-  if (value === null) throw invalid('Invalid null value of TTL')
+  if (value === null) return 0
   if (value === UNSET) return table.defaultTtl
   const seconds = int32Of(value)
   if (seconds < 0) throw invalid(`A TTL must be greater or equal to 0, but was ${seconds}`)

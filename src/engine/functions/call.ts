@@ -119,13 +119,13 @@ function compileToken(
   const terms = call.args.map((arg, index) =>
     compile(context, arg, argumentReceiver('token', index, partitionKey[index]!.type)),
   )
-  const compute = (environment: Environment): Uint8Array => {
-    const components = terms.map((term) => {
+  const compute = (environment: Environment): Uint8Array | null => {
+    const components: Uint8Array[] = []
+    for (const term of terms) {
       const value = term.evaluate(environment)
-      if (value === UNSET || value === null)
-        throw invalid('Invalid null value in call to function token')
-      return value
-    })
+      if (value === UNSET || value === null) return null
+      components.push(value)
+    }
     const { tokenHi, tokenLo } = partitionKeyOf(context.table, components)
     return tokenBytes(tokenHi, tokenLo)
   }

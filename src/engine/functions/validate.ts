@@ -1,6 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer'
-import type { CqlType } from '../../types/index.ts'
-import { splitCollection, splitFields } from '../encode/index.ts'
+import { type CqlType, cqlTypeText, type VectorType } from '../../types/index.ts'
+import { splitCollection, splitFields, splitVector } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 
 /** Value lengths besides 0, with the words of the type's serializer. */
@@ -29,13 +29,13 @@ const strictLengths: {
 }
 
 /** Checks a bound value's bytes as TypeSerializer.validate does. @throws ServerError */
-export function validateValue(type: CqlType, value: Uint8Array): void {
+export function validateValue(type: CqlType, value: Uint8Array, allowsNullElements = false): void {
   const { length } = value
   const fixed = fixedLengths[type.kind]
   if (fixed !== undefined) {
     if (length !== 0 && length !== fixed.bytes) throw invalid(`${fixed.text} (${length})`)
     if (type.kind === 'timeuuid' && length === 16 && value[6]! >> 4 !== 1) {
-      throw invalid('Invalid version for TimeUUID type.')
+      throw invalid(`Invalid version for TimeUUID type: 0x${(value[6]! >> 4).toString(16)}`)
     }
     return
   }
@@ -57,7 +57,7 @@ export function validateValue(type: CqlType, value: Uint8Array): void {
     case 'tuple':
     case 'udt':
     case 'vector':
-      return validateParts(type, value)
+      return validateParts(type, value, allowsNullElements)
     default: {
       const strict = strictLengths[type.kind]
       if (strict !== undefined && length !== strict.bytes) {
@@ -67,39 +67,63 @@ export function validateValue(type: CqlType, value: Uint8Array): void {
   }
 }
 
-function validateParts(type: CqlType, value: Uint8Array): void {
+function validateParts(type: CqlType, value: Uint8Array, allowsNulls: boolean): void {
   switch (type.kind) {
     case 'list':
     case 'set':
-      return checkElements(value, (_index) => type.element)
+      return checkElements(value, allowsNulls, () => type.element)
     case 'map':
-      return checkElements(value, (index) => (index % 2 === 0 ? type.key : type.value))
+      return checkElements(value, allowsNulls, (index) => (index % 2 === 0 ? type.key : type.value))
     case 'tuple':
-      return checkFields(value, type.elements)
+      return checkFields(value, type.elements, 'tuple')
     case 'udt':
       return checkFields(
         value,
         type.fields.map((field) => field.type),
+        'UDT',
       )
+    case 'vector':
+      return checkVector(type, value)
     default:
       return
   }
 }
 
-function checkElements(value: Uint8Array, typeAt: (index: number) => CqlType): void {
+function checkElements(
+  value: Uint8Array,
+  allowsNulls: boolean,
+  typeAt: (index: number) => CqlType,
+): void {
   if (value.length < 4) throw invalid('Not enough bytes to read a list')
   splitCollection(value).forEach((element, index) => {
-    if (element === undefined) throw invalid('null is not supported inside collections')
+    if (element === undefined) {
+      if (allowsNulls) return
+      throw invalid('null is not supported inside collections')
+    }
     validateValue(typeAt(index), element)
   })
 }
 
-function checkFields(value: Uint8Array, types: readonly CqlType[]): void {
+function checkFields(value: Uint8Array, types: readonly CqlType[], what: string): void {
   const fields = splitFields(value)
   if (fields.length > types.length) {
-    throw invalid(`Expected ${types.length} values, but got ${fields.length}`)
+    throw invalid(`Invalid remaining data after end of ${what} value`)
   }
   fields.forEach((field, index) => {
     if (field !== undefined && field.length > 0) validateValue(types[index]!, field)
   })
+}
+
+function checkVector(type: VectorType, value: Uint8Array): void {
+  const elements = splitVector(value, type.element)
+  const last = elements.at(-1)
+  const width = fixedLengths[type.element.kind]?.bytes
+  const isCut = width !== undefined && last !== undefined && last.length < width
+  if (elements.length < type.dimension || isCut) {
+    throw invalid(`Not enough bytes to read a ${cqlTypeText(type)}`)
+  }
+  if (elements.length > type.dimension) {
+    throw invalid(`Unexpected extraneous bytes after ${cqlTypeText(type)} value`)
+  }
+  for (const element of elements) if (element !== undefined) validateValue(type.element, element)
 }

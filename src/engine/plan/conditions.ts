@@ -23,6 +23,8 @@ export interface ColumnCondition {
 /** The part of a column's value that a condition looks at. */
 type PartOf = (current: Cell, environment: Environment) => Cell
 
+const unsetCondition = "Invalid 'unset' value in condition"
+
 const whole: PartOf = (current) => current
 
 export function compileCondition(context: PrepareContext, condition: Condition): ColumnCondition {
@@ -44,7 +46,7 @@ export function compileCondition(context: PrepareContext, condition: Condition):
     column,
     holds(current, environment) {
       const expected = value.evaluate(environment)
-      if (expected === UNSET) throw invalid(`Invalid unset value for column ${column.name}`)
+      if (expected === UNSET) throw invalid(unsetCondition)
       const part = emptyAsNull(partOf(current, environment), receiver.type)
       return compareCells(operator, part, emptyAsNull(expected, receiver.type), receiver.type)
     },
@@ -170,14 +172,17 @@ function compileIn(
   if (!Array.isArray(values)) {
     const list: CqlType = { kind: 'list', element: type, frozen: false }
     const marker = values as Extract<Expression, { kind: 'marker' }>
-    const term = compileTerm(context, marker, { name: `in(${receiver.name})`, type: list })
+    const term = compileTerm(context, marker, {
+      name: `in(${receiver.name})`,
+      type: list,
+      allowsNullElements: true,
+    })
     return {
       column,
       holds(current, environment) {
         const value = term.evaluate(environment)
-        if (value === null || value === UNSET) {
-          throw invalid(`Invalid ${value === null ? 'null' : 'unset'} value for IN restriction`)
-        }
+        if (value === null) throw invalid('Invalid null list in IN condition')
+        if (value === UNSET) throw invalid(unsetCondition)
         const options = splitCollection(value).map((each) => each ?? null)
         return check(options, emptyAsNull(partOf(current, environment), type))
       },

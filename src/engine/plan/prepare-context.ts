@@ -14,6 +14,8 @@ export interface Receiver {
   /** Table a marker belongs to, where it is not the statement's. */
   readonly keyspace?: string
   readonly table?: string
+  /** Of lists for IN, whose nulls have a fault of their own. */
+  readonly allowsNullElements?: boolean
 }
 
 /** Collects what preparing one statement finds: its markers above all. */

@@ -154,7 +154,8 @@ function compileIn(
   checkComparable(column, 'IN')
   if (isMarker(values)) {
     const type = { kind: 'list', element: column.type, frozen: false } as const
-    const marker = compileTerm(context, values, { name: `in(${column.name})`, type })
+    const receiver = { name: `in(${column.name})`, type, allowsNullElements: true }
+    const marker = compileTerm(context, values, receiver)
     return { kind: 'in', columns: [column], values: marker }
   }
   const terms = values.map((value) => [compileTerm(context, value, columnReceiver(column))])
@@ -296,7 +297,11 @@ function compileTupleIn(
     return {
       kind: 'in',
       columns,
-      values: compileTerm(context, values, { name: `in(${names})`, type }),
+      values: compileTerm(context, values, {
+        name: `in(${names})`,
+        type,
+        allowsNullElements: true,
+      }),
     }
   }
   const terms = values.map((value) => compileTupleValue(context, value, columns))

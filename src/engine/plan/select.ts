@@ -62,7 +62,7 @@ export function planSelect(context: PrepareContext, statement: SelectStatement):
   }
   const columnsAsTheyAre = selectors.map((selector) => selector.column)
   const isPlain = columnsAsTheyAre.every((column) => column !== undefined) && !isAggregate
-  const plain = isPlain ? (columnsAsTheyAre as ColumnSchema[]) : undefined
+  const plain = isPlain ? columnsAsTheyAre : undefined
   return {
     kind: 'select',
     table,

@@ -34,7 +34,7 @@ export function compileTerm(context: PrepareContext, value: Expression, receiver
       return new ConstantTerm(null)
     case 'marker':
       context.mark(value, receiver)
-      return new MarkerTerm(value.index, receiver.type)
+      return new MarkerTerm(value.index, receiver.type, receiver.allowsNullElements)
     case 'list':
     case 'set':
     case 'map':

@@ -27,14 +27,18 @@ export class MarkerTerm implements Term {
   readonly isMarker = true
   readonly #index: number
   readonly #type: CqlType
-  constructor(index: number, type: CqlType) {
+  readonly #allowsNullElements: boolean
+  constructor(index: number, type: CqlType, allowsNullElements = false) {
     this.#index = index
     this.#type = type
+    this.#allowsNullElements = allowsNullElements
   }
   evaluate(environment: Environment): RawValue {
     const value = environment.values[this.#index]
     if (value === undefined) throw invalid('Invalid amount of bind variables')
-    if (value !== null && value !== UNSET) validateValue(this.#type, value)
+    if (value !== null && value !== UNSET) {
+      validateValue(this.#type, value, this.#allowsNullElements)
+    }
     return value
   }
 }

@@ -169,9 +169,7 @@ function fields(types: readonly CqlType[]): fc.Arbitrary<Uint8Array> {
       fc.integer({ min: 1, max: types.length }),
       ...types.map((type) => fc.option(wireValue(type), { nil: undefined, freq: 3 })),
     )
-    .map(([count, ...values]) =>
-      Buffer.concat((values as (Uint8Array | undefined)[]).slice(0, count).map(field)),
-    )
+    .map(([count, ...values]) => Buffer.concat(values.slice(0, count).map(field)))
 }
 
 const { int, text, decimal: decimalType, double, blob: blobType } = nativeTypes

@@ -112,7 +112,7 @@ describe('the disk store', () => {
       sealed[at] = sealed[at]! ^ (1 << (bit & 7))
       expect(() => store.get('a', new ValueRef())).toThrow('damaged')
       expect(() => store.scan({ gte: '', lt: undefined }).next()).toThrow('damaged')
-      sealed[at] = sealed[at]! ^ (1 << (bit & 7))
+      sealed[at] = sealed[at] ^ (1 << (bit & 7))
     }
     expect(store.get('a', new ValueRef())).toBe(true)
   })
