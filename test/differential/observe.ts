@@ -25,27 +25,28 @@ export type Observation =
       readonly columns: readonly string[]
     }
 
-/** Runs one statement and describes what came of it. */
+/** Runs one statement and describes what came of it. `$ks` in its text is the keyspace. */
 export async function observe(
   session: Session,
   keyspace: string,
   statement: ScriptStatement,
 ): Promise<Observation> {
-  const clean = (text: string): string => text.replaceAll(keyspace, 'ks')
+  const clean = (text: string): string => text.replaceAll(keyspace, '$ks')
   const describe = (specs: readonly ColumnSpec[]): string[] =>
     specs.map(({ keyspace: ks, table, name, type }) =>
       clean(`${ks}.${table}.${name} ${cqlTypeText(type)}`),
     )
+  const text = statement.text.replaceAll('$ks', keyspace)
   try {
     if (statement.isPreparedOnly) {
-      const prepared = await session.prepare(statement.text)
+      const prepared = await session.prepare(text)
       return {
         markers: describe(prepared.getMarkers()),
         keys: prepared.source.partitionKeyIndexes,
         columns: describe(prepared.getResultColumns()),
       }
     }
-    return await observeRows(session, statement, clean, describe)
+    return await observeRows(session, { ...statement, text }, clean, describe)
   } catch (error) {
     return describeError(error, clean)
   }
