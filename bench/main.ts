@@ -30,16 +30,38 @@ function runPinned<T>(file: string, args: readonly string[]): T[] {
     .map((line) => JSON.parse(line) as T)
 }
 
+const roundCount = 3
 const clients = ['floor', 'prepared', 'text', 'peer'] as const
 
+/** Clients take turns, so that a busy moment of the machine hits all; the best of each counts. */
 function measureClients(
   address: string,
   plan: readonly string[],
   kinds: readonly string[],
 ): Measurement[] {
-  return kinds.flatMap((kind) =>
-    runPinned<Measurement>('driver/client-process.ts', [kind, address, ...plan]),
-  )
+  const best = new Map<string, Measurement>()
+  for (let round = 0; round < roundCount; round++) {
+    for (const kind of kinds) {
+      for (const one of runPinned<Measurement>('driver/client-process.ts', [
+        kind,
+        address,
+        ...plan,
+      ])) {
+        const key = `${kind}/${one.workload}/${one.inFlight}`
+        const known = best.get(key)
+        best.set(key, known === undefined ? one : better(known, one))
+      }
+    }
+  }
+  return [...best.values()]
+}
+
+function better(a: Measurement, b: Measurement): Measurement {
+  return {
+    ...a,
+    perSecond: Math.max(a.perSecond, b.perSecond),
+    cpuUs: Math.min(a.cpuUs, b.cpuUs),
+  }
 }
 
 /** Rows of one workload side by side, with the ratio to `cassandra-driver`. */
