@@ -39,9 +39,9 @@ export class Connector {
     const { ticker, connectionTimeoutMs } = this.#options
     const callOptions = { ticker, timeoutMs: connectionTimeoutMs }
     const connection = new Connection(endpoint.address, ticker, listener)
+    // Within the process bytes gain nothing by being smaller, and no link is ever half open.
+    const isInside = endpoint.network === undefined
     try {
-      // Bytes that never leave the process gain nothing by being smaller.
-      const isInside = endpoint.network === undefined
       const compressor = isInside ? undefined : await this.#loadCompressor()
       connection.attach(await endpoint.open(connection))
       const { credentials, authenticators, startup } = this.#options
@@ -67,7 +67,10 @@ export class Connector {
       connection.destroy(asConnectError(endpoint.address, error))
       throw error
     }
-    connection.heartbeat = new Heartbeat(connection, ticker, this.#options.heartbeatIntervalMs)
+    if (!isInside) {
+      const { heartbeatIntervalMs } = this.#options
+      connection.heartbeat = new Heartbeat(connection, ticker, heartbeatIntervalMs)
+    }
     return connection
   }
 

@@ -74,7 +74,8 @@ const textSet: CqlType = { kind: 'set', element: text, frozen: false }
 /** A node in this process that does as it is told; what it is not told it does reasonably. */
 export class ScriptedNode implements Endpoint {
   readonly address: string
-  readonly network = undefined
+  /** Like a node far away, so that it is probed when it is silent. */
+  readonly network = { host: 'scripted', port: 9042 }
   readonly clock: Clock
   readonly connections: ScriptedConnection[] = []
   script: Script = () => 'default'
