@@ -4,6 +4,7 @@ const shared = { pool: 'forks', testTimeout: 30_000, hookTimeout: 180_000 } as c
 
 /** Rooms tested alone, each folder mirroring its room of `src/`. */
 const units = [
+  'cli',
   'cluster',
   'codec',
   'cql',

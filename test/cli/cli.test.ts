@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { parseCommand, usage } from '../../src/cli/arguments.ts'
+import { Session, version } from '../../src/index.ts'
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+function start(argv: readonly string[]): ChildProcess {
+  return spawn(process.execPath, ['--import', 'tsx', main, ...argv], { stdio: 'pipe' })
+}
+
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+function ended(child: ChildProcess): Promise<Ended> {
+  const texts = { out: '', err: '' }
+  child.stdout!.on('data', (chunk) => (texts.out += String(chunk)))
+  child.stderr!.on('data', (chunk) => (texts.err += String(chunk)))
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, ...texts })))
+}
+
+/** Where a server says that it listens. */
+function listening(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    child.stdout!.on('data', (chunk) => {
+      text += String(chunk)
+      const address = /listens on (\S+),/.exec(text)?.[1]
+      if (address !== undefined) resolve(address)
+    })
+    child.once('close', () => reject(new Error(`it ended: ${text}`)))
+  })
+}
+
+describe('arguments', () => {
+  test.each([
+    [['serve'], { host: '127.0.0.1', port: 9042, path: undefined }],
+    [['serve', '--listen', '0.0.0.0:9043'], { host: '0.0.0.0', port: 9043 }],
+    [['serve', '--listen=localhost'], { host: 'localhost', port: 9042 }],
+    [['serve', '--listen', ':0'], { host: '127.0.0.1', port: 0 }],
+    [['serve', '--listen', '[::1]:9042', '--path', 'data'], { host: '::1', path: 'data' }],
+  ])('%j is understood', (argv, command) => {
+    expect(parseCommand(argv)).toMatchObject({ name: 'serve', ...command })
+  })
+
+  test.each([
+    [[], 'A command is missing'],
+    [['sing'], 'Unknown command "sing"'],
+    [['serve', 'me'], 'Unexpected argument "me"'],
+    [['serve', '--port', '1'], "Unknown option '--port'"],
+    [['serve', '--path', ''], '--path needs a directory'],
+    [['serve', '--listen', 'a:b'], '--listen is HOST:PORT, not "a:b"'],
+    [['serve', '--listen', '127.0.0.1:70000'], '--listen is HOST:PORT, not "127.0.0.1:70000"'],
+  ])('%j is refused', (argv, message) => {
+    expect(() => parseCommand(argv)).toThrow(message)
+  })
+})
+
+describe('tsylla', () => {
+  test('tells its version and how it is used', async () => {
+    const [told, helped, wrong] = await Promise.all(
+      [['--version'], ['--help'], ['sing']].map((argv) => ended(start(argv))),
+    )
+    expect(told).toMatchObject({ code: 0, out: `${version}\n` })
+    expect(helped).toMatchObject({ code: 0, out: usage })
+    expect(wrong).toMatchObject({ code: 2, out: '' })
+    expect(wrong!.err).toContain('Unknown command "sing"')
+  })
+
+  test('serves a directory until it is told to stop, and keeps what was written', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tsylla-'))
+    const argv = ['serve', '--listen', '127.0.0.1:0', '--path', folder]
+    const options = { keyspace: 'k', createKeyspace: true }
+    for (const [round, signal] of (['SIGTERM', 'SIGINT'] as const).entries()) {
+      const child = start(argv)
+      const end = ended(child)
+      const session = await Session.connect([await listening(child)], options)
+      await session.execute('CREATE TABLE IF NOT EXISTS t (p int PRIMARY KEY)')
+      await session.execute('INSERT INTO t (p) VALUES (?)', [round])
+      const { length } = await session.execute('SELECT p FROM t')
+      expect(length).toBe(round + 1)
+      const second = await ended(start(argv))
+      expect(second).toMatchObject({ code: 1 })
+      expect(second.err).toContain(`open in process ${child.pid}`)
+      child.kill(signal)
+      expect(await end).toMatchObject({ code: 0, err: '' })
+      await session.close()
+    }
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test('says why it cannot listen', async () => {
+    const first = start(['serve', '--listen', ':0'])
+    const address = await listening(first)
+    const second = await ended(start(['serve', '--listen', address]))
+    expect(second).toMatchObject({
+      code: 1,
+      err: `tsylla: Cannot listen on ${address}: the port is in use by another process (TSYLLA_CONFIG)\n`,
+    })
+    first.kill()
+    await ended(first)
+  })
+})
