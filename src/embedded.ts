@@ -34,7 +34,7 @@ export class EmbeddedDatabase extends EmbeddedEngine {
 }
 
 /**
- * Opens a database: in memory, or in a directory that belongs to this process as long as it is open.
+ * Opens a database: in memory, or in a directory that belongs to this process while it is open.
  *
  * @throws EngineLockedError when another process has the directory open
  * @throws DependencyMissingError without the package `lmdb`, which a directory needs

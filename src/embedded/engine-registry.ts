@@ -50,7 +50,7 @@ export async function shareEngine(path: string): Promise<EngineShare> {
 }
 
 /**
- * Opens an engine with an owner of its own. Sessions on its path share it for as long as it is open.
+ * Opens an engine with an owner of its own. Sessions on its path share it while it is open.
  * @throws EngineLockedError also when this process has the path open already
  */
 export async function openOwned(settings: EngineSettings): Promise<OpenEngine> {

@@ -67,6 +67,8 @@ export const inFlightCountMax = 1024
 /** Unanswered ids of callers that gave up; more mean the server drops requests silently. */
 export const orphanCountMax = 1024
 const slabBytes = 256 * 1024
+/** A slab with less room left is not worth going on with. */
+const slabRoomMin = 16 * 1024
 
 /**
  * One link to one node: stream ids, the write buffer, deadlines and the heartbeat. Requests are
@@ -210,9 +212,12 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     const writer = this.#writer
     if (writer.offset === 0 || this.#link === undefined) return
     this.#flushNumber++
-    const bytes = writer.bytes
-    if (this.#link.write(bytes.subarray(0, writer.offset)) && bytes.length <= slabBytes * 4) {
+    const { bytes, offset } = writer
+    if (this.#link.write(bytes.subarray(0, offset)) && bytes.length <= slabBytes * 4) {
       writer.offset = 0
+    } else if (bytes.length - offset >= slabRoomMin) {
+      // The link has what was written; the rest of the slab is still ours.
+      writer.adopt(bytes.subarray(offset))
     } else {
       writer.adopt(Buffer.allocUnsafeSlow(slabBytes))
     }

@@ -13,7 +13,7 @@ import {
   writeQueryHead,
   writeRawValues,
 } from '../../../src/protocol/index.ts'
-import { readyClient, TestClient } from './test-client.ts'
+import { readyClient, type TestClient } from './test-client.ts'
 
 const opcodes = [...Object.values(Opcode), 0x44, 0xff]
 const timeBox = { interruptAfterTimeLimit: 2_000, markInterruptAsFailure: false }
