@@ -8,13 +8,31 @@ import { isWholeTuple, type Restriction, type TupleTerms } from '../plan/relatio
 import type { Bound, Merged } from '../plan/restriction-set.ts'
 import type { Term } from '../plan/values.ts'
 import type { RowContext } from './row-context.ts'
-import { tupleValues } from './key-values.ts'
+import type { Restrictions } from '../plan/restrictions.ts'
+import type { ClusteringSlice } from '../rows/index.ts'
+import { clusteringSlicesOf, tupleValues } from './key-values.ts'
 
 /** Whether a row is let through. */
 export type RowFilter = (row: RowContext) => boolean
 
-/** Filters of an execution, with their values evaluated once. */
-export function filtersOf(restrictions: readonly Merged[], environment: Environment): RowFilter[] {
+/** Filters of the rows of a SELECT, with their values evaluated once. */
+export function rowFiltersOf(restrictions: Restrictions, environment: Environment): RowFilter[] {
+  const filters = filtersOf(restrictions.filters, environment)
+  if (restrictions.keys !== undefined) return filters
+  // A range of tokens has no one partition to seek in: the slices are looked for in each.
+  const slices = clusteringSlicesOf(restrictions, environment)
+  return slices === undefined ? filters : [sliceFilter(slices), ...filters]
+}
+
+function sliceFilter(slices: readonly ClusteringSlice[]): RowFilter {
+  return ({ row }) => {
+    if (row === undefined) return false
+    const { key } = row.clustering
+    return slices.some(({ start, end }) => start.key <= key && key < end.key)
+  }
+}
+
+function filtersOf(restrictions: readonly Merged[], environment: Environment): RowFilter[] {
   return restrictions.flatMap((restriction) => filterOf(restriction, environment))
 }
 

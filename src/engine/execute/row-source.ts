@@ -19,6 +19,8 @@ export interface RowSource {
   readonly cursor: RowCursor
   /** Whether `next` stopped for its budget and not at the end. */
   readonly isPaused: boolean
+  /** Whether it is known that no partition follows. */
+  readonly isLast: boolean
   /** Values of the partition key columns. */
   readonly components: readonly Uint8Array[]
   /** How many stored entries may be visited before a pause. */
@@ -92,6 +94,10 @@ class KeysSource implements RowSource {
     return true
   }
 
+  get isLast(): boolean {
+    return this.#index >= this.#keys.length
+  }
+
   setBudget(budget: number): void {
     this.#budget = budget
     if (this.cursor !== undefined) this.cursor.budget = budget
@@ -100,6 +106,7 @@ class KeysSource implements RowSource {
 
 class ScanSource implements RowSource {
   readonly cursor: RowCursor
+  readonly isLast = false
   components: readonly Uint8Array[] = []
   readonly #plan: SelectPlan
   /** Behind a row, the cursor stands in its partition already. */

@@ -4,7 +4,7 @@ import type { SelectPlan } from '../plan/select.ts'
 import type { Cell } from '../functions/definitions.ts'
 import type { RowReader } from '../rows/index.ts'
 import { ByteSink } from '../storage/index.ts'
-import { filtersOf, type RowFilter } from './filters.ts'
+import { type RowFilter, rowFiltersOf } from './filters.ts'
 import { GroupFold } from './groups.ts'
 import type { PagePosition } from './paging-state.ts'
 import { RowContext } from './row-context.ts'
@@ -61,8 +61,8 @@ export class SelectRun {
     this.#plan = plan
     this.#limits = limits
     this.#context = new RowContext(environment)
-    this.#filters = filtersOf(plan.restrictions.filters, environment)
     this.#open = sourceOpener(plan, environment)
+    this.#filters = rowFiltersOf(plan.restrictions, environment)
     this.#fold = plan.isAggregate ? new GroupFold(plan) : undefined
     this.#remainingInPartition = resume?.remainingInPartition ?? limits.perPartition
     this.#rowSeen = resume?.clustering !== undefined
@@ -169,10 +169,13 @@ export class SelectRun {
     this.#remainingInPartition--
     if (!this.#isFull()) return true
     const { cursor } = this.#source
-    const isPartitionDone = this.#plan.isDistinct || this.#remainingInPartition === 0
+    const { isDistinct, table } = this.#plan
+    const isPartitionDone =
+      isDistinct || this.#remainingInPartition === 0 || table.clustering.length === 0
     const clustering = isPartitionDone ? undefined : this.#context.row?.clustering
     this.#last = { partition: cursor.partition, clustering }
-    return this.#stop()
+    // Of the last partition asked for by its key, Cassandra knows that nothing follows.
+    return clustering === undefined && this.#source.isLast ? false : this.#stop()
   }
 
   #emitToGroup(fold: GroupFold): boolean {

@@ -134,7 +134,7 @@ function compileAddition(
     throw invalid(`Invalid operation (${text}) for ${what} column ${column.name}`)
   }
   if (!column.isComplex) throw invalid(invalidOperation(text, 'frozen collection', column))
-  if (type.kind === 'map' && !isMapLike(assignment.value.kind)) {
+  if (type.kind === 'map' && !isMapLike(assignment.value)) {
     throw invalid(
       `Value for a map addition has to be a map, but was: '${printExpression(assignment.value)}'`,
     )
@@ -151,7 +151,9 @@ function compileAddition(
   }
 }
 
-function isMapLike(kind: string): boolean {
+function isMapLike(value: Expression): boolean {
+  const { kind } = value
+  if (kind === 'set') return value.items.length === 0
   return kind === 'map' || kind === 'marker' || kind === 'null' || kind === 'call'
 }
 

@@ -139,13 +139,8 @@ function buildRestrictions(
     table,
     keys: isRange ? undefined : orderedKeys(table, partition),
     token: sets.token,
-    // A range of tokens has no one partition to seek in: its rows are filtered.
-    clustering: isRange ? [] : prefix,
-    filters: [
-      ...(needsFiltering ? partition.items : []),
-      ...(isRange ? clustering.items : filtered),
-      ...others.items,
-    ],
+    clustering: prefix,
+    filters: [...(needsFiltering ? partition.items : []), ...filtered, ...others.items],
     hasClustering: !clustering.isEmpty,
     hasRegular: others.columns().some((column) => column.kind === 'regular'),
     hasPartitionIn: partition.has('in'),
