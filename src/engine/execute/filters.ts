@@ -26,8 +26,9 @@ export function rowFiltersOf(restrictions: Restrictions, environment: Environmen
 
 function sliceFilter(slices: readonly ClusteringSlice[]): RowFilter {
   return ({ row }) => {
-    if (row === undefined) return false
-    const { key } = row.clustering
+    const clustering = row?.clustering
+    if (clustering === undefined) return false
+    const { key } = clustering
     return slices.some(({ start, end }) => start.key <= key && key < end.key)
   }
 }

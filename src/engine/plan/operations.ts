@@ -1,4 +1,16 @@
-import { type Access, type Assignment, printExpression, quoteIdentifier } from '../../cql/index.ts'
+import {
+  type Access,
+  type Assignment,
+  type Expression,
+  printExpression,
+  quoteIdentifier,
+} from '../../cql/index.ts'
+  type Access,
+  type Assignment,
+  type Expression,
+  printExpression,
+  quoteIdentifier,
+} from '../../cql/index.ts'
 import { UNSET } from '../../protocol/index.ts'
 import { type CqlType, nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
