@@ -61,7 +61,8 @@ export async function openListener(
 /** Drivers take the address from `system.local`; one that means "all" is no address to connect to. */
 function announce(node: EngineNode, { address, port }: AddressInfo): void {
   const isEverywhere = address === '0.0.0.0' || address === '::'
-  node.system.announce({ address: isEverywhere ? anyAddress : Inet.parse(address), port })
+  const inet = isEverywhere ? anyAddress : Inet.parse(address.replace(/%.*$/, ''))
+  node.system.announce({ address: inet, port })
 }
 
 function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
@@ -75,6 +76,8 @@ function listen(server: Server, host: string, port: number): Promise<AddressInfo
     try {
       server.listen({ host, port }, () => {
         server.off('error', onError)
+        // A connection that cannot be accepted is its client's loss alone.
+        server.on('error', () => {})
         resolve(server.address() as AddressInfo)
       })
     } catch (cause) {

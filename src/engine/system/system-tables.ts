@@ -1,12 +1,10 @@
-import { type CreateTableStatement, parseStatement } from '../../cql/index.ts'
 import type { Clock } from '../../util/index.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { KeyspaceSchema, Schema } from '../catalog/schema.ts'
-import { createTable } from '../catalog/tables.ts'
+import type { KeyspaceSchema } from '../catalog/schema.ts'
 import type { TableSchema } from '../catalog/table-schema.ts'
 import { openRowStore, type RowStore } from '../rows/index.ts'
 import { MemoryStore } from '../storage/index.ts'
-import { systemKeyspaceDefinitions, systemTableDefinitions } from './definitions.ts'
+import { systemKeyspaceDefinitions } from './definitions.ts'
 import { loopbackAddress, type NodeAddress, type NodeIdentity } from './node-identity.ts'
 import {
   columnRows,
@@ -16,6 +14,7 @@ import {
   typeRows,
   virtualTableRows,
 } from './schema-rows.ts'
+import { systemKeyspaceSchemas } from './system-keyspaces.ts'
 import { mutationOf, type SystemRow } from './system-row.ts'
 import { TraceLog } from './trace-log.ts'
 
@@ -67,7 +66,7 @@ export class SystemTables {
     this.#catalog = catalog
     this.#clock = clock
     this.#startedAtSeconds = Math.floor(clock.nowMs() / 1000)
-    for (const keyspace of systemKeyspaces()) catalog.addVirtualKeyspace(keyspace)
+    for (const keyspace of systemKeyspaceSchemas) catalog.addVirtualKeyspace(keyspace)
     this.#sources = this.#makeSources()
   }
 
@@ -202,21 +201,3 @@ export class SystemTables {
 }
 
 const emptySource: RowSource = { version: () => 0, rows: () => [] }
-
-/** The keyspaces with their tables, made by the catalog's own CREATE TABLE. */
-function systemKeyspaces(): KeyspaceSchema[] {
-  let generation = 0
-  const allocator = { tableId: () => '', generation: () => ++generation }
-  return systemKeyspaceDefinitions.map(({ name, replication, options }) => {
-    const empty = { name, replication, durableWrites: true, tables: new Map(), types: new Map() }
-    let schema: Schema = { version: '', keyspaces: new Map([[name, empty]]) }
-    for (const { keyspace, cql, id, comment } of systemTableDefinitions) {
-      if (keyspace !== name) continue
-      const others = options === '' ? '' : ` AND ${options}`
-      const text = `CREATE TABLE ${name}.${cql} WITH id = ${id} AND comment = '${comment}'${others}`
-      const statement = parseStatement(text) as CreateTableStatement
-      schema = createTable(schema, statement, name, allocator)
-    }
-    return schema.keyspaces.get(name)!
-  })
-}
