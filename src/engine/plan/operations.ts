@@ -5,18 +5,6 @@ import {
   printExpression,
   quoteIdentifier,
 } from '../../cql/index.ts'
-  type Access,
-  type Assignment,
-  type Expression,
-  printExpression,
-  quoteIdentifier,
-} from '../../cql/index.ts'
-import { UNSET } from '../../protocol/index.ts'
-import { type CqlType, nativeTypes } from '../../types/index.ts'
-import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { splitCollection, splitFields } from '../encode/index.ts'
-import { invalid } from '../faults.ts'
-import { int32Of, int64Of } from '../functions/wire.ts'
 import type { CellChange, RowView } from '../rows/index.ts'
 import { fieldPath } from './cell-info.ts'
 import type { Environment } from './environment.ts'
@@ -165,7 +153,7 @@ function compileAddition(
 
 function isMapLike(value: Expression): boolean {
   const { kind } = value
-  if (kind === 'set') return value.items.length === 0
+  if (kind === 'set') return value.elements.length === 0
   return kind === 'map' || kind === 'marker' || kind === 'null' || kind === 'call'
 }
 
