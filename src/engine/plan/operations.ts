@@ -5,6 +5,12 @@ import {
   printExpression,
   quoteIdentifier,
 } from '../../cql/index.ts'
+import { UNSET } from '../../protocol/index.ts'
+import { type CqlType, nativeTypes } from '../../types/index.ts'
+import type { ColumnSchema } from '../catalog/table-schema.ts'
+import { splitCollection, splitFields } from '../encode/index.ts'
+import { invalid } from '../faults.ts'
+import { int32Of, int64Of } from '../functions/wire.ts'
 import type { CellChange, RowView } from '../rows/index.ts'
 import { fieldPath } from './cell-info.ts'
 import type { Environment } from './environment.ts'
