@@ -88,7 +88,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   readonly #writer = new WireWriter(slabBytes)
   readonly #ids = new StreamIds(inFlightCountMax + orphanCountMax)
   readonly #inFlight: (ConnectionRequest | undefined)[]
-  readonly #deadlines: Int32Array
+  readonly #deadlines: Float64Array
   /** Flush number of each id's frame and where the frame starts, to withdraw what is unsent. */
   readonly #flushNumbers: Float64Array
   readonly #frameStarts: Int32Array
@@ -108,7 +108,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#parser = new FrameParser(this, { direction: 'response' })
     const idCount = inFlightCountMax + orphanCountMax
     this.#inFlight = Array.from({ length: idCount }, () => undefined)
-    this.#deadlines = new Int32Array(idCount)
+    this.#deadlines = new Float64Array(idCount)
     this.#flushNumbers = new Float64Array(idCount)
     this.#frameStarts = new Int32Array(idCount)
     this.#lastReceivedMs = ticker.nowMs()

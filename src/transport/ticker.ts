@@ -12,7 +12,8 @@ const idleTickMs = 500
 
 /**
  * One timer for all deadlines and heartbeats of a session: a `setTimeout` a request would cost more
- * than encoding it. Times are whole milliseconds since the ticker was made, so they fit an int32.
+ * than encoding it. Times are whole milliseconds since the ticker was made; after 24 days they no
+ * longer fit an int32.
  */
 export class Ticker {
   readonly #clock: Clock
@@ -35,7 +36,7 @@ export class Ticker {
 
   /** Milliseconds since the ticker was made, never going backwards. */
   nowMs(): number {
-    return (this.#clock.monotonicMs() - this.#originMs) | 0
+    return Math.floor(this.#clock.monotonicMs() - this.#originMs)
   }
 
   /** Wall-clock time in microseconds since the epoch. */

@@ -65,6 +65,26 @@ describe('deadlines', () => {
     await session.close()
   })
 
+  test('the longest timeout there is waits, instead of overflowing', async () => {
+    const clock = new VirtualClock()
+    const node = new ScriptedNode(clock)
+    const session = await connect(node, { requestTimeoutMs: 2 ** 31 - 1 })
+    const select = await session.prepare('SELECT c FROM t WHERE c = ?')
+    const held: Exchange[] = []
+    node.script = (exchange) => {
+      if (!isExecute(exchange)) return 'default'
+      held.push(exchange)
+      return 'done'
+    }
+    clock.advance(1_000)
+    const slow = session.executePrepared(select, [1])
+    await settle()
+    clock.advance(1_000)
+    held[0]?.reply(rowsOf([['c', nativeTypes.int]], [[1]]))
+    expect((await slow).length).toBe(1)
+    await session.close()
+  })
+
   test('10,000 requests with lost and late answers: every answer reaches its own request', async () => {
     const clock = new VirtualClock()
     const node = new ScriptedNode(clock)

@@ -47,4 +47,11 @@ describe('a ticker', () => {
     expect(ticker.nowUs()).toBe(1_700_000_000_001_500)
     expect(ticker.nowMs()).toBe(1)
   })
+
+  test('goes on counting after 2³¹ milliseconds, which are 24 days', () => {
+    const clock = new VirtualClock()
+    const ticker = new Ticker(clock)
+    clock.advance(2 ** 31 + 7)
+    expect(ticker.nowMs()).toBe(2 ** 31 + 7)
+  })
 })
