@@ -1,6 +1,11 @@
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
-const shared = { pool: 'forks', testTimeout: 30_000, hookTimeout: 180_000 } as const
+const shared = {
+  pool: 'forks',
+  testTimeout: 30_000,
+  hookTimeout: 180_000,
+  setupFiles: ['test/support/seed.ts'],
+}
 
 /** Rooms tested alone, each folder mirroring its room of `src/`. */
 const units = [
