@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
@@ -14,6 +15,10 @@ interface Core {
   }
   readonly TsyllaError: { is(value: unknown): boolean }
   readonly ConfigError: new (message: string) => Error
+}
+interface TestSession {
+  execute(cql: string): Promise<{ rows(): unknown[] }>
+  close(): Promise<void>
 }
 interface Patterns {
   readonly DatabaseManager: { instance(): object }
@@ -50,6 +55,27 @@ describe('the ESM and the CJS build in one process', () => {
     const session = await new cjs.core.SessionBuilder().knownNode(db).build()
     await session.close()
     await db.close()
+  })
+})
+
+describe('one path and two builds', () => {
+  test('share the engine: what one writes the other reads', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tsylla-builds-'))
+    const open = async (core: Core): Promise<TestSession> =>
+      (await new core.SessionBuilder().knownNode(`embedded:${folder}`).build()) as TestSession
+    try {
+      const [first, second] = [await open(esm.core), await open(cjs.core)]
+      await first.execute(
+        `CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
+      )
+      await first.execute('CREATE TABLE k.t (id int PRIMARY KEY)')
+      await first.execute('INSERT INTO k.t (id) VALUES (7)')
+      await first.close()
+      expect((await second.execute('SELECT id FROM k.t')).rows()).toMatchObject([{ id: 7 }])
+      await second.close()
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 })
 
