@@ -19,6 +19,8 @@ export interface RowSource {
   readonly cursor: RowCursor
   /** Whether `next` stopped for its budget and not at the end. */
   readonly isPaused: boolean
+  /** Whether there is nothing to visit, whatever is stored. */
+  readonly isEmpty: boolean
   /** Whether it is known that no partition follows. */
   readonly isLast: boolean
   /** Values of the partition key columns. */
@@ -39,8 +41,8 @@ export function sourceOpener(plan: SelectPlan, environment: Environment): Source
   }
   const keys = partitionKeysOf(restrictions, environment)
   const slices = clusteringSlicesOf(restrictions, environment)
-  const range = restrictions.token && tokenRange(restrictions.token, environment)
-  const reachable = range === undefined ? keys : keys.filter((key) => isInRange(key, range))
+  const { token } = restrictions
+  const reachable = token === undefined ? keys : keys.filter(tokenFilter(token, environment))
   return (reader, resume) => new KeysSource(plan, environment, reachable, slices, reader, resume)
 }
 
@@ -79,7 +81,7 @@ class KeysSource implements RowSource {
 
   next(): boolean {
     const key = this.#keys[this.#index]
-    if (key === undefined || this.#slices?.length === 0) return false
+    if (key === undefined || this.isEmpty) return false
     this.#index++
     const { table, reversed } = this.#plan
     this.cursor = this.#reader.readPartition(table, key, {
@@ -94,6 +96,10 @@ class KeysSource implements RowSource {
     return true
   }
 
+  get isEmpty(): boolean {
+    return this.#keys.length === 0 || this.#slices?.length === 0
+  }
+
   get isLast(): boolean {
     return this.#index >= this.#keys.length
   }
@@ -106,6 +112,7 @@ class KeysSource implements RowSource {
 
 class ScanSource implements RowSource {
   readonly cursor: RowCursor
+  readonly isEmpty = false
   readonly isLast = false
   components: readonly Uint8Array[] = []
   readonly #plan: SelectPlan
@@ -150,32 +157,49 @@ interface TokenRange {
   readonly to: TokenBound | undefined
 }
 
+/** The token of a bound. */
+function boundOf(bound: TokenBounds['start'], environment: Environment): TokenBound | undefined {
+  if (bound === undefined) return undefined
+  const value = bound.value.evaluate(environment)
+  if (value === null || value === UNSET) throw invalid('Invalid null token value')
+  const buffer = asBuffer(value)
+  const tokenHi = buffer.readInt32BE(0)
+  const tokenLo = buffer.readInt32BE(4)
+  return { tokenHi, tokenLo, inclusive: bound.inclusive }
+}
+
 /** Tokens between two bounds; the smallest token stands for "no bound" (getTokenBound). */
 function tokenRange(bounds: TokenBounds | undefined, environment: Environment): TokenRange {
-  const boundOf = (bound: TokenBounds['start']): TokenBound | undefined => {
-    if (bound === undefined) return undefined
-    const value = bound.value.evaluate(environment)
-    if (value === null || value === UNSET) throw invalid('Invalid null token value')
-    const buffer = asBuffer(value)
-    const tokenHi = buffer.readInt32BE(0)
-    const tokenLo = buffer.readInt32BE(4)
-    if (tokenHi === -0x80000000 && tokenLo === 0) return undefined
-    return { tokenHi, tokenLo, inclusive: bound.inclusive }
+  const open = (bound: TokenBound | undefined): TokenBound | undefined =>
+    bound?.tokenHi === -0x80000000 && bound.tokenLo === 0 ? undefined : bound
+  return {
+    from: open(boundOf(bounds?.start, environment)),
+    to: open(boundOf(bounds?.end, environment)),
   }
-  return { from: boundOf(bounds?.start), to: boundOf(bounds?.end) }
 }
 
-function compareToken(key: PartitionKey, bound: TokenBound): number {
-  if (key.tokenHi !== bound.tokenHi) return key.tokenHi - bound.tokenHi
-  return (key.tokenLo >>> 0) - (bound.tokenLo >>> 0)
+/** Among keys that are named, unlike in a scan, a range goes round the ring (TokenFilter). */
+function tokenFilter(
+  bounds: TokenBounds,
+  environment: Environment,
+): (key: PartitionKey) => boolean {
+  const from = boundOf(bounds.start, environment)
+  const to = boundOf(bounds.end, environment)
+  const isAround = from !== undefined && to !== undefined && compareToken(from, to) > 0
+  return (key) => {
+    const isFrom = from === undefined || isBehind(compareToken(key, from), from)
+    const isTo = to === undefined || isBehind(compareToken(to, key), to)
+    return isAround ? isFrom || isTo : isFrom && isTo
+  }
 }
 
-function isInRange(key: PartitionKey, { from, to }: TokenRange): boolean {
-  if (from !== undefined) {
-    const order = compareToken(key, from)
-    if (order < 0 || (order === 0 && !from.inclusive)) return false
-  }
-  if (to === undefined) return true
-  const order = compareToken(key, to)
-  return order < 0 || (order === 0 && to.inclusive)
+function isBehind(order: number, { inclusive }: TokenBound): boolean {
+  return order > 0 || (order === 0 && inclusive)
+}
+
+type Token = Pick<PartitionKey, 'tokenHi' | 'tokenLo'>
+
+function compareToken(a: Token, b: Token): number {
+  if (a.tokenHi !== b.tokenHi) return a.tokenHi - b.tokenHi
+  return (a.tokenLo >>> 0) - (b.tokenLo >>> 0)
 }

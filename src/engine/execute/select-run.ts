@@ -78,6 +78,11 @@ export class SelectRun {
   /** Whether the first partition is the one the last page ended in. */
   #isResumed: boolean
 
+  /** Whether WHERE can be seen to let nothing through. */
+  get readsNothing(): boolean {
+    return this.#source.isEmpty
+  }
+
   /** Goes on with a reader that stays as it is while others write. */
   continueOn(reader: RowReader): void {
     this.#source = this.#open(reader, this.#last)
@@ -239,7 +244,9 @@ export class SelectRun {
     }
     if (this.#sortable.length > 0) this.#writeSorted()
     // Whether more rows follow a full page is found out by asking for them, as in Cassandra.
-    if (this.rowCount >= this.#limits.page) this.#markEnd()
+    // Of partitions asked for by their keys that are one row each, it knows.
+    const isEnd = this.#source.isLast && this.#plan.table.clustering.length === 0
+    if (this.rowCount >= this.#limits.page && !isEnd) this.#markEnd()
   }
 
   #writeSorted(): void {

@@ -25,6 +25,8 @@ export interface SelectOptions {
   readonly statementHash: number
 }
 
+const pagedOrderByIn =
+  'Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query'
 const noWarnings: readonly string[] = Object.freeze([])
 
 function limitValue(term: Term | undefined, environment: Environment): number {
@@ -57,9 +59,7 @@ function limitsOf(
 
 function warningsOf({ isAggregate, restrictions }: SelectPlan): readonly string[] {
   if (!isAggregate) return noWarnings
-  if (restrictions.keys === undefined && restrictions.token === undefined) {
-    return [aggregationWithoutKey]
-  }
+  if (!restrictions.hasPartition) return [aggregationWithoutKey]
   return restrictions.hasPartitionIn ? [aggregationOverKeys] : noWarnings
 }
 
@@ -77,17 +77,15 @@ export function executeSelect(
   if (plan.isPoint && options.pageSize !== 1 && pagingState === undefined) {
     return readPoint(plan, environment, reader)
   }
-  if (plan.sortColumns.length > 0 && options.pageSize > 0) {
-    throw invalid(
-      'Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query',
-    )
-  }
   const resume =
     pagingState === undefined
       ? undefined
       : decodePagingState(pagingState, plan.table, options.statementHash)
   const limits = limitsOf(plan, environment, options, resume)
   const run = new SelectRun(plan, environment, limits, resume, reader)
+  // SelectStatement.getPager; a query that reads nothing has no pager.
+  const isPaged = options.pageSize > 0 && !run.readsNothing
+  if (isPaged && plan.sortColumns.length > 0) throw invalid(pagedOrderByIn)
   if (run.run()) return resultOf(plan, run, options)
   return continueLater(plan, run, options, reader)
 }

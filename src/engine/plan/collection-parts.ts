@@ -30,5 +30,8 @@ export function sliceOf(
     if (to !== null && compareValues(keyType, key, to) > 0) continue
     kept.push(...parts.slice(i, i + step))
   }
+  // AbstractMapSerializer.getSliceFromSerialized: only what is frozen can be there and be empty.
+  const isFrozen = (type.kind === 'map' || type.kind === 'set') && type.frozen
+  if (kept.length === 0 && !isFrozen) return null
   return collectionBytes(kept, kept.length / step)
 }

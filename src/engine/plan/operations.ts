@@ -39,12 +39,12 @@ export function setColumn(column: ColumnSchema, term: Term): Operation {
     apply(changes, environment) {
       const value = term.evaluate(environment)
       if (value === UNSET) return
-      if (value === null) changes.push({ kind: 'delete', column })
-      else if (!isComplex) changes.push({ kind: 'set', column, value })
-      else {
+      if (isComplex) {
+        // Null too replaces: elements of the same timestamp survive (Maps.Setter and its like).
         changes.push({ kind: 'replace', column })
-        setElements(changes, column, value, environment)
-      }
+        if (value !== null) setElements(changes, column, value, environment)
+      } else if (value === null) changes.push({ kind: 'delete', column })
+      else changes.push({ kind: 'set', column, value })
     },
   }
 }

@@ -31,6 +31,8 @@ export interface Restrictions {
   readonly clustering: readonly Merged[]
   /** Checked row by row. */
   readonly filters: readonly Merged[]
+  /** Whether it restricts the partition key in any way. */
+  readonly hasPartition: boolean
   readonly hasClustering: boolean
   readonly hasRegular: boolean
   readonly hasPartitionIn: boolean
@@ -63,6 +65,13 @@ export function analyzeRestrictions(
   }
   for (const relation of where) addRelation(context, relation, sets, options)
   return buildRestrictions(table, sets, options)
+}
+
+/** SelectStatement.checkNeedsFiltering, the last check of a SELECT. */
+export function checkFiltering(restrictions: Restrictions, allowFiltering: boolean): void {
+  const { keys, token, hasClustering } = restrictions
+  const isKeyRange = keys === undefined || token !== undefined
+  if (isKeyRange && hasClustering && !allowFiltering) throw invalid(allowFilteringMessage)
 }
 
 /** Restrictions made of compiled parts: INSERT names its keys as columns. */
@@ -127,11 +136,6 @@ function buildRestrictions(
   const prefix = clusteringPrefix(clustering)
   checkClustering(table, sets, prefix, options)
   checkOthers(others, options)
-  const isKeyRange = isRange || sets.token !== undefined
-  // SelectStatement.checkNeedsFiltering
-  if (isSelect && isKeyRange && !clustering.isEmpty && !options.allowFiltering) {
-    throw invalid(allowFilteringMessage)
-  }
   const filtered = clustering.items.filter((item) => !prefix.includes(item))
   const last = prefix.at(-1)
   const prefixColumns = prefix.reduce((sum, item) => sum + item.columns.length, 0)
@@ -141,6 +145,7 @@ function buildRestrictions(
     token: sets.token,
     clustering: prefix,
     filters: [...(needsFiltering ? partition.items : []), ...filtered, ...others.items],
+    hasPartition: !partition.isEmpty || sets.token !== undefined,
     hasClustering: !clustering.isEmpty,
     hasRegular: others.columns().some((column) => column.kind === 'regular'),
     hasPartitionIn: partition.has('in'),

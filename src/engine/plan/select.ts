@@ -3,7 +3,7 @@ import { type ColumnSpec, nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 import { invalid } from '../faults.ts'
 import type { PrepareContext } from './prepare-context.ts'
-import { analyzeRestrictions, type Restrictions } from './restrictions.ts'
+import { analyzeRestrictions, checkFiltering, type Restrictions } from './restrictions.ts'
 import type { Selector } from './selector.ts'
 import { columnSelector, compileSelector } from './selectors.ts'
 import { compileTerm } from './term.ts'
@@ -63,6 +63,8 @@ export function planSelect(context: PrepareContext, statement: SelectStatement):
   const columnsAsTheyAre = selectors.map((selector) => selector.column)
   const isPlain = columnsAsTheyAre.every((column) => column !== undefined) && !isAggregate
   const plain = isPlain ? columnsAsTheyAre : undefined
+  const reversed = orderReversed(context, statement, restrictions)
+  checkFiltering(restrictions, statement.allowFiltering)
   return {
     kind: 'select',
     table,
@@ -77,7 +79,7 @@ export function planSelect(context: PrepareContext, statement: SelectStatement):
     groupBy,
     limit,
     perPartitionLimit,
-    reversed: orderReversed(context, statement, restrictions),
+    reversed,
     sortColumns: restrictions.hasPartitionIn
       ? statement.orderBy.map(({ column }) => context.column(column))
       : [],
