@@ -6,7 +6,7 @@ import { Catalog, type SchemaListener } from './catalog/catalog.ts'
 import type { SchemaChange } from './catalog/schema.ts'
 import type { TableSchema } from './catalog/table-schema.ts'
 import { appliedAnswer, type ConditionalPart, ConditionalRequest } from './execute/conditional.ts'
-import { mutationsOf, timestampOfPlan } from './execute/modify.ts'
+import { checkPartitionKeys, mutationsOf, timestampOfPlan } from './execute/modify.ts'
 import { type EngineResult, voidResult } from './execute/result.ts'
 import { executeSelect } from './execute/select.ts'
 import { invalid } from './faults.ts'
@@ -303,6 +303,9 @@ export class Engine {
       return this.#durable(appliedAnswer(first.plan.table))
     }
     const mutations: Mutation[] = []
+    if (parts.some(({ plan }) => plan.requiresRead)) {
+      for (const { plan, environment } of parts) checkPartitionKeys(plan, environment)
+    }
     for (const { plan, environment } of parts) {
       for (const mutation of mutationsOf(plan, environment, timestamp)) mutations.push(mutation)
     }

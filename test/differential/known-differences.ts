@@ -6,4 +6,26 @@ export interface KnownDifference {
   readonly reason: string
 }
 
-export const knownDifferences: readonly KnownDifference[] = []
+export const knownDifferences: readonly KnownDifference[] = [
+  {
+    script: 'found.cql',
+    statement: 'SELECT k, max(v) FROM plain WHERE k IN (1, 2) GROUP BY k',
+    reason: 'Cassandra loses count of the groups of a page where a partition is one row.',
+  },
+  {
+    script: 'found.cql',
+    statement: 'INSERT INTO down (k, c, d) VALUES (1, {}, []) USING TIMESTAMP 1',
+    reason: 'Cassandra fails with a ClassCastException at the empty map of a descending column.',
+  },
+  {
+    script: 'found.cql',
+    statement: 'SELECT max(t) FROM times',
+    reason: 'Cassandra says the type is LegacyTimeUUIDType, which drivers return as bytes.',
+  },
+  {
+    script: 'found.cql',
+    statement: 'INSERT INTO plain (k, v) VALUES (9, 9) USING TTL 600000000',
+    reason:
+      'Cassandra has that limit only while storage_compatibility_mode is CASSANDRA_4, and it moves with the clock.',
+  },
+]

@@ -113,7 +113,7 @@ function combinations(restrictions: readonly Merged[], environment: Environment)
 }
 
 /** QueryProcessor.validateKey */
-function checkKeyLength(key: PartitionKey): void {
+export function checkKeyLength(key: PartitionKey): void {
   if (key.bytes.length === 0) throw invalid('Key may not be empty')
   if (key.bytes.length > keyBytesMax) {
     throw invalid(`Key length of ${key.bytes.length} is longer than maximum of ${keyBytesMax}`)
@@ -122,16 +122,22 @@ function checkKeyLength(key: PartitionKey): void {
 
 /** The partitions of a statement, by the order of their values, each once. */
 export function partitionKeysOf(
+  restrictions: Restrictions,
+  environment: Environment,
+): PartitionKey[] {
+  const keys = uncheckedPartitionKeysOf(restrictions, environment)
+  for (const key of keys) checkKeyLength(key)
+  return keys
+}
+
+/** {@link partitionKeysOf}, with keys among them no partition can have. */
+export function uncheckedPartitionKeysOf(
   { table, keys }: Restrictions,
   environment: Environment,
 ): PartitionKey[] {
   const values = combinations(keys!, environment)
   if (values.length > 1) sortUnique(values, table.partitionKey)
-  return values.map((components) => {
-    const key = partitionKeyOf(table, components)
-    checkKeyLength(key)
-    return key
-  })
+  return values.map((components) => partitionKeyOf(table, components))
 }
 
 function sortUnique(values: Uint8Array[][], columns: readonly ColumnSchema[]): void {

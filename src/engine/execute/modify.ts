@@ -47,6 +47,11 @@ function ttlOfPlan(plan: ModifyPlan, environment: Environment): number {
   return seconds
 }
 
+/** BatchStatement.getMutations: the keys of all statements are checked before anything is read. */
+export function checkPartitionKeys({ restrictions }: ModifyPlan, environment: Environment): void {
+  partitionKeysOf(restrictions, environment)
+}
+
 /** The mutations of a statement, one a partition. Reads first where an operation has to. */
 export function mutationsOf(
   plan: ModifyPlan,

@@ -6,7 +6,7 @@ import type { Environment } from '../plan/environment.ts'
 import type { TokenBounds } from '../plan/restriction-set.ts'
 import type { SelectPlan } from '../plan/select.ts'
 import type { ClusteringSlice, RowCursor, RowReader, TokenBound } from '../rows/index.ts'
-import { clusteringSlicesOf, partitionKeysOf } from './key-values.ts'
+import { checkKeyLength, clusteringSlicesOf, uncheckedPartitionKeysOf } from './key-values.ts'
 import type { PagePosition } from './paging-state.ts'
 
 type Resume = Pick<PagePosition, 'partition' | 'clustering'>
@@ -39,10 +39,12 @@ export function sourceOpener(plan: SelectPlan, environment: Environment): Source
     const range = tokenRange(restrictions.token, environment)
     return (reader, resume) => new ScanSource(plan, environment, range, reader, resume)
   }
-  const keys = partitionKeysOf(restrictions, environment)
+  const keys = uncheckedPartitionKeysOf(restrictions, environment)
   const slices = clusteringSlicesOf(restrictions, environment)
   const { token } = restrictions
   const reachable = token === undefined ? keys : keys.filter(tokenFilter(token, environment))
+  // SelectStatement.getSliceCommands: keys are checked once there is something to look for.
+  if (slices?.length !== 0) for (const key of reachable) checkKeyLength(key)
   return (reader, resume) => new KeysSource(plan, environment, reachable, slices, reader, resume)
 }
 

@@ -83,8 +83,8 @@ export function executeSelect(
       : decodePagingState(pagingState, plan.table, options.statementHash)
   const limits = limitsOf(plan, environment, options, resume)
   const run = new SelectRun(plan, environment, limits, resume, reader)
-  // SelectStatement.getPager; a query that reads nothing has no pager.
-  const isPaged = options.pageSize > 0 && !run.readsNothing
+  // SelectStatement.execute: a query that reads nothing has no pager, an aggregation always has.
+  const isPaged = options.pageSize > 0 && (plan.isAggregate || !run.readsNothing)
   if (isPaged && plan.sortColumns.length > 0) throw invalid(pagedOrderByIn)
   if (run.run()) return resultOf(plan, run, options)
   return continueLater(plan, run, options, reader)

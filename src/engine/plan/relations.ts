@@ -169,10 +169,12 @@ function compileContains(
 ): Restriction {
   const column = context.column(relation.column)
   const { type } = column
-  if (relation.isKey && type.kind !== 'map') {
+  // In Cassandra the type of a descending column is ReversedType, whatever it reverses.
+  const isReversed = column.descending
+  if (relation.isKey && (isReversed || type.kind !== 'map')) {
     throw invalid(`Cannot use CONTAINS KEY on non-map column ${column.name}`)
   }
-  if (type.kind !== 'map' && type.kind !== 'list' && type.kind !== 'set') {
+  if (isReversed || (type.kind !== 'map' && type.kind !== 'list' && type.kind !== 'set')) {
     throw invalid(`Cannot use CONTAINS on non-collection column ${column.name}`)
   }
   const part = type.kind === 'map' ? (relation.isKey ? type.key : type.value) : type.element
@@ -187,10 +189,12 @@ function compileElement(
 ): Restriction {
   const column = context.column(relation.column)
   const { type, name } = column
-  if (type.kind === 'list') {
+  if (type.kind === 'list' && !column.descending) {
     throw invalid(`Indexes on list entries (${name}[index] = value) are not currently supported.`)
   }
-  if (type.kind !== 'map') throw invalid(`Column ${name} cannot be used as a map`)
+  if (column.descending || type.kind !== 'map') {
+    throw invalid(`Column ${name} cannot be used as a map`)
+  }
   if (!column.isComplex) {
     throw invalid(`Map-entry equality predicates on frozen map column ${name} are not supported`)
   }

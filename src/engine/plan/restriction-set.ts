@@ -78,7 +78,7 @@ function merge(existing: Merged, added: Merged): Merged {
     return { ...existing, tests: [...existing.tests, ...added.tests] }
   }
   const first = existing.columns[0]!
-  if (added.kind !== 'slice') throw invalid(equalityAndInequality(first.name))
+  if (added.kind !== 'slice') throw invalid(equalityAndInequality(common))
   if (first !== added.columns[0]) {
     throw invalid(
       `Column "${added.columns[0]!.name}" cannot be restricted by two inequalities not starting with the same column`,
