@@ -17,7 +17,12 @@ import {
   writeQueryHead,
 } from '../protocol/index.ts'
 import { createDeferred, type Deferred } from '../util/index.ts'
-import type { Connection, ConnectionRequest } from './connection.ts'
+import {
+  type Connection,
+  type ConnectionRequest,
+  inFlightCountMax,
+  ownCountMax,
+} from './connection.ts'
 import type { Ticker } from './ticker.ts'
 
 /** One request of the driver itself, and how long it may take. */
@@ -56,21 +61,23 @@ class Call implements ConnectionRequest {
       const reader = new WireReader(bytes, start, end)
       readResponsePrefix(reader, flags)
       const response = readResponse(reader, opcode)
-      if (response.opcode === Opcode.ERROR) this.deferred.reject(response.error)
+      if (response.opcode === Opcode.ERROR) this.onLost(response.error)
       else this.deferred.resolve(response)
     } catch (error) {
-      this.deferred.reject(
+      this.onLost(
         TsyllaError.is(error) ? error : new ProtocolError('Malformed response', { cause: error }),
       )
     }
   }
 
+  /** Nothing the driver asks for itself changes what is stored. */
   onLost(error: TsyllaError): void {
+    error.outcome = 'not_applied'
     this.deferred.reject(error)
   }
 
   onTimeout(): void {
-    this.deferred.reject(new RequestTimeoutError(this.#timeoutMs, 'unknown'))
+    this.deferred.reject(new RequestTimeoutError(this.#timeoutMs, 'not_applied'))
   }
 }
 
@@ -83,7 +90,7 @@ export function call(
 ): Promise<Response> {
   const request = new Call(opcode, writeBody, options)
   try {
-    if (!connection.send(request)) {
+    if (!connection.send(request, inFlightCountMax + ownCountMax)) {
       request.onLost(connection.closedError ?? new ProtocolError('The connection has no room'))
     }
   } catch (error) {

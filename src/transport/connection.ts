@@ -64,6 +64,8 @@ const nextStates: readonly number[] = [
 
 /** Requests one connection carries at a time; more gain nothing on any server we know. */
 export const inFlightCountMax = 1024
+/** Beyond them the driver's own find room: PREPARE, USE, system tables, heartbeats. */
+export const ownCountMax = 256
 /** Unanswered ids of callers that gave up; more mean the server drops requests silently. */
 export const orphanCountMax = 1024
 const slabBytes = 256 * 1024
@@ -86,7 +88,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   #compressor: Compressor | undefined
   readonly #parser: FrameParser
   readonly #writer = new WireWriter(slabBytes)
-  readonly #ids = new StreamIds(inFlightCountMax + orphanCountMax)
+  readonly #ids = new StreamIds(inFlightCountMax + ownCountMax + orphanCountMax)
   readonly #inFlight: (ConnectionRequest | undefined)[]
   readonly #deadlines: Float64Array
   /** Flush number of each id's frame and where the frame starts, to withdraw what is unsent. */
@@ -106,7 +108,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#ticker = ticker
     this.#listener = listener
     this.#parser = new FrameParser(this, { direction: 'response' })
-    const idCount = inFlightCountMax + orphanCountMax
+    const idCount = inFlightCountMax + ownCountMax + orphanCountMax
     this.#inFlight = Array.from({ length: idCount }, () => undefined)
     this.#deadlines = new Float64Array(idCount)
     this.#flushNumbers = new Float64Array(idCount)
@@ -166,15 +168,16 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   /**
    * Encodes a request into the write buffer.
    *
+   * @param inFlightMax how many may be in flight before it
    * @returns whether the connection took it
    * @throws what the request's `encode` throws; the connection is as before
    */
-  send(request: ConnectionRequest): boolean {
+  send(request: ConnectionRequest, inFlightMax: number = inFlightCountMax): boolean {
     if (this.#state !== ConnectionState.ready && this.#state !== ConnectionState.negotiating) {
       return false
     }
     const ids = this.#ids
-    if (ids.inFlightCount >= inFlightCountMax) return false
+    if (ids.inFlightCount >= inFlightMax) return false
     const id = ids.acquire()
     if (id === -1) return false
     const writer = this.#writer
@@ -239,6 +242,8 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#ids.orphan(id)
     if (this.#ids.orphanCount >= orphanCountMax) {
       this.destroy(this.#lost(`${orphanCountMax} requests were never answered`))
+    } else {
+      this.#afterRelease()
     }
     return true
   }

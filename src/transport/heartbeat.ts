@@ -1,7 +1,7 @@
 import { ConnectionError } from '../errors/index.ts'
 import { Opcode } from '../protocol/index.ts'
 import { call } from './call.ts'
-import type { Connection } from './connection.ts'
+import { type Connection, ConnectionState } from './connection.ts'
 import type { TickListener, Ticker } from './ticker.ts'
 
 /** How long a probed node may stay silent. */
@@ -24,6 +24,8 @@ export class Heartbeat implements TickListener {
   }
 
   onTick(nowMs: number): void {
+    // One that drains takes no probe; the deadlines of its requests end it.
+    if (this.#connection.state !== ConnectionState.ready) return
     const quietMs = nowMs - this.#connection.lastReceivedMs
     if (this.#isWaiting || quietMs < this.#intervalMs) return
     this.#isWaiting = true

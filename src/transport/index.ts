@@ -6,6 +6,7 @@ export {
   ConnectionState,
   inFlightCountMax,
   orphanCountMax,
+  ownCountMax,
 } from './connection.ts'
 export { Connector, type ConnectorOptions } from './connector.ts'
 export type { Credentials } from './handshake.ts'

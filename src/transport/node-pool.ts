@@ -41,11 +41,6 @@ export class NodePool {
     return this.#connections.length > 0
   }
 
-  /** Takes a connection that was opened elsewhere, before or beside {@link fill}. */
-  adopt(connection: Connection): void {
-    this.#add(connection)
-  }
-
   /** Opens what is missing. Settles when the pool is full or a connect has failed; never rejects. */
   fill(): Promise<void> {
     this.#retryTimer?.cancel()
