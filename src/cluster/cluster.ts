@@ -300,7 +300,7 @@ export class Cluster implements ConnectionListener {
   }
 
   async #use(keyspace: string): Promise<void> {
-    const first = this.pick(undefined) ?? this.#anyConnection()
+    const first = this.anyConnection()
     if (first === undefined) throw this.unavailableError()
     // One node says whether the keyspace exists; only then do the others follow.
     await callUse(first, keyspace, this.#call)
@@ -322,9 +322,12 @@ export class Cluster implements ConnectionListener {
     }
   }
 
-  #anyConnection(): Connection | undefined {
-    for (const { pool } of this.#nodes.values()) {
-      if (pool.connections[0] !== undefined) return pool.connections[0]
+  /** One for a request of the driver itself, which fits on a full connection too. */
+  anyConnection(tried?: ReadonlySet<ClusterNode>): Connection | undefined {
+    const connection = this.pick(undefined, tried)
+    if (connection !== undefined) return connection
+    for (const node of this.#nodes.values()) {
+      if (tried?.has(node) !== true && node.pool.isAvailable) return node.pool.connections[0]
     }
     return undefined
   }
@@ -387,13 +390,6 @@ export class Cluster implements ConnectionListener {
       })),
       keyspaces: this.#keyspaces,
     })
-  }
-
-  /** Lets requests in flight end, then closes every connection. */
-  async drain(): Promise<void> {
-    this.#refresher.close()
-    await Promise.all([...this.#nodes.values()].map(({ pool }) => pool.close()))
-    this.#control.close()
   }
 
   /** Closes every connection at once. */

@@ -10,7 +10,7 @@ export interface WithinOptions {
 }
 
 /** Waits for shared work, but no longer than one caller wants to; the work itself goes on. */
-export function awaitWithin<T>(work: Promise<T>, options: WithinOptions): Promise<T> {
+export function awaitWithin<T>(work: () => Promise<T>, options: WithinOptions): Promise<T> {
   const { aborts, clock, signal, timeoutMs } = options
   if (signal?.aborted) return Promise.reject(new AbortedError('not_applied', signal.reason))
   return new Promise((resolve, reject) => {
@@ -22,9 +22,11 @@ export function awaitWithin<T>(work: Promise<T>, options: WithinOptions): Promis
       true,
     )
     if (signal !== undefined) aborts.add(signal, abortable)
-    work.then(resolve, reject).finally(() => {
-      timer.cancel()
-      if (signal !== undefined) aborts.remove(signal, abortable)
-    })
+    work()
+      .then(resolve, reject)
+      .finally(() => {
+        timer.cancel()
+        if (signal !== undefined) aborts.remove(signal, abortable)
+      })
   })
 }

@@ -15,7 +15,7 @@ import {
 import type { Connection } from '../transport/index.ts'
 import type { BatchType } from '../types/index.ts'
 import { allPages, Execution } from './execution.ts'
-import { isPlainWrite, PreparedEntry } from './prepared-entry.ts'
+import { isPlainWrite, isStamped, PreparedEntry } from './prepared-entry.ts'
 import type { ResultSet } from './result-set.ts'
 import { estimateValueBytes, type SessionCore } from './session-core.ts'
 import type { ExecutionSettings } from './settings.ts'
@@ -73,7 +73,7 @@ export class BatchExecution extends Execution {
     return this.#parts.every(({ statement, isIdempotent: own }) => {
       const inferred =
         statement instanceof PreparedEntry ? statement.isIdempotent : statement.facts.isIdempotent
-      return own ?? inferred
+      return own ?? (inferred && isStamped(statement.facts, this.#timestamp))
     })
   }
 

@@ -34,7 +34,9 @@ export class Dispatcher implements RequestHost, TickListener {
   #queuedBytes = 0
   #isDraining = false
   #isClosed = false
-  #onEmpty: (() => void) | undefined
+  /** Calls that were accepted and have no answer yet. */
+  #acceptedCount = 0
+  #onIdle: (() => void) | undefined
 
   constructor(options: DispatcherOptions) {
     this.#options = options
@@ -119,10 +121,7 @@ export class Dispatcher implements RequestHost, TickListener {
       this.#queuedBytes -= head.bytes
     }
     this.#isDraining = false
-    if (this.#queue.length === 0) {
-      this.ticker.remove(this)
-      this.#onEmpty?.()
-    }
+    if (this.#queue.length === 0) this.ticker.remove(this)
   }
 
   onTick(nowMs: number): void {
@@ -134,11 +133,20 @@ export class Dispatcher implements RequestHost, TickListener {
     this.onRoom()
   }
 
-  /** Resolves when nothing waits in line any more. */
-  whenEmpty(): Promise<void> {
-    if (this.#queue.length === 0) return Promise.resolve()
+  onAccepted(): void {
+    this.#acceptedCount++
+  }
+
+  onSettled(): void {
+    this.#acceptedCount--
+    if (this.#acceptedCount === 0) this.#onIdle?.()
+  }
+
+  /** Resolves when everything that was accepted has its answer. */
+  whenIdle(): Promise<void> {
+    if (this.#acceptedCount === 0) return Promise.resolve()
     return new Promise((resolve) => {
-      this.#onEmpty = resolve
+      this.#onIdle = resolve
     })
   }
 
@@ -150,7 +158,6 @@ export class Dispatcher implements RequestHost, TickListener {
       next.request.fail(error)
     }
     this.#queuedBytes = 0
-    this.#onEmpty?.()
   }
 
   nodeOf(connection: Connection): ClusterNode | undefined {

@@ -12,7 +12,8 @@ import {
 import type { Connection } from '../transport/index.ts'
 import type { BindValues } from '../types/index.ts'
 import { Execution, type PagingOptions } from './execution.ts'
-import type { PreparedEntry, PreparedState } from './prepared-entry.ts'
+import { isStamped, type PreparedEntry, type PreparedState } from './prepared-entry.ts'
+import { kindOfStatement } from './request-kind.ts'
 import type { ResultSet } from './result-set.ts'
 import { estimateValueBytes, type SessionCore } from './session-core.ts'
 import type { ExecutionSettings } from './settings.ts'
@@ -51,13 +52,16 @@ export class ExecuteRequest extends Execution {
 
   override get kind(): RequestKind {
     const { facts, isCounterUpdate } = this.#entry
-    if (facts.kind === 'select') return 'read'
-    if (facts.isConditional) return 'lwt'
-    return isCounterUpdate ? 'counter' : 'write'
+    // A key that is no list of plain markers may stand for several partitions.
+    return kindOfStatement(facts, {
+      isCounterUpdate,
+      isSinglePartition: this.#state.plan.isRoutable,
+    })
   }
 
   override get isIdempotent(): boolean {
-    return this.settings.isIdempotent ?? this.#entry.isIdempotent
+    const { facts, isIdempotent } = this.#entry
+    return this.settings.isIdempotent ?? (isIdempotent && isStamped(facts, this.#timestamp))
   }
 
   protected override get shapes(): ShapeCache {
@@ -104,15 +108,17 @@ export class ExecuteRequest extends Execution {
       return
     }
     this.#wasRefreshed = true
+    this.resumeAfter(this.#refresh(error), () => this.host.dispatch(this))
+  }
+
+  /** @throws the error given, unless PREPARE now says something else than before */
+  async #refresh(error: BindError): Promise<void> {
     const before = this.#state
-    this.core.refresh(this.#entry).then(
-      () => {
-        this.#takeState()
-        if (this.#state === before) this.fail(error)
-        else if (!this.isSettled) this.host.dispatch(this)
-      },
-      () => this.fail(error),
-    )
+    await this.core.refresh(this.#entry).catch(() => {
+      throw error
+    })
+    this.#takeState()
+    if (this.#state === before) throw error
   }
 
   protected override async prepareAgain(connection: Connection): Promise<void> {

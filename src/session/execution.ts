@@ -1,5 +1,10 @@
 import type { Row } from '../codec/index.ts'
-import { type RequestKind, ProtocolError, ResultTooLargeError } from '../errors/index.ts'
+import {
+  type RequestKind,
+  ProtocolError,
+  ResultTooLargeError,
+  TsyllaError,
+} from '../errors/index.ts'
 import {
   HeaderFlag,
   QueryFlag,
@@ -108,9 +113,15 @@ export abstract class Execution extends Request<ResultSet<unknown>> {
 
   /** The statement has been applied; what has to follow on other nodes is waited for. */
   #succeedAfter(work: Promise<void>, result: ResultSet<unknown>): void {
+    this.follow()
     work.then(
-      () => this.succeed(result),
-      (error: unknown) => this.fail(error),
+      () => {
+        if (!this.isSettled) this.succeed(result)
+      },
+      (error: unknown) => {
+        if (TsyllaError.is(error)) error.outcome = 'unknown'
+        this.fail(error)
+      },
     )
   }
 

@@ -128,7 +128,7 @@ export const plainAuthenticators: readonly string[] = Object.freeze([
   'com.scylladb.auth.TransitionalAuthenticator',
 ])
 
-const int32Max = 2_147_483_647
+export const int32Max = 2_147_483_647
 const optionNames: ReadonlySet<string> = new Set([
   ...['contactPoints', 'keyspace', 'keyspaceCaseSensitive', 'createKeyspace', 'user', 'password'],
   ...['poolSize', 'compression', 'tls', 'connectionTimeoutMs', 'requestTimeoutMs', 'tcpNoDelay'],

@@ -97,6 +97,14 @@ export function isPlainWrite(facts: StatementFacts): boolean {
   return isWrite && !facts.isConditional
 }
 
+/**
+ * Whether every attempt means the same moment. A write that the servers stamp is later with every
+ * attempt, and would undo what others wrote in between.
+ */
+export function isStamped(facts: StatementFacts, timestamp: number | bigint | undefined): boolean {
+  return facts.kind === 'select' || facts.hasUsingTimestamp || timestamp !== undefined
+}
+
 /** Setting an element is harmless to repeat by key, not by index of a list. */
 function elementsAreMapKeys(markers: readonly ColumnSpec[], facts: StatementFacts): boolean {
   return facts.markers.every(

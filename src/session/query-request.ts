@@ -9,7 +9,8 @@ import {
 } from '../protocol/index.ts'
 import type { Connection } from '../transport/index.ts'
 import { Execution, type PagingOptions } from './execution.ts'
-import { isPlainWrite } from './prepared-entry.ts'
+import { isPlainWrite, isStamped } from './prepared-entry.ts'
+import { kindOfStatement } from './request-kind.ts'
 import type { ResultSet } from './result-set.ts'
 import type { SessionCore } from './session-core.ts'
 import type { ExecutionSettings } from './settings.ts'
@@ -40,16 +41,17 @@ export class QueryRequest extends Execution {
 
   override get kind(): RequestKind {
     const { facts } = this.#statement
-    if (facts.kind === 'select' || facts.kind === 'use') return 'read'
-    if (facts.isConditional) return 'lwt'
-    if (facts.mayUpdateCounter) return 'counter'
-    // A batch in a text may be unlogged: what is not known to be harmless counts as unknown.
-    if (facts.kind === 'batch') return 'unlogged_batch'
-    return facts.kind === 'other' || facts.kind === 'ddl' ? 'unlogged_batch' : 'write'
+    return kindOfStatement(facts, {
+      isCounterUpdate: facts.mayUpdateCounter,
+      // The text may say `IN`.
+      isSinglePartition: false,
+    })
   }
 
   override get isIdempotent(): boolean {
-    return this.settings.isIdempotent ?? this.#statement.facts.isIdempotent
+    const { facts } = this.#statement
+    const isInferred = facts.isIdempotent && isStamped(facts, this.#timestamp)
+    return this.settings.isIdempotent ?? isInferred
   }
 
   protected override get shapes(): ShapeCache {

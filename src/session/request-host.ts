@@ -25,6 +25,10 @@ export interface RequestHost {
   readonly ticker: Ticker
   readonly aborts: AbortRegistry
   readonly isClosed: boolean
+  /** A request was started: closing waits for it. */
+  onAccepted(): void
+  /** A request that was accepted has its answer. */
+  onSettled(): void
   /** Sends wherever there is room, or queues. */
   dispatch(request: Dispatchable): void
   /** Sends on that connection if it still can, else as {@link dispatch}. */

@@ -22,8 +22,18 @@ import type { Abortable } from './abort-registry.ts'
 import type { Dispatchable, RequestHost } from './request-host.ts'
 import type { ExecutionSettings } from './settings.ts'
 
-/** Where a request is; it is settled exactly once. */
-const RequestState = { idle: 0, queued: 1, inFlight: 2, waiting: 3, settled: 4 } as const
+/**
+ * Where a request is; it is settled exactly once. `preparing`: its attempt was not carried out, a
+ * PREPARE comes first. `following`: it was, and what has to follow on other nodes is waited for.
+ */
+const RequestState = {
+  idle: 0,
+  queued: 1,
+  inFlight: 2,
+  preparing: 3,
+  following: 4,
+  settled: 5,
+} as const
 type RequestState = (typeof RequestState)[keyof typeof RequestState]
 
 /** Reused for answers: they are read inside one callback, never across two. */
@@ -89,6 +99,7 @@ export abstract class Request<T> implements Dispatchable, Abortable {
    * @param startedMs time of the ticker that the deadline counts from
    */
   start(startedMs: number = this.host.ticker.nowMs()): void {
+    this.host.onAccepted()
     const signal = this.#signal
     if (signal !== undefined) {
       if (signal.aborted) {
@@ -139,10 +150,10 @@ export abstract class Request<T> implements Dispatchable, Abortable {
   #onServerError(error: ServerError, connection: Connection): void {
     if (error.serverCode === ServerErrorCode.UNPREPARED && this.#prepareCount < prepareCountMax) {
       this.#prepareCount++
-      this.#state = RequestState.waiting
-      this.prepareAgain(connection, error).then(
-        () => this.#resend(connection),
-        (reason: unknown) => this.#failed(reason as TsyllaError),
+      // Nothing was tried yet, as far as the retry policy counts.
+      this.#attemptCount--
+      this.resumeAfter(this.prepareAgain(connection, error), () =>
+        this.host.dispatchTo(connection, this),
       )
       return
     }
@@ -150,9 +161,25 @@ export abstract class Request<T> implements Dispatchable, Abortable {
     this.#failed(error)
   }
 
-  #resend(connection: Connection): void {
-    if (this.isSettled) return
-    this.host.dispatchTo(connection, this)
+  /** Goes on after a PREPARE that other requests share, unless the deadline comes first. */
+  protected resumeAfter(work: Promise<void>, resume: () => void): void {
+    this.#state = RequestState.preparing
+    const { ticker } = this.host
+    const leftMs = Math.max(0, this.deadlineMs - ticker.nowMs())
+    const timer = ticker.clock.schedule(leftMs, () => this.onTimeout(false), true)
+    work
+      .finally(() => timer.cancel())
+      .then(
+        () => {
+          if (!this.isSettled) resume()
+        },
+        (reason: unknown) => this.#failed(reason as TsyllaError),
+      )
+  }
+
+  /** The answer says that the statement was carried out; more has to happen before it is told. */
+  protected follow(): void {
+    this.#state = RequestState.following
   }
 
   onLost(error: TsyllaError, wasWritten: boolean): void {
@@ -174,7 +201,7 @@ export abstract class Request<T> implements Dispatchable, Abortable {
     const wasWritten =
       this.#state === RequestState.inFlight && this.connection !== undefined
         ? this.connection.abandon(this)
-        : this.#state === RequestState.waiting
+        : this.#state === RequestState.following
     this.fail(new AbortedError(this.#outcome(wasWritten), reason))
   }
 
@@ -193,10 +220,11 @@ export abstract class Request<T> implements Dispatchable, Abortable {
     }
     this.#attempts ??= []
     this.#attempts.push({ node: connection.address, error })
-    this.#state = RequestState.waiting
+    this.#state = RequestState.idle
     if (decision === 'next_node') {
       const node = this.host.nodeOf(connection)
       if (node !== undefined) (this.#tried ??= new Set()).add(node)
+      this.#prepareCount = 0
       this.host.dispatch(this)
     } else {
       this.host.dispatchTo(connection, this)
@@ -209,13 +237,14 @@ export abstract class Request<T> implements Dispatchable, Abortable {
 
   /** No node is left to try: the last failure says more than "no node". */
   failWithoutNode(): void {
-    const last = this.#attempts?.at(-1)
+    const last = this.#attempts?.pop()
     this.fail(last?.error ?? this.host.unavailableError())
   }
 
   /** The same request goes on, for its next page. */
   protected continueWith(): void {
-    this.#state = RequestState.waiting
+    this.#state = RequestState.idle
+    this.#attemptCount = 0
     this.#prepareCount = 0
     this.#tried = undefined
     this.host.dispatch(this)
@@ -228,12 +257,25 @@ export abstract class Request<T> implements Dispatchable, Abortable {
 
   fail(error: unknown): void {
     if (this.isSettled) return
-    if (this.#attempts !== undefined && TsyllaError.is(error)) error.attempts = this.#attempts
+    if (TsyllaError.is(error)) this.#complete(error)
     this.#settle()
     this.#reject(error)
   }
 
+  /** Adds what the last attempt alone cannot know: an earlier one may have been applied. */
+  #complete(error: TsyllaError): void {
+    const isRead = this.kind === 'read'
+    if (isRead) error.outcome = 'not_applied'
+    const attempts = this.#attempts
+    if (attempts === undefined) return
+    error.attempts = attempts
+    if (!isRead && attempts.some((attempt) => attempt.error.outcome === 'unknown')) {
+      error.outcome = 'unknown'
+    }
+  }
+
   #settle(): void {
+    this.host.onSettled()
     if (this.#signal !== undefined) this.host.aborts.remove(this.#signal, this)
     this.#state = RequestState.settled
   }

@@ -1,6 +1,13 @@
 import type { Cluster, ClusterData } from '../cluster/index.ts'
 import type { CodecOptions } from '../codec/index.ts'
-import { BindError, ClosedError, ConfigError, KeyspaceError, ServerError } from '../errors/index.ts'
+import {
+  BindError,
+  ClosedError,
+  ConfigError,
+  KeyspaceError,
+  ServerError,
+  ServerErrorCode,
+} from '../errors/index.ts'
 import type { MonotonicTimestamps } from '../policies/index.ts'
 import { WireWriter } from '../protocol/index.ts'
 import type { Ticker } from '../transport/index.ts'
@@ -14,6 +21,7 @@ import {
   type Result,
   type RowStream,
   Statement,
+  StatementBase,
   type StatementOptions,
   type UnknownColumns,
 } from '../types/index.ts'
@@ -22,7 +30,7 @@ import { BatchExecution, type BatchPart } from './batch-execution.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { ExecuteRequest } from './execute-request.ts'
 import { allPages, type PagingOptions } from './execution.ts'
-import { checkKeyspace, type ResolvedOptions } from './options.ts'
+import { checkKeyspace, int32Max, integer, type ResolvedOptions } from './options.ts'
 import { openPagingState, pagingDigest, sealPagingState } from './paging-token.ts'
 import { PreparedEntry } from './prepared-entry.ts'
 import { Router } from './router.ts'
@@ -98,9 +106,15 @@ export class Session implements Executor, AsyncDisposable {
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
-    if (typeof statement !== 'string') return typed(this.#any(statement, values, options, allPages))
+    if (typeof statement !== 'string' || options?.pagingState !== undefined) {
+      return typed(this.#accept(() => this.#all(statement, values, options)))
+    }
     const known = this.#statements.get(this.#cluster.keyspace, statement)
-    return typed(this.#executeText(known, values, undefined, options, allPages))
+    const { prepared } = known
+    if (prepared !== undefined) return typed(this.#run(prepared, values, undefined, options))
+    return typed(
+      this.#accept(() => this.#executeUnprepared(known, values, undefined, options, allPages)),
+    )
   }
 
   /** As `execute`, by the name it has elsewhere. */
@@ -112,11 +126,12 @@ export class Session implements Executor, AsyncDisposable {
     return this.execute<Columns>(statement, values, options)
   }
 
-  async prepare(statement: string | Statement): Promise<PreparedStatement> {
-    this.#checkOpen()
-    const { text, options } = asStatement(statement)
-    const known = this.#statements.get(this.#cluster.keyspace, text)
-    return new PreparedStatement(await this.#preparer.prepare(known), options)
+  prepare(statement: string | Statement): Promise<PreparedStatement> {
+    return this.#accept(async () => {
+      const { text, options } = asStatement(statement)
+      const known = this.#statements.get(this.#cluster.keyspace, text)
+      return new PreparedStatement(await this.#preparer.prepare(known), options)
+    })
   }
 
   executePrepared<Columns = UnknownColumns>(
@@ -125,21 +140,31 @@ export class Session implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
     const source = prepared instanceof PreparedStatement ? prepared.source : undefined
-    if (source instanceof PreparedEntry && source.owner === this.#preparer) {
-      const carried = prepared.hasOptions ? prepared.options : undefined
-      return typed(this.#run(source, values, carried, options, allPages))
+    const isOwn = source instanceof PreparedEntry && source.owner === this.#preparer
+    if (isOwn && options?.pagingState === undefined) {
+      return typed(
+        this.#run(source, values, prepared.hasOptions ? prepared.options : undefined, options),
+      )
     }
-    return typed(this.#any(prepared, values, options, allPages))
+    return typed(this.#accept(() => this.#all(prepared, values, options)))
   }
 
   /** Runs a batch; `values[i]` belong to its i-th statement. */
-  async batch<Columns = UnknownColumns>(
+  batch<Columns = UnknownColumns>(
     batch: Batch,
     values: readonly (BindValues | undefined)[] = [],
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
-    this.#checkOpen()
+    return typed(this.#accept(() => this.#batch(batch, values, options)))
+  }
+
+  async #batch(
+    batch: Batch,
+    values: readonly (BindValues | undefined)[],
+    options: ExecuteOptions | undefined,
+  ): Promise<ResultSet<unknown>> {
     if (!(batch instanceof Batch)) throw new ConfigError('batch is a Batch')
+    if (!Array.isArray(values)) throw new ConfigError('The values of a batch are a list')
     const entries = batch.entries()
     if (values.length > entries.length) {
       throw new BindError(
@@ -149,9 +174,10 @@ export class Session implements Executor, AsyncDisposable {
     }
     const startedMs = this.#ticker.nowMs()
     const settings = this.#settingsOf(batch.options, options)
-    const preparing = Promise.all(entries.map((entry, i) => this.#toBatchPart(entry, values[i])))
-    const parts = await this.#within(preparing, batch.options, options)
-    const running = new Promise<ResultSet<unknown>>((resolve, reject) => {
+    const prepare = (): Promise<BatchPart[]> =>
+      Promise.all(entries.map((entry, i) => this.#toBatchPart(entry, values[i])))
+    const parts = await this.#within(prepare, batch.options, options)
+    return await new Promise((resolve: Settle, reject) => {
       new BatchExecution(
         this.#core,
         batch.type,
@@ -162,7 +188,6 @@ export class Session implements Executor, AsyncDisposable {
         reject,
       ).start(startedMs)
     })
-    return await typed<Columns>(running)
   }
 
   async #toBatchPart(
@@ -183,17 +208,28 @@ export class Session implements Executor, AsyncDisposable {
   }
 
   /** Exactly one page; go on with `{ pagingState: page.pagingState }`. */
-  async page<Columns = UnknownColumns>(
+  page<Columns = UnknownColumns>(
     statement: string | Statement | PreparedStatement,
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Page<Columns>> {
-    this.#checkOpen()
-    const digest = await this.#digestOf(statement, values)
+    return typed(this.#accept(() => this.#paged(statement, values, options, 'one')))
+  }
+
+  /** The pages from the paging state of the options on, which is checked first. */
+  async #paged(
+    statement: string | Statement | PreparedStatement,
+    values: BindValues | undefined,
+    options: ExecuteOptions | undefined,
+    pages: PagingOptions['pages'],
+  ): Promise<ResultSet<unknown>> {
+    const startedMs = this.#ticker.nowMs()
+    const carried = statement instanceof StatementBase ? statement.options : undefined
+    const digesting = (): Promise<Uint8Array> => this.#digestOf(statement, values)
+    const digest = await this.#within(digesting, carried, options)
     const sealed = options?.pagingState
     const pagingState = sealed === undefined ? undefined : openPagingState(sealed, digest)
-    const paging = { pages: 'one', pagingState } as const
-    const result = await typed<Columns>(this.#any(statement, values, options, paging))
+    const result = await this.#any(statement, values, options, { pages, pagingState }, startedMs)
     if (result.pagingState === undefined) return result
     return result.withPagingState(sealPagingState(result.pagingState, digest))
   }
@@ -214,7 +250,8 @@ export class Session implements Executor, AsyncDisposable {
     first?.catch(() => {})
     return new PagedRows<Columns>(async (state) => {
       const pagingState = state ?? (await first)
-      return await typed<Columns>(this.#any(statement, own, options, { pages: 'one', pagingState }))
+      const paging = { pages: 'one', pagingState } as const
+      return await typed<Columns>(this.#accept(() => this.#any(statement, own, options, paging)))
     })
   }
 
@@ -235,33 +272,37 @@ export class Session implements Executor, AsyncDisposable {
     return digestOfEntry(await this.#preparer.prepare(known), bound)
   }
 
+  /** The whole result of any form of a statement. */
+  async #all(
+    statement: string | Statement | PreparedStatement,
+    values: BindValues | undefined,
+    options: ExecuteOptions | undefined,
+  ): Promise<ResultSet<unknown>> {
+    if (options?.pagingState === undefined) return await this.#any(statement, values, options)
+    return await this.#paged(statement, values, options, 'all')
+  }
+
   /** Every form of a statement, the less frequent ways. */
   async #any(
     statement: string | Statement | PreparedStatement,
     values: BindValues | undefined,
     options: ExecuteOptions | undefined,
-    paging: PagingOptions,
+    paging: PagingOptions = allPages,
+    startedMs: number = this.#ticker.nowMs(),
   ): Promise<ResultSet<unknown>> {
     if (statement instanceof PreparedStatement) {
-      const startedMs = this.#ticker.nowMs()
-      const entry = await this.#within(this.#entryOf(statement), statement.options, options)
+      const own = (): Promise<PreparedEntry> => this.#entryOf(statement)
+      const entry = await this.#within(own, statement.options, options)
       return await this.#run(entry, values, statement.options, options, paging, startedMs)
     }
     const { text, values: own, options: carried } = asStatement(statement)
     const known = this.#statements.get(this.#cluster.keyspace, text)
-    return await this.#executeText(known, values ?? own, carried, options, paging)
-  }
-
-  #executeText(
-    known: CachedStatement,
-    values: BindValues | undefined,
-    carried: StatementOptions | undefined,
-    options: ExecuteOptions | undefined,
-    paging: PagingOptions,
-  ): Promise<ResultSet<unknown>> {
+    const bound = values ?? own
     const { prepared } = known
-    if (prepared !== undefined) return this.#run(prepared, values, carried, options, paging)
-    return this.#executeUnprepared(known, values, carried, options, paging)
+    if (prepared === undefined) {
+      return await this.#executeUnprepared(known, bound, carried, options, paging, startedMs)
+    }
+    return await this.#run(prepared, bound, carried, options, paging, startedMs)
   }
 
   /** A text is worth preparing when it has values, or when it comes for the second time. */
@@ -271,9 +312,8 @@ export class Session implements Executor, AsyncDisposable {
     carried: StatementOptions | undefined,
     options: ExecuteOptions | undefined,
     paging: PagingOptions,
+    startedMs: number = this.#ticker.nowMs(),
   ): Promise<ResultSet<unknown>> {
-    this.#checkOpen()
-    const startedMs = this.#ticker.nowMs()
     const { facts } = known
     const hasValues = !isEmpty(values) || facts.markers.length > 0
     const isSchemaChange = facts.kind === 'ddl' || facts.kind === 'use' || facts.kind === 'other'
@@ -282,10 +322,12 @@ export class Session implements Executor, AsyncDisposable {
       const settings = this.#settingsOf(carried, options)
       const signal = options?.signal
       return await new Promise((resolve: Settle, reject) => {
-        new QueryRequest(this.#core, known, settings, signal, paging, resolve, reject).start()
+        new QueryRequest(this.#core, known, settings, signal, paging, resolve, reject).start(
+          startedMs,
+        )
       })
     }
-    const entry = await this.#within(this.#preparer.prepare(known), carried, options)
+    const entry = await this.#within(() => this.#preparer.prepare(known), carried, options)
     return await this.#run(entry, values, carried, options, paging, startedMs)
   }
 
@@ -293,14 +335,14 @@ export class Session implements Executor, AsyncDisposable {
    * The hot path: no promise but the one that is returned, which also carries what is wrong with
    * options or values.
    *
-   * @param startedMs when the call began, if something was waited for since
+   * @param startedMs when the call was accepted, if something was waited for since
    */
   #run(
     entry: PreparedEntry,
     values: BindValues | undefined,
     carried: StatementOptions | undefined,
     options: ExecuteOptions | undefined,
-    paging: PagingOptions,
+    paging: PagingOptions = allPages,
     startedMs?: number,
   ): Promise<ResultSet<unknown>> {
     return new Promise((resolve: Settle, reject) => {
@@ -314,7 +356,7 @@ export class Session implements Executor, AsyncDisposable {
         resolve,
         reject,
       )
-      if (this.#closing !== undefined) request.fail(new ClosedError('session'))
+      if (startedMs === undefined && this.isClosed) reject(new ClosedError('session'))
       else request.start(startedMs)
     })
   }
@@ -337,7 +379,7 @@ export class Session implements Executor, AsyncDisposable {
 
   /** Waits for shared work as long as this call may take. */
   #within<T>(
-    work: Promise<T>,
+    work: () => Promise<T>,
     carried: StatementOptions | undefined,
     options: ExecuteOptions | undefined,
   ): Promise<T> {
@@ -353,15 +395,17 @@ export class Session implements Executor, AsyncDisposable {
    * @param caseSensitive take the name as it is spelled; else it is folded to lower case
    * @throws KeyspaceError when it does not exist; nothing is changed
    */
-  async useKeyspace(name: string, caseSensitive = false): Promise<void> {
-    this.#checkOpen()
-    const keyspace = checkKeyspace(name, caseSensitive)
-    try {
-      await this.#cluster.useKeyspace(keyspace)
-    } catch (error) {
-      if (error instanceof ServerError) throw new KeyspaceError(keyspace, { cause: error })
-      throw error
-    }
+  useKeyspace(name: string, caseSensitive = false): Promise<void> {
+    return this.#accept(async () => {
+      const keyspace = checkKeyspace(name, caseSensitive)
+      try {
+        await this.#cluster.useKeyspace(keyspace)
+      } catch (error) {
+        const isMissing =
+          error instanceof ServerError && error.serverCode === ServerErrorCode.INVALID
+        throw isMissing ? new KeyspaceError(keyspace, { cause: error }) : error
+      }
+    })
   }
 
   /** The keyspace in effect. */
@@ -370,9 +414,8 @@ export class Session implements Executor, AsyncDisposable {
   }
 
   /** Waits until all nodes have one schema version. @throws SchemaAgreementError */
-  async awaitSchemaAgreement(): Promise<void> {
-    this.#checkOpen()
-    await this.#cluster.awaitSchemaAgreement()
+  awaitSchemaAgreement(): Promise<void> {
+    return this.#accept(() => this.#cluster.awaitSchemaAgreement())
   }
 
   /** Nodes and keyspaces as they are known now. */
@@ -388,26 +431,23 @@ export class Session implements Executor, AsyncDisposable {
    * Takes no more requests, waits for those that were accepted, and closes every connection. May be
    * called again and again.
    */
-  close(options: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options.graceMs ?? 5_000)
-    return this.#closing
+  async close(options: CloseOptions = {}): Promise<void> {
+    const graceMs = integer('graceMs', options.graceMs ?? 5_000, 0, int32Max)
+    this.#closing ??= this.#close(graceMs)
+    await this.#closing
   }
 
   async #close(graceMs: number): Promise<void> {
-    const { clock } = this.#ticker
+    await new Promise<void>((resolve) => {
+      const timer = this.#ticker.clock.schedule(graceMs, resolve, true)
+      void this.#dispatcher.whenIdle().then(() => {
+        timer.cancel()
+        resolve()
+      })
+    })
     const error = new ClosedError('session')
-    const timer = clock.schedule(
-      Math.max(0, graceMs),
-      () => {
-        this.#dispatcher.close(error)
-        this.#cluster.destroy(error)
-      },
-      true,
-    )
-    await this.#dispatcher.whenEmpty()
-    await this.#cluster.drain()
-    timer.cancel()
     this.#dispatcher.close(error)
+    this.#cluster.destroy(error)
     await this.#cluster.release()
   }
 
@@ -415,8 +455,15 @@ export class Session implements Executor, AsyncDisposable {
     await this.close()
   }
 
-  #checkOpen(): void {
-    if (this.#closing !== undefined) throw new ClosedError('session')
+  /** Does what a caller asked for; closing waits for it. @throws ClosedError */
+  async #accept<T>(work: () => Promise<T>): Promise<T> {
+    if (this.isClosed) throw new ClosedError('session')
+    this.#dispatcher.onAccepted()
+    try {
+      return await work()
+    } finally {
+      this.#dispatcher.onSettled()
+    }
   }
 }
 

@@ -2,7 +2,8 @@ import type { Cluster } from '../cluster/index.ts'
 import type { CodecOptions } from '../codec/index.ts'
 import { TsyllaError } from '../errors/index.ts'
 import type { PreparedResult } from '../protocol/index.ts'
-import { type CallOptions, type Connection, callPrepare } from '../transport/index.ts'
+import { type CallOptions, type Connection, callPrepare, ownCountMax } from '../transport/index.ts'
+import { RingQueue } from '../util/index.ts'
 import { PreparedEntry, PreparedState } from './prepared-entry.ts'
 import { ShapeCache } from './shape-cache.ts'
 import type { CachedStatement } from './statement-cache.ts'
@@ -13,11 +14,16 @@ export interface PreparerOptions {
   readonly codec: CodecOptions
 }
 
+/** PREPAREs under way at a time: half of the room connections keep for the driver's own requests. */
+const prepareCountMax = ownCountMax / 2
+
 /** Sends PREPARE: once per statement, and once per node that turns out not to know it. */
 export class StatementPreparer {
   readonly #cluster: Cluster
   readonly #call: CallOptions
   readonly #codec: CodecOptions
+  readonly #waiting = new RingQueue<() => void>()
+  #runningCount = 0
 
   constructor(options: PreparerOptions) {
     this.#cluster = options.cluster
@@ -46,7 +52,7 @@ export class StatementPreparer {
   async #prepareAnywhere(text: string, keyspace: string | undefined): Promise<PreparedResult> {
     const tried = new Set<NonNullable<ReturnType<Cluster['nodeOf']>>>()
     for (;;) {
-      const connection = this.#cluster.pick(undefined, tried)
+      const connection = this.#cluster.anyConnection(tried)
       if (connection === undefined) throw this.#cluster.unavailableError()
       try {
         return await this.#prepareIn(connection, text, keyspace)
@@ -90,13 +96,26 @@ export class StatementPreparer {
     keyspace: string | undefined,
   ): Promise<PreparedResult> {
     if (connection.keyspace === keyspace || keyspace === undefined) {
-      return await callPrepare(connection, text, this.#call)
+      return await this.#inTurn(() => callPrepare(connection, text, this.#call))
     }
     const own = await this.#cluster.openBeside(connection, keyspace)
     try {
       return await callPrepare(own, text, this.#call)
     } finally {
       await own.drain()
+    }
+  }
+
+  /** Any number of statements may be prepared at once; the room for them is bounded. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#runningCount < prepareCountMax) this.#runningCount++
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    try {
+      return await work()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next === undefined) this.#runningCount--
+      else next()
     }
   }
 }

@@ -1,11 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  Batch,
-  ServerError,
-  type Session,
-  SessionBuilder,
-  type SessionOptions,
-} from '../../src/index.ts'
+import { Batch } from '../../src/index.ts'
 import { Opcode, ResultKind } from '../../src/protocol/index.ts'
 import { nativeTypes } from '../../src/types/index.ts'
 import {
@@ -15,23 +9,8 @@ import {
   ScriptedNode,
   voidResult,
 } from '../support/scripted-node.ts'
+import { connect, isExecute, serverError, settle } from '../support/scripted-session.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-
-async function connect(
-  node: ScriptedNode,
-  options: Partial<SessionOptions> = {},
-): Promise<Session> {
-  return await new SessionBuilder({ ...options }).knownNode(node.contactPoint).build()
-}
-
-/** Lets everything that is under way in this process happen. */
-async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
-}
-
-const isExecute = ({ request }: Exchange): boolean => request.opcode === Opcode.EXECUTE
-const serverError = (code: number, details = {}) =>
-  ({ opcode: Opcode.ERROR, error: new ServerError(code, 'said the server', details) }) as const
 
 describe('deadlines', () => {
   test('a request that is not answered fails at its deadline; its late answer reaches nobody', async () => {

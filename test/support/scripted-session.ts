@@ -1,0 +1,28 @@
+import {
+  ServerError,
+  type ServerErrorDetails,
+  type Session,
+  SessionBuilder,
+  type SessionOptions,
+} from '../../src/index.ts'
+import { Opcode, type Response } from '../../src/protocol/index.ts'
+import type { Exchange, ScriptedNode } from './scripted-node.ts'
+
+/** A session whose only node is the scripted one. */
+export async function connect(
+  node: ScriptedNode,
+  options: Partial<SessionOptions> = {},
+): Promise<Session> {
+  return await new SessionBuilder({ ...options }).knownNode(node.contactPoint).build()
+}
+
+/** Lets everything that is under way in this process happen. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+export const isExecute = ({ request }: Exchange): boolean => request.opcode === Opcode.EXECUTE
+
+export function serverError(code: number, details: ServerErrorDetails = {}): Response {
+  return { opcode: Opcode.ERROR, error: new ServerError(code, 'said the server', details) }
+}
