@@ -180,8 +180,7 @@ export class Cluster implements ConnectionListener {
     })
     const node = new ClusterNode(described, endpoint, pool)
     this.#nodes.set(node.hostId, node)
-    // Nodes that appear later are connected to in the background.
-    if (this.#control.current !== undefined) void pool.fill()
+    void pool.fill()
   }
 
   #remove(hostId: string, node: ClusterNode): void {
@@ -222,8 +221,9 @@ export class Cluster implements ConnectionListener {
     if (connection === undefined || endpoint === undefined) return
     try {
       await this.#load(connection, endpoint)
-    } catch {
-      // The control connection moves on when it is lost, and reads everything anew then.
+    } catch (error) {
+      // The control connection moves on to another node, and reads everything anew.
+      connection.destroy(error as TsyllaError)
     }
   }
 
