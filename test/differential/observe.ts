@@ -86,7 +86,19 @@ function describeError(error: unknown, clean: (text: string) => string): Observa
   const code = `0x${error.serverCode.toString(16)}`
   const position =
     error.serverCode === 0x2000 ? /^line -?\d+:-?\d+/.exec(error.message)?.[0] : undefined
-  return { error: code, message: position ?? clean(error.message) }
+  return { error: code, message: position ?? sortSignatures(clean(error.message)) }
+}
+
+/** Overloads come out of a hash table: their order differs from one JVM to the next. */
+function sortSignatures(message: string): string {
+  return message.replace(
+    /(known type signatures: )(.*)\)$/,
+    (_match, head: string, list: string) =>
+      `${head}${list
+        .split(/, (?=system\.)/)
+        .sort()
+        .join(', ')})`,
+  )
 }
 
 function show(value: unknown): string {
