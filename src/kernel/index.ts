@@ -1,4 +1,5 @@
 export { Backoff, type BackoffOptions } from './backoff.ts'
+export { checkInteger, checkOneOf, timeoutMsMax } from './checks.ts'
 export { KeyedQueue } from './keyed-queue.ts'
 export { PreparedStatements } from './prepared-statements.ts'
 export { asyncRows, type AsyncRows } from './rows.ts'

@@ -1,5 +1,11 @@
 import { ConfigError } from '../errors/index.ts'
-import { checkTableName, checkTtl, createTables, PreparedStatements } from '../kernel/index.ts'
+import {
+  checkInteger,
+  checkTableName,
+  checkTtl,
+  createTables,
+  PreparedStatements,
+} from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
 import { decodeCacheValue, encodeCacheValue } from './cache-value.ts'
 
@@ -24,6 +30,8 @@ interface Flight {
 }
 
 const keyBytesMax = 65_533
+/** Lengths on the wire are 32-bit. */
+const bytesMax = 2 ** 31 - 1
 
 /** Values by key, with a life. Values are data: nothing that is read can become code. */
 export class Cache {
@@ -39,7 +47,8 @@ export class Cache {
     this.#statements = new PreparedStatements(executor)
     this.#table = checkTableName(options.table ?? 'cache')
     this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600)
-    this.#valueBytesMax = options.valueBytesMax ?? 1 << 20
+    const { valueBytesMax = 1 << 20 } = options
+    this.#valueBytesMax = checkInteger('valueBytesMax', valueBytesMax, 1, bytesMax)
   }
 
   tables(): string[] {

@@ -9,12 +9,14 @@ import {
   asyncRows,
   type AsyncRows,
   Backoff,
+  checkInteger,
   checkTableName,
   createTables,
   KeyedQueue,
   PreparedStatements,
+  timeoutMsMax,
 } from '../kernel/index.ts'
-import { Batch, type BindValues, type Executor } from '../types/index.ts'
+import { Batch, batchStatementCountMax, type BindValues, type Executor } from '../types/index.ts'
 import { type Clock, type RandomSource, systemClock, systemRandom } from '../util/index.ts'
 
 export interface EventStoreOptions {
@@ -85,8 +87,11 @@ export class EventStore {
     this.#table = checkTableName(options.table ?? 'events')
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? systemRandom
-    this.#timeoutMs = options.timeoutMs ?? 10_000
-    this.#appendCountMax = options.appendCountMax ?? 1_000
+    this.#timeoutMs = checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax)
+    const { appendCountMax = 1_000 } = options
+    // One statement more advances the head.
+    const countMax = batchStatementCountMax - 1
+    this.#appendCountMax = checkInteger('appendCountMax', appendCountMax, 1, countMax)
   }
 
   /** CQL of the table. It is written by conditional batches alone. */
@@ -121,11 +126,13 @@ export class EventStore {
       random: this.#random,
       timeoutMs: this.#timeoutMs,
     })
-    return await this.#queue.run(streamId, () =>
-      expectedVersion === undefined
-        ? this.#appendAtEnd(commit, backoff)
-        : this.#appendAt(commit, expectedVersion, backoff),
-    )
+    return await this.#queue.run(streamId, async () => {
+      // A write that is sent with no time left would only be reported as lost.
+      if (backoff.isExpired) throw new RequestTimeoutError(this.#timeoutMs, 'not_applied')
+      return expectedVersion === undefined
+        ? await this.#appendAtEnd(commit, backoff)
+        : await this.#appendAt(commit, expectedVersion, backoff)
+    })
   }
 
   /** Events after `fromVersion` in order; fetched as they are consumed. */
@@ -189,11 +196,13 @@ export class EventStore {
         this.#remember(commit.streamId, isOurs ? head + commit.events.length : actual, commit, head)
         return isOurs ? undefined : actual
       } catch (error) {
-        if (!TsyllaError.is(error) || error.outcome !== 'unknown' || backoff.isExpired) {
+        wasLost ||= TsyllaError.is(error) && error.outcome === 'unknown'
+        if (!wasLost || backoff.isExpired) {
           this.#heads.delete(commit.streamId)
+          // That the last try came to nothing tells nothing of the one that was lost.
+          if (wasLost && TsyllaError.is(error)) error.outcome = 'unknown'
           throw error
         }
-        wasLost = true
         await backoff.pause()
       }
     }
@@ -261,13 +270,17 @@ export class EventStore {
 }
 
 function toJsonEvent(event: NewEvent): { readonly type: string; readonly json: string } {
-  if (typeof event.type !== 'string' || event.type === '') {
+  if (typeof event?.type !== 'string' || event.type === '') {
     throw new ConfigError('The type of an event is a string that is not empty')
   }
-  const json = JSON.stringify(event.data) as string | undefined
-  if (json === undefined) {
-    throw new ConfigError(`The data of event ${JSON.stringify(event.type)} has no JSON form`)
+  const reason = `The data of event ${JSON.stringify(event.type)} has no JSON form`
+  let json: string | undefined
+  try {
+    json = JSON.stringify(event.data)
+  } catch (cause) {
+    throw new ConfigError(reason, 'not_applied', { cause })
   }
+  if (json === undefined) throw new ConfigError(reason)
   return { type: event.type, json }
 }
 

@@ -2,6 +2,7 @@ import { ConfigError } from '../errors/index.ts'
 import {
   asyncRows,
   type AsyncRows,
+  checkInteger,
   checkTableName,
   checkTtl,
   createTables,
@@ -54,10 +55,7 @@ export class MetricsStore {
     this.#table = checkTableName(options.table ?? 'metrics')
     this.#retentionSeconds = checkTtl('retentionSeconds', options.retentionSeconds ?? 604_800)
     this.#bucketMs = checkTtl('bucketSeconds', options.bucketSeconds ?? 86_400) * 1000
-    this.#parallelBuckets = options.parallelBuckets ?? 4
-    if (!Number.isInteger(this.#parallelBuckets) || this.#parallelBuckets < 1) {
-      throw new ConfigError('parallelBuckets is a whole number from 1')
-    }
+    this.#parallelBuckets = checkInteger('parallelBuckets', options.parallelBuckets ?? 4, 1, 1_024)
   }
 
   tables(): string[] {

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { ConfigError, RequestTimeoutError, TsyllaError } from '../errors/index.ts'
-import { Backoff, checkTableName, createTables, PreparedStatements } from '../kernel/index.ts'
+import {
+  Backoff,
+  checkInteger,
+  checkOneOf,
+  checkTableName,
+  createTables,
+  PreparedStatements,
+  timeoutMsMax,
+} from '../kernel/index.ts'
 import type { Executor, RowOf } from '../types/index.ts'
 import { type Clock, type RandomSource, systemClock, systemRandom } from '../util/index.ts'
 
@@ -56,7 +64,6 @@ interface WindowRow {
 
 /** Rows outlive their window by this, for callers whose clocks are behind. */
 const slackSeconds = 60
-const ttlSecondsMax = 630_720_000
 const windowSecondsMax = 366 * 86_400
 
 /**
@@ -76,7 +83,7 @@ export class RateLimiter {
   constructor(executor: Executor, options: RateLimiterOptions = {}) {
     this.#executor = executor
     this.#clock = options.clock ?? systemClock
-    this.#onError = options.onError ?? 'throw'
+    this.#onError = checkOneOf('onError', options.onError ?? 'throw', ['throw', 'allow', 'deny'])
     this.#table = checkTableName(options.table ?? 'rate_limits')
     this.#counterOptions = {
       executor,
@@ -84,7 +91,7 @@ export class RateLimiter {
       table: this.#table,
       clock: this.#clock,
       random: options.random ?? systemRandom,
-      timeoutMs: options.timeoutMs ?? 10_000,
+      timeoutMs: checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax),
     }
   }
 
@@ -241,7 +248,10 @@ class WindowCounter {
         return this.#op === op
       } catch (error) {
         if (!TsyllaError.is(error) || error.outcome !== 'unknown' || backoff.isExpired) throw error
-        await this.#refresh(backoff)
+        await this.#refresh(backoff).catch(() => {
+          // The write is what may have been applied.
+          throw error
+        })
         if (this.#op === op) return true
         if ((this.#used ?? 0n) !== before) return false
       }
@@ -251,7 +261,7 @@ class WindowCounter {
   async #write(before: bigint, used: bigint, op: string, backoff: Backoff): Promise<boolean> {
     const { executor, statements, table } = this.#options
     const { key, windowSeconds, window } = this.#key
-    const ttlSeconds = Math.min(windowSeconds * 2 + slackSeconds, ttlSecondsMax)
+    const ttlSeconds = windowSeconds * 2 + slackSeconds
     const id = [key, windowSeconds, BigInt(window)]
     const options = { timeout: backoff.remainingMs }
     if (this.#used === undefined || this.#op === null) {

@@ -1,6 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { ConfigError } from '../errors/index.ts'
-import { checkTableName, checkTtl, createTables, PreparedStatements } from '../kernel/index.ts'
+import {
+  checkOneOf,
+  checkTableName,
+  checkTtl,
+  createTables,
+  PreparedStatements,
+  ttlSecondsMax,
+} from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
 import { type Clock, systemClock } from '../util/index.ts'
 
@@ -66,7 +73,8 @@ export class SessionManager {
     this.#clock = options.clock ?? systemClock
     this.#table = checkTableName(options.table ?? 'sessions')
     this.#touchTable = checkTableName(`${this.#table}_last_use`)
-    this.#isSliding = options.expiry === 'sliding'
+    const expiry = checkOneOf('expiry', options.expiry ?? 'fixed', ['fixed', 'sliding'])
+    this.#isSliding = expiry === 'sliding'
     this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600)
     this.#lifeSeconds = this.#isSliding
       ? checkTtl('absoluteSeconds', options.absoluteSeconds ?? 30 * 86_400)
@@ -102,7 +110,7 @@ export class SessionManager {
       ipAddress,
       new Date(nowMs),
       new Date(nowMs + this.#lifeSeconds * 1000),
-      Math.min(this.#lifeSeconds + graceSeconds, 630_720_000),
+      Math.min(this.#lifeSeconds + graceSeconds, ttlSecondsMax),
     ])
     return token
   }
@@ -184,7 +192,7 @@ export class SessionManager {
     const update = await this.#statements.get(
       `INSERT INTO ${this.#touchTable} (id, last_use) VALUES (?, ?) USING TTL ?`,
     )
-    const ttlSeconds = Math.min(this.#ttlSeconds + graceSeconds, 630_720_000)
+    const ttlSeconds = Math.min(this.#ttlSeconds + graceSeconds, ttlSecondsMax)
     await this.#executor.executePrepared(update, [hashToken(token), new Date(nowMs), ttlSeconds])
   }
 }

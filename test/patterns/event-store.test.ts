@@ -1,11 +1,35 @@
 import { beforeAll, expect, test } from 'vitest'
-import { ConcurrencyConflictError } from '../../src/index.ts'
+import {
+  ConcurrencyConflictError,
+  NoNodeAvailableError,
+  RequestTimeoutError,
+  type Result,
+  type Session,
+} from '../../src/index.ts'
 import { EventStore } from '../../src/patterns.ts'
 import { LosingExecutor } from '../support/losing-executor.ts'
 import { describeOnServers } from '../support/targets.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 
 async function versionsOf(store: EventStore, streamId: string): Promise<number[]> {
   return (await store.read(streamId).toArray()).map(({ version }) => version)
+}
+
+/** Applies a batch and loses the answer, or does not send it at all, as it is told. */
+class FlakyExecutor extends LosingExecutor {
+  readonly answers: ('lost' | 'no node')[] = []
+  onBatch: () => void = () => {}
+  batchCount = 0
+
+  override async batch<C>(...parameters: Parameters<Session['batch']>): Promise<Result<C>> {
+    this.batchCount++
+    this.onBatch()
+    const answer = this.answers.shift()
+    if (answer === 'no node') throw new NoNodeAvailableError(new Map())
+    const result = await super.batch<C>(...parameters)
+    if (answer === 'lost') throw new RequestTimeoutError(1, 'unknown')
+    return result
+  }
 }
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
@@ -91,6 +115,34 @@ describeOnServers('EventStore', (target) => {
     expect(events.map(({ data }) => data)).toEqual(upTo(12).map((n) => n - 1))
   })
 
+  test('an append whose answer is lost is not called unapplied because nothing answers later', async () => {
+    const flaky = new FlakyExecutor(target.session)
+    const store = new EventStore(flaky, { timeoutMs: 30_000 })
+    flaky.answers.push('lost', 'no node')
+    expect(await store.append('flaky', 'x', 1)).toBe(1)
+    expect(await versionsOf(store, 'flaky')).toEqual([1])
+    const hasty = new EventStore(flaky, { timeoutMs: 50 })
+    flaky.answers.push('lost', ...Array.from({ length: 50 }, () => 'no node' as const))
+    await expect(hasty.append('flaky', 'x', 2)).rejects.toMatchObject({ outcome: 'unknown' })
+    flaky.answers.length = 0
+    expect(await versionsOf(store, 'flaky')).toEqual([1, 2])
+  })
+
+  test('an append whose time is over before its turn is not sent', async () => {
+    const clock = new VirtualClock()
+    const flaky = new FlakyExecutor(target.session)
+    const store = new EventStore(flaky, { timeoutMs: 1_000, clock })
+    flaky.onBatch = () => clock.advance(2_000)
+    const first = store.append('late', 'x', 1)
+    const second = expect(store.append('late', 'x', 2)).rejects.toMatchObject({
+      code: 'TSYLLA_REQUEST_TIMEOUT',
+      outcome: 'not_applied',
+    })
+    expect(await first).toBe(1)
+    await second
+    expect(flaky.batchCount).toBe(1)
+  })
+
   test('long streams are read page by page', async () => {
     const store = new EventStore(target.session)
     for (let i = 0; i < 6; i++) {
@@ -109,6 +161,13 @@ describeOnServers('EventStore', (target) => {
     await expect(store.append('', 'x', 1)).rejects.toThrow(/streamId/)
     await expect(store.append('s', '', 1)).rejects.toThrow(/type/)
     await expect(store.append('s', 'x', undefined)).rejects.toThrow(/JSON/)
+    await expect(store.append('s', 'x', 1n)).rejects.toMatchObject({ code: 'TSYLLA_CONFIG' })
+    await expect(store.append('s', [null as never])).rejects.toMatchObject({
+      code: 'TSYLLA_CONFIG',
+    })
+    for (const options of [{ timeoutMs: 0 }, { timeoutMs: Number.NaN }, { appendCountMax: 1e6 }]) {
+      expect(() => new EventStore(target.session, options)).toThrow(/whole number/)
+    }
     await expect(store.append('s', [])).rejects.toThrow(/1 … 1000 events/)
     await expect(store.append('s', 'x', 1, { expectedVersion: -1 })).rejects.toThrow(
       /expectedVersion/,

@@ -80,6 +80,11 @@ describeOnServers('SessionManager', (target) => {
     expect(await slow.validateSession(token)).toBeNull()
   })
 
+  test('an expiry that is none is refused', () => {
+    const options = { expiry: 'slidng' as never }
+    expect(() => new SessionManager(target.session, options)).toThrow(/expiry/)
+  })
+
   test('what is no token is not looked up', async () => {
     const sessions = new SessionManager(target.session)
     for (const token of ['', 'x', 'a'.repeat(44), "'; DROP", null, 5]) {
