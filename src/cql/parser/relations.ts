@@ -81,9 +81,13 @@ function parseTupleInValues(c: TokenCursor): Marker | Expression[] {
   if (c.isMarker()) return c.marker()
   c.expect(Token.OPEN)
   if (c.accept(Token.CLOSE)) return []
+  // All are markers or none is.
+  const areMarkers = c.isMarker()
   const values = c.list(() => {
-    if (c.isMarker()) return c.marker()
-    if (c.kind !== Token.OPEN) throw c.unexpected('a tuple or a bind marker')
+    if (areMarkers && c.isMarker()) return c.marker()
+    if (areMarkers || c.kind !== Token.OPEN) {
+      throw c.unexpected(areMarkers ? 'a bind marker' : 'a tuple or a bind marker')
+    }
     return parseTuple(c)
   })
   c.expect(Token.CLOSE)

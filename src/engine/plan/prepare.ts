@@ -171,11 +171,12 @@ function outlineOfBatch(
   checkBatch(statement.type, parts, using.timestamp !== undefined)
   const plan: BatchPlan = { kind: 'batch', type: statement.type, parts, timestamp }
   const tables = [...new Set(contexts.map(({ table }) => table))]
-  const isOneTable = tables.length === 1
+  // With a marker as its timestamp Cassandra does not say where a batch has its key.
+  const hasKey = tables.length === 1 && using.timestamp?.kind !== 'marker'
   return {
     plan,
     markers: completeMarkers(markers),
-    partitionKeyIndexes: isOneTable ? partitionKeyIndexes(tables[0]!, targets) : [],
+    partitionKeyIndexes: hasKey ? partitionKeyIndexes(tables[0]!, targets) : [],
     resultColumns: [],
     isConditional: parts.some((part) => part.condition !== undefined),
     tables,

@@ -12,6 +12,7 @@ import {
   type Argument,
   argumentReceiver,
   checkTokenArguments,
+  compileCall,
   resolveFunction,
   tokenBytes,
 } from '../functions/call.ts'
@@ -80,8 +81,14 @@ function selectorText(value: Expression): string {
 }
 
 function termSelector(context: PrepareContext, value: Expression, receiver: Receiver): Selector {
-  const term = compileTerm(context, value, receiver)
+  const term = compileSelected(context, value, receiver)
   return scalarSelector(receiver.name, receiver.type, [], (row) => cellOfTerm(term, row))
+}
+
+/** Markers of the selection have one name (Selectable.BIND_MARKER_NAME). */
+function compileSelected(context: PrepareContext, value: Expression, receiver: Receiver): Term {
+  const isMarker = value.kind === 'marker'
+  return compileTerm(context, value, isMarker ? { ...receiver, name: '[selection]' } : receiver)
 }
 
 function cellOfTerm(term: Term, row: RowContext): Cell {
@@ -152,7 +159,8 @@ function compileTokenSelector(context: PrepareContext, call: FunctionCall): Sele
       tokenBytes(row.tokenHi, row.tokenLo),
     )
   }
-  const term = compileTerm(context, call, { name: 'token', type: nativeTypes.bigint })
+  const receiver = { name: 'token', type: nativeTypes.bigint }
+  const term = compileCall(context, call, receiver, compileSelected)
   const name = `system.token(${call.args.map(printExpression).join(', ')})`
   return scalarSelector(name, nativeTypes.bigint, [], (row) => cellOfTerm(term, row))
 }

@@ -186,7 +186,7 @@ function compileVector(
     if (fitOf(context, each, type.element) === 'none') {
       throw invalid(wrongPart('vector', name, `value ${printExpression(each)}`, type.element))
     }
-    return compileTerm(context, each, { name, type: type.element })
+    return compileTerm(context, each, { name: `value(${name})`, type: type.element })
   })
   const isFixed = isFixedWidth(type.element)
   return combine(parts, (cells) => vectorBytes(cells, isFixed))
