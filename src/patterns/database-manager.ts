@@ -1,4 +1,4 @@
-import { AlreadyConnectedError, NotConnectedError, Secret } from '../errors/index.ts'
+import { AlreadyConnectedError, ConfigError, NotConnectedError, Secret } from '../errors/index.ts'
 import type { Executor } from '../types/index.ts'
 
 /** What a manager needs of a session. */
@@ -43,6 +43,7 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
     keyspace?: string,
     options: Options = {} as Options,
   ): Promise<TSession> {
+    if (!Array.isArray(nodes)) throw new ConfigError('connect takes a list of nodes')
     const fingerprint = [[...nodes], keyspace, options]
     const current = this.#connected
     if (current !== undefined) {

@@ -143,6 +143,9 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
   for (const name of Object.keys(options)) {
     if (!optionNames.has(name)) throw new ConfigError(`Unknown option ${JSON.stringify(name)}`)
   }
+  if (!Array.isArray(options.contactPoints)) {
+    throw new ConfigError('contactPoints is a list, of one string or several')
+  }
   if (options.contactPoints.length === 0) {
     throw new ConfigError('contactPoints: at least one is needed, "embedded:" for instance')
   }

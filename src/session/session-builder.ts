@@ -57,6 +57,7 @@ export abstract class SessionBuilderBase<S extends Session> {
     return this.#with({ contactPoints: [...this.#options.contactPoints, contactPoint] })
   }
   knownNodes(contactPoints: readonly ContactPoint[]): this {
+    if (!Array.isArray(contactPoints)) throw new ConfigError('knownNodes takes a list')
     return this.#with({ contactPoints: [...this.#options.contactPoints, ...contactPoints] })
   }
   /** @param caseSensitive take the name as it is spelled; else it is folded to lower case */

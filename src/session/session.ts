@@ -489,6 +489,7 @@ function asStatement(statement: string | Statement): Statement {
 
 /** A stream reads its values again for every page: later changes of the caller must not show. */
 function copyOf(values: BindValues): BindValues {
+  if (typeof values !== 'object' || values === null) return values
   return isList(values) ? values.slice() : { ...values }
 }
 
@@ -498,5 +499,7 @@ function isList(values: BindValues): values is readonly unknown[] {
 
 function isEmpty(values: BindValues | undefined): boolean {
   if (values === undefined) return true
+  // Binding refuses it, by name.
+  if (typeof values !== 'object' || values === null) return false
   return Array.isArray(values) ? values.length === 0 : Object.keys(values).length === 0
 }

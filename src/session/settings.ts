@@ -45,7 +45,11 @@ export function mergeSettings(
   base: ExecutionSettings,
   options: StatementOptions | ExecuteOptions,
 ): ExecutionSettings {
+  if (typeof options !== 'object' || options === null) throw new ConfigError('options: an object')
   const { consistency, serialConsistency, pageSize, timeout, timestamp, customPayload } = options
+  if ('signal' in options && !isSignal(options.signal)) {
+    throw new ConfigError('signal is an AbortSignal')
+  }
   if (timestamp !== undefined && !isInt64(timestamp)) {
     throw new ConfigError('timestamp is a bigint of microseconds within 64 bits')
   }
@@ -61,9 +65,22 @@ export function mergeSettings(
     timestamp: timestamp ?? base.timestamp,
     isTraced: options.tracing ?? base.isTraced,
     isIdempotent: options.idempotent ?? base.isIdempotent,
-    customPayload:
-      customPayload === undefined ? base.customPayload : new Map(Object.entries(customPayload)),
+    customPayload: customPayload === undefined ? base.customPayload : checkPayload(customPayload),
   }
+}
+
+/** By what is used of it: a signal of another realm is one too. */
+function isSignal(value: unknown): boolean {
+  if (value === undefined) return true
+  return typeof value === 'object' && value !== null && 'aborted' in value && 'reason' in value
+}
+
+function checkPayload(payload: { readonly [key: string]: Uint8Array }): Map<string, Uint8Array> {
+  const isObject = typeof payload === 'object' && payload !== null
+  if (!isObject || Object.values(payload).some((value) => !(value instanceof Uint8Array))) {
+    throw new ConfigError('customPayload is an object of Uint8Array by key')
+  }
+  return new Map(Object.entries(payload))
 }
 
 function isInt64(value: unknown): boolean {

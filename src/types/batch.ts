@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors/index.ts'
-import type { PreparedStatement } from './prepared-statement.ts'
+import { PreparedStatement } from './prepared-statement.ts'
 import { Statement, StatementBase, type StatementOptions } from './statement.ts'
 
 /**
@@ -46,6 +46,9 @@ export class Batch extends StatementBase {
 
   /** A new batch with one more entry. @throws ConfigError beyond 65,535 statements */
   append(entry: BatchEntry): Batch {
+    if (!(entry instanceof Statement) && !(entry instanceof PreparedStatement)) {
+      throw new ConfigError('A batch is made of statements and prepared statements')
+    }
     if (this.#count === batchStatementCountMax) {
       throw new ConfigError(`A batch holds at most ${batchStatementCountMax} statements`)
     }

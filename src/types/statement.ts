@@ -1,4 +1,4 @@
-import type { Consistency, SerialConsistency } from '../errors/index.ts'
+import { ConfigError, type Consistency, type SerialConsistency } from '../errors/index.ts'
 
 /** Values of a statement: by position, or by name (`design.md` has the rules of names). */
 export type BindValues = readonly unknown[] | { readonly [name: string]: unknown }
@@ -79,6 +79,7 @@ export class Statement extends StatementBase {
 
   constructor(text: string, values?: BindValues, options: StatementOptions = {}) {
     super(options)
+    if (typeof text !== 'string') throw new ConfigError('A statement is a CQL text')
     this.text = text
     this.values = values
   }

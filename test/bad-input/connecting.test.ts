@@ -52,6 +52,11 @@ describe('contact points and options that are wrong', () => {
     })
   }
 
+  test('a contact point where a list is asked for', async () => {
+    expect(await codeOf('127.0.0.1' as never)).toBe('TSYLLA_CONFIG not_applied')
+    expect(() => new SessionBuilder().knownNodes('127.0.0.1' as never)).toThrow(/list/)
+  })
+
   test('a keyspace that does not exist is named, with the way to make it', async () => {
     const failed = Session.connect(['embedded:'], { keyspace: 'missing' })
     await expect(failed).rejects.toMatchObject({

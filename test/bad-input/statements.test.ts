@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
-import { Batch } from '../../src/index.ts'
+import { Batch, Statement } from '../../src/index.ts'
 import { describeOnServers } from '../support/targets.ts'
 
 const syntaxErrors: readonly (readonly [cql: string, position: RegExp])[] = [
@@ -108,13 +108,37 @@ describeOnServers('statements that are wrong', (target) => {
       { timeout: Number.NaN },
       { timestamp: 5 },
       { timestamp: 2n ** 63n },
+      { signal: null },
+      { signal: new AbortController() },
+      { customPayload: null },
+      { customPayload: { key: 'text' } },
+      null,
+      5,
     ]) {
       const failed = session.execute('SELECT * FROM t', [], options as never)
-      await expect(failed, JSON.stringify(Object.keys(options))).rejects.toMatchObject({
+      await expect(
+        failed,
+        JSON.stringify(options, (_, value: unknown) => String(value)),
+      ).rejects.toMatchObject({
         code: 'TSYLLA_CONFIG',
         outcome: 'not_applied',
       })
     }
+    for (const values of [null, 5, 'x']) {
+      for (const cql of ['SELECT * FROM t', 'SELECT * FROM t WHERE id = ?']) {
+        const code = await session.execute(cql, values as never).catch((e: { code?: string }) => e)
+        expect(code, `${cql} ${values}`).toMatchObject({
+          code: expect.stringMatching(/^TSYLLA_(BIND|CONFIG)/),
+        })
+      }
+    }
+    for (const text of [undefined, null, 5, {}]) {
+      expect(() => new Statement(text as never)).toThrow(/CQL text/)
+      expect(() => new Batch().append(text as never)).toThrow(/batch/)
+    }
+    await expect(session.batch(new Batch(), null as never)).rejects.toMatchObject({
+      code: 'TSYLLA_CONFIG',
+    })
     for (const statement of [undefined, null, 5, {}, ['SELECT 1']]) {
       await expect(session.execute(statement as never)).rejects.toMatchObject({
         code: 'TSYLLA_CONFIG',
