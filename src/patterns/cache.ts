@@ -23,10 +23,12 @@ export type CacheLookup<T> =
   | { readonly hit: true; readonly value: T }
   | { readonly hit: false; readonly value?: undefined }
 
-/** A factory that is running; its result is not stored when the key was deleted meanwhile. */
+/** A factory that is running; its result is not stored when the key was set or deleted meanwhile. */
 interface Flight {
   readonly promise: Promise<unknown>
   isStale: boolean
+  /** Its result on the way to the table. */
+  storing: Promise<void> | undefined
 }
 
 const keyBytesMax = 65_533
@@ -85,20 +87,32 @@ export class Cache {
     checkKey(key)
     checkTtl('ttlSeconds', ttlSeconds)
     const bytes = encodeCacheValue(value, this.#valueBytesMax)
+    await this.#supersede(key)
+    await this.#store(key, bytes, ttlSeconds)
+  }
+
+  async #store(key: string, bytes: Uint8Array, ttlSeconds: number): Promise<void> {
     const insert = await this.#statements.get(
       `INSERT INTO ${this.#table} (key, value) VALUES (?, ?) USING TTL ?`,
     )
     await this.#executor.executePrepared(insert, [key, bytes, ttlSeconds])
   }
 
+  /**
+   * A factory that runs may have read what is now replaced: its result is not stored, later callers
+   * start a new one. If it is on its way to the table already, what replaces it goes after it.
+   */
+  async #supersede(key: string): Promise<void> {
+    const flight = this.#flights.get(key)
+    if (flight === undefined) return
+    flight.isStale = true
+    this.#flights.delete(key)
+    await flight.storing?.catch(() => {})
+  }
+
   async delete(key: string): Promise<void> {
     checkKey(key)
-    const flight = this.#flights.get(key)
-    if (flight !== undefined) {
-      // Its factory may have read what this deletion is about: later callers start a new one.
-      flight.isStale = true
-      this.#flights.delete(key)
-    }
+    await this.#supersede(key)
     const remove = await this.#statements.get(`DELETE FROM ${this.#table} WHERE key = ?`)
     await this.#executor.executePrepared(remove, [key])
   }
@@ -115,7 +129,7 @@ export class Cache {
     checkTtl('ttlSeconds', ttlSeconds)
     const running = this.#flights.get(key)
     if (running !== undefined) return (await running.promise) as T
-    const flight: Flight = { promise: Promise.resolve(), isStale: false }
+    const flight: Flight = { promise: Promise.resolve(), isStale: false, storing: undefined }
     const promise = this.#fly(key, factory, ttlSeconds, flight).finally(() => {
       if (this.#flights.get(key) === started) this.#flights.delete(key)
     })
@@ -134,9 +148,8 @@ export class Cache {
     if (found.hit) return found.value
     const value = await factory()
     if (flight.isStale) return value
-    await this.set(key, value, ttlSeconds)
-    // A deletion that came while the value was being written must win over it.
-    if (flight.isStale) await this.delete(key)
+    flight.storing = this.#store(key, encodeCacheValue(value, this.#valueBytesMax), ttlSeconds)
+    await flight.storing
     return value
   }
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { Session } from '../../src/index.ts'
 import { Cache } from '../../src/patterns.ts'
 import { decodeCacheValue, encodeCacheValue } from '../../src/patterns/cache-value.ts'
 import { createDeferred } from '../../src/util/index.ts'
@@ -129,6 +130,33 @@ describeOnServers('Cache', (target) => {
     }
     await expect(cache.getOrSet('fails', failing)).rejects.toThrow('source is down')
     expect(await cache.getOrSet('fails', () => 'now it works')).toBe('now it works')
+  })
+
+  test('what was set while a factory ran, or its result was being stored, stays', async () => {
+    const cache = new Cache(target.session)
+    await cache.getOrSet('raced', async () => {
+      await cache.set('raced', 'new')
+      return 'old'
+    })
+    expect(await cache.get('raced')).toBe('new')
+    let isStored = false
+    const slow = Object.assign(Object.create(target.session) as Session, {
+      prepare: (text: string) => target.session.prepare(text),
+      executePrepared: async (...parameters: Parameters<Session['executePrepared']>) => {
+        const isFirstWrite = !isStored && parameters[0].getStatement().startsWith('INSERT')
+        if (isFirstWrite) {
+          isStored = true
+          setting = slowCache.set('stored', 'new')
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+        return await target.session.executePrepared(...parameters)
+      },
+    })
+    let setting: Promise<void> | undefined
+    const slowCache = new Cache(slow)
+    await slowCache.getOrSet('stored', () => 'old')
+    await setting
+    expect(await slowCache.get('stored')).toBe('new')
   })
 
   test('what was deleted while its factory ran is not stored', async () => {
