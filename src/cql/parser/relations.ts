@@ -125,7 +125,7 @@ function parseColumnRelation(c: TokenCursor): Relation {
       return { kind: 'is_not_null', column }
     case Kw.CONTAINS: {
       c.advance()
-      const isKey = acceptContainsKey(c)
+      const isKey = c.accept(Kw.KEY)
       return { kind: 'contains', column, isKey, value: parseTerm(c) }
     }
     case Token.OPEN_SQUARE: {
@@ -138,11 +138,6 @@ function parseColumnRelation(c: TokenCursor): Relation {
     default:
       throw c.unexpected('an operator')
   }
-}
-
-/** `KEY` after `CONTAINS`, unless it is the function `key(…)`. */
-function acceptContainsKey(c: TokenCursor): boolean {
-  return c.peek(1) !== Token.OPEN && c.accept(Kw.KEY)
 }
 
 /** `updateConditions` of Parser.g. */
@@ -159,7 +154,7 @@ function parseCondition(c: TokenCursor): Condition {
     return { column, access, test: { kind: 'in', values: parseInValues(c) } }
   }
   if (access === undefined && c.accept(Kw.CONTAINS)) {
-    const isKey = acceptContainsKey(c)
+    const isKey = c.accept(Kw.KEY)
     return { column, access, test: { kind: 'contains', isKey, value: parseTerm(c) } }
   }
   const operator = parseOperator(c)

@@ -111,7 +111,8 @@ function checkDeclarations(statement: CreateTableStatement, text: string): void 
     ordered.add(column)
   }
   if (statement.primaryKeys.length === 0) {
-    throw invalid(`No PRIMARY KEY specifed for table '${text}' (exactly one required)`)
+    const named = statement.table.keyspace === undefined ? statement.table.name : text
+    throw invalid(`No PRIMARY KEY specifed for table '${named}' (exactly one required)`)
   }
 }
 

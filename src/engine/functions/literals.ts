@@ -110,7 +110,7 @@ export function constantBytes(constant: Constant, type: CqlType): Uint8Array {
     case 'timeuuid':
       return uuidBytes(text, type.kind)
     case 'timestamp':
-      return int64Bytes(parseTimestamp(text))
+      return text === '' ? new Uint8Array(0) : int64Bytes(parseTimestamp(text))
     case 'date':
       return dateBytes(text)
     default:
@@ -121,23 +121,97 @@ export function constantBytes(constant: Constant, type: CqlType): Uint8Array {
 function parsed(text: string, type: CqlType): Uint8Array {
   switch (type.kind) {
     case 'decimal':
-      return encodeValue(type, Decimal.parse(text))
+      return attempt(`unable to make BigDecimal from '${text}'`, () => {
+        return encodeValue(type, Decimal.parse(text))
+      })
     case 'duration':
+      checkDurationUnits(text)
       return attempt(`Unable to convert '${text}' to a duration`, () => {
         return encodeValue(type, Duration.parse(text))
       })
     case 'inet':
-      return attempt(`Unable to make inet address from '${text}'`, () => {
-        return encodeValue(type, Inet.parse(text))
-      })
+      return inetBytes(text)
     case 'time':
-      return attempt(`(TimeType) Unable to coerce '${text}' to a formatted time (long)`, () => {
-        const isNumber = /^[+-]?\d+$/.test(text)
-        const time = isNumber ? LocalTime.fromNanoseconds(BigInt(text)) : LocalTime.parse(text)
-        return encodeValue(type, time)
-      })
+      return timeBytes(text)
     default:
       throw invalid(`Invalid constant for a value of type ${type.kind}`)
+  }
+}
+
+/** InetAddressType.fromString; like Java's, an IPv4 address in IPv6 is an IPv4 address. */
+function inetBytes(text: string): Uint8Array {
+  if (text === '') return new Uint8Array(0)
+  const bytes = attempt(`Unable to make inet address from '${text}'`, () =>
+    encodeValue({ kind: 'inet' }, Inet.parse(text)),
+  )
+  const isMapped =
+    bytes.length === 16 &&
+    bytes[10] === 0xff &&
+    bytes[11] === 0xff &&
+    bytes.subarray(0, 10).every((byte) => byte === 0)
+  return isMapped ? bytes.slice(12) : bytes
+}
+
+const timeForm = /^(\d{1,2}):(\d{1,2}):(\d{1,2})(\.\d{1,9})?$/
+
+/** TimeSerializer.timeStringToLong */
+function timeBytes(text: string): Uint8Array {
+  const type: CqlType = { kind: 'time' }
+  if (/^[+-]?\d+$/.test(text)) {
+    return attempt(`Unable to make long (for time) from: '${text}'`, () =>
+      encodeValue(type, LocalTime.fromNanoseconds(BigInt(text))),
+    )
+  }
+  return attempt(`(TimeType) Unable to coerce '${text}' to a formatted time (long)`, () => {
+    const [, hours, minutes, seconds, fraction = ''] = timeForm.exec(text)!
+    const parts = [hours, minutes, seconds].map((part) => part!.padStart(2, '0'))
+    return encodeValue(type, LocalTime.parse(parts.join(':') + fraction))
+  })
+}
+
+const durationUnits: { readonly [unit: string]: number | undefined } = {
+  y: 0,
+  mo: 1,
+  w: 2,
+  d: 3,
+  h: 4,
+  m: 5,
+  s: 6,
+  ms: 7,
+  us: 8,
+  µs: 8,
+  ns: 9,
+}
+const durationUnitNames = [
+  'years',
+  'months',
+  'weeks',
+  'days',
+  'hours',
+  'minutes',
+  'seconds',
+  'milliseconds',
+  'microseconds',
+  'nanoseconds',
+]
+
+/** Duration.Builder.validateOrder */
+function checkDurationUnits(text: string): void {
+  if (/^-?P/i.test(text)) return
+  let last = -1
+  for (const [, unit] of text.toLowerCase().matchAll(/\d+(y|mo|w|d|h|ms|m|us|µs|ns|s)/g)) {
+    const order = durationUnits[unit!]!
+    if (order === last) {
+      throw invalid(
+        `Invalid duration. The ${durationUnitNames[order]} are specified multiple times`,
+      )
+    }
+    if (order < last) {
+      throw invalid(
+        `Invalid duration. The ${durationUnitNames[last]} should be after ${durationUnitNames[order]}`,
+      )
+    }
+    last = order
   }
 }
 
@@ -190,8 +264,13 @@ function dateBytes(text: string): Uint8Array {
     throw invalid(`Unable to make unsigned int (for date) from: '${text}'`)
   }
   return attempt(`Unable to coerce '${text}' to a formatted date (long)`, () =>
-    encodeValue({ kind: 'date' }, LocalDate.parse(text)),
+    encodeValue({ kind: 'date' }, LocalDate.parse(signedYear(text))),
   )
+}
+
+/** ISO 8601 wants a sign before a year of more than four digits. */
+function signedYear(text: string): string {
+  return /^\d{5,}-/.test(text) ? '' : text
 }
 
 const timestampForm =
@@ -199,7 +278,11 @@ const timestampForm =
 
 /** TimestampSerializer.dateStringToTimestamp; a text without a zone is UTC, as the engine's clock. */
 export function parseTimestamp(text: string): bigint {
-  if (/^[+-]?\d+$/.test(text)) return BigInt(text)
+  if (/^[+-]?\d+$/.test(text)) {
+    const ms = BigInt(text)
+    if (BigInt.asIntN(64, ms) === ms) return ms
+    throw invalid(`Unable to make long (for date) from: '${text}'`)
+  }
   if (text.toLowerCase() === 'now') throw invalid(`Unable to parse a date/time from '${text}'`)
   const match = timestampForm.exec(text)
   const ms = match === null ? Number.NaN : timestampOf(match)
@@ -218,10 +301,13 @@ function timestampOf(match: RegExpExecArray): number {
     number,
   ]
   if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return Number.NaN
-  if (day < 1 || day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return Number.NaN
+  if (day < 1 || day > 31) return Number.NaN
+  // Java's formatter takes a day the month has not for its last one.
+  const lastDay = new Date(0)
+  lastDay.setUTCFullYear(year, month, 0)
   const millis = Number((match[7] ?? '').padEnd(3, '0').slice(0, 3))
   const date = new Date(0)
-  date.setUTCFullYear(year, month - 1, day)
+  date.setUTCFullYear(year, month - 1, Math.min(day, lastDay.getUTCDate()))
   date.setUTCHours(hour, minute, second, millis)
   return date.getTime() - offsetMs(match[8])
 }

@@ -103,8 +103,12 @@ function unprepared(id: Uint8Array): ServerError {
 function preparedBody(id: Uint8Array, plan: PreparedPlan): Uint8Array {
   const writer = new WireWriter(256)
   const { markers, partitionKeyIndexes, resultColumns } = plan
+  // ResultSet.PreparedMetadata: no key is told among markers of several tables, `[batch]` being one.
+  const isOneTable = markers.every(
+    ({ keyspace, table }) => keyspace === markers[0]!.keyspace && table === markers[0]!.table,
+  )
   writer.writeShortBytes(id)
-  writeBindMetadata(writer, markers, partitionKeyIndexes)
+  writeBindMetadata(writer, markers, isOneTable ? partitionKeyIndexes : [])
   writeRowsMetadata(writer, resultColumns, { noMetadata: resultColumns.length === 0 })
   return writer.copyFrom(0)
 }

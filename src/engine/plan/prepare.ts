@@ -171,12 +171,11 @@ function outlineOfBatch(
   checkBatch(statement.type, parts, using.timestamp !== undefined)
   const plan: BatchPlan = { kind: 'batch', type: statement.type, parts, timestamp }
   const tables = [...new Set(contexts.map(({ table }) => table))]
-  // With a marker as its timestamp Cassandra does not say where a batch has its key.
-  const hasKey = tables.length === 1 && using.timestamp?.kind !== 'marker'
+  const isOneTable = tables.length === 1
   return {
     plan,
     markers: completeMarkers(markers),
-    partitionKeyIndexes: hasKey ? partitionKeyIndexes(tables[0]!, targets) : [],
+    partitionKeyIndexes: isOneTable ? partitionKeyIndexes(tables[0]!, targets) : [],
     resultColumns: [],
     isConditional: parts.some((part) => part.condition !== undefined),
     tables,

@@ -63,10 +63,10 @@ export function compileSelector(context: PrepareContext, value: Expression): Sel
     }
     case 'binary':
     case 'negate':
-      throw invalid(`Arithmetic is not supported in selection clauses: ${printExpression(value)}`)
+      throw invalid(`Arithmetic is not supported in selection clauses: ${selectorText(value)}`)
     default:
       throw invalid(
-        `Cannot infer type for term ${printExpression(value)} in selection clause (try using a cast to force a type)`,
+        `Cannot infer type for term ${selectorText(value)} in selection clause (try using a cast to force a type)`,
       )
   }
 }
@@ -76,8 +76,9 @@ function countRows(): Selector {
   return aggregateSelector('count', count.returns, undefined, () => count.create())
 }
 
+/** Names of columns do not tell how their markers are called. */
 function selectorText(value: Expression): string {
-  return printExpression(value)
+  return value.kind === 'marker' ? '?' : printExpression(value)
 }
 
 function termSelector(context: PrepareContext, value: Expression, receiver: Receiver): Selector {
@@ -109,7 +110,7 @@ function compileCallSelector(context: PrepareContext, call: FunctionCall): Selec
   const args = call.args.map((arg, index): Argument => {
     const selector = typed[index]
     return {
-      text: selector?.name ?? printExpression(arg),
+      text: selector?.name ?? selectorText(arg),
       fit: (type) =>
         selector === undefined ? fitOf(context, arg, type) : fitOfType(type, selector.type),
     }
@@ -117,7 +118,7 @@ function compileCallSelector(context: PrepareContext, call: FunctionCall): Selec
   const chosen = resolveFunction(call, args, (name) => `Unknown function '${name}'`)
   const parts = call.args.map((arg, index) => {
     const receiver = argumentReceiver(chosen.name, index, chosen.args[index]!)
-    return typed[index] ?? renamed(termSelector(context, arg, receiver), printExpression(arg))
+    return typed[index] ?? renamed(termSelector(context, arg, receiver), selectorText(arg))
   })
   const name = `system.${chosen.name}(${parts.map((part) => part.name).join(', ')})`
   return combinedSelector(name, chosen.returns, parts, (cells, row) =>
@@ -161,7 +162,7 @@ function compileTokenSelector(context: PrepareContext, call: FunctionCall): Sele
   }
   const receiver = { name: 'token', type: nativeTypes.bigint }
   const term = compileCall(context, call, receiver, compileSelected)
-  const name = `system.token(${call.args.map(printExpression).join(', ')})`
+  const name = `system.token(${call.args.map(selectorText).join(', ')})`
   return scalarSelector(name, nativeTypes.bigint, [], (row) => cellOfTerm(term, row))
 }
 
@@ -202,7 +203,7 @@ function compileElement(
   const { type } = of
   const keyType = keyTypeOf(type, of.name, 'Element')
   const key = compileTerm(context, value.key, { name: `key(${of.name})`, type: keyType })
-  const name = `${of.name}[${printExpression(value.key)}]`
+  const name = `${of.name}[${selectorText(value.key)}]`
   const result = type.kind === 'map' ? type.value : keyType
   return combinedSelector(name, result, [of], ([cell], row) => {
     const wanted = cellOfTerm(key, row!)
@@ -235,7 +236,7 @@ function compileSlice(
       : compileTerm(context, end, { name: `${name}(${of.name})`, type: keyType })
   const from = compileEnd(value.from, 'from')
   const to = compileEnd(value.to, 'to')
-  const text = `${value.from === undefined ? '' : printExpression(value.from)}..${value.to === undefined ? '' : printExpression(value.to)}`
+  const text = `${value.from === undefined ? '' : selectorText(value.from)}..${value.to === undefined ? '' : selectorText(value.to)}`
   return combinedSelector(`${of.name}[${text}]`, of.type, [of], ([cell], row) =>
     sliceOf(
       cell ?? null,

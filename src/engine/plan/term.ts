@@ -1,10 +1,10 @@
 import { type Expression, printExpression } from '../../cql/index.ts'
 import { type RawValue, UNSET } from '../../protocol/index.ts'
 import { type CqlType, cqlTypeText } from '../../types/index.ts'
-import { compareValues } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 import { compileCall } from '../functions/call.ts'
 import { constantBytes, constantFit } from '../functions/literals.ts'
+import { sortedMap, sortedSet } from '../functions/sorted.ts'
 import { collectionBytes, concatCells, vectorBytes } from '../functions/wire.ts'
 import { resolveType } from '../catalog/types.ts'
 import type { Environment } from './environment.ts'
@@ -127,33 +127,19 @@ function compileElements(
   return combine(parts, (cells) => sortedSet(cells, type))
 }
 
-export function sortedSet(cells: readonly Uint8Array[], type: CqlType): Uint8Array {
-  const ordered = [...cells].sort((a, b) => compareValues(type, a, b))
-  const unique = ordered.filter(
-    (cell, index) => index === 0 || compareValues(type, ordered[index - 1]!, cell) !== 0,
-  )
-  return collectionBytes(unique, unique.length)
-}
-
-/** Keys in order; of equal keys the last value. */
-export function sortedMap(cells: readonly Uint8Array[], keyType: CqlType): Uint8Array {
-  const pairs: [Uint8Array, Uint8Array][] = []
-  for (let i = 0; i < cells.length; i += 2) {
-    const at = pairs.findIndex(([key]) => compareValues(keyType, key, cells[i]!) === 0)
-    if (at === -1) pairs.push([cells[i]!, cells[i + 1]!])
-    else pairs[at] = [cells[i]!, cells[i + 1]!]
-  }
-  pairs.sort((a, b) => compareValues(keyType, a[0], b[0]))
-  return collectionBytes(pairs.flat(), pairs.length)
-}
+const nullInVector = 'null is not supported inside vectors'
 
 /** Evaluates the parts of a collection, at once when all of them are constants. */
-function combine(parts: readonly Term[], build: (cells: Uint8Array[]) => Uint8Array): Term {
+function combine(
+  parts: readonly Term[],
+  build: (cells: Uint8Array[]) => Uint8Array,
+  nullMessage = nullInCollection,
+): Term {
   const compute = (environment: Environment): Uint8Array =>
     build(
       parts.map((part) => {
         const cell = part.evaluate(environment)
-        if (cell === null) throw invalid(nullInCollection)
+        if (cell === null) throw invalid(nullMessage)
         if (cell === UNSET) throw invalid(unsetInCollection)
         return cell
       }),
@@ -189,7 +175,7 @@ function compileVector(
     return compileTerm(context, each, { name: `value(${name})`, type: type.element })
   })
   const isFixed = isFixedWidth(type.element)
-  return combine(parts, (cells) => vectorBytes(cells, isFixed))
+  return combine(parts, (cells) => vectorBytes(cells, isFixed), nullInVector)
 }
 
 /** Whether a vector stores such elements without their lengths. */

@@ -2,6 +2,7 @@ import type { Expression } from '../../cql/index.ts'
 import { type RawValue, UNSET } from '../../protocol/index.ts'
 import type { CqlType } from '../../types/index.ts'
 import { invalid } from '../faults.ts'
+import { isSorted, sortedCollection } from '../functions/sorted.ts'
 import { validateValue } from '../functions/validate.ts'
 import type { Environment } from './environment.ts'
 import type { PrepareContext, Receiver } from './prepare-context.ts'
@@ -28,18 +29,19 @@ export class MarkerTerm implements Term {
   readonly #index: number
   readonly #type: CqlType
   readonly #allowsNullElements: boolean
+  readonly #isSorted: boolean
   constructor(index: number, type: CqlType, allowsNullElements = false) {
     this.#index = index
     this.#type = type
     this.#allowsNullElements = allowsNullElements
+    this.#isSorted = isSorted(type)
   }
   evaluate(environment: Environment): RawValue {
     const value = environment.values[this.#index]
     if (value === undefined) throw invalid('Invalid amount of bind variables')
-    if (value !== null && value !== UNSET) {
-      validateValue(this.#type, value, this.#allowsNullElements)
-    }
-    return value
+    if (value === null || value === UNSET) return value
+    validateValue(this.#type, value, this.#allowsNullElements)
+    return this.#isSorted ? sortedCollection(this.#type, value) : value
   }
 }
 
