@@ -3,6 +3,7 @@ import type { Executor } from '../types/index.ts'
 
 /** What a manager needs of a session. */
 export interface ManagedSession extends Executor {
+  readonly isClosed: boolean
   close(): Promise<void>
 }
 
@@ -44,8 +45,8 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
     options: Options = {} as Options,
   ): Promise<TSession> {
     if (!Array.isArray(nodes)) throw new ConfigError('connect takes a list of nodes')
-    const fingerprint = [[...nodes], keyspace, options]
-    const current = this.#connected
+    const fingerprint = [[...nodes], keyspace, { ...options }]
+    const current = this.#current()
     if (current !== undefined) {
       if (!isSame(current.fingerprint, fingerprint)) throw new AlreadyConnectedError(this.#name)
       return await current.opening
@@ -62,15 +63,21 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
     }
   }
 
+  /** What is connected; a session that was closed by itself is connected no more. */
+  #current(): Connected<TSession> | undefined {
+    if (this.#connected?.session?.isClosed === true) this.#connected = undefined
+    return this.#connected
+  }
+
   /** @throws NotConnectedError before `connect` has resolved, and after `close` */
   get session(): TSession {
-    const session = this.#connected?.session
+    const session = this.#current()?.session
     if (session === undefined) throw new NotConnectedError()
     return session
   }
 
   get isConnected(): boolean {
-    return this.#connected?.session !== undefined
+    return this.#current()?.session !== undefined
   }
 
   /** Closes the session, also one that is still being opened. Afterwards `connect` works again. */

@@ -73,8 +73,8 @@ export class MetricsStore {
   /**
    * Stores one point.
    *
-   * @param at its time; default now. A point older than the retention is refused: nobody would
-   *   ever see it
+   * @param at its time; default now. A point further from now than the retention, either way, is
+   *   refused: nobody would ever see it
    */
   async record(
     metric: string,
@@ -89,6 +89,11 @@ export class MetricsStore {
     const ttlSeconds = this.#retentionSeconds - Math.floor((nowMs - tsMs) / 1000)
     if (ttlSeconds < 1) {
       throw new ConfigError(`The point is older than the retention of ${this.#retentionSeconds} s`)
+    }
+    if (tsMs > this.#latestMs()) {
+      throw new ConfigError(
+        `The point is further ahead than the retention of ${this.#retentionSeconds} s`,
+      )
     }
     const insert = await this.#statements.get(
       `INSERT INTO ${this.#table} (name, bucket, ts, id, value, tags) VALUES (?, ?, ?, ?, ?, ?) USING TTL ?`,
@@ -112,7 +117,12 @@ export class MetricsStore {
     if (fromMs > toMs) throw new ConfigError('from is later than to')
     // What is older has expired, so buckets before that are not even asked for.
     const oldestMs = Math.max(fromMs, this.#clock.nowMs() - this.#retentionSeconds * 1000)
-    return asyncRows(() => this.#read(metric, oldestMs, toMs))
+    return asyncRows(() => this.#read(metric, oldestMs, Math.min(toMs, this.#latestMs())))
+  }
+
+  /** No point is later: ranges without an end do not walk through empty buckets for ever. */
+  #latestMs(): number {
+    return this.#clock.nowMs() + this.#retentionSeconds * 1000
   }
 
   async *#read(metric: string, fromMs: number, toMs: number): AsyncGenerator<MetricPoint> {

@@ -119,7 +119,13 @@ export class SessionManager {
   async validateSession(token: string): Promise<string | null> {
     const { inspection, lastSeenMs } = await this.#lookUp(token)
     if (!inspection.ok) return null
-    if (this.#isSliding) await this.#touch(token, lastSeenMs)
+    if (this.#isSliding) {
+      try {
+        await this.#touch(token, lastSeenMs)
+      } catch {
+        // The session is valid whether or not its use could be noted; it only ends sooner.
+      }
+    }
     return inspection.userId
   }
 

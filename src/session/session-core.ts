@@ -21,7 +21,7 @@ export interface SessionCore {
   prepareOn(connection: Connection, entry: PreparedEntry): Promise<void>
   /** Prepares a statement anew on some node, in case its types have changed. */
   refresh(entry: PreparedEntry): Promise<void>
-  /** A user's `USE`: all connections follow before `done` is called. */
+  /** A user's `USE`: all connections follow before it is answered. */
   onSetKeyspace(keyspace: string, connection: Connection): Promise<void>
   /** DDL is done when the nodes agree. */
   onSchemaChange(change: SchemaChange, connection: Connection): Promise<void>

@@ -34,7 +34,7 @@ export interface HandshakeOptions {
   readonly eventTypes: readonly string[]
 }
 
-/** Not spoken: a server that only offers others cannot be talked to. */
+/** Mandatory in STARTUP; every server of protocol v4 accepts it (native_protocol_v4.spec §4.1.1). */
 const cqlVersion = '3.0.0'
 
 /**

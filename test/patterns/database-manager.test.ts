@@ -48,6 +48,13 @@ test('a failed connect can be tried again, and says nothing of the password', as
   await db.connect(['embedded:'])
 })
 
+test('a session that was closed by itself can be connected again', async () => {
+  const first = await db.connect(['embedded:'])
+  await first.close()
+  expect(() => db.session).toThrow(NotConnectedError)
+  expect(await db.connect(['embedded:'], 'other', { createKeyspace: true })).not.toBe(first)
+})
+
 test('closing while connecting closes what is being opened', async () => {
   const opening = db.connect(['embedded:'])
   await db.close()

@@ -61,6 +61,16 @@ describeOnServers('MetricsStore', (target) => {
     ).rejects.toMatchObject({ code: 'TSYLLA_CONFIG' })
   })
 
+  test('a range without an end asks for no buckets that can hold nothing', async () => {
+    const metrics = new MetricsStore(target.session, { bucketSeconds: 3_600 })
+    await metrics.record('open', 1)
+    const points = await metrics.query('open', new Date(0), new Date(8.64e15)).toArray()
+    expect(points).toHaveLength(1)
+    await expect(
+      metrics.record('open', 1, {}, new Date(Date.now() + 700_000_000)),
+    ).rejects.toMatchObject({ code: 'TSYLLA_CONFIG' })
+  })
+
   test('wrong arguments are named', async () => {
     const metrics = new MetricsStore(target.session)
     await expect(metrics.record('', 1)).rejects.toThrow(/metric/)
