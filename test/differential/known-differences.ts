@@ -6,7 +6,44 @@ export interface KnownDifference {
   readonly reason: string
 }
 
+/** What is refused by name until it is built, by reason. */
+const refused: Readonly<Record<string, readonly string[]>> = {
+  'JSON is neither read nor written by the engine yet.': [
+    'SELECT JSON k, v FROM t',
+    `INSERT INTO t JSON '{"k": 1, "c": 5}'`,
+  ],
+  'GROUP BY takes columns only, no functions of them yet.': [
+    'SELECT k, count(*) FROM t GROUP BY k, floor(c, 1h)',
+  ],
+  'Arithmetic is not computed by the engine yet.': [
+    'SELECT v + w, v * 2, -v FROM t',
+    'SELECT k FROM t WHERE k = 1 + 1',
+    'INSERT INTO t (k, c) VALUES (1 + 1, 0)',
+    'UPDATE t SET v = 1 + 2 WHERE k = 1 AND c = 0',
+  ],
+  'Functions of JSON, masking and mathematics are not there yet.': [
+    'SELECT toJson(v) FROM t',
+    'SELECT mask_default(v) FROM t',
+    'SELECT abs(v), round(v) FROM t',
+  ],
+  'A statement the engine parses and does not execute yet.': [
+    'CREATE INDEX ON t (v)',
+    "CREATE INDEX i ON t (v) USING 'sai'",
+    'DROP INDEX IF EXISTS i',
+    'CREATE MATERIALIZED VIEW mv AS SELECT * FROM t WHERE k IS NOT NULL AND c IS NOT NULL PRIMARY KEY (c, k)',
+    "CREATE FUNCTION f (a int) RETURNS NULL ON NULL INPUT RETURNS int LANGUAGE java AS 'return a;'",
+    "CREATE TRIGGER tr ON t USING 'x'",
+    'CREATE ROLE r',
+    'GRANT SELECT ON t TO r',
+    'LIST ROLES',
+    'DESCRIBE TABLES',
+  ],
+}
+
 export const knownDifferences: readonly KnownDifference[] = [
+  ...Object.entries(refused).flatMap(([reason, statements]) =>
+    statements.map((statement) => ({ script: 'refused.cql', statement, reason })),
+  ),
   {
     script: 'syntax.cql',
     statement: 'SELECT m[ FROM t',

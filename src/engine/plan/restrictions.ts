@@ -69,9 +69,10 @@ export function analyzeRestrictions(
 
 /** SelectStatement.checkNeedsFiltering, the last check of a SELECT. */
 export function checkFiltering(restrictions: Restrictions, allowFiltering: boolean): void {
-  const { keys, token, hasClustering } = restrictions
-  const isKeyRange = keys === undefined || token !== undefined
-  if (isKeyRange && hasClustering && !allowFiltering) throw invalid(allowFilteringMessage)
+  // Beside a whole key token() only leaves some of the partitions out (TokenFilter.isOnToken).
+  const isKeyRange = restrictions.keys === undefined
+  if (isKeyRange && restrictions.hasClustering && !allowFiltering)
+    throw invalid(allowFilteringMessage)
 }
 
 /** Restrictions made of compiled parts: INSERT names its keys as columns. */
