@@ -60,7 +60,9 @@ function takeText(): string {
 /** The partition whose routing key is `bytes`. */
 export function partitionKeyOfBytes(table: TableSchema, bytes: Uint8Array): PartitionKey {
   computeToken(bytes, 0, bytes.length)
-  const { high: tokenHi, low: tokenLo } = token
+  // Murmur3Partitioner.getToken: the empty key, that no partition has, is before all others.
+  const tokenHi = bytes.length === 0 ? -0x80000000 : token.high
+  const tokenLo = token.low
   scratch.length = 0
   writePrefix(scratch, table.generation, tokenHi, tokenLo)
   writeEscaped(scratch, bytes, 0, bytes.length)

@@ -132,14 +132,14 @@ export class SelectRun {
   #readPartition(): 'done' | 'paused' | 'full' {
     const { cursor } = this.#source
     const context = this.#context
-    if (this.#remainingInPartition === 0) return this.#leavePartition()
+    if (this.#isPartitionUsedUp()) return this.#leavePartition()
     while (cursor.nextRow()) {
       const row = cursor.row
       this.#rowSeen = true
       context.row = row
       if (this.#passes()) {
         if (!this.#emit()) return 'full'
-        if (this.#plan.isDistinct || this.#remainingInPartition === 0) return this.#leavePartition()
+        if (this.#plan.isDistinct || this.#isPartitionUsedUp()) return this.#leavePartition()
       }
       if (this.#tracksRows) {
         this.#last = { partition: cursor.partition, clustering: row.clustering }
@@ -151,6 +151,11 @@ export class SelectRun {
       if (this.#passes() && !this.#emit()) return 'full'
     }
     return this.#leavePartition()
+  }
+
+  /** Whether its limit lets no more rows of the partition through, nor rows of the last group. */
+  #isPartitionUsedUp(): boolean {
+    return this.#remainingInPartition === 0 && !(this.#fold?.isOpen ?? false)
   }
 
   #leavePartition(): 'done' {
@@ -191,6 +196,7 @@ export class SelectRun {
       this.rowCount++
     }
     if (isGrouped && !fold.isOpen) {
+      if (this.#remainingInPartition === 0) return true
       if (this.#isFull()) return this.#stop()
       this.#remainingInPartition--
     }
@@ -244,8 +250,9 @@ export class SelectRun {
     }
     if (this.#sortable.length > 0) this.#writeSorted()
     // Whether more rows follow a full page is found out by asking for them, as in Cassandra.
-    // Of partitions asked for by their keys that are one row each, it knows.
-    const isEnd = this.#source.isLast && this.#plan.table.clustering.length === 0
+    // Of the last partition asked for by its key it knows, if that has one row or its limit is met.
+    const isOneRow = this.#plan.table.clustering.length === 0
+    const isEnd = this.#source.isLast && (isOneRow || this.#remainingInPartition === 0)
     if (this.rowCount >= this.#limits.page && !isEnd) this.#markEnd()
   }
 

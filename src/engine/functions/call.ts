@@ -126,9 +126,8 @@ function compileToken(
       if (value === UNSET || value === null) return null
       components.push(value)
     }
-    const { bytes, tokenHi, tokenLo } = partitionKeyOf(context.table, components)
-    // Murmur3Partitioner.getToken: the empty key, that no partition has, is before all others.
-    return bytes.length === 0 ? tokenBytes(-0x80000000, 0) : tokenBytes(tokenHi, tokenLo)
+    const { tokenHi, tokenLo } = partitionKeyOf(context.table, components)
+    return tokenBytes(tokenHi, tokenLo)
   }
   return terms.every((term) => term instanceof ConstantTerm)
     ? new ConstantTerm(compute(Object.freeze({}) as Environment))
