@@ -92,12 +92,11 @@ function describeError(error: unknown, clean: (text: string) => string): Observa
 /** Overloads come out of a hash table: their order differs from one JVM to the next. */
 function sortSignatures(message: string): string {
   return message.replace(
-    /(known type signatures: )(.*)\)$/,
-    (_match, head: string, list: string) =>
-      `${head}${list
-        .split(/, (?=system\.)/)
-        .sort()
-        .join(', ')})`,
+    /(signatures: )(system\..*)\)(: use type casts.*)?$/,
+    (_match, head: string, list: string, tail = '') => {
+      const sorted = list.split(/, (?=system\.)/).sort()
+      return `${head}${sorted.join(', ')})${tail}`
+    },
   )
 }
 
