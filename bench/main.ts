@@ -88,27 +88,34 @@ function table(measurements: readonly Measurement[]): string[] {
   return lines
 }
 
-async function measureOnResponder(): Promise<Measurement[]> {
-  const responder = fork(join(folder, 'driver/responder.ts'), { execArgv: ['--import', 'tsx'] })
+const smallPlan = ['insert:32', 'insert:256', 'select:32', 'select:256']
+
+/** On nodes that answer at once, which have the other core. */
+async function measureOnResponder(
+  nodeCount: number,
+  plan: readonly string[],
+): Promise<Measurement[]> {
+  const node = [process.execPath, '--import', 'tsx']
+  const [execPath, ...execArgv] =
+    process.platform === 'linux' && cpus().length > 1 ? ['taskset', '-c', '1', ...node] : node
+  const file = join(folder, 'driver/responder.ts')
+  const responder = fork(file, [String(nodeCount)], { execPath: execPath!, execArgv })
   try {
     const [port] = (await once(responder, 'message')) as [number]
-    const plan = ['insert:32', 'insert:256', 'select:32', 'select:256', 'page:1']
-    return measureClients(`127.0.0.1:${port}`, plan, clients)
+    const addresses = Array.from({ length: nodeCount }, (_, i) => `127.0.0.${i + 1}:${port}`)
+    return measureClients(addresses.join(','), plan, clients)
   } finally {
     responder.kill()
   }
 }
 
-const onResponder = await measureOnResponder()
+const onResponder = await measureOnResponder(1, [...smallPlan, 'page:1'])
+const onThreeNodes = await measureOnResponder(3, smallPlan)
 if (values.cassandra !== undefined) await fill(values.cassandra)
 const onCassandra =
   values.cassandra === undefined
     ? []
-    : measureClients(
-        values.cassandra,
-        ['insert:32', 'insert:256', 'select:32', 'select:256', 'page:1'],
-        ['prepared', 'text', 'peer'],
-      )
+    : measureClients(values.cassandra, [...smallPlan, 'page:1'], ['prepared', 'text', 'peer'])
 const engine = runPinned<{ workload: string; inFlight: number; perSecond: number }>(
   'engine/engine-process.ts',
   [],
@@ -124,6 +131,10 @@ const report = [
   '',
   ...table(onResponder),
   '',
+  '## Driver, token-aware on three such nodes',
+  '',
+  ...table(onThreeNodes),
+  '',
   ...(onCassandra.length === 0 ? [] : ['## Driver, on Cassandra 5', '', ...table(onCassandra), '']),
   '## Embedded engine through `Session`, driver and engine on one core',
   '',
@@ -138,6 +149,6 @@ const report = [
 console.log(report)
 if (values.write) {
   writeFileSync(join(folder, 'results.md'), report)
-  const data = { node: process.version, onResponder, onCassandra, engine }
+  const data = { node: process.version, onResponder, onThreeNodes, onCassandra, engine }
   writeFileSync(join(folder, 'results.json'), `${JSON.stringify(data, undefined, 2)}\n`)
 }

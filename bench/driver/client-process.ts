@@ -1,5 +1,6 @@
 /** One client in one process: connects, warms up, measures, prints one JSON line per workload. */
-import { openCassandraDriver, openFloor, openTsylla } from './clients.ts'
+import { openCassandraDriver, openTsylla } from './clients.ts'
+import { openFloor } from './floor.ts'
 import { type BenchClient, pageRowCount } from './workload.ts'
 
 export interface Measurement {
@@ -15,8 +16,10 @@ export interface Measurement {
 const windowMs = 150
 const windowCount = 8
 
-async function open(kind: string, address: string): Promise<BenchClient> {
-  if (kind === 'floor') return await openFloor(address)
+/** Drivers find the other nodes by the first. */
+async function open(kind: string, addresses: readonly string[]): Promise<BenchClient> {
+  if (kind === 'floor') return await openFloor(addresses)
+  const address = addresses[0]!
   if (kind === 'peer') return await openCassandraDriver(address)
   return await openTsylla(address, kind === 'text')
 }
@@ -64,7 +67,7 @@ async function measure(
 }
 
 const [kind = 'prepared', address = '', ...plan] = process.argv.slice(2)
-const client = await open(kind, address)
+const client = await open(kind, address.split(','))
 for (const step of plan) {
   const [workload, inFlight] = step.split(':')
   const result = await measure(client, workload as Measurement['workload'], Number(inFlight))

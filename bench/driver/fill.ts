@@ -1,4 +1,4 @@
-import { Session } from '../../src/index.ts'
+import { Session } from 'tsylla'
 import { pageRowCount, selectIdCount, statements } from './workload.ts'
 
 /** Makes the table of the benchmark on a real server, with what its statements read. */

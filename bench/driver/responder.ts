@@ -1,9 +1,10 @@
 /**
- * A node that answers without thinking: every EXECUTE of the insert with Void, of the select with
- * one row, of the page with 5,000 rows. Runs in a process of its own, so that what is measured is
- * the client.
+ * Nodes that answer without thinking: every EXECUTE of the insert with Void, of the select with one
+ * row, of the page with 5,000 rows. They run in a process of their own, so that what is measured is
+ * the client. The argument is their number.
  */
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import {
   Opcode,
   ResultKind,
@@ -21,6 +22,10 @@ import {
   selectValues,
   statements,
 } from './workload.ts'
+
+const nodeCount = Number(process.argv[2] ?? 1)
+const tokensPerNode = 256
+const outBytes = 1 << 18
 
 function column(name: string, kind: keyof typeof nativeTypes): ColumnSpec {
   return { keyspace: 'bench', table: 't', name, type: nativeTypes[kind] }
@@ -41,8 +46,8 @@ function frame(opcode: number, payload: Buffer): Buffer {
   return bytes
 }
 
-function rows(columns: readonly ColumnSpec[], values: readonly unknown[], count: number): Response {
-  const cells = columns.map((spec, i) => encodeValue(spec.type, values[i]))
+/** A RESULT of rows whose cells are encoded already. */
+function rows(columns: readonly ColumnSpec[], cells: readonly (readonly Uint8Array[])[]): Response {
   return {
     opcode: Opcode.RESULT,
     kind: ResultKind.ROWS,
@@ -53,8 +58,25 @@ function rows(columns: readonly ColumnSpec[], values: readonly unknown[], count:
       noMetadata: false,
       newMetadataId: undefined,
     },
-    rows: Array.from({ length: count }, () => cells),
+    rows: cells,
   }
+}
+
+function encodeRow(columns: readonly ColumnSpec[], values: readonly unknown[]): Uint8Array[] {
+  return columns.map((spec, i) => encodeValue(spec.type, values[i]))
+}
+
+/** The same row `count` times. */
+function repeated(
+  columns: readonly ColumnSpec[],
+  values: readonly unknown[],
+  count: number,
+): Response {
+  const row = encodeRow(columns, values)
+  return rows(
+    columns,
+    Array.from({ length: count }, () => row),
+  )
 }
 
 const selectSpecs = selectColumns.map(([name, kind]) => column(name, kind))
@@ -81,100 +103,216 @@ const prepared = new Map<string, Buffer>(
 )
 const answers = {
   i: frame(Opcode.RESULT, body({ opcode: Opcode.RESULT, kind: ResultKind.VOID })),
-  s: frame(Opcode.RESULT, body(rows(selectSpecs, selectValues, 1))),
-  p: frame(Opcode.RESULT, body(rows(pageSpecs, pageValues, pageRowCount))),
+  s: frame(Opcode.RESULT, body(repeated(selectSpecs, selectValues, 1))),
+  p: frame(Opcode.RESULT, body(repeated(pageSpecs, pageValues, pageRowCount))),
 }
 
-const localColumns = [
-  ['key', 'text', 'local'],
-  ['host_id', 'uuid', '6ba7b810-9dad-11d1-80b4-00c04fd430c8'],
-  ['data_center', 'text', 'dc1'],
-  ['rack', 'text', 'r1'],
-  ['cluster_name', 'text', 'bench'],
-  ['partitioner', 'text', 'org.apache.cassandra.dht.Murmur3Partitioner'],
-  ['release_version', 'text', '3.11.0'],
-  ['schema_version', 'uuid', '6ba7b811-9dad-11d1-80b4-00c04fd430c8'],
-] as const
+/** Tokens of a node, evenly spread over the ring and interleaved with those of the others. */
+function tokensOf(node: number): ReadonlySet<string> {
+  const step = 2n ** 64n / BigInt(tokensPerNode * nodeCount)
+  const first = -(2n ** 63n) + BigInt(node) * step
+  return new Set(
+    Array.from({ length: tokensPerNode }, (_, i) =>
+      String(first + BigInt(i * nodeCount) * step + 1n),
+    ),
+  )
+}
 
-/** Answers of the few texts that clients ask on connecting. */
-function answerQuery(text: string): Buffer {
-  const local = localColumns.map(([name, kind]) => column(name, kind))
+/** The columns drivers read of a node, in `system.local` and in `system.peers`. */
+function nodeCells(node: number): NamedCells {
+  const address = addressOf(node)
   const tokens: ColumnSpec = {
     ...column('tokens', 'text'),
     type: { kind: 'set', element: nativeTypes.text, frozen: false },
   }
-  if (/system\.local/.test(text)) {
-    const values = [...localColumns.map(([, , value]) => value), new Set(['0'])]
-    return body(rows([...local, tokens], values, 1))
-  }
+  return [
+    [column('host_id', 'uuid'), `6ba7b81${node}-9dad-11d1-80b4-00c04fd430c8`],
+    [column('data_center', 'text'), 'dc1'],
+    [column('rack', 'text'), 'r1'],
+    [column('release_version', 'text'), '3.11.0'],
+    [column('schema_version', 'uuid'), '6ba7b811-9dad-11d1-80b4-00c04fd430c8'],
+    [column('rpc_address', 'inet'), address],
+    [tokens, tokensOf(node)],
+  ]
+}
+
+type NamedCells = readonly (readonly [ColumnSpec, unknown])[]
+
+/** Rows of one table, whose first row is there for its columns alone when `count` is 0. */
+function rowsOf(cells: readonly NamedCells[], count: number = cells.length): Buffer {
+  const columns = cells[0]!.map(([spec]) => spec)
+  const values = cells.slice(0, count).map((row) => row.map(([, value]) => value))
+  return body(
+    rows(
+      columns,
+      values.map((row) => encodeRow(columns, row)),
+    ),
+  )
+}
+
+function localRow(node: number): Buffer {
+  return rowsOf([
+    [
+      [column('key', 'text'), 'local'],
+      [column('cluster_name', 'text'), 'bench'],
+      [column('partitioner', 'text'), 'org.apache.cassandra.dht.Murmur3Partitioner'],
+      ...nodeCells(node),
+    ],
+  ])
+}
+
+function peerRows(node: number): Buffer {
+  const peers = Array.from({ length: nodeCount }, (_, i) => i).filter((other) => other !== node)
+  const cellsOf = (peer: number): NamedCells => [
+    [column('peer', 'inet'), addressOf(peer)],
+    ...nodeCells(peer),
+  ]
+  return peers.length > 0 ? rowsOf(peers.map(cellsOf)) : rowsOf([cellsOf(node)], 0)
+}
+
+const keyspaceRows = rowsOf([
+  [
+    [column('keyspace_name', 'text'), 'bench'],
+    [column('durable_writes', 'boolean'), true],
+    [
+      {
+        ...column('replication', 'text'),
+        type: { kind: 'map', key: nativeTypes.text, value: nativeTypes.text, frozen: true },
+      },
+      new Map([
+        ['class', 'org.apache.cassandra.locator.SimpleStrategy'],
+        ['replication_factor', '1'],
+      ]),
+    ],
+  ],
+])
+
+/** Answers of the few texts that clients ask on connecting. */
+function answerQuery(node: number, text: string): { opcode: number; payload: Buffer } {
+  const result = (payload: Buffer) => ({ opcode: Opcode.RESULT, payload })
+  if (/system\.local/.test(text)) return result(localRow(node))
+  if (/system\.peers_v2/.test(text)) return { opcode: Opcode.ERROR, payload: noSuchTable }
+  if (/system\.peers/.test(text)) return result(peerRows(node))
   if (/^USE/i.test(text)) {
-    return body({ opcode: Opcode.RESULT, kind: ResultKind.SET_KEYSPACE, keyspace: 'bench' })
+    return result(body({ opcode: Opcode.RESULT, kind: ResultKind.SET_KEYSPACE, keyspace: 'bench' }))
   }
-  return body(rows([column('keyspace_name', 'text')], ['bench'], 0))
+  return result(keyspaceRows)
 }
 
-function onFrame(chunk: Buffer, at: number, length: number, out: Buffer[]): void {
-  const opcode = chunk[at + 4]
-  const reply = (replyOpcode: number, payload: Buffer): void => {
-    const bytes = frame(replyOpcode, payload)
-    bytes[2] = chunk[at + 2]!
-    bytes[3] = chunk[at + 3]!
-    out.push(bytes)
-  }
-  switch (opcode) {
-    case Opcode.EXECUTE: {
-      const kind = String.fromCharCode(chunk[at + 11]!) as keyof typeof answers
-      const bytes = Buffer.from(answers[kind])
-      bytes[2] = chunk[at + 2]!
-      bytes[3] = chunk[at + 3]!
-      out.push(bytes)
-      return
-    }
-    case Opcode.OPTIONS:
-      return reply(Opcode.SUPPORTED, body({ opcode: Opcode.SUPPORTED, options: new Map() }))
-    case Opcode.STARTUP:
-    case Opcode.REGISTER:
-      return reply(Opcode.READY, Buffer.alloc(0))
-    case Opcode.PREPARE: {
-      const text = chunk.toString('utf8', at + 13, at + 9 + length)
-      return reply(Opcode.RESULT, prepared.get(text) ?? Buffer.alloc(0))
-    }
-    case Opcode.QUERY: {
-      const textLength = chunk.readInt32BE(at + 9)
-      return reply(
-        Opcode.RESULT,
-        answerQuery(chunk.toString('utf8', at + 13, at + 13 + textLength)),
-      )
-    }
-  }
+function errorBody(code: number, message: string): Buffer {
+  const payload = Buffer.alloc(6 + message.length)
+  payload.writeInt32BE(code)
+  payload.writeInt16BE(message.length, 4)
+  payload.write(message, 6)
+  return payload
 }
 
-const server = createServer((socket) => {
-  let rest: Buffer = Buffer.alloc(0)
-  socket.setNoDelay(true)
-  socket.on('error', () => socket.destroy())
-  socket.on('data', (data) => {
-    const chunk = rest.length === 0 ? data : Buffer.concat([rest, data])
-    const out: Buffer[] = []
+const noSuchTable = errorBody(0x2200, 'table peers_v2 does not exist')
+/** A peer that begins with another version is told ours, as Cassandra does. */
+const otherVersion = errorBody(0x000a, 'Invalid or unsupported protocol version')
+
+/** One client: frames in, answers out, in one write for all that came in one read. */
+class Connection {
+  readonly #node: number
+  readonly #socket: Socket
+  #rest: Buffer = Buffer.alloc(0)
+  #out: Buffer = Buffer.allocUnsafe(outBytes)
+  #length = 0
+
+  constructor(node: number, socket: Socket) {
+    this.#node = node
+    this.#socket = socket
+  }
+
+  onData(data: Buffer): void {
+    const chunk = this.#rest.length === 0 ? data : Buffer.concat([this.#rest, data])
     let at = 0
     while (chunk.length - at >= 9) {
-      // A peer that begins with another version is told ours, as Cassandra does.
       if (chunk[at] !== 4) {
-        const error = Buffer.from('Invalid or unsupported protocol version')
-        const payload = Buffer.concat([Buffer.from([0, 0, 0, 10, 0, error.length]), error])
-        socket.write(frame(Opcode.ERROR, payload))
-        return
+        this.#answer(frame(Opcode.ERROR, otherVersion), chunk, at)
+        break
       }
       const length = chunk.readInt32BE(at + 5)
       if (chunk.length - at - 9 < length) break
-      onFrame(chunk, at, length, out)
+      if (chunk[at + 4] === Opcode.EXECUTE) {
+        this.#answer(
+          answers[String.fromCharCode(chunk[at + 11]!) as keyof typeof answers],
+          chunk,
+          at,
+        )
+      } else this.#onOther(chunk, at, length)
       at += 9 + length
     }
-    rest = chunk.subarray(at)
-    if (out.length > 0) socket.write(Buffer.concat(out))
+    this.#rest = chunk.subarray(at)
+    this.#flush()
+  }
+
+  /** Puts an answer into the buffer, with the stream id of its request. */
+  #answer(bytes: Buffer, request: Buffer, at: number): void {
+    if (bytes.length > outBytes - this.#length) this.#flush()
+    if (bytes.length > outBytes) {
+      const own = Buffer.from(bytes)
+      own[2] = request[at + 2]!
+      own[3] = request[at + 3]!
+      this.#socket.write(own)
+      return
+    }
+    const out = this.#out
+    const start = this.#length
+    out.set(bytes, start)
+    out[start + 2] = request[at + 2]!
+    out[start + 3] = request[at + 3]!
+    this.#length = start + bytes.length
+  }
+
+  #flush(): void {
+    if (this.#length === 0) return
+    this.#socket.write(this.#out.subarray(0, this.#length))
+    // What the kernel did not take at once is still being read.
+    if (this.#socket.writableLength > 0) this.#out = Buffer.allocUnsafe(outBytes)
+    this.#length = 0
+  }
+
+  #onOther(chunk: Buffer, at: number, length: number): void {
+    const reply = (opcode: number, payload: Buffer): void =>
+      this.#answer(frame(opcode, payload), chunk, at)
+    switch (chunk[at + 4]) {
+      case Opcode.OPTIONS:
+        return reply(Opcode.SUPPORTED, body({ opcode: Opcode.SUPPORTED, options: new Map() }))
+      case Opcode.STARTUP:
+      case Opcode.REGISTER:
+        return reply(Opcode.READY, Buffer.alloc(0))
+      case Opcode.PREPARE: {
+        const text = chunk.toString('utf8', at + 13, at + 9 + length)
+        return reply(Opcode.RESULT, prepared.get(text) ?? Buffer.alloc(0))
+      }
+      case Opcode.QUERY: {
+        const textLength = chunk.readInt32BE(at + 9)
+        const text = chunk.toString('utf8', at + 13, at + 13 + textLength)
+        const { opcode, payload } = answerQuery(this.#node, text)
+        return reply(opcode, payload)
+      }
+    }
+  }
+}
+
+/** The address of node 0 is where clients begin; all nodes have one port, as peers tables say. */
+function addressOf(node: number): string {
+  return `127.0.0.${node + 1}`
+}
+
+async function listen(node: number, port: number): Promise<number> {
+  const server = createServer((socket) => {
+    const connection = new Connection(node, socket)
+    socket.setNoDelay(true)
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (data) => connection.onData(data))
   })
-})
-server.listen(0, '127.0.0.1', () => {
-  const address = server.address()
-  if (typeof address === 'object') process.send?.(address?.port)
-})
+  server.listen(port, addressOf(node))
+  await once(server, 'listening')
+  return (server.address() as AddressInfo).port
+}
+
+const port = await listen(0, 0)
+for (let node = 1; node < nodeCount; node++) await listen(node, port)
+process.send?.(port)

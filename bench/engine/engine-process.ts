@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { embedded } from '../../src/embedded.ts'
+import { embedded } from 'tsylla/embedded'
 
 interface EngineMeasurement {
   readonly workload: string

@@ -1,14 +1,10 @@
 import type {
-  BatchStatement,
+  DataStatement,
   Expression,
-  ModificationStatement,
   QualifiedName,
   Relation,
   Selector,
-  SelectStatement,
-  TruncateStatement,
   TypeName,
-  UseStatement,
 } from './ast.ts'
 
 /** A property of WITH: text of a constant or word, or the texts of a map literal. */
@@ -358,14 +354,6 @@ export type RolesStatement =
   | AddIdentityStatement
 
 /** Any statement of CQL. */
-export type CqlStatement =
-  | SelectStatement
-  | ModificationStatement
-  | BatchStatement
-  | UseStatement
-  | TruncateStatement
-  | SchemaStatement
-  | RolesStatement
-  | DescribeStatement
+export type CqlStatement = DataStatement | SchemaStatement | RolesStatement | DescribeStatement
 
 export type CqlStatementKind = CqlStatement['kind']

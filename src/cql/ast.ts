@@ -268,3 +268,11 @@ export interface TruncateStatement {
   readonly kind: 'truncate'
   readonly table: QualifiedName
 }
+
+/** Statements about rows, and USE: all that does not define or describe something. */
+export type DataStatement =
+  | SelectStatement
+  | ModificationStatement
+  | BatchStatement
+  | UseStatement
+  | TruncateStatement

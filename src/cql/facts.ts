@@ -1,13 +1,13 @@
 import { CqlSyntaxError } from '../errors/index.ts'
 import type { MarkerClause, MarkerFacts, MarkerOperator } from '../types/index.ts'
-import type { Access, Expression, ModificationStatement } from './ast.ts'
-import type { CqlStatement } from './ast-schema.ts'
+import type { Access, DataStatement, Expression, ModificationStatement } from './ast.ts'
 import { foldIdentifier } from './identifiers.ts'
 import { type TokenList, tokenize } from './lexer.ts'
 import { describeMarkers, forEachOperand, type MarkerSpelling } from './markers.ts'
-import { parseWithMarkers } from './parser/statement.ts'
+import { parseDataStatement } from './parser/data-statement.ts'
 import { Kw, Token, WordUse, wordUse } from './tokens.ts'
 
+/** `ddl` is CREATE, ALTER and DROP of anything. */
 export type StatementKind =
   | 'select'
   | 'insert'
@@ -38,7 +38,7 @@ export interface StatementFacts {
    */
   readonly isIdempotentForMapKeys: boolean
   readonly markers: readonly MarkerFacts[]
-  /** Whether our grammar knows the text. The facts of others come from its tokens alone. */
+  /** Whether it was parsed. The facts of other texts come from their tokens alone. */
   readonly isUnderstood: boolean
 }
 
@@ -48,16 +48,19 @@ export interface StatementFacts {
  */
 export function analyzeStatement(text: string): StatementFacts {
   try {
-    const { statement, markers } = parseWithMarkers(text)
-    return factsOfStatement(statement, describeMarkers(statement, markers))
+    const parsed = parseDataStatement(text)
+    if (parsed !== undefined) {
+      const { statement, markers } = parsed
+      return factsOfStatement(statement, describeMarkers(statement, markers))
+    }
   } catch (error) {
     if (!(error instanceof CqlSyntaxError)) throw error
-    return factsOfTokens(tokenize(text))
   }
+  return factsOfTokens(tokenize(text))
 }
 
 function factsOfStatement(
-  statement: CqlStatement,
+  statement: DataStatement,
   markers: readonly MarkerFacts[],
 ): StatementFacts {
   const parts = partsOf(statement)
@@ -81,7 +84,7 @@ function factsOfStatement(
   }
 }
 
-function partsOf(statement: CqlStatement): readonly ModificationStatement[] {
+function partsOf(statement: DataStatement): readonly ModificationStatement[] {
   switch (statement.kind) {
     case 'insert':
     case 'insert_json':
@@ -95,27 +98,12 @@ function partsOf(statement: CqlStatement): readonly ModificationStatement[] {
   }
 }
 
-function kindOf(statement: CqlStatement): StatementKind {
-  switch (statement.kind) {
-    case 'select':
-    case 'insert':
-    case 'update':
-    case 'delete':
-    case 'batch':
-    case 'use':
-      return statement.kind
-    case 'insert_json':
-      return 'insert'
-    default:
-      return /^(create|alter|drop)_(keyspace|table|type|index|view|trigger|function|aggregate)/.test(
-        statement.kind,
-      )
-        ? 'ddl'
-        : 'other'
-  }
+function kindOf({ kind }: DataStatement): StatementKind {
+  if (kind === 'insert_json') return 'insert'
+  return kind === 'truncate' ? 'other' : kind
 }
 
-function targetOf(statement: CqlStatement): {
+function targetOf(statement: DataStatement): {
   keyspace: string | undefined
   table: string | undefined
 } {
@@ -129,7 +117,7 @@ function targetOf(statement: CqlStatement): {
       return { keyspace: statement.table.keyspace, table: statement.table.name }
     case 'use':
       return { keyspace: statement.keyspace, table: undefined }
-    default:
+    case 'batch':
       return { keyspace: undefined, table: undefined }
   }
 }

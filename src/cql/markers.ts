@@ -2,6 +2,7 @@ import type { MarkerClause, MarkerFacts, MarkerOperator } from '../types/index.t
 import type {
   Access,
   Condition,
+  DataStatement,
   Expression,
   IfClause,
   ModificationStatement,
@@ -9,7 +10,6 @@ import type {
   SelectStatement,
   UsingClause,
 } from './ast.ts'
-import type { CqlStatement } from './ast-schema.ts'
 
 /** A marker as written: its spelling is not in the tree. */
 export interface MarkerSpelling {
@@ -19,7 +19,7 @@ export interface MarkerSpelling {
 
 /** Where the markers of a statement stand, read from its tree. */
 export function describeMarkers(
-  statement: CqlStatement,
+  statement: DataStatement,
   spellings: readonly MarkerSpelling[],
 ): MarkerFacts[] {
   const collector = new MarkerCollector(spellings)
@@ -68,7 +68,7 @@ class MarkerCollector {
     for (const value of values) this.#value(value, place)
   }
 
-  statement(statement: CqlStatement): void {
+  statement(statement: DataStatement): void {
     switch (statement.kind) {
       case 'select':
         return this.#select(statement)

@@ -1,0 +1,182 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { type BenchClient, readRow, selectIdCount, statements } from './workload.ts'
+
+const name = 'a name of 20 letters'
+const slabBytes = 1 << 18
+
+type OnAnswer = (chunk: Buffer, bodyStart: number) => void
+
+/** Frames written and read with no regard for anything. */
+class BareConnection {
+  readonly #socket: Socket
+  readonly #pending: (OnAnswer | undefined)[] = []
+  readonly #free = Array.from({ length: 2_048 }, (_, i) => i)
+  #rest: Buffer = Buffer.alloc(0)
+  #start = 0
+  slab: Buffer = Buffer.allocUnsafe(slabBytes)
+  offset = 0
+  readonly #flush = (): void => {
+    this.#socket.write(this.slab.subarray(0, this.offset))
+    this.slab = Buffer.allocUnsafe(slabBytes)
+    this.offset = 0
+  }
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('data', (data) => this.#onData(data))
+  }
+
+  #onData(data: Buffer): void {
+    const chunk = this.#rest.length === 0 ? data : Buffer.concat([this.#rest, data])
+    let at = 0
+    while (chunk.length - at >= 9) {
+      const length = chunk.readInt32BE(at + 5)
+      if (chunk.length - at - 9 < length) break
+      const id = chunk.readInt16BE(at + 2)
+      const settle = this.#pending[id]
+      this.#free.push(id)
+      settle?.(chunk, at + 9)
+      at += 9 + length
+    }
+    this.#rest = chunk.subarray(at)
+  }
+
+  /** Leaves the offset behind the header. */
+  begin(opcode: number, onAnswer: OnAnswer): void {
+    const id = this.#free.pop()!
+    const start = this.offset
+    if (start === 0) setImmediate(this.#flush)
+    const { slab } = this
+    slab[start] = 4
+    slab[start + 1] = 0
+    slab.writeInt16BE(id, start + 2)
+    slab[start + 4] = opcode
+    this.#pending[id] = onAnswer
+    this.#start = start
+    this.offset = start + 9
+  }
+
+  end(): void {
+    this.slab.writeInt32BE(this.offset - this.#start - 9, this.#start + 5)
+  }
+
+  ask(opcode: number, payload: Buffer): Promise<Buffer> {
+    return new Promise((resolve) => {
+      this.begin(opcode, (chunk, start) => resolve(Buffer.from(chunk.subarray(start))))
+      this.offset += payload.copy(this.slab, this.offset)
+      this.end()
+    })
+  }
+
+  /** Begins an EXECUTE of one value or more at consistency LOCAL_QUORUM. */
+  beginExecute(id: Buffer, valueCount: number, onAnswer: OnAnswer): void {
+    this.begin(10, onAnswer)
+    const { slab } = this
+    let at = this.offset + id.copy(slab, this.offset)
+    at = slab.writeInt16BE(6, at)
+    slab[at++] = 1
+    this.offset = slab.writeInt16BE(valueCount, at)
+  }
+
+  writeLong(value: bigint): void {
+    const { slab } = this
+    this.offset = slab.writeBigInt64BE(value, slab.writeInt32BE(8, this.offset))
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+}
+
+function readRows(chunk: Buffer, start: number, columnCount: number): number {
+  // Kind, flags, count, table, then a name and a type for every column.
+  let at = start + 12
+  for (let i = 0; i < 2; i++) at += 2 + chunk.readInt16BE(at)
+  for (let i = 0; i < columnCount; i++) at += 4 + chunk.readInt16BE(at)
+  const count = chunk.readInt32BE(at)
+  at += 4
+  let read = 0
+  for (let i = 0; i < count; i++) {
+    const id = chunk.readBigInt64BE(at + 4)
+    at += 12
+    const length = chunk.readInt32BE(at)
+    const text = chunk.toString('utf8', at + 4, at + 4 + length)
+    at += 4 + length
+    const row = {
+      id,
+      name: text,
+      count: chunk.readInt32BE(at + 4),
+      score: chunk.readDoubleBE(at + 12),
+      at: new Date(Number(chunk.readBigInt64BE(at + 24))),
+      ref: columnCount > 5 ? chunk.toString('hex', at + 36, at + 52) : 'x',
+    }
+    at += columnCount > 5 ? 52 : 32
+    if (readRow(row) && row.ref) read++
+  }
+  return read
+}
+
+async function openBare(address: string): Promise<BareConnection> {
+  const [host, port] = address.split(':')
+  const socket = connect({ host: host!, port: Number(port), noDelay: true })
+  await once(socket, 'connect')
+  const connection = new BareConnection(socket)
+  await connection.ask(1, Buffer.from('\0\x01\0\x0bCQL_VERSION\0\x053.0.0', 'latin1'))
+  return connection
+}
+
+async function prepare(connection: BareConnection, text: string): Promise<Buffer> {
+  const payload = Buffer.alloc(4 + text.length)
+  payload.writeInt32BE(text.length)
+  payload.write(text, 4)
+  const answer = await connection.ask(9, payload)
+  return answer.subarray(4, 6 + answer.readInt16BE(4))
+}
+
+/**
+ * The floor: one connection a node in turn, and no checks, deadlines, metadata, retries or routing.
+ * What a client can hardly be faster than.
+ */
+export async function openFloor(addresses: readonly string[]): Promise<BenchClient> {
+  const connections = await Promise.all(addresses.map(openBare))
+  const first = connections[0]!
+  const ids = {
+    insert: await prepare(first, statements.insert.text),
+    select: await prepare(first, statements.select.text),
+    page: await prepare(first, statements.page.text),
+  }
+  const connectionOf = (i: number): BareConnection => connections[i % connections.length]!
+  const selectOn = (
+    connection: BareConnection,
+    id: Buffer,
+    key: bigint,
+    columnCount: number,
+  ): Promise<number> =>
+    new Promise((resolve) => {
+      connection.beginExecute(id, 1, (chunk, start) => resolve(readRows(chunk, start, columnCount)))
+      connection.writeLong(key)
+      connection.end()
+    })
+  return {
+    name: 'bare pipelined client (floor)',
+    insert: (i) =>
+      new Promise<void>((resolve) => {
+        const connection = connectionOf(i)
+        connection.beginExecute(ids.insert, 5, () => resolve())
+        connection.writeLong(BigInt(i))
+        const { slab } = connection
+        let at = slab.writeInt32BE(name.length, connection.offset)
+        at += slab.write(name, at)
+        at = slab.writeInt32BE(i & 0xffff, slab.writeInt32BE(4, at))
+        connection.offset = slab.writeDoubleBE(1.5, slab.writeInt32BE(8, at))
+        connection.writeLong(1_700_000_000_000n)
+        connection.end()
+      }),
+    select: (i) => selectOn(connectionOf(i), ids.select, BigInt(i % selectIdCount), 5),
+    page: () => selectOn(first, ids.page, -1n, 6),
+    async close() {
+      for (const connection of connections) connection.destroy()
+    },
+  }
+}
