@@ -79,6 +79,7 @@ export class Engine {
     this.#services = {
       rows: this.#rows,
       nowMs: () => clock.nowMs(),
+      monotonicMs: () => clock.monotonicMs(),
       nextTimestampMicros: () => this.#nextTimestampMicros(),
       nextTimeUuid: () => timeUuids.next().toBytes(),
       randomUuid: () => Uuid.random().toBytes(),

@@ -51,7 +51,7 @@ export function sourceOpener(plan: SelectPlan, environment: Environment): Source
 class KeysSource implements RowSource {
   cursor!: RowCursor
   components: readonly Uint8Array[] = []
-  readonly isPaused = false
+  isPaused = false
   #index = 0
   #resume: Resume | undefined
   #budget = Number.MAX_SAFE_INTEGER
@@ -83,7 +83,12 @@ class KeysSource implements RowSource {
 
   next(): boolean {
     const key = this.#keys[this.#index]
+    this.isPaused = false
     if (key === undefined || this.isEmpty) return false
+    // Every partition has a share of one budget: its cursor has spent what the next one lacks.
+    if (this.cursor !== undefined) this.#budget = this.cursor.budget
+    this.isPaused = this.#budget <= 0
+    if (this.isPaused) return false
     this.#index++
     const { table, reversed } = this.#plan
     this.cursor = this.#reader.readPartition(table, key, {

@@ -11,8 +11,11 @@ import { RowContext } from './row-context.ts'
 import { type RowSource, type SourceOpener, sourceOpener } from './row-source.ts'
 import { writeCell, writePlainRow } from './row-writer.ts'
 
-/** Entries a read may visit before it makes way for others. */
-export const sliceEntriesMax = 2_000
+/** What a read may do before it makes way for others: visit so many entries, take so long. */
+const sliceEntriesMax = 2_000
+const sliceMsMax = 5
+/** Entries between two looks at the clock. */
+const stepEntries = 250
 
 export const unlimited = 0x7fffffff
 
@@ -38,6 +41,7 @@ export class SelectRun {
   /** Where the page ended, when more may follow. */
   position: PagePosition | undefined
   readonly #plan: SelectPlan
+  readonly #environment: Environment
   readonly #open: SourceOpener
   readonly #filters: readonly RowFilter[]
   readonly #context: RowContext
@@ -59,6 +63,7 @@ export class SelectRun {
     reader: RowReader,
   ) {
     this.#plan = plan
+    this.#environment = environment
     this.#limits = limits
     this.#context = new RowContext(environment)
     this.#open = sourceOpener(plan, environment)
@@ -68,9 +73,9 @@ export class SelectRun {
     this.#rowSeen = resume?.clustering !== undefined
     this.#last = resume
     this.#source = this.#open(reader, resume)
-    this.#source.setBudget(sliceEntriesMax)
     this.#isResumed = resume?.clustering !== undefined
-    this.#tracksRows = plan.groupBy.length > 0 || !plan.restrictions.isFullKey
+    const { isFullKey, hasClusteringIn } = plan.restrictions
+    this.#tracksRows = plan.groupBy.length > 0 || !isFullKey || hasClusteringIn
   }
 
   /** Whether it must be known behind which row to go on: until there is a snapshot, and in groups. */
@@ -93,7 +98,18 @@ export class SelectRun {
 
   /** Reads on; false when it made way and wants to be called again. */
   run(): boolean {
-    this.#source.setBudget(sliceEntriesMax)
+    const { services } = this.#environment
+    const endMs = services.monotonicMs() + sliceMsMax
+    for (let entries = 0; entries < sliceEntriesMax; entries += stepEntries) {
+      this.#source.setBudget(stepEntries)
+      if (this.#runStep()) return true
+      if (services.monotonicMs() >= endMs) return false
+    }
+    return false
+  }
+
+  /** Reads on until the page is complete, or until the budget of the source is spent: false. */
+  #runStep(): boolean {
     for (;;) {
       if (!this.#isInPartition) {
         if (!this.#source.next()) {

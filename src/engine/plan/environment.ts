@@ -6,6 +6,8 @@ export interface EngineServices {
   readonly rows: RowStore
   /** Wall clock in milliseconds. */
   nowMs(): number
+  /** Milliseconds that never go backwards, to see how long something takes. */
+  monotonicMs(): number
   /** A write timestamp later than every one before, in microseconds, below 2⁵³. */
   nextTimestampMicros(): number
   /** Bytes of a timeuuid later than every one before. */
