@@ -1,4 +1,5 @@
 import type { Endpoint, NodePool } from '../transport/index.ts'
+import type { NodeAddress, NodeDescription } from './system-tables.ts'
 
 /** One node of the cluster. Its host id is its identity; address and pool may change. */
 export class ClusterNode {
@@ -6,12 +7,13 @@ export class ClusterNode {
   readonly endpoint: Endpoint
   readonly dataCenter: string
   readonly rack: string
+  readonly #says: NodeAddress | undefined
   /** As of the last refresh. */
   tokens: readonly string[]
   readonly pool: NodePool
 
   constructor(
-    described: Pick<ClusterNode, 'hostId' | 'dataCenter' | 'rack' | 'tokens'>,
+    described: Pick<NodeDescription, 'hostId' | 'dataCenter' | 'rack' | 'tokens' | 'address'>,
     endpoint: Endpoint,
     pool: NodePool,
   ) {
@@ -19,11 +21,20 @@ export class ClusterNode {
     this.dataCenter = described.dataCenter
     this.rack = described.rack
     this.tokens = described.tokens
+    this.#says = described.address
     this.endpoint = endpoint
     this.pool = pool
   }
 
   get address(): string {
     return this.endpoint.address
+  }
+
+  /** Whether the address it is described with now is the one it had when it was found. */
+  isAt(address: NodeAddress | undefined): boolean {
+    const before = this.#says
+    if (before === undefined || address === undefined) return true
+    const isPortKnown = before.port !== undefined && address.port !== undefined
+    return before.host === address.host && (!isPortKnown || before.port === address.port)
   }
 }

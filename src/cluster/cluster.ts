@@ -21,7 +21,7 @@ import {
   NodePool,
   type Ticker,
 } from '../transport/index.ts'
-import { sleep } from '../util/index.ts'
+import { assert, sleep } from '../util/index.ts'
 import type { ClusterData } from './cluster-data.ts'
 import { ClusterNode } from './cluster-node.ts'
 import { ControlConnection } from './control-connection.ts'
@@ -154,19 +154,22 @@ export class Cluster implements ConnectionListener {
       if (!this.#descriptions.has(hostId)) this.#remove(hostId, node)
     }
     for (const described of this.#descriptions.values()) {
-      const { address } = described
-      const way =
-        address === undefined ? endpoint : this.#options.endpointOf(address.host, address.port)
       const known = this.#nodes.get(described.hostId)
-      const isSameWay = address === undefined || known?.address === way.address
+      const isSameWay = endpoint.network === undefined || known?.isAt(described.address) === true
       if (known !== undefined && isSameWay) {
         known.tokens = described.tokens
         continue
       }
       if (known !== undefined) this.#remove(described.hostId, known)
-      this.#add(described, way)
+      // The node that was asked is reached already, maybe by a name that its certificate carries.
+      this.#add(described, described === local ? endpoint : this.#endpointOf(described))
     }
     this.#rebuildPlacement()
+  }
+
+  #endpointOf({ address }: NodeDescription): Endpoint {
+    assert(address !== undefined, 'a peer without an address')
+    return this.#options.endpointOf(address.host, address.port)
   }
 
   #add(described: NodeDescription, endpoint: Endpoint): void {

@@ -3,11 +3,17 @@ import { ProtocolError, ServerError, ServerErrorCode } from '../errors/index.ts'
 import { Inet } from '../types/index.ts'
 import { type CallOptions, callRows, type Connection } from '../transport/index.ts'
 
+export interface NodeAddress {
+  readonly host: string
+  /** `undefined` when the tables tell no ports. */
+  readonly port: number | undefined
+}
+
 /** What a node says of itself or of another one. */
 export interface NodeDescription {
   readonly hostId: string
-  /** Where clients reach it; `undefined` for the node that was asked, which is reached already. */
-  readonly address: { readonly host: string; readonly port: number | undefined } | undefined
+  /** Where clients reach it, as it says; `undefined` when it does not. */
+  readonly address: NodeAddress | undefined
   readonly dataCenter: string
   readonly rack: string
   readonly tokens: readonly string[]
@@ -55,7 +61,7 @@ export async function readLocal(
   const cql = `SELECT * FROM system.local WHERE key='local'`
   const [row] = await selectAll(connection, cql, options)
   if (row === undefined) throw new ProtocolError(`${connection.address} has no system.local row`)
-  const described = describe(row, undefined)
+  const described = describe(row, addressOf(row, 'rpc_address', 'rpc_port', 'broadcast_address'))
   if (described === undefined) {
     throw new ProtocolError(`${connection.address} has an incomplete system.local row`)
   }
@@ -76,30 +82,37 @@ export async function readPeers(
 ): Promise<NodeDescription[]> {
   try {
     const rows = await selectAll(connection, 'SELECT * FROM system.peers_v2', options)
-    return rows.flatMap((row) => peer(row, 'native_address', 'native_port'))
+    return rows.flatMap((row) => peer(row, addressOf(row, 'native_address', 'native_port', 'peer')))
   } catch (error) {
     if (!(error instanceof ServerError) || error.serverCode !== ServerErrorCode.INVALID) throw error
     const rows = await selectAll(connection, 'SELECT * FROM system.peers', options)
-    return rows.flatMap((row) => peer(row, 'rpc_address', undefined))
+    return rows.flatMap((row) => peer(row, addressOf(row, 'rpc_address', undefined, 'peer')))
   }
 }
 
-function peer(
-  row: Record,
-  addressColumn: string,
-  portColumn: string | undefined,
-): NodeDescription[] {
-  const native = text(row, addressColumn)
-  // A node that listens everywhere says so instead of an address; then its peer address serves.
-  const isEverywhere = native === '0.0.0.0' || native === '::'
-  const host = isEverywhere ? text(row, 'peer') : native
-  if (host === undefined) return []
-  const port = portColumn === undefined ? undefined : row.get(portColumn)
-  const described = describe(row, { host, port: typeof port === 'number' ? port : undefined })
+function peer(row: Record, address: NodeAddress | undefined): NodeDescription[] {
+  if (address === undefined) return []
+  const described = describe(row, address)
   return described === undefined || described.tokens.length === 0 ? [] : [described]
 }
 
-function describe(row: Record, address: NodeDescription['address']): NodeDescription | undefined {
+/** @param fallback column of the address other nodes use */
+function addressOf(
+  row: Record,
+  hostColumn: string,
+  portColumn: string | undefined,
+  fallback: string,
+): NodeAddress | undefined {
+  const native = text(row, hostColumn)
+  // A node that listens everywhere says so instead of an address; then its peer address serves.
+  const isEverywhere = native === '0.0.0.0' || native === '::'
+  const host = isEverywhere ? text(row, fallback) : native
+  if (host === undefined) return undefined
+  const port = portColumn === undefined ? undefined : row.get(portColumn)
+  return { host, port: typeof port === 'number' ? port : undefined }
+}
+
+function describe(row: Record, address: NodeAddress | undefined): NodeDescription | undefined {
   const hostId = text(row, 'host_id')
   const dataCenter = text(row, 'data_center')
   const rack = text(row, 'rack')

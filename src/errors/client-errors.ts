@@ -77,8 +77,8 @@ export class ProtocolError extends TsyllaError {
 export class RequestTimeoutError extends TsyllaError {
   readonly code = 'TSYLLA_REQUEST_TIMEOUT'
   readonly timeoutMs: number
-  constructor(timeoutMs: number, outcome: Outcome) {
-    super(`No response within ${timeoutMs} ms`, outcome)
+  constructor(timeoutMs: number, outcome: Outcome, what = 'No response') {
+    super(`${what} within ${timeoutMs} ms`, outcome)
     this.timeoutMs = timeoutMs
   }
 }

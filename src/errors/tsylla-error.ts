@@ -27,6 +27,13 @@ export abstract class TsyllaError extends Error {
     this.outcome = outcome
   }
 
+  /** @internal The same error once more, stack included: for those who share a failure. */
+  copy(): this {
+    const copy: unknown = new Error(this.message)
+    Object.setPrototypeOf(copy, Object.getPrototypeOf(this) as object)
+    return Object.defineProperties(copy as this, Object.getOwnPropertyDescriptors(this))
+  }
+
   static {
     Object.defineProperty(this.prototype, brand, { value: true })
   }

@@ -23,7 +23,10 @@ export function decideRetry(failed: FailedAttempt): RetryDecision {
   const { error } = failed
   if (failed.attemptCount >= attemptCountMax) return 'rethrow'
   const mayRepeat = failed.isIdempotent || error.outcome === 'not_applied'
-  if (error.code === 'TSYLLA_CONNECTION') return mayRepeat ? 'next_node' : 'rethrow'
+  // A connection is also lost by what another answer on it says, or fails to.
+  if (error.code === 'TSYLLA_CONNECTION' || error.code === 'TSYLLA_PROTOCOL') {
+    return mayRepeat ? 'next_node' : 'rethrow'
+  }
   if (!(error instanceof ServerError)) return 'rethrow'
   switch (error.serverCode) {
     case ServerErrorCode.IS_BOOTSTRAPPING:

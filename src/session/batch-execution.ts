@@ -88,14 +88,14 @@ export class BatchExecution extends Execution {
     return this.core.router.route(first.statement.state, first.values)
   }
 
-  override encode(writer: WireWriter, streamId: number): void {
+  override encode(writer: WireWriter, streamId: number, connection: Connection): void {
     const { settings } = this
     const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.BATCH)
     if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
     writeBatchHead(writer, typeCodes[this.#type], this.#parts.length)
     for (const [index, { statement, values }] of this.#parts.entries()) {
       if (statement instanceof PreparedEntry) {
-        writeBatchPrepared(writer, statement.state.id)
+        writeBatchPrepared(writer, statement.state.idOn(connection.address))
         this.#writeValues(writer, statement, values, index)
       } else {
         writeBatchQuery(writer, statement.text)

@@ -72,9 +72,10 @@ export class ExecuteRequest extends Execution {
     return this.core.router.route(this.#state, this.#values)
   }
 
-  override encode(writer: WireWriter, streamId: number): void {
+  override encode(writer: WireWriter, streamId: number, connection: Connection): void {
     const { settings } = this
-    const { id, plan } = this.#state
+    const { plan } = this.#state
+    const id = this.#state.idOn(connection.address)
     const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.EXECUTE)
     if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
     const timestamp = this.#timestamp

@@ -113,16 +113,18 @@ export abstract class Execution extends Request<ResultSet<unknown>> {
 
   /** The statement has been applied; what has to follow on other nodes is waited for. */
   #succeedAfter(work: Promise<void>, result: ResultSet<unknown>): void {
-    this.follow()
-    work.then(
-      () => {
-        if (!this.isSettled) this.succeed(result)
-      },
-      (error: unknown) => {
-        if (TsyllaError.is(error)) error.outcome = 'unknown'
-        this.fail(error)
-      },
-    )
+    const timer = this.follow()
+    void work
+      .finally(() => timer.cancel())
+      .then(
+        () => {
+          if (!this.isSettled) this.succeed(result)
+        },
+        (error: unknown) => {
+          if (TsyllaError.is(error)) error.outcome = 'unknown'
+          this.fail(error)
+        },
+      )
   }
 
   #withoutRows(address: string, prefix: ResponsePrefix): ResultSet<unknown> {

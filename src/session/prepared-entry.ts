@@ -10,6 +10,11 @@ import type { ShapeCache } from './shape-cache.ts'
  */
 export class PreparedState {
   readonly id: Uint8Array
+  /**
+   * Ids of nodes that call the same statement otherwise: servers of different versions hash other
+   * things into it (CASSANDRA-15252).
+   */
+  #otherIds: Map<string, Uint8Array> | undefined
   readonly markers: readonly ColumnSpec[]
   readonly partitionKeyIndexes: readonly number[]
   readonly resultColumns: readonly ColumnSpec[]
@@ -29,10 +34,20 @@ export class PreparedState {
     this.hasUserTypes = this.markers.some(({ type }) => JSON.stringify(type).includes('"udt"'))
   }
 
-  /** Whether another PREPARE of the text said the same. */
-  isSameAs(prepared: PreparedResult): boolean {
+  /** The id by which a node knows the statement. */
+  idOn(address: string): Uint8Array {
+    return this.#otherIds?.get(address) ?? this.id
+  }
+
+  /** Keeps what a node that was asked anew calls the statement. */
+  learnId(address: string, id: Uint8Array): void {
+    if (Buffer.compare(this.id, id) !== 0) (this.#otherIds ??= new Map()).set(address, id)
+    else this.#otherIds?.delete(address)
+  }
+
+  /** Whether another PREPARE of the text told the same markers. */
+  hasMarkersOf(prepared: PreparedResult): boolean {
     return (
-      Buffer.compare(this.id, prepared.id) === 0 &&
       JSON.stringify(this.markers) === JSON.stringify(prepared.bind.markers) &&
       JSON.stringify(this.partitionKeyIndexes) === JSON.stringify(prepared.bind.partitionKeyIndexes)
     )

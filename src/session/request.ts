@@ -18,6 +18,7 @@ import {
 } from '../protocol/index.ts'
 import type { ClusterNode, Route } from '../cluster/index.ts'
 import type { Connection } from '../transport/index.ts'
+import type { Timer } from '../util/index.ts'
 import type { Abortable } from './abort-registry.ts'
 import type { Dispatchable, RequestHost } from './request-host.ts'
 import type { ExecutionSettings } from './settings.ts'
@@ -78,7 +79,7 @@ export abstract class Request<T> implements Dispatchable, Abortable {
   /** Whether it may be repeated although it may have been applied. */
   abstract readonly isIdempotent: boolean
   abstract route(): Route | undefined
-  abstract encode(writer: WireWriter, streamId: number): void
+  abstract encode(writer: WireWriter, streamId: number, connection: Connection): void
   abstract estimatedBytes(): number
   /** A RESULT body. Calls {@link succeed}, or {@link continueWith}, or throws. */
   protected abstract onResult(reader: WireReader, flags: number): void
@@ -164,9 +165,7 @@ export abstract class Request<T> implements Dispatchable, Abortable {
   /** Goes on after a PREPARE that other requests share, unless the deadline comes first. */
   protected resumeAfter(work: Promise<void>, resume: () => void): void {
     this.#state = RequestState.preparing
-    const { ticker } = this.host
-    const leftMs = Math.max(0, this.deadlineMs - ticker.nowMs())
-    const timer = ticker.clock.schedule(leftMs, () => this.onTimeout(false), true)
+    const timer = this.#atDeadline(() => this.onTimeout(false))
     work
       .finally(() => timer.cancel())
       .then(
@@ -177,9 +176,24 @@ export abstract class Request<T> implements Dispatchable, Abortable {
       )
   }
 
-  /** The answer says that the statement was carried out; more has to happen before it is told. */
-  protected follow(): void {
+  /**
+   * The answer says that the statement was carried out; more has to happen before it is told.
+   *
+   * @returns the timer of the deadline, to be cancelled
+   */
+  protected follow(): Timer {
     this.#state = RequestState.following
+    const what = 'The statement was carried out, but not all nodes followed'
+    return this.#atDeadline(() =>
+      this.fail(new RequestTimeoutError(this.settings.timeoutMs, this.#outcome(true), what)),
+    )
+  }
+
+  /** For what no connection watches the deadline of. */
+  #atDeadline(giveUp: () => void): Timer {
+    const { ticker } = this.host
+    const leftMs = Math.max(0, this.deadlineMs - ticker.nowMs())
+    return ticker.clock.schedule(leftMs, giveUp, true)
   }
 
   onLost(error: TsyllaError, wasWritten: boolean): void {

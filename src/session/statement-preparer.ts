@@ -34,14 +34,15 @@ export class StatementPreparer {
   /** The prepared form of a statement; callers that come while it is made share the PREPARE. */
   prepare(statement: CachedStatement): Promise<PreparedEntry> {
     if (statement.prepared !== undefined) return Promise.resolve(statement.prepared)
-    statement.preparing ??= this.#prepareFirst(statement).finally(() => {
+    if (statement.preparing !== undefined) return statement.preparing.catch(rejectWithCopy)
+    statement.preparing = this.#prepareFirst(statement).finally(() => {
       statement.preparing = undefined
     })
     return statement.preparing
   }
 
   async #prepareFirst(statement: CachedStatement): Promise<PreparedEntry> {
-    const prepared = await this.#prepareAnywhere(statement.text, statement.keyspace)
+    const { prepared } = await this.#prepareAnywhere(statement.text, statement.keyspace)
     const state = new PreparedState(prepared, statement.facts, this.#codec)
     const shapes = new ShapeCache(this.#codec)
     statement.prepared = new PreparedEntry(this, statement, state, shapes)
@@ -49,13 +50,17 @@ export class StatementPreparer {
   }
 
   /** A lost connection sends PREPARE to the next node: it changes nothing, so it may be repeated. */
-  async #prepareAnywhere(text: string, keyspace: string | undefined): Promise<PreparedResult> {
+  async #prepareAnywhere(
+    text: string,
+    keyspace: string | undefined,
+  ): Promise<{ readonly prepared: PreparedResult; readonly address: string }> {
     const tried = new Set<NonNullable<ReturnType<Cluster['nodeOf']>>>()
     for (;;) {
       const connection = this.#cluster.anyConnection(tried)
       if (connection === undefined) throw this.#cluster.unavailableError()
       try {
-        return await this.#prepareIn(connection, text, keyspace)
+        const prepared = await this.#prepareIn(connection, text, keyspace)
+        return { prepared, address: connection.address }
       } catch (error) {
         const node = this.#cluster.nodeOf(connection)
         const isLost = TsyllaError.is(error) && error.code === 'TSYLLA_CONNECTION'
@@ -68,7 +73,7 @@ export class StatementPreparer {
   /** Prepares on the node behind the connection, which has said that it does not know it. */
   prepareOn(connection: Connection, entry: PreparedEntry): Promise<void> {
     const running = entry.preparing.get(connection.address)
-    if (running !== undefined) return running
+    if (running !== undefined) return running.catch(rejectWithCopy)
     const preparing = this.#prepareAgain(connection, entry).finally(() => {
       entry.preparing.delete(connection.address)
     })
@@ -78,12 +83,13 @@ export class StatementPreparer {
 
   /** Prepares on any node, to see whether the statement's types have changed. */
   async refresh(entry: PreparedEntry): Promise<void> {
-    takeState(entry, await this.#prepareAnywhere(entry.text, entry.keyspace), this.#codec)
+    const { prepared, address } = await this.#prepareAnywhere(entry.text, entry.keyspace)
+    takeState(entry, prepared, address, this.#codec)
   }
 
   async #prepareAgain(connection: Connection, entry: PreparedEntry): Promise<void> {
     const prepared = await this.#prepareIn(connection, entry.text, entry.keyspace)
-    takeState(entry, prepared, this.#codec)
+    takeState(entry, prepared, connection.address, this.#codec)
   }
 
   /**
@@ -120,8 +126,21 @@ export class StatementPreparer {
   }
 }
 
-/** Id, markers and plan change in one assignment: a request sees all of it or nothing. */
-function takeState(entry: PreparedEntry, prepared: PreparedResult, codec: CodecOptions): void {
-  if (entry.state.isSameAs(prepared)) return
-  entry.state = new PreparedState(prepared, entry.facts, codec)
+/** Who shares a PREPARE does not share its error: each request adds what it knows to its own. */
+function rejectWithCopy(error: unknown): never {
+  throw TsyllaError.is(error) ? error.copy() : error
+}
+
+/**
+ * Id, markers and plan change in one assignment: a request sees all of it or nothing. The same
+ * markers under another id are one node's name for the statement.
+ */
+function takeState(
+  entry: PreparedEntry,
+  prepared: PreparedResult,
+  address: string,
+  codec: CodecOptions,
+): void {
+  if (entry.state.hasMarkersOf(prepared)) entry.state.learnId(address, prepared.id)
+  else entry.state = new PreparedState(prepared, entry.facts, codec)
 }

@@ -19,7 +19,7 @@ export interface ConnectionRequest {
   /** Set by the connection while the request is in flight there. */
   streamId: number
   /** Writes one frame at the writer's offset. A throw rejects the send and leaves no trace. */
-  encode(writer: WireWriter, streamId: number): void
+  encode(writer: WireWriter, streamId: number, connection: Connection): void
   /** The answer; its bytes are readable until this returns. */
   onResponse(
     flags: number,
@@ -91,10 +91,13 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   readonly #ids = new StreamIds(inFlightCountMax + ownCountMax + orphanCountMax)
   readonly #inFlight: (ConnectionRequest | undefined)[]
   readonly #deadlines: Float64Array
-  /** Flush number of each id's frame and where the frame starts, to withdraw what is unsent. */
+  /** Flush number of each id's frame and where the frame lies, to withdraw what is unsent. */
   readonly #flushNumbers: Float64Array
   readonly #frameStarts: Int32Array
+  readonly #frameEnds: Int32Array
   #flushNumber = 0
+  /** Unsent frames that nobody wants any more, as start and end in the write buffer. */
+  #withdrawn: (readonly [start: number, end: number])[] = []
   #isFlushScheduled = false
   #state: ConnectionState = ConnectionState.connecting
   #link: Link | undefined
@@ -113,6 +116,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#deadlines = new Float64Array(idCount)
     this.#flushNumbers = new Float64Array(idCount)
     this.#frameStarts = new Int32Array(idCount)
+    this.#frameEnds = new Int32Array(idCount)
     this.#lastReceivedMs = ticker.nowMs()
   }
 
@@ -183,7 +187,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     const writer = this.#writer
     const start = writer.offset
     try {
-      request.encode(writer, id)
+      request.encode(writer, id, this)
       if (this.#compressor !== undefined && this.#state === ConnectionState.ready) {
         endFrameCompressed(writer, start, this.#compressor)
       }
@@ -197,6 +201,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#deadlines[id] = request.deadlineMs
     this.#flushNumbers[id] = this.#flushNumber
     this.#frameStarts[id] = start
+    this.#frameEnds[id] = writer.offset
     if (!this.#isFlushScheduled) this.#scheduleFlush()
     return true
   }
@@ -213,6 +218,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   flush(): void {
     this.#isFlushScheduled = false
     const writer = this.#writer
+    if (this.#withdrawn.length > 0) this.#cutWithdrawn()
     if (writer.offset === 0 || this.#link === undefined) return
     this.#flushNumber++
     const { bytes, offset } = writer
@@ -236,7 +242,9 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     assert(this.#inFlight[id] === request, 'a request was abandoned where it is not in flight')
     this.#inFlight[id] = undefined
     if (!this.#wasWritten(id)) {
-      this.#withdraw(id)
+      this.#withdrawn.push([this.#frameStarts[id]!, this.#frameEnds[id]!])
+      this.#ids.release(id)
+      this.#afterRelease()
       return false
     }
     this.#ids.orphan(id)
@@ -252,25 +260,18 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     return this.#flushNumbers[id]! < this.#flushNumber
   }
 
-  /** Cuts an unsent frame out of the write buffer. */
-  #withdraw(id: number): void {
-    const writer = this.#writer
-    const start = this.#frameStarts[id]!
-    let end = writer.offset
-    for (const [other, request] of this.#inFlight.entries()) {
-      const otherStart = this.#frameStarts[other]!
-      if (request !== undefined && !this.#wasWritten(other) && otherStart > start) {
-        end = Math.min(end, otherStart)
-      }
+  /** Closes the gaps that withdrawn frames leave in the write buffer. */
+  #cutWithdrawn(): void {
+    const { bytes, offset } = this.#writer
+    const gaps = this.#withdrawn.sort(([a], [b]) => a - b)
+    this.#withdrawn = []
+    let to = gaps[0]![0]
+    for (const [i, [, from]] of gaps.entries()) {
+      const until = gaps[i + 1]?.[0] ?? offset
+      bytes.copyWithin(to, from, until)
+      to += until - from
     }
-    writer.bytes.copyWithin(start, end, writer.offset)
-    writer.offset -= end - start
-    for (const [other, request] of this.#inFlight.entries()) {
-      if (request === undefined || this.#wasWritten(other)) continue
-      if (this.#frameStarts[other]! > start) this.#frameStarts[other]! -= end - start
-    }
-    this.#ids.release(id)
-    this.#afterRelease()
+    this.#writer.offset = to
   }
 
   onBytes(bytes: Uint8Array, start: number, end: number): void {

@@ -1,4 +1,6 @@
+import { isNativeError } from 'node:util/types'
 import { describe, expect, test } from 'vitest'
+import { TsyllaError } from '../../src/index.ts'
 import { Opcode, type Response, ResultKind } from '../../src/protocol/index.ts'
 import { nativeTypes } from '../../src/types/index.ts'
 import { type Exchange, rowsOf, ScriptedNode, voidResult } from '../support/scripted-node.ts'
@@ -52,6 +54,24 @@ describe('what can have been applied', () => {
       code: 'TSYLLA_PROTOCOL',
       outcome: 'not_applied',
     })
+    await session.close()
+  })
+
+  test('those who share a PREPARE that fails have an error each', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    node.script = (exchange) => {
+      if (!isPrepare(exchange)) return 'default'
+      exchange.reply(serverError(0x2000))
+      return 'done'
+    }
+    const outcomes = await Promise.allSettled([session.prepare('x'), session.prepare('x')])
+    const [first, second] = outcomes.map((outcome) => 'reason' in outcome && outcome.reason)
+    expect(second).toEqual(first)
+    expect(second).not.toBe(first)
+    expect(isNativeError(second)).toBe(true)
+    expect(TsyllaError.is(second)).toBe(true)
+    expect(node.received.filter(({ opcode }) => opcode === Opcode.PREPARE)).toHaveLength(1)
     await session.close()
   })
 
@@ -111,6 +131,29 @@ describe('what can have been applied', () => {
     expect(await executions('INSERT INTO t (c) VALUES (?)')).toBe(1)
     expect(await executions('INSERT INTO t (c) VALUES (?) USING TIMESTAMP 1')).toBe(2)
     await session.close()
+  })
+
+  test('DDL is over at its deadline, whatever the nodes still do', async () => {
+    const clock = new VirtualClock()
+    const node = new ScriptedNode(clock)
+    const session = await connect(node, { requestTimeoutMs: 60_000 })
+    node.script = (exchange) => {
+      if (readsKeyspaces(exchange)) return 'done'
+      if (exchange.request.opcode !== Opcode.QUERY) return 'default'
+      exchange.reply(createdKeyspace)
+      return 'done'
+    }
+    const creating = session.execute('CREATE KEYSPACE k', undefined, { timeout: 1_000 })
+    const failed = expect(creating).rejects.toMatchObject({
+      code: 'TSYLLA_REQUEST_TIMEOUT',
+      outcome: 'unknown',
+      message: expect.stringContaining('was carried out'),
+    })
+    await settle()
+    clock.advance(1_000)
+    await failed
+    await session.close({ graceMs: 0 })
+    expect(clock.pendingCount).toBe(0)
   })
 
   test('DDL that is aborted while the schema is read again may have been applied', async () => {

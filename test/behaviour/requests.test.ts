@@ -146,6 +146,29 @@ describe('deadlines', () => {
     expect((await outcomes).every(({ status }) => status === 'rejected')).toBe(true)
     await session.close({ graceMs: 0 })
   })
+
+  test('of the requests of one turn those that were aborted never leave, the others arrive whole', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
+    node.received.length = 0
+    const controllers = Array.from({ length: 1_000 }, () => new AbortController())
+    const all = controllers.map(({ signal }, i) => session.executePrepared(insert, [i], { signal }))
+    const outcomes = Promise.allSettled(all)
+    // In an order of their own: the frames lie between each other.
+    const isAborted = (i: number): boolean => i % 3 !== 1
+    for (let i = 999; i >= 0; i -= 2) if (isAborted(i)) controllers[i]!.abort()
+    for (let i = 0; i < 1_000; i += 2) if (isAborted(i)) controllers[i]!.abort()
+    const statuses = (await outcomes).map(({ status }) => status)
+    expect(statuses).toEqual(controllers.map((_, i) => (isAborted(i) ? 'rejected' : 'fulfilled')))
+    const arrived = node.received.map((request) =>
+      request.opcode === Opcode.EXECUTE
+        ? Buffer.from(request.parameters.values[0] as Uint8Array).readInt32BE()
+        : undefined,
+    )
+    expect(arrived).toEqual(controllers.map((_, i) => i).filter((i) => !isAborted(i)))
+    await session.close()
+  })
 })
 
 describe('overload', () => {
@@ -291,6 +314,35 @@ describe('retries', () => {
     const outcome = await session.executePrepared(insert, [7]).catch((error: unknown) => error)
     // An int bound to what is text by now: the new markers rule, and say so.
     expect(outcome).toMatchObject({ code: 'TSYLLA_BIND_VALUE', column: 'c', cqlType: 'text' })
+    await session.close()
+  })
+
+  test('a node that calls the same statement otherwise is asked by its own name from then on', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const text = 'INSERT INTO t (c) VALUES (?)'
+    const insert = await session.prepare(text)
+    const idThere = Buffer.from('its id of 16 ...')
+    node.received.length = 0
+    node.script = (exchange) => {
+      const { request } = exchange
+      if (request.opcode === Opcode.PREPARE) {
+        exchange.reply(prepare(text, idThere))
+        return 'done'
+      }
+      if (request.opcode !== Opcode.EXECUTE || Buffer.compare(request.id, idThere) === 0) {
+        return 'default'
+      }
+      exchange.reply(serverError(0x2500, { statementId: request.id }))
+      return 'done'
+    }
+    for (let i = 0; i < 3; i++) await session.executePrepared(insert, [i])
+    await session.batch(new Batch().appendPrepared(insert), [[3]])
+    const opcodes = node.received.map(({ opcode }) => opcode)
+    const { PREPARE, EXECUTE, BATCH } = Opcode
+    expect(opcodes).toEqual([EXECUTE, PREPARE, EXECUTE, EXECUTE, EXECUTE, BATCH])
+    // Other nodes still know it by the name it was given first.
+    expect(Buffer.from(insert.getId()).equals(idThere)).toBe(false)
     await session.close()
   })
 

@@ -3,7 +3,7 @@ import { Cluster } from '../../src/cluster/index.ts'
 import { ClosedError, ServerError } from '../../src/errors/index.ts'
 import { ExponentialReconnectionPolicy } from '../../src/policies/index.ts'
 import { beginResponse, endFrame, Opcode, WireWriter } from '../../src/protocol/index.ts'
-import { Ticker } from '../../src/transport/index.ts'
+import { type Endpoint, type Link, type LinkHandler, Ticker } from '../../src/transport/index.ts'
 import { nativeTypes } from '../../src/types/index.ts'
 import { rowsOf, type ScriptedConnection, ScriptedNode } from '../support/scripted-node.ts'
 import { settle } from '../support/scripted-session.ts'
@@ -14,15 +14,15 @@ const hostId = (n: number): string => `00000000-0000-4000-8000-00000000000${n}`
 
 /** A node of a cluster, which tells of those it is given as peers. */
 class MemberNode extends ScriptedNode {
-  readonly #number: number
+  readonly number: number
   override readonly network: { host: string; port: number }
   peers: readonly MemberNode[] = []
   isBroken = false
 
-  constructor(clock: VirtualClock, number: number) {
-    super(clock, `10.0.0.${number}:9042`)
-    this.#number = number
-    this.network = { host: `10.0.0.${number}`, port: 9042 }
+  constructor(clock: VirtualClock, number: number, host = `10.0.0.${number}`) {
+    super(clock, `${host}:9042`)
+    this.number = number
+    this.network = { host, port: 9042 }
     this.script = (exchange) => {
       const { request } = exchange
       if (request.opcode !== Opcode.QUERY) return 'default'
@@ -32,9 +32,7 @@ class MemberNode extends ScriptedNode {
       }
       const isLocal = request.text.includes('system.local')
       if (!isLocal && !request.text.includes('system.peers_v2')) return 'default'
-      exchange.reply(
-        describeNodes(isLocal ? [this.#number] : this.peers.map((peer) => peer.#number)),
-      )
+      exchange.reply(describeNodes(isLocal ? [this] : this.peers))
       return 'done'
     }
   }
@@ -53,20 +51,29 @@ class MemberNode extends ScriptedNode {
   }
 }
 
-const describeNodes = (numbers: readonly number[]): ReturnType<typeof rowsOf> =>
+const describeNodes = (nodes: readonly MemberNode[]): ReturnType<typeof rowsOf> =>
   rowsOf(
     [
       ['native_address', inet],
       ['native_port', int],
+      ['rpc_address', inet],
+      ['rpc_port', int],
       ['host_id', uuid],
       ['data_center', text],
       ['rack', text],
       ['tokens', { kind: 'set', element: text, frozen: false }],
     ],
-    numbers.map((n) => [`10.0.0.${n}`, 9042, hostId(n), 'dc1', 'r1', new Set([`${n}`])]),
+    nodes.map(({ number, network }) => {
+      const address = [network.host, network.port]
+      return [...address, ...address, hostId(number), 'dc1', 'r1', new Set([`${number}`])]
+    }),
   )
 
-function clusterOf(clock: VirtualClock, members: readonly MemberNode[]): Cluster {
+function clusterOf(
+  clock: VirtualClock,
+  members: readonly MemberNode[],
+  contact: Endpoint = members[0]!,
+): Cluster {
   return new Cluster({
     ticker: new Ticker(clock),
     connector: {
@@ -77,7 +84,7 @@ function clusterOf(clock: VirtualClock, members: readonly MemberNode[]): Cluster
       compression: undefined,
       startup: new Map(),
     },
-    contactEndpoints: members.slice(0, 1),
+    contactEndpoints: [contact],
     endpointOf: (host) => members.find(({ network }) => network.host === host)!,
     poolSize: 1,
     reconnection: new ExponentialReconnectionPolicy({ random: () => 0 }),
@@ -102,7 +109,58 @@ async function pass(clock: VirtualClock, ms: number): Promise<void> {
   }
 }
 
+/** A contact point by name, behind which a node is found. */
+class NamedEndpoint implements Endpoint {
+  readonly address = 'db.example:9042'
+  readonly network = { host: 'db.example', port: 9042 }
+  readonly clock: VirtualClock
+  target: MemberNode
+  constructor(clock: VirtualClock, target: MemberNode) {
+    this.clock = clock
+    this.target = target
+  }
+  open(handler: LinkHandler): Promise<Link> {
+    return this.target.open(handler)
+  }
+  release(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
 describe('a cluster', () => {
+  test('keeps the connections of a node it reached by name when others tell its address', async () => {
+    const clock = new VirtualClock()
+    const [first, second] = [1, 2].map((n) => new MemberNode(clock, n)) as [MemberNode, MemberNode]
+    first.peers = [second]
+    second.peers = [first]
+    const cluster = clusterOf(clock, [first, second], new NamedEndpoint(clock, first))
+    await cluster.connect()
+    await settle()
+    // Its control connection is lost, and comes back at the other node.
+    first.isBroken = true
+    first.connections[0]!.destroy()
+    await pass(clock, 2_000)
+    expect(availableNodes(cluster)).toEqual(['db.example:9042', '10.0.0.2:9042'])
+    const kept = first.connections.filter(({ isClosed }) => !isClosed)
+    expect(kept).toEqual([first.connections[1]])
+    cluster.destroy(new ClosedError('session'))
+  })
+
+  test('finds a node again that came back with another address', async () => {
+    const clock = new VirtualClock()
+    const before = new MemberNode(clock, 1)
+    const after = new MemberNode(clock, 1, '10.0.0.9')
+    const contact = new NamedEndpoint(clock, before)
+    const cluster = clusterOf(clock, [before, after], contact)
+    await cluster.connect()
+    contact.target = after
+    for (const connection of before.connections) connection.destroy()
+    await pass(clock, 2_000)
+    expect(availableNodes(cluster)).toEqual(['db.example:9042'])
+    expect(after.connections.filter(({ isClosed }) => !isClosed)).toHaveLength(2)
+    cluster.destroy(new ClosedError('session'))
+  })
+
   test('connects to nodes it hears of only when its control connection comes back', async () => {
     const clock = new VirtualClock()
     const [first, second] = [1, 2].map((n) => new MemberNode(clock, n)) as [MemberNode, MemberNode]

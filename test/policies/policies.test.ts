@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   ConnectionError,
+  ProtocolError,
   RequestTimeoutError,
   ServerError,
   ServerErrorCode,
@@ -71,12 +72,16 @@ describe('retry', () => {
   })
 
   test('a lost connection goes to the next node when nothing left, or the statement allows it', () => {
-    const lost = (outcome: 'not_applied' | 'unknown') => new ConnectionError('n', 'lost', outcome)
-    const decide = (outcome: 'not_applied' | 'unknown', isIdempotent: boolean) =>
-      decideRetry({ error: lost(outcome), isIdempotent, attemptCount: 1 })
-    expect(decide('not_applied', false)).toBe('next_node')
-    expect(decide('unknown', true)).toBe('next_node')
-    expect(decide('unknown', false)).toBe('rethrow')
+    const byAnother = new ProtocolError('a frame that is none')
+    for (const lost of [new ConnectionError('n', 'lost', 'unknown'), byAnother]) {
+      const decide = (outcome: 'not_applied' | 'unknown', isIdempotent: boolean) => {
+        lost.outcome = outcome
+        return decideRetry({ error: lost, isIdempotent, attemptCount: 1 })
+      }
+      expect(decide('not_applied', false)).toBe('next_node')
+      expect(decide('unknown', true)).toBe('next_node')
+      expect(decide('unknown', false)).toBe('rethrow')
+    }
   })
 
   test('the deadline and a bound on attempts end every retry', () => {
