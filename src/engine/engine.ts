@@ -20,6 +20,7 @@ import type { Mutation, RowReader, RowStore, Timestamp } from './rows/index.ts'
 import { timestampOf, timestampOfMicros } from './rows/index.ts'
 import { openRowStore } from './rows/open-row-store.ts'
 import { type KvStore, MemoryStore } from './storage/index.ts'
+import { Sweeper } from './sweeper.ts'
 
 export interface EngineOptions {
   readonly storage: KvStore
@@ -65,6 +66,7 @@ export class Engine {
   readonly #rows: RowStore
   readonly #services: EngineServices
   readonly #awaitsCommit: boolean
+  readonly #sweeper: Sweeper
   #tableSource: TableSource | undefined
   readonly #plans: Map<string, PreparedPlan> = new Map()
   #lastMicros = 0
@@ -89,6 +91,12 @@ export class Engine {
       nowMicros: () => BigInt(this.#nextTimestampMicros()),
       timeUuid: () => timeUuids.next().toString(),
     })
+    const tableOf = (generation: number): TableSchema | undefined =>
+      this.catalog.tableOfGeneration(generation)
+    this.#sweeper = new Sweeper({ rows: this.#rows, clock, tableOf })
+    // What a store from before holds is not known.
+    for (const generation of this.catalog.generations()) this.#rows.garbage.add(generation)
+    this.#sweeper.wake()
   }
 
   static open(options: EngineOptions): Engine {
@@ -220,6 +228,7 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    await this.#sweeper.close()
     await this.#rows.commit()
   }
 
@@ -300,7 +309,7 @@ export class Engine {
       const at = timestampOfMicros(this.#nextTimestampMicros())
       const decision = new ConditionalRequest(parts, isBatch).decide(at)
       if ('refused' in decision) return decision.refused
-      this.#rows.apply(decision.mutations, nowSeconds)
+      this.#write(decision.mutations, nowSeconds)
       return this.#durable(appliedAnswer(first.plan.table))
     }
     const mutations: Mutation[] = []
@@ -310,8 +319,13 @@ export class Engine {
     for (const { plan, environment } of parts) {
       for (const mutation of mutationsOf(plan, environment, timestamp)) mutations.push(mutation)
     }
-    this.#rows.apply(mutations, nowSeconds)
+    this.#write(mutations, nowSeconds)
     return this.#durable(voidResult)
+  }
+
+  #write(mutations: readonly Mutation[], nowSeconds: number): void {
+    this.#rows.apply(mutations, nowSeconds)
+    if (this.#rows.garbage.size > 0) this.#sweeper.wake()
   }
 
   #durable(result: EngineResult): EngineResult | Promise<EngineResult> {

@@ -9,6 +9,20 @@ export async function createTables(
   for (const statement of statements) await executor.execute(statement)
 }
 
+/** How long nodes keep the writes of one that is away (`max_hint_window` of cassandra.yaml). */
+const hintWindowSeconds = 10_800
+
+/**
+ * The option of a table whose rows all expire: what has expired need not be kept for the ten days
+ * that deletions are. A deletion is kept as long as the longest-lived row it may hide, so that a
+ * node that missed it has lost the row too.
+ *
+ * @param ttlSeconds longest TTL of a row that may be deleted, 0 when none is
+ */
+export function gcGraceOption(ttlSeconds: number): string {
+  return `gc_grace_seconds = ${Math.max(hintWindowSeconds, ttlSeconds)}`
+}
+
 /**
  * A table name that may stand in CQL unquoted, with or without a keyspace.
  *

@@ -4,6 +4,7 @@ import {
   checkTableName,
   checkTtl,
   createTables,
+  gcGraceOption,
   PreparedStatements,
 } from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
@@ -32,6 +33,8 @@ interface Flight {
 }
 
 const keyBytesMax = 65_533
+/** What an entry's own TTL is expected to be at most; beyond it counts the default. */
+const ownTtlSeconds = 86_400
 /** Lengths on the wire are 32-bit. */
 const bytesMax = 2 ** 31 - 1
 
@@ -54,7 +57,10 @@ export class Cache {
   }
 
   tables(): string[] {
-    return [`CREATE TABLE IF NOT EXISTS ${this.#table} (key text PRIMARY KEY, value blob)`]
+    const gcGrace = gcGraceOption(Math.max(this.#ttlSeconds, ownTtlSeconds))
+    return [
+      `CREATE TABLE IF NOT EXISTS ${this.#table} (key text PRIMARY KEY, value blob) WITH ${gcGrace}`,
+    ]
   }
 
   async createTables(): Promise<void> {

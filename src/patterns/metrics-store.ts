@@ -6,6 +6,7 @@ import {
   checkTableName,
   checkTtl,
   createTables,
+  gcGraceOption,
   PreparedStatements,
   ttlSecondsMax,
 } from '../kernel/index.ts'
@@ -62,7 +63,7 @@ export class MetricsStore {
     const windowMinutes = Math.max(1, Math.ceil(this.#retentionSeconds / 60 / 40))
     return [
       `CREATE TABLE IF NOT EXISTS ${this.#table} (name text, bucket bigint, ts timestamp, id uuid, value double, tags frozen<map<text, text>>, PRIMARY KEY ((name, bucket), ts, id)) ` +
-        `WITH CLUSTERING ORDER BY (ts ASC, id ASC) AND compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'MINUTES', 'compaction_window_size': '${windowMinutes}'}`,
+        `WITH CLUSTERING ORDER BY (ts ASC, id ASC) AND compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'MINUTES', 'compaction_window_size': '${windowMinutes}'} AND ${gcGraceOption(0)}`,
     ]
   }
 

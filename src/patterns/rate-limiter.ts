@@ -6,6 +6,7 @@ import {
   checkOneOf,
   checkTableName,
   createTables,
+  gcGraceOption,
   PreparedStatements,
   timeoutMsMax,
 } from '../kernel/index.ts'
@@ -98,7 +99,7 @@ export class RateLimiter {
   /** CQL of the table. It is written by conditional writes alone. */
   tables(): string[] {
     return [
-      `CREATE TABLE IF NOT EXISTS ${this.#table} (key text, window_seconds int, window bigint, used bigint, op uuid, PRIMARY KEY ((key, window_seconds, window)))`,
+      `CREATE TABLE IF NOT EXISTS ${this.#table} (key text, window_seconds int, window bigint, used bigint, op uuid, PRIMARY KEY ((key, window_seconds, window))) WITH ${gcGraceOption(0)}`,
     ]
   }
 

@@ -5,6 +5,7 @@ import {
   checkTableName,
   checkTtl,
   createTables,
+  gcGraceOption,
   PreparedStatements,
   ttlSecondsMax,
 } from '../kernel/index.ts'
@@ -83,9 +84,10 @@ export class SessionManager {
 
   /** CQL of the tables. The last use has a table of its own: a late touch cannot revive a session. */
   tables(): string[] {
+    const gcGrace = gcGraceOption(this.#lifeSeconds + graceSeconds)
     return [
-      `CREATE TABLE IF NOT EXISTS ${this.#table} (id blob PRIMARY KEY, user_id text, ip text, created_at timestamp, expires_at timestamp)`,
-      `CREATE TABLE IF NOT EXISTS ${this.#touchTable} (id blob PRIMARY KEY, last_use timestamp)`,
+      `CREATE TABLE IF NOT EXISTS ${this.#table} (id blob PRIMARY KEY, user_id text, ip text, created_at timestamp, expires_at timestamp) WITH ${gcGrace}`,
+      `CREATE TABLE IF NOT EXISTS ${this.#touchTable} (id blob PRIMARY KEY, last_use timestamp) WITH ${gcGrace}`,
     ]
   }
 

@@ -13,6 +13,7 @@ import {
   type TableEntry,
   withTable,
 } from './schema.ts'
+import type { TableSchema } from './table-schema.ts'
 import { type Allocator, createTable, dropTable } from './tables.ts'
 import { alterType, createType, dropType } from './user-types.ts'
 
@@ -93,6 +94,21 @@ export class Catalog {
     const table = keyspace.tables.get(name)
     if (table === undefined) throw invalid(`table ${name} does not exist`)
     return table
+  }
+
+  /** Generations of the user's tables. */
+  *generations(): Generator<number> {
+    for (const { tables } of this.#schema.keyspaces.values()) {
+      for (const { schema } of tables.values()) yield schema.generation
+    }
+  }
+
+  /** The user's table of a generation, unless it was dropped or truncated since. */
+  tableOfGeneration(generation: number): TableSchema | undefined {
+    for (const { tables } of this.#schema.keyspaces.values()) {
+      for (const { schema } of tables.values()) if (schema.generation === generation) return schema
+    }
+    return undefined
   }
 
   /** The keyspace of a name, or the one in use. */

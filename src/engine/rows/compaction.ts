@@ -15,7 +15,9 @@ const entriesPerStep = 500
  */
 export class Compaction {
   readonly #kv: KvStore
-  readonly #table: TableSchema
+  readonly #tableNow: () => TableSchema | undefined
+  #table!: TableSchema
+  #isTransient = false
   readonly #states: TableStates
   readonly #nowSeconds: number
   readonly #batch: WriteBatch = new WriteBatch()
@@ -26,21 +28,32 @@ export class Compaction {
   readonly #value: ValueRef = new ValueRef()
   #prefix: string | undefined
 
-  constructor(kv: KvStore, states: TableStates, table: TableSchema, nowSeconds: number) {
+  constructor(
+    kv: KvStore,
+    states: TableStates,
+    tableNow: () => TableSchema | undefined,
+    nowSeconds: number,
+  ) {
     this.#kv = kv
     this.#states = states
-    this.#table = table
+    this.#tableNow = tableNow
     this.#nowSeconds = nowSeconds
   }
 
-  async run(): Promise<void> {
-    const { gte, lt } = tableRange(this.#table.generation)
+  /** @returns whether something is left that will go later, or that was not looked at */
+  async run(generation: number): Promise<boolean> {
+    const { gte, lt } = tableRange(generation)
     let from: string | undefined = gte
     while (from !== undefined) {
+      // ALTER may have added a column since the last step: what is not known would be dropped.
+      const table = this.#tableNow()
+      if (table?.generation !== generation) return true
+      this.#table = table
       from = this.#step(from, lt)
       await this.#kv.commit()
       await nextTurn()
     }
+    return this.#isTransient
   }
 
   /** Rewrites some entries; where to go on, or `undefined` at the end. */
@@ -96,6 +109,7 @@ export class Compaction {
     const { gcBefore } = this.#context()
     const { ranges } = this.#deletions
     const kept = ranges.filter((range) => range.time >= gcBefore)
+    this.#isTransient ||= kept.length > 0
     const rangesKey = prefix + PartitionEntry.rangeTombstones
     if (kept.length === 0 && ranges.length > 0) this.#batch.delete(rangesKey)
     else if (kept.length < ranges.length) {
@@ -119,7 +133,9 @@ export class Compaction {
     const { sink } = this.#batch
     this.#row.parse(bytes, start, end)
     const written = sink.length
-    if (!this.#merger.merge(this.#row, this.#nothing, context, sink)) this.#batch.delete(key)
+    const isLeft = this.#merger.merge(this.#row, this.#nothing, context, sink)
+    this.#isTransient ||= isLeft && this.#merger.isTransient
+    if (!isLeft) this.#batch.delete(key)
     else if (isSame(sink.bytes, written, sink.length, bytes, start, end)) sink.length = written
     else this.#batch.putWritten(key, written)
   }

@@ -13,11 +13,12 @@ class KvRowStore extends StoredRows implements RowStore {
   readonly #kv: KvStore
   readonly #batch: WriteBatch = new WriteBatch()
   readonly #writer: RowWriter
+  readonly garbage: Set<number> = new Set()
 
   constructor(kv: KvStore, clock: Clock) {
     super(kv, new TableStates(kv), clock)
     this.#kv = kv
-    this.#writer = new RowWriter(kv, this.states, this.#batch)
+    this.#writer = new RowWriter(kv, this.states, this.#batch, this.garbage)
   }
 
   apply(mutations: readonly Mutation[], nowSeconds: number = this.#nowSeconds()): void {
@@ -41,12 +42,18 @@ class KvRowStore extends StoredRows implements RowStore {
 
   async dropGeneration(generation: number): Promise<void> {
     this.states.forget(generation)
+    this.garbage.delete(generation)
     await deleteRange(this.#kv, tableRange(generation))
     await deleteRange(this.#kv, prefixRange(stateKey(generation)))
   }
 
-  compact(table: TableSchema): Promise<void> {
-    return new Compaction(this.#kv, this.states, table, this.#nowSeconds()).run()
+  async compact(tableNow: () => TableSchema | undefined): Promise<void> {
+    const table = tableNow()
+    if (table === undefined) return
+    const { generation } = table
+    this.garbage.delete(generation)
+    const compaction = new Compaction(this.#kv, this.states, tableNow, this.#nowSeconds())
+    if (await compaction.run(generation)) this.garbage.add(generation)
   }
 
   #nowSeconds(): number {

@@ -145,6 +145,11 @@ export interface RowStore extends RowReader {
   snapshot(): RowSnapshot
   /** Removes the keys of a table that was dropped or truncated, in steps. */
   dropGeneration(generation: number): Promise<void>
-  /** Rewrites a table without what nobody can see any more, in steps: `nodetool compact`. */
-  compact(table: TableSchema): Promise<void>
+  /**
+   * Rewrites a table without what nobody can see any more, in steps: `nodetool compact`.
+   * @param tableNow the table as it is at each step; `undefined` ends it
+   */
+  compact(tableNow: () => TableSchema | undefined): Promise<void>
+  /** Generations of tables with something that goes by itself in time: deletions and TTLs. */
+  readonly garbage: Set<number>
 }

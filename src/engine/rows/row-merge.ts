@@ -38,6 +38,8 @@ export class RowMerger {
   #deletion: Deletion | undefined
   #column = -1
   #columnDeletion: Deletion | undefined
+  /** Whether the last row that was written has what will go by itself: deletions, TTLs. */
+  isTransient = false
 
   /** Writes the merged row; false when nothing is left of it, and nothing was written. */
   merge(left: RowData | undefined, right: RowData, context: MergeContext, sink: ByteSink): boolean {
@@ -45,6 +47,7 @@ export class RowMerger {
     this.#right = right
     this.#picks.count = 0
     this.#column = -1
+    this.isTransient = false
     const own = laterDeletion(this.#left.deletion, right.deletion)
     this.#deletion = laterDeletion(own, context.outer)
     this.#mergeLiveness(context)
@@ -52,6 +55,7 @@ export class RowMerger {
     const head = this.#head
     const isPurged = own !== undefined && context.isDeletionPurgeable && own.time < context.gcBefore
     head.deletion = isPurged ? undefined : own
+    this.isTransient ||= head.deletion !== undefined
     if (this.#picks.count === 0 && !head.hasLiveness && head.deletion === undefined) return false
     writeRow(sink, head, this.#left, right, this.#picks)
     return true
@@ -73,6 +77,7 @@ export class RowMerger {
     head.livenessLo = winner.livenessLo
     head.livenessTtl = winner.livenessTtl
     head.livenessExpiry = winner.livenessExpiry
+    this.isTransient ||= winner.livenessTtl !== 0
   }
 
   #mergeCells(context: MergeContext): void {
@@ -163,8 +168,10 @@ export class RowMerger {
     if ((flags & CellFlag.columnDeletion) !== 0) this.#columnDeletion = { tsHi, tsLo, time }
     if ((flags & (CellFlag.tombstone | CellFlag.columnDeletion)) !== 0) {
       if (time < gcBefore) return
+      this.isTransient = true
     } else {
       const ttl = cells[at + Field.ttl]!
+      this.isTransient ||= ttl !== 0
       if (ttl !== 0 && time <= nowSeconds) {
         if (time - ttl < gcBefore) return
         // Nobody can read it any more, but it still hides older writes.

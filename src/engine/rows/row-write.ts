@@ -22,8 +22,12 @@ export class RowWriter {
   readonly #reader: BatchedReader
   readonly #deletions: PartitionDeletions = new PartitionDeletions()
 
-  constructor(kv: KvReader, states: TableStates, batch: WriteBatch) {
+  readonly #garbage: Set<number>
+
+  /** @param garbage takes the generations of tables that get something that will go by itself */
+  constructor(kv: KvReader, states: TableStates, batch: WriteBatch, garbage: Set<number>) {
     this.#states = states
+    this.#garbage = garbage
     this.#batch = batch
     this.#reader = new BatchedReader(kv, batch)
   }
@@ -78,8 +82,11 @@ export class RowWriter {
       existing.parse(value.bytes, value.start, value.end)
     }
     const start = batch.sink.length
-    if (this.#merger.merge(existing, update, context, batch.sink)) batch.putWritten(key, start)
-    else if (existing !== undefined) batch.delete(key)
+    const merger = this.#merger
+    if (merger.merge(existing, update, context, batch.sink)) {
+      batch.putWritten(key, start)
+      if (merger.isTransient) this.#garbage.add(context.table.generation)
+    } else if (existing !== undefined) batch.delete(key)
   }
 
   #outer(table: TableSchema, prefix: string, clustering: string): Deletion | undefined {
@@ -103,6 +110,7 @@ export class RowWriter {
     const after = addRangeTombstone(before, added)
     if (after === before) return
     this.#states.add(table, TableState.rangeTombstones, batch)
+    this.#garbage.add(table.generation)
     const written = batch.sink.length
     writeRangeTombstones(batch.sink, after)
     batch.putWritten(key, written)

@@ -467,9 +467,9 @@ describe('rows', () => {
             partitions.map((pk) => [pk, modelRows(models.get(pk)!, moment)] as const),
           )
           const snapshot = store.snapshot()
-          await store.compact(table)
+          await store.compact(() => table)
           run(after)
-          await store.compact(table)
+          await store.compact(() => table)
           checkScan(store, models, clock.seconds)
           for (const pk of partitions) {
             const key = partition(table, pk)

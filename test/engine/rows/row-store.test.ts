@@ -310,10 +310,10 @@ describe('garbage collection', () => {
     store.apply([mutation(short, 2, { kind: 'deleteRow', clustering: r })])
     store.apply([mutation(short, 1, row(r, set(a, 'late')))])
     clock.seconds += 100
-    await store.compact(short)
+    await store.compact(() => short)
     expect([read(store, short), kv.stats().entryCount]).toEqual([undefined, 1])
     clock.seconds += 1
-    await store.compact(short)
+    await store.compact(() => short)
     expect(kv.stats().entryCount).toBe(0)
     store.apply([mutation(short, 1, row(r, set(a, 'later')))])
     expect(read(store, short)).toBe('later')
@@ -344,11 +344,11 @@ describe('garbage collection', () => {
       end: boundAfter(short, [int32(20)]),
     }
     store.apply([{ ...mutation(short, 2, range), partition: partition(short, 2) }])
-    await store.compact(short)
+    await store.compact(() => short)
     // 589 rows, a header, a list of ranges, and the note that the table has had both.
     expect(kv.stats().entryCount).toBe(592)
     clock.seconds += 101
-    await store.compact(short)
+    await store.compact(() => short)
     expect(kv.stats().entryCount).toBe(590)
     const cursor = store.readPartition(short, partition(short, 2))
     let live = 0
