@@ -21,12 +21,13 @@ import {
   NodePool,
   type Ticker,
 } from '../transport/index.ts'
-import { assert, sleep } from '../util/index.ts'
+import { assert, sleep, type Timer } from '../util/index.ts'
 import type { ClusterData } from './cluster-data.ts'
 import { ClusterNode } from './cluster-node.ts'
 import { ControlConnection } from './control-connection.ts'
 import { Placement, type Route } from './placement.ts'
 import { Refresher } from './refresher.ts'
+import { SideConnections } from './side-connections.ts'
 import {
   type KeyspaceDescription,
   type LocalDescription,
@@ -39,7 +40,7 @@ import {
 
 export interface ClusterOptions {
   readonly ticker: Ticker
-  readonly connector: Omit<ConnectorOptions, 'ticker' | 'keyspace'>
+  readonly connector: Omit<ConnectorOptions, 'ticker'>
   readonly contactEndpoints: readonly Endpoint[]
   /** The way to a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
@@ -50,8 +51,12 @@ export interface ClusterOptions {
   readonly schemaAgreementTimeoutMs: number
   /** A connection has room, or nodes came or went: whoever waits may try again. */
   readonly onRoom: () => void
+  /** The schema has changed, on the node that says so at least. */
+  readonly onSchemaChange: (change: SchemaChange) => void
 }
 
+/** How long to wait for the other nodes once one can be asked. */
+const otherNodesMs = 1_000
 /** How long topology and schema events are gathered before the system tables are read. */
 const eventQuietMs = 1_000
 const schemaAgreementPollMs = 200
@@ -63,6 +68,7 @@ const schemaAgreementPollMs = 200
 export class Cluster implements ConnectionListener {
   readonly #options: ClusterOptions
   readonly #connector: Connector
+  readonly #sides: SideConnections
   readonly #control: ControlConnection
   readonly #refresher: Refresher
   readonly #nodes = new Map<string, ClusterNode>()
@@ -82,14 +88,11 @@ export class Cluster implements ConnectionListener {
     const { ticker, reconnection } = options
     const { clock } = ticker
     this.#call = { ticker, timeoutMs: options.requestTimeoutMs }
-    this.#connector = new Connector({
-      ...options.connector,
-      ticker,
-      keyspace: () => this.#keyspace,
-    })
+    this.#connector = new Connector({ ...options.connector, ticker })
+    this.#sides = new SideConnections(this.#connector)
     this.#localDataCenter = options.localDataCenter
     this.#control = new ControlConnection({
-      connector: new Connector({ ...options.connector, ticker, keyspace: () => undefined }),
+      connector: this.#connector,
       reconnection,
       clock,
       endpoints: () => this.#endpoints(),
@@ -124,8 +127,25 @@ export class Cluster implements ConnectionListener {
   async connect(): Promise<void> {
     const errors = await this.#control.open()
     if (errors !== undefined) throw connectError(errors)
-    await Promise.all([...this.#nodes.values()].map(({ pool }) => pool.fill()))
+    await this.#fillPools()
     if (!this.isAvailable()) throw connectError(this.nodeErrors())
+  }
+
+  /** Waits for all nodes, but not long for the last ones: one that is dead must not hold up all. */
+  async #fillPools(): Promise<void> {
+    const { clock } = this.#options.ticker
+    const pools = [...this.#nodes.values()].map(({ pool }) => pool)
+    await new Promise<void>((resolve) => {
+      let timer: Timer | undefined
+      const onFilled = async (pool: NodePool): Promise<void> => {
+        await pool.fill()
+        if (pool.isAvailable) timer ??= clock.schedule(otherNodesMs, resolve, true)
+      }
+      void Promise.all(pools.map(onFilled)).then(() => {
+        timer?.cancel()
+        resolve()
+      })
+    })
   }
 
   /** Reads nodes and keyspaces over a control connection to `endpoint`. */
@@ -192,7 +212,8 @@ export class Cluster implements ConnectionListener {
   }
 
   async #connectTo(node: ClusterNode): Promise<Connection> {
-    const connection = await this.#connector.open(node.endpoint, this)
+    const keyspace = (): string | undefined => this.#keyspace
+    const connection = await this.#connector.open(node.endpoint, this, { keyspace })
     this.#nodesOfConnections.set(connection, node)
     return connection
   }
@@ -214,6 +235,7 @@ export class Cluster implements ConnectionListener {
       // A hint only: the node says so before it may take connections, the pool keeps trying.
       for (const { pool } of this.#nodes.values()) if (!pool.isAvailable) void pool.fill()
     }
+    if (event.type === 'SCHEMA_CHANGE') this.#options.onSchemaChange(event.schemaChange)
     const isKeyspace = event.type === 'SCHEMA_CHANGE' && event.schemaChange.target === 'KEYSPACE'
     if (event.type === 'TOPOLOGY_CHANGE' || isKeyspace) this.#refresher.request()
   }
@@ -273,13 +295,15 @@ export class Cluster implements ConnectionListener {
     return isClosed ? new ClosedError('database') : new NoNodeAvailableError(this.nodeErrors())
   }
 
-  /** A connection to the same node in another keyspace, which the caller closes. */
-  async openBeside(connection: Connection, keyspace: string): Promise<Connection> {
+  /** Does something over a connection to the same node in another keyspace. */
+  async beside<T>(
+    connection: Connection,
+    keyspace: string,
+    work: (side: Connection) => Promise<T>,
+  ): Promise<T> {
     const node = this.nodeOf(connection)
     if (node === undefined) throw this.unavailableError()
-    const { connector, ticker } = this.#options
-    const beside = new Connector({ ...connector, ticker, keyspace: () => keyspace })
-    return await beside.open(node.endpoint, { onRoom() {}, onEvent() {}, onClosed() {} })
+    return await this.#sides.use(node.endpoint, keyspace, work)
   }
 
   onRoom(): void {
@@ -311,7 +335,7 @@ export class Cluster implements ConnectionListener {
     const others = [...this.#nodes.values()].flatMap(({ pool }) => [...pool.connections])
     await Promise.all(
       others
-        .filter((connection) => connection.keyspace !== keyspace)
+        .filter((connection) => !connection.isIn(keyspace))
         .map((connection) => this.#useOrLose(connection, keyspace)),
     )
   }
@@ -337,7 +361,12 @@ export class Cluster implements ConnectionListener {
 
   /** DDL of ours was applied: wait for the nodes, and learn of new keyspaces. */
   async onSchemaChange(change: SchemaChange, connection: Connection): Promise<void> {
-    if (this.#nodes.size > 1) await this.awaitSchemaAgreement(connection)
+    this.#options.onSchemaChange(change)
+    if (this.#nodes.size > 1) {
+      await this.awaitSchemaAgreement(connection)
+      // Who asked a node that was late has to ask again.
+      this.#options.onSchemaChange(change)
+    }
     if (change.target === 'KEYSPACE') {
       const keyspaces = await readKeyspaces(connection, this.#call)
       this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
@@ -400,6 +429,8 @@ export class Cluster implements ConnectionListener {
     this.#refresher.close()
     for (const { pool } of this.#nodes.values()) pool.destroy(error)
     this.#control.close()
+    this.#sides.destroy(error)
+    this.#connector.close(error)
   }
 
   /** After everything is closed: private engines end with their session. */

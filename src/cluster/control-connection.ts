@@ -58,7 +58,8 @@ export class ControlConnection implements ConnectionListener {
   }
 
   async #openAt(endpoint: Endpoint): Promise<void> {
-    const connection = await this.#options.connector.open(endpoint, this, Object.values(EventType))
+    const purpose = { eventTypes: Object.values(EventType) }
+    const connection = await this.#options.connector.open(endpoint, this, purpose)
     try {
       await this.#options.load(connection, endpoint)
     } catch (error) {

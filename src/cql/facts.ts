@@ -1,6 +1,6 @@
 import { CqlSyntaxError } from '../errors/index.ts'
 import type { MarkerClause, MarkerFacts, MarkerOperator } from '../types/index.ts'
-import type { Access, DataStatement, Expression, ModificationStatement } from './ast.ts'
+import type { Access, DataStatement, Expression, ModificationStatement, Relation } from './ast.ts'
 import { foldIdentifier } from './identifiers.ts'
 import { type TokenList, tokenize } from './lexer.ts'
 import { describeMarkers, forEachOperand, type MarkerSpelling } from './markers.ts'
@@ -128,8 +128,14 @@ function isConditional(part: ModificationStatement): boolean {
 
 function mayUpdateCounter(part: ModificationStatement): boolean {
   if (part.kind !== 'update') return false
-  return part.assignments.some(({ operation }) => operation === 'add' || operation === 'subtract')
+  return part.assignments.some(
+    ({ operation, value }) =>
+      (operation === 'add' || operation === 'subtract') && !collectionKinds.has(value.kind),
+  )
 }
+
+/** Literals no counter can be changed by. */
+const collectionKinds: ReadonlySet<Expression['kind']> = new Set(['list', 'set', 'map', 'udt'])
 
 /** Functions whose result depends on their arguments alone. Everything else is not repeatable. */
 const pureFunctions: ReadonlySet<string> = new Set([
@@ -146,8 +152,6 @@ const pureFunctions: ReadonlySet<string> = new Set([
   'max_timeuuid',
   'mintimeuuid',
   'maxtimeuuid',
-  'from_json',
-  'fromjson',
   'to_json',
   'tojson',
 ])
@@ -158,17 +162,41 @@ function isIdempotent(part: ModificationStatement, mapKeys: boolean): boolean {
   if (isConditional(part)) return false
   switch (part.kind) {
     case 'insert':
-      return part.values.every(isRepeatable)
+      return part.values.every(isRepeatableValue)
     case 'insert_json':
-      return true
+      // It may have lists in it.
+      return false
     case 'update':
-      return part.assignments.every(
-        ({ operation, access, value }) =>
-          operation === 'set' && isRepeatable(value) && isRepeatableAccess(access, mapKeys),
+      return (
+        part.where.every(isRepeatableRelation) &&
+        part.assignments.every(
+          ({ operation, access, value }) =>
+            operation === 'set' && isRepeatableValue(value) && isRepeatableAccess(access, mapKeys),
+        )
       )
     case 'delete':
-      return part.targets.every(({ access }) => isRepeatableAccess(access, mapKeys))
+      return (
+        part.where.every(isRepeatableRelation) &&
+        part.targets.every(({ access }) => isRepeatableAccess(access, mapKeys))
+      )
   }
+}
+
+/**
+ * A list that is assigned again at the same timestamp is there twice: its elements have new places,
+ * and the deletion before them is one microsecond older (Lists.Setter). A literal in brackets may
+ * be a list; what a marker is, PREPARE tells.
+ */
+function isRepeatableValue(value: Expression): boolean {
+  const written = value.kind === 'hint' || value.kind === 'cast' ? value.value : value
+  return written.kind !== 'list' && isRepeatable(value)
+}
+
+/** `ck = now()` names another row every time. */
+function isRepeatableRelation(relation: Relation): boolean {
+  if ('key' in relation && !isRepeatable(relation.key)) return false
+  if ('value' in relation) return isRepeatable(relation.value)
+  return !('values' in relation) || [relation.values].flat().every(isRepeatable)
 }
 
 /** An integer or an expression may be the index of a list, whose elements move. */

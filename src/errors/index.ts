@@ -1,3 +1,4 @@
+export { type AnyTsyllaError, TsyllaError } from './any-error.ts'
 export {
   AbortedError,
   AuthenticationError,
@@ -50,4 +51,4 @@ export {
   type ServerErrorName,
   serverErrorOutcome,
 } from './server-errors.ts'
-export { type Attempt, TsyllaError } from './tsylla-error.ts'
+export type { Attempt } from './tsylla-error.ts'

@@ -1,4 +1,4 @@
-import { AbortedError, RequestTimeoutError } from '../errors/index.ts'
+import { AbortedError, type Outcome, RequestTimeoutError } from '../errors/index.ts'
 import type { Clock } from '../util/index.ts'
 import type { AbortRegistry } from './abort-registry.ts'
 
@@ -7,18 +7,20 @@ export interface WithinOptions {
   readonly clock: Clock
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
+  /** What giving up says of the work, which goes on. */
+  readonly outcome: Outcome
 }
 
 /** Waits for shared work, but no longer than one caller wants to; the work itself goes on. */
 export function awaitWithin<T>(work: () => Promise<T>, options: WithinOptions): Promise<T> {
-  const { aborts, clock, signal, timeoutMs } = options
+  const { aborts, clock, signal, timeoutMs, outcome } = options
   if (signal?.aborted) return Promise.reject(new AbortedError('not_applied', signal.reason))
   return new Promise((resolve, reject) => {
-    const onAborted = (reason: unknown): void => reject(new AbortedError('not_applied', reason))
+    const onAborted = (reason: unknown): void => reject(new AbortedError(outcome, reason))
     const abortable = { onAborted }
     const timer = clock.schedule(
       timeoutMs,
-      () => reject(new RequestTimeoutError(timeoutMs, 'not_applied')),
+      () => reject(new RequestTimeoutError(timeoutMs, outcome)),
       true,
     )
     if (signal !== undefined) aborts.add(signal, abortable)

@@ -14,22 +14,14 @@ import {
 } from '../protocol/index.ts'
 import type { Connection } from '../transport/index.ts'
 import type { BatchType } from '../types/index.ts'
+import type { BatchPart } from './batch-part.ts'
 import { allPages, Execution } from './execution.ts'
-import { isPlainWrite, isStamped, PreparedEntry } from './prepared-entry.ts'
+import { checkKeyspaceOf, keyspaceMoved } from './keyspace-moved.ts'
+import { isPlainWrite, isStamped, type PreparedState } from './prepared-entry.ts'
 import type { ResultSet } from './result-set.ts'
-import { estimateValueBytes, type SessionCore } from './session-core.ts'
+import type { SessionCore } from './session-core.ts'
 import type { ExecutionSettings } from './settings.ts'
 import type { ShapeCache } from './shape-cache.ts'
-import type { CachedStatement } from './statement-cache.ts'
-
-/** One statement of a batch: prepared with values, or a text without. */
-export interface BatchPart {
-  readonly statement: PreparedEntry | CachedStatement
-  /** In marker order. */
-  readonly values: readonly unknown[]
-  /** What its own options say. */
-  readonly isIdempotent: boolean | undefined
-}
 
 const typeCodes = {
   logged: BatchTypeCode.LOGGED,
@@ -55,14 +47,13 @@ export class BatchExecution extends Execution {
     super(core, settings, signal, allPages, resolve, reject)
     this.#type = type
     this.#parts = parts
-    const takesTimestamp =
-      type !== 'counter' && parts.every(({ statement }) => isPlainWrite(statement.facts))
+    const takesTimestamp = type !== 'counter' && parts.every(({ facts }) => isPlainWrite(facts))
     this.#timestamp = settings.timestamp ?? (takesTimestamp ? core.nextTimestamp() : undefined)
   }
 
   override get kind(): RequestKind {
     if (this.#type === 'counter') return 'counter'
-    if (this.#parts.some(({ statement }) => statement.facts.isConditional)) return 'lwt'
+    if (this.#parts.some(({ facts }) => facts.isConditional)) return 'lwt'
     return this.#type === 'logged' ? 'logged_batch' : 'unlogged_batch'
   }
 
@@ -70,11 +61,7 @@ export class BatchExecution extends Execution {
     const { isIdempotent } = this.settings
     if (isIdempotent !== undefined) return isIdempotent
     if (this.#type === 'counter') return false
-    return this.#parts.every(({ statement, isIdempotent: own }) => {
-      const inferred =
-        statement instanceof PreparedEntry ? statement.isIdempotent : statement.facts.isIdempotent
-      return own ?? (inferred && isStamped(statement.facts, this.#timestamp))
-    })
+    return this.#parts.every((part) => part.isIdempotent(isStamped(part.facts, this.#timestamp)))
   }
 
   protected override get shapes(): ShapeCache {
@@ -84,8 +71,8 @@ export class BatchExecution extends Execution {
   /** Where its first prepared statement goes: batches are for one partition, or pay for more. */
   override route(): Route | undefined {
     const first = this.#parts[0]
-    if (!(first?.statement instanceof PreparedEntry)) return undefined
-    return this.core.router.route(first.statement.state, first.values)
+    if (first?.state === undefined) return undefined
+    return this.core.router.route(first.state, first.values)
   }
 
   override encode(writer: WireWriter, streamId: number, connection: Connection): void {
@@ -93,12 +80,13 @@ export class BatchExecution extends Execution {
     const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.BATCH)
     if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
     writeBatchHead(writer, typeCodes[this.#type], this.#parts.length)
-    for (const [index, { statement, values }] of this.#parts.entries()) {
-      if (statement instanceof PreparedEntry) {
-        writeBatchPrepared(writer, statement.state.idOn(connection.address))
-        this.#writeValues(writer, statement, values, index)
+    for (const [index, part] of this.#parts.entries()) {
+      if (part.state !== undefined) {
+        writeBatchPrepared(writer, part.state.idOn(connection.address))
+        this.#writeValues(writer, part.state, part.values, index)
       } else {
-        writeBatchQuery(writer, statement.text)
+        checkKeyspaceOf(connection, part.text!.keyspace)
+        writeBatchQuery(writer, part.text!.text)
         writer.writeShort(0)
       }
     }
@@ -110,12 +98,12 @@ export class BatchExecution extends Execution {
 
   #writeValues(
     writer: WireWriter,
-    statement: PreparedEntry,
+    state: PreparedState,
     values: readonly unknown[],
     index: number,
   ): void {
     try {
-      statement.state.plan.write(writer, values)
+      state.plan.write(writer, values)
     } catch (error) {
       if (error instanceof Error)
         error.message = `Statement ${index} of the batch: ${error.message}`
@@ -124,15 +112,27 @@ export class BatchExecution extends Execution {
   }
 
   override estimatedBytes(): number {
-    return this.#parts.reduce((bytes, { values }) => bytes + estimateValueBytes(values), 64)
+    return this.#parts.reduce((bytes, part) => bytes + part.estimatedBytes(), 64)
+  }
+
+  override onEncodeFailed(error: unknown): void {
+    if (error !== keyspaceMoved) return super.onEncodeFailed(error)
+    this.resumeAfter(this.#prepareTexts(), () => this.host.dispatch(this))
+  }
+
+  async #prepareTexts(): Promise<void> {
+    await Promise.all(
+      this.#parts.map(async (part) => {
+        if (part.text !== undefined) part.prepareAs(await this.core.prepare(part.text))
+      }),
+    )
   }
 
   /** The error names the first statement the node does not know; it may not know the others. */
   protected override async prepareAgain(connection: Connection): Promise<void> {
-    const entries = new Set<PreparedEntry>()
-    for (const { statement } of this.#parts) {
-      if (statement instanceof PreparedEntry) entries.add(statement)
-    }
-    await Promise.all([...entries].map((entry) => this.core.prepareOn(connection, entry)))
+    const entries = new Set(this.#parts.map(({ entry }) => entry))
+    entries.delete(undefined)
+    await Promise.all([...entries].map((entry) => this.core.prepareOn(connection, entry!)))
+    for (const part of this.#parts) part.takeState()
   }
 }

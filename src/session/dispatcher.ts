@@ -12,11 +12,6 @@ import { RingQueue } from '../util/index.ts'
 import { AbortRegistry } from './abort-registry.ts'
 import type { Dispatchable, RequestHost } from './request-host.ts'
 
-interface Queued {
-  readonly request: Dispatchable
-  readonly bytes: number
-}
-
 export interface DispatcherOptions {
   readonly cluster: Cluster
   readonly ticker: Ticker
@@ -30,7 +25,9 @@ export class Dispatcher implements RequestHost, TickListener {
   readonly ticker: Ticker
   readonly #cluster: Cluster
   readonly #options: DispatcherOptions
-  readonly #queue = new RingQueue<Queued>()
+  readonly #queue = new RingQueue<Dispatchable>()
+  /** Of those in the queue that still wait. */
+  #waitingCount = 0
   #queuedBytes = 0
   #isDraining = false
   #isClosed = false
@@ -49,7 +46,7 @@ export class Dispatcher implements RequestHost, TickListener {
   }
 
   get queuedCount(): number {
-    return this.#queue.length
+    return this.#waitingCount
   }
 
   dispatch(request: Dispatchable): void {
@@ -94,10 +91,10 @@ export class Dispatcher implements RequestHost, TickListener {
   #enqueue(request: Dispatchable): void {
     const bytes = request.estimatedBytes()
     const { queueCountMax, queueBytesMax } = this.#options
-    if (this.#queue.length >= queueCountMax || this.#queuedBytes + bytes > queueBytesMax) {
+    if (this.#waitingCount >= queueCountMax || this.#queuedBytes + bytes > queueBytesMax) {
       request.fail(
         new OverloadedError(
-          `${this.#queue.length} requests of ${this.#queuedBytes} bytes wait already (queueCountMax ${queueCountMax}, queueBytesMax ${queueBytesMax})`,
+          `${this.#waitingCount} requests of ${this.#queuedBytes} bytes wait already (queueCountMax ${queueCountMax}, queueBytesMax ${queueBytesMax})`,
         ),
       )
       return
@@ -106,9 +103,17 @@ export class Dispatcher implements RequestHost, TickListener {
       this.ticker.add(this)
       this.ticker.hasten()
     }
-    request.onQueued()
-    this.#queue.push({ request, bytes })
+    request.onQueued(bytes)
+    this.#queue.push(request)
+    this.#waitingCount++
     this.#queuedBytes += bytes
+    // The places of those that gave up, once they may be more than the others.
+    if (this.#queue.length > 2 * queueCountMax) this.#queue.keep((one) => !one.isSettled)
+  }
+
+  onLeftQueue(bytes: number): void {
+    this.#waitingCount--
+    this.#queuedBytes -= bytes
   }
 
   /** A connection has room: the line moves. */
@@ -116,9 +121,8 @@ export class Dispatcher implements RequestHost, TickListener {
     if (this.#queue.length === 0 || this.#isDraining) return
     this.#isDraining = true
     for (let head = this.#queue.peek(); head !== undefined; head = this.#queue.peek()) {
-      if (!head.request.isSettled && !this.#trySend(head.request)) break
+      if (!head.isSettled && !this.#trySend(head)) break
       this.#queue.shift()
-      this.#queuedBytes -= head.bytes
     }
     this.#isDraining = false
     if (this.#queue.length === 0) this.ticker.remove(this)
@@ -126,10 +130,9 @@ export class Dispatcher implements RequestHost, TickListener {
 
   onTick(nowMs: number): void {
     this.ticker.hasten()
-    this.#queue.forEach(({ request }) => {
+    this.#queue.forEach((request) => {
       if (!request.isSettled && request.deadlineMs <= nowMs) request.onTimeout(false)
     })
-    // Settled requests at the head would keep counting; those behind go when they get there.
     this.onRoom()
   }
 
@@ -155,9 +158,8 @@ export class Dispatcher implements RequestHost, TickListener {
     this.#isClosed = true
     this.ticker.remove(this)
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      next.request.fail(error)
+      next.fail(error)
     }
-    this.#queuedBytes = 0
   }
 
   nodeOf(connection: Connection): ClusterNode | undefined {

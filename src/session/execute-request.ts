@@ -47,21 +47,16 @@ export class ExecuteRequest extends Execution {
     this.#given = values
     this.#values = entry.state.plan.resolve(values)
     this.#timestamp =
-      settings.timestamp ?? (entry.takesTimestamp ? core.nextTimestamp() : undefined)
+      settings.timestamp ?? (entry.state.takesTimestamp ? core.nextTimestamp() : undefined)
   }
 
   override get kind(): RequestKind {
-    const { facts, isCounterUpdate } = this.#entry
-    // A key that is no list of plain markers may stand for several partitions.
-    return kindOfStatement(facts, {
-      isCounterUpdate,
-      isSinglePartition: this.#state.plan.isRoutable,
-    })
+    return kindOfStatement(this.#entry.facts, this.#state)
   }
 
   override get isIdempotent(): boolean {
-    const { facts, isIdempotent } = this.#entry
-    return this.settings.isIdempotent ?? (isIdempotent && isStamped(facts, this.#timestamp))
+    const inferred = this.#state.isIdempotent && isStamped(this.#entry.facts, this.#timestamp)
+    return this.settings.isIdempotent ?? inferred
   }
 
   protected override get shapes(): ShapeCache {

@@ -136,12 +136,13 @@ export abstract class Execution extends Request<ResultSet<unknown>> {
     const byteCount = reader.remaining
     const { columns, rows, pagingState } = this.shapes.readPage(reader)
     const address = this.connection!.address
+    const isConditional = this.kind === 'lwt'
     if (this.#pages === 'one' || (pagingState === undefined && this.#gathered === undefined)) {
       this.#checkSize(byteCount)
       this.succeed(
         prefix === emptyResponsePrefix
-          ? new ResultSet<unknown>(address, columns, rows, pagingState)
-          : new ResultSet<unknown>(address, columns, rows, pagingState, prefix),
+          ? new ResultSet<unknown>(address, columns, rows, pagingState, undefined, isConditional)
+          : new ResultSet<unknown>(address, columns, rows, pagingState, prefix, isConditional),
       )
       return
     }
@@ -151,7 +152,7 @@ export abstract class Execution extends Request<ResultSet<unknown>> {
       this.continueWith()
       return
     }
-    const extras = { tracingId: prefix.tracingId, warnings: gathered.warnings }
+    const extras = { ...prefix, warnings: gathered.warnings }
     this.succeed(new ResultSet<unknown>(address, columns, gathered.rows, undefined, extras))
   }
 

@@ -20,18 +20,39 @@ export class PreparedState {
   readonly resultColumns: readonly ColumnSpec[]
   readonly plan: BindPlan
   /** Keyspace of the table, for routing. */
-  readonly tableKeyspace: string | undefined
+  readonly keyspace: string | undefined
+  readonly table: string | undefined
   /** Whether a marker's type can change under it. */
   readonly hasUserTypes: boolean
+  /** Up to which change of the schema this is what PREPARE says: {@link SchemaLog.epoch}. */
+  epoch: number
+  readonly isIdempotent: boolean
+  /** Whether the client may stamp it: a plain write that has no timestamp of its own. */
+  readonly takesTimestamp: boolean
+  readonly isCounterUpdate: boolean
+  /** Whether it is known to be about one partition. */
+  readonly isSinglePartition: boolean
 
-  constructor(prepared: PreparedResult, facts: StatementFacts, options: CodecOptions) {
+  constructor(
+    prepared: PreparedResult,
+    facts: StatementFacts,
+    options: CodecOptions,
+    epoch: number,
+  ) {
+    const { markers, partitionKeyIndexes } = prepared.bind
     this.id = prepared.id
-    this.markers = prepared.bind.markers
-    this.partitionKeyIndexes = prepared.bind.partitionKeyIndexes
+    this.markers = markers
+    this.partitionKeyIndexes = partitionKeyIndexes
     this.resultColumns = prepared.resultColumns
-    this.plan = new BindPlan(this.markers, this.partitionKeyIndexes, facts.markers, options)
-    this.tableKeyspace = this.markers[0]?.keyspace
-    this.hasUserTypes = this.markers.some(({ type }) => JSON.stringify(type).includes('"udt"'))
+    this.plan = new BindPlan(markers, partitionKeyIndexes, facts.markers, options)
+    this.keyspace = markers[0]?.keyspace
+    this.table = markers[0]?.table
+    this.hasUserTypes = markers.some(({ type }) => JSON.stringify(type).includes('"udt"'))
+    this.epoch = epoch
+    this.isIdempotent = isRepeatable(markers, facts)
+    this.isCounterUpdate = facts.mayUpdateCounter && !assignsCollection(markers, facts)
+    this.takesTimestamp = isPlainWrite(facts) && !facts.hasUsingTimestamp && !this.isCounterUpdate
+    this.isSinglePartition = namesOnePartition(prepared, facts)
   }
 
   /** The id by which a node knows the statement. */
@@ -61,10 +82,6 @@ export class PreparedEntry implements PreparedSource {
   readonly text: string
   readonly keyspace: string | undefined
   readonly facts: StatementFacts
-  readonly isIdempotent: boolean
-  /** Whether the client may stamp it: a plain write that has no timestamp of its own. */
-  readonly takesTimestamp: boolean
-  readonly isCounterUpdate: boolean
   /** Row shapes of its results, by the metadata they came with. */
   readonly shapes: ShapeCache
   state: PreparedState
@@ -84,13 +101,11 @@ export class PreparedEntry implements PreparedSource {
     this.facts = facts
     this.state = state
     this.shapes = shapes
-    this.isIdempotent =
-      facts.isIdempotent ||
-      (facts.isIdempotentForMapKeys && elementsAreMapKeys(state.markers, facts))
-    this.isCounterUpdate = facts.mayUpdateCounter && !assignsCollection(state.markers, facts)
-    this.takesTimestamp = isPlainWrite(facts) && !facts.hasUsingTimestamp && !this.isCounterUpdate
   }
 
+  get isIdempotent(): boolean {
+    return this.state.isIdempotent
+  }
   get id(): Uint8Array {
     return this.state.id
   }
@@ -118,6 +133,33 @@ export function isPlainWrite(facts: StatementFacts): boolean {
  */
 export function isStamped(facts: StatementFacts, timestamp: number | bigint | undefined): boolean {
   return facts.kind === 'select' || facts.hasUsingTimestamp || timestamp !== undefined
+}
+
+/** Whether repeating it is harmless, now that the types of its markers are known. */
+function isRepeatable(markers: readonly ColumnSpec[], facts: StatementFacts): boolean {
+  if (facts.kind !== 'select' && assignsList(markers, facts)) return false
+  return facts.isIdempotent || (facts.isIdempotentForMapKeys && elementsAreMapKeys(markers, facts))
+}
+
+/**
+ * A list assigned twice at one timestamp is there twice: see `cql/facts.ts`. Servers do not say
+ * whether it is frozen, and then harmless.
+ */
+function assignsList(markers: readonly ColumnSpec[], facts: StatementFacts): boolean {
+  return facts.markers.some(
+    ({ clause, index }) =>
+      (clause === 'set' || clause === 'insert') && markers[index]?.type.kind === 'list',
+  )
+}
+
+/** `IN (?, ?)` names several partitions with markers that each look like a whole key. */
+function namesOnePartition({ bind }: PreparedResult, facts: StatementFacts): boolean {
+  const { markers, partitionKeyIndexes } = bind
+  if (partitionKeyIndexes.length === 0 || facts.markers.length !== markers.length) return false
+  return partitionKeyIndexes.every((index) => {
+    const fact = facts.markers[index]
+    return fact?.clause === 'insert' || (fact?.clause === 'where' && fact.operator === '=')
+  })
 }
 
 /** Setting an element is harmless to repeat by key, not by index of a list. */

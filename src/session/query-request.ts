@@ -4,12 +4,14 @@ import {
   endFrame,
   Opcode,
   type WireWriter,
+  writeExecuteHead,
   writeParametersTail,
   writeQueryHead,
 } from '../protocol/index.ts'
 import type { Connection } from '../transport/index.ts'
 import { Execution, type PagingOptions } from './execution.ts'
-import { isPlainWrite, isStamped } from './prepared-entry.ts'
+import { checkKeyspaceOf, keyspaceMoved } from './keyspace-moved.ts'
+import { isPlainWrite, isStamped, type PreparedEntry } from './prepared-entry.ts'
 import { kindOfStatement } from './request-kind.ts'
 import type { ResultSet } from './result-set.ts'
 import type { SessionCore } from './session-core.ts'
@@ -20,6 +22,8 @@ import type { CachedStatement } from './statement-cache.ts'
 /** One QUERY (native_protocol_v4.spec §4.1.4): a text without values, not worth preparing yet. */
 export class QueryRequest extends Execution {
   readonly #statement: CachedStatement
+  /** Set when the text means a keyspace that connections have left: its prepared form means it. */
+  #prepared: PreparedEntry | undefined
   readonly #timestamp: number | bigint | undefined
 
   constructor(
@@ -62,22 +66,49 @@ export class QueryRequest extends Execution {
     return undefined
   }
 
-  override encode(writer: WireWriter, streamId: number): void {
+  override encode(writer: WireWriter, streamId: number, connection: Connection): void {
+    if (this.#prepared !== undefined) {
+      this.#encodeExecute(writer, streamId, this.#prepared.state.idOn(connection.address))
+      return
+    }
+    if (this.#statement.facts.kind !== 'use') {
+      checkKeyspaceOf(connection, this.#statement.keyspace)
+    }
     const { settings } = this
     const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.QUERY)
     if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
     const timestamp = this.#timestamp
     const flags = this.parameterFlags(timestamp !== undefined)
     writeQueryHead(writer, this.#statement.text, settings.consistency, flags)
-    writeParametersTail(
-      writer,
-      flags,
-      settings.pageSize,
-      this.pagingState,
-      settings.serialConsistency,
-      timestamp ?? 0,
-    )
+    this.#writeTail(writer, flags)
     endFrame(writer, start)
+  }
+
+  #encodeExecute(writer: WireWriter, streamId: number, id: Uint8Array): void {
+    const { settings } = this
+    const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.EXECUTE)
+    if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
+    const timestamp = this.#timestamp
+    const flags = this.parameterFlags(timestamp !== undefined)
+    writeExecuteHead(writer, id, settings.consistency, flags)
+    this.#writeTail(writer, flags)
+    endFrame(writer, start)
+  }
+
+  #writeTail(writer: WireWriter, flags: number): void {
+    const { settings, pagingState } = this
+    const { pageSize, serialConsistency } = settings
+    const timestamp = this.#timestamp ?? 0
+    writeParametersTail(writer, flags, pageSize, pagingState, serialConsistency, timestamp)
+  }
+
+  override onEncodeFailed(error: unknown): void {
+    if (error !== keyspaceMoved) return super.onEncodeFailed(error)
+    this.resumeAfter(this.#prepare(), () => this.host.dispatch(this))
+  }
+
+  async #prepare(): Promise<void> {
+    this.#prepared = await this.core.prepare(this.#statement)
   }
 
   override estimatedBytes(): number {
@@ -85,7 +116,8 @@ export class QueryRequest extends Execution {
   }
 
   /** A QUERY is never unprepared; a server that says so gets its own words back. */
-  protected override prepareAgain(_connection: Connection, error: ServerError): Promise<void> {
-    return Promise.reject(error)
+  protected override prepareAgain(connection: Connection, error: ServerError): Promise<void> {
+    if (this.#prepared === undefined) return Promise.reject(error)
+    return this.core.prepareOn(connection, this.#prepared)
   }
 }

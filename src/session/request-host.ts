@@ -12,7 +12,8 @@ export interface Dispatchable extends ConnectionRequest {
   route(): Route | undefined
   /** Bytes it will take, roughly: what waits is bounded by it. */
   estimatedBytes(): number
-  onQueued(): void
+  /** It waits in line, counted as so many bytes. */
+  onQueued(bytes: number): void
   onSent(connection: Connection): void
   /** Its values could not be written; nothing was sent. */
   onEncodeFailed(error: unknown): void
@@ -29,6 +30,8 @@ export interface RequestHost {
   onAccepted(): void
   /** A request that was accepted has its answer. */
   onSettled(): void
+  /** A request waits in line no longer. @param bytes what it was queued with */
+  onLeftQueue(bytes: number): void
   /** Sends wherever there is room, or queues. */
   dispatch(request: Dispatchable): void
   /** Sends on that connection if it still can, else as {@link dispatch}. */

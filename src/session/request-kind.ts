@@ -11,7 +11,7 @@ export interface KindDetails {
 /** What a failed statement was; what is not known to be harmless counts as an unlogged batch. */
 export function kindOfStatement(facts: StatementFacts, details: KindDetails): RequestKind {
   const { kind } = facts
-  if (kind === 'select' || kind === 'use') return 'read'
+  if (kind === 'select') return 'read'
   if (facts.isConditional) return 'lwt'
   if (details.isCounterUpdate) return 'counter'
   if (kind === 'insert') return 'write'

@@ -58,7 +58,10 @@ export abstract class Request<T> implements Dispatchable, Abortable {
   #attempts: Attempt[] | undefined
   #attemptCount = 0
   #tried: Set<ClusterNode> | undefined
+  /** PREPAREs over all attempts, and whether this attempt has had its one. */
   #prepareCount = 0
+  #wasPrepared = false
+  #queuedBytes = 0
 
   constructor(
     host: RequestHost,
@@ -113,11 +116,17 @@ export abstract class Request<T> implements Dispatchable, Abortable {
     this.host.dispatch(this)
   }
 
-  onQueued(): void {
+  onQueued(bytes: number): void {
     this.#state = RequestState.queued
+    this.#queuedBytes = bytes
+  }
+
+  #leaveQueue(): void {
+    if (this.#state === RequestState.queued) this.host.onLeftQueue(this.#queuedBytes)
   }
 
   onSent(connection: Connection): void {
+    this.#leaveQueue()
     this.#state = RequestState.inFlight
     this.connection = connection
     this.#attemptCount++
@@ -149,8 +158,10 @@ export abstract class Request<T> implements Dispatchable, Abortable {
   }
 
   #onServerError(error: ServerError, connection: Connection): void {
-    if (error.serverCode === ServerErrorCode.UNPREPARED && this.#prepareCount < prepareCountMax) {
+    const isUnprepared = error.serverCode === ServerErrorCode.UNPREPARED
+    if (isUnprepared && !this.#wasPrepared && this.#prepareCount < prepareCountMax) {
       this.#prepareCount++
+      this.#wasPrepared = true
       // Nothing was tried yet, as far as the retry policy counts.
       this.#attemptCount--
       this.resumeAfter(this.prepareAgain(connection, error), () =>
@@ -164,6 +175,7 @@ export abstract class Request<T> implements Dispatchable, Abortable {
 
   /** Goes on after a PREPARE that other requests share, unless the deadline comes first. */
   protected resumeAfter(work: Promise<void>, resume: () => void): void {
+    this.#leaveQueue()
     this.#state = RequestState.preparing
     const timer = this.#atDeadline(() => this.onTimeout(false))
     work
@@ -235,10 +247,10 @@ export abstract class Request<T> implements Dispatchable, Abortable {
     this.#attempts ??= []
     this.#attempts.push({ node: connection.address, error })
     this.#state = RequestState.idle
+    this.#wasPrepared = false
     if (decision === 'next_node') {
       const node = this.host.nodeOf(connection)
       if (node !== undefined) (this.#tried ??= new Set()).add(node)
-      this.#prepareCount = 0
       this.host.dispatch(this)
     } else {
       this.host.dispatchTo(connection, this)
@@ -260,6 +272,7 @@ export abstract class Request<T> implements Dispatchable, Abortable {
     this.#state = RequestState.idle
     this.#attemptCount = 0
     this.#prepareCount = 0
+    this.#wasPrepared = false
     this.#tried = undefined
     this.host.dispatch(this)
   }
@@ -290,10 +303,11 @@ export abstract class Request<T> implements Dispatchable, Abortable {
 
   #settle(): void {
     this.host.onSettled()
+    this.#leaveQueue()
     if (this.#signal !== undefined) this.host.aborts.remove(this.#signal, this)
     this.#state = RequestState.settled
   }
 }
 
-/** How often one attempt may be answered UNPREPARED before that is the answer. */
+/** How often one request may be prepared again, on whatever nodes, before UNPREPARED is its answer. */
 const prepareCountMax = 2

@@ -10,6 +10,7 @@ const noWarnings: readonly string[] = Object.freeze([])
 export interface ResultExtras {
   readonly tracingId?: string | undefined
   readonly warnings?: readonly string[]
+  readonly customPayload?: ReadonlyMap<string, Uint8Array | null> | undefined
 }
 
 const noExtras: ResultExtras = Object.freeze({})
@@ -24,6 +25,7 @@ export class ResultSet<Columns> implements Page<Columns> {
   readonly #columns: readonly ColumnSpec[]
   #rows: Row[] | DecodeRows
   readonly #extras: ResultExtras
+  readonly #isConditional: boolean
 
   constructor(
     coordinator: string,
@@ -31,12 +33,14 @@ export class ResultSet<Columns> implements Page<Columns> {
     rows: Row[] | DecodeRows = [],
     pagingState?: Uint8Array,
     extras: ResultExtras = noExtras,
+    isConditional = false,
   ) {
     this.coordinator = coordinator
     this.pagingState = pagingState
     this.#columns = columns
     this.#rows = rows
     this.#extras = extras
+    this.#isConditional = isConditional
   }
 
   #decoded(): RowOf<Columns>[] {
@@ -79,13 +83,18 @@ export class ResultSet<Columns> implements Page<Columns> {
     return this.#extras.warnings ?? noWarnings
   }
 
+  customPayload(): ReadonlyMap<string, Uint8Array | null> | undefined {
+    return this.#extras.customPayload
+  }
+
   get length(): number {
     return this.#decoded().length
   }
 
-  /** Only conditional statements have a first column of that name, and it is boolean. */
+  /** Others may have a column of that name too. */
   get applied(): boolean | undefined {
     const first = this.#columns[0]
+    if (!this.#isConditional) return undefined
     if (first?.name !== '[applied]' || first.type.kind !== 'boolean') return undefined
     const row = this.firstRow()
     return row === undefined ? undefined : Row.get(row, 0) === true
@@ -97,7 +106,15 @@ export class ResultSet<Columns> implements Page<Columns> {
 
   /** The same page with the paging state that users see. */
   withPagingState(pagingState: Uint8Array): ResultSet<Columns> {
-    return new ResultSet(this.coordinator, this.#columns, this.#rows, pagingState, this.#extras)
+    const { coordinator } = this
+    return new ResultSet<Columns>(
+      coordinator,
+      this.#columns,
+      this.#rows,
+      pagingState,
+      this.#extras,
+      this.#isConditional,
+    )
   }
 
   /** Decodes now what would be decoded on demand, and lets go of the page's bytes. */

@@ -16,13 +16,13 @@ export class Router {
    * @returns a route that is valid until the next call, or `undefined` when any node will do
    */
   route(state: PreparedState, ordered: readonly unknown[]): Route | undefined {
-    const { plan, tableKeyspace } = state
-    if (tableKeyspace === undefined || !plan.isRoutable || !this.#cluster.isTokenAware) {
+    const { plan, keyspace } = state
+    if (keyspace === undefined || !plan.isRoutable || !this.#cluster.isTokenAware) {
       return undefined
     }
     const scratch = this.#scratch
     scratch.offset = 0
     plan.writeRoutingKey(scratch, ordered)
-    return this.#cluster.routeOf(tableKeyspace, scratch.bytes, scratch.offset)
+    return this.#cluster.routeOf(keyspace, scratch.bytes, scratch.offset)
   }
 }

@@ -2,6 +2,7 @@ import { Cluster } from '../cluster/index.ts'
 import {
   ConfigError,
   type Consistency,
+  KeyspaceError,
   type Secret,
   type SerialConsistency,
   type TsyllaError,
@@ -25,6 +26,7 @@ import {
   resolveOptions,
   type SessionOptions,
 } from './options.ts'
+import { SchemaLog } from './schema-log.ts'
 import type { Session, SessionParts } from './session.ts'
 import { driverName, driverVersion } from './version.ts'
 
@@ -136,6 +138,7 @@ export abstract class SessionBuilderBase<S extends Session> {
     const clock = endpoints[0]?.clock ?? options.clock
     const ticker = new Ticker(clock)
     const reconnection = new ExponentialReconnectionPolicy({ random: options.random })
+    const schemaLog = new SchemaLog()
     const cluster = new Cluster({
       ticker,
       connector: {
@@ -154,6 +157,7 @@ export abstract class SessionBuilderBase<S extends Session> {
       localDataCenter: options.localDataCenter,
       schemaAgreementTimeoutMs: options.schemaAgreementTimeoutMs,
       onRoom: () => dispatcher.onRoom(),
+      onSchemaChange: (change) => schemaLog.note(change),
     })
     const dispatcher: Dispatcher = new Dispatcher({
       cluster,
@@ -172,6 +176,7 @@ export abstract class SessionBuilderBase<S extends Session> {
         codeGeneration: options.codeGeneration,
       },
       timestamps: new MonotonicTimestamps(() => ticker.nowUs()),
+      schemaLog,
     })
     try {
       await cluster.connect()
@@ -251,9 +256,13 @@ async function enterKeyspace(
 ): Promise<void> {
   const { keyspace, createKeyspace } = options
   if (keyspace === undefined) return
-  if (createKeyspace !== undefined) {
+  try {
+    // Who may use a keyspace need not be allowed to create it.
+    await session.useKeyspace(keyspace, true)
+  } catch (error) {
+    if (createKeyspace === undefined || !(error instanceof KeyspaceError)) throw error
     const dataCenter = cluster.localDataCenter
     await session.execute(createKeyspaceText(keyspace, createKeyspace, dataCenter))
+    await session.useKeyspace(keyspace, true)
   }
-  await session.useKeyspace(keyspace, true)
 }

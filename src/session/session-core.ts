@@ -6,6 +6,7 @@ import type { PreparedEntry } from './prepared-entry.ts'
 import type { RequestHost } from './request-host.ts'
 import type { Router } from './router.ts'
 import type { ShapeCache } from './shape-cache.ts'
+import type { CachedStatement } from './statement-cache.ts'
 
 /** What executions need of their session. */
 export interface SessionCore {
@@ -17,6 +18,8 @@ export interface SessionCore {
   readonly queryShapes: ShapeCache
   /** The next write timestamp in microseconds, or `undefined` when the servers stamp. */
   nextTimestamp(): number | undefined
+  /** The prepared form of a text; one PREPARE however many ask. */
+  prepare(statement: CachedStatement): Promise<PreparedEntry>
   /** Prepares a statement on the node that does not know it; one PREPARE however many ask. */
   prepareOn(connection: Connection, entry: PreparedEntry): Promise<void>
   /** Prepares a statement anew on some node, in case its types have changed. */
@@ -30,10 +33,27 @@ export interface SessionCore {
 /** Bytes values will take on the wire, roughly. */
 export function estimateValueBytes(values: readonly unknown[]): number {
   let bytes = 64
-  for (const value of values) {
-    if (typeof value === 'string') bytes += 4 + value.length
-    else if (value instanceof Uint8Array) bytes += 4 + value.length
-    else bytes += typeof value === 'object' && value !== null ? 64 : 12
+  for (const value of values) bytes += estimateBytes(value, 0)
+  return bytes
+}
+
+function estimateBytes(value: unknown, depth: number): number {
+  if (typeof value === 'string') return 4 + value.length
+  if (typeof value !== 'object' || value === null) return 12
+  if (ArrayBuffer.isView(value)) return 4 + value.byteLength
+  if (depth > estimateDepthMax) return 64
+  let bytes = 64
+  if (Array.isArray(value) || value instanceof Set) {
+    for (const element of value) bytes += estimateBytes(element, depth + 1)
+  } else if (value instanceof Map) {
+    for (const [key, element] of value) {
+      bytes += estimateBytes(key, depth + 1) + estimateBytes(element, depth + 1)
+    }
+  } else if (Object.getPrototypeOf(value) === Object.prototype) {
+    for (const field of Object.values(value)) bytes += estimateBytes(field, depth + 1)
   }
   return bytes
 }
+
+/** Values may be made of each other without end; encoding refuses those. */
+const estimateDepthMax = 4

@@ -5,6 +5,7 @@ import {
   ClosedError,
   ConfigError,
   KeyspaceError,
+  type Outcome,
   ServerError,
   ServerErrorCode,
 } from '../errors/index.ts'
@@ -26,7 +27,8 @@ import {
   type UnknownColumns,
 } from '../types/index.ts'
 import { awaitWithin } from './await-within.ts'
-import { BatchExecution, type BatchPart } from './batch-execution.ts'
+import { BatchExecution } from './batch-execution.ts'
+import { BatchPart } from './batch-part.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import { ExecuteRequest } from './execute-request.ts'
 import { allPages, type PagingOptions } from './execution.ts'
@@ -35,8 +37,9 @@ import { openPagingState, pagingDigest, sealPagingState } from './paging-token.t
 import { PreparedEntry } from './prepared-entry.ts'
 import { Router } from './router.ts'
 import { QueryRequest } from './query-request.ts'
-import type { ResultSet } from './result-set.ts'
+import { ResultSet } from './result-set.ts'
 import { PagedRows } from './row-stream.ts'
+import type { SchemaLog } from './schema-log.ts'
 import type { SessionCore } from './session-core.ts'
 import { defaultSettings, type ExecutionSettings, mergeSettings } from './settings.ts'
 import { ShapeCache } from './shape-cache.ts'
@@ -51,6 +54,7 @@ export interface SessionParts {
   readonly ticker: Ticker
   readonly codecOptions: CodecOptions
   readonly timestamps: MonotonicTimestamps
+  readonly schemaLog: SchemaLog
 }
 
 export interface CloseOptions {
@@ -73,7 +77,7 @@ export class Session implements Executor, AsyncDisposable {
 
   /** @internal */
   constructor(parts: SessionParts) {
-    const { options, cluster, dispatcher, codecOptions, timestamps, ticker } = parts
+    const { options, cluster, dispatcher, codecOptions, timestamps, ticker, schemaLog } = parts
     this.#cluster = cluster
     this.#dispatcher = dispatcher
     this.#ticker = ticker
@@ -83,6 +87,7 @@ export class Session implements Executor, AsyncDisposable {
       cluster,
       call: { ticker, timeoutMs: options.requestTimeoutMs },
       codec: codecOptions,
+      schemaLog,
     })
     const nextTimestamp =
       options.timestamps === 'client' ? () => timestamps.next() : () => undefined
@@ -93,6 +98,7 @@ export class Session implements Executor, AsyncDisposable {
       codecOptions,
       queryShapes: new ShapeCache(codecOptions),
       nextTimestamp,
+      prepare: (statement) => this.#preparer.prepare(statement),
       refresh: (entry) => this.#preparer.refresh(entry),
       prepareOn: (connection, entry) => this.#preparer.prepareOn(connection, entry),
       onSetKeyspace: (keyspace) => cluster.useKeyspace(keyspace),
@@ -107,14 +113,16 @@ export class Session implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
     if (typeof statement !== 'string' || options?.pagingState !== undefined) {
-      return typed(this.#accept(() => this.#all(statement, values, options)))
+      const own = copyOf(values)
+      return typed(this.#accept(() => this.#all(statement, own, options)))
     }
     const known = this.#statements.get(this.#cluster.keyspace, statement)
     const { prepared } = known
-    if (prepared !== undefined) return typed(this.#run(prepared, values, undefined, options))
-    return typed(
-      this.#accept(() => this.#executeUnprepared(known, values, undefined, options, allPages)),
-    )
+    if (prepared !== undefined && !this.#preparer.isStale(prepared)) {
+      return typed(this.#run(prepared, values, undefined, options))
+    }
+    const own = copyOf(values)
+    return typed(this.#accept(() => this.#executeKnown(known, own, undefined, options)))
   }
 
   /** As `execute`, by the name it has elsewhere. */
@@ -141,12 +149,13 @@ export class Session implements Executor, AsyncDisposable {
   ): Promise<Result<Columns>> {
     const source = prepared instanceof PreparedStatement ? prepared.source : undefined
     const isOwn = source instanceof PreparedEntry && source.owner === this.#preparer
-    if (isOwn && options?.pagingState === undefined) {
+    if (isOwn && options?.pagingState === undefined && !this.#preparer.isStale(source)) {
       return typed(
         this.#run(source, values, prepared.hasOptions ? prepared.options : undefined, options),
       )
     }
-    return typed(this.#accept(() => this.#all(prepared, values, options)))
+    const own = copyOf(values)
+    return typed(this.#accept(() => this.#all(prepared, own, options)))
   }
 
   /** Runs a batch; `values[i]` belong to its i-th statement. */
@@ -155,7 +164,8 @@ export class Session implements Executor, AsyncDisposable {
     values: readonly (BindValues | undefined)[] = [],
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
-    return typed(this.#accept(() => this.#batch(batch, values, options)))
+    const own = Array.isArray(values) ? values.map(copyOf) : values
+    return typed(this.#accept(() => this.#batch(batch, own, options)))
   }
 
   async #batch(
@@ -194,17 +204,14 @@ export class Session implements Executor, AsyncDisposable {
     entry: Statement | PreparedStatement,
     values: BindValues | undefined,
   ): Promise<BatchPart> {
-    const isIdempotent = entry.options.idempotent
+    const { idempotent } = entry.options
     if (entry instanceof PreparedStatement) {
-      const statement = await this.#entryOf(entry)
-      return { statement, values: statement.state.plan.resolve(values), isIdempotent }
+      return new BatchPart(await this.#entryOf(entry), values, idempotent)
     }
     const known = this.#statements.get(this.#cluster.keyspace, entry.text)
     const own = values ?? entry.values
     const isPlain = isEmpty(own) && known.facts.markers.length === 0
-    if (isPlain) return { statement: known, values: [], isIdempotent }
-    const statement = await this.#preparer.prepare(known)
-    return { statement, values: statement.state.plan.resolve(own), isIdempotent }
+    return new BatchPart(isPlain ? known : await this.#prepared(known), own, idempotent)
   }
 
   /** Exactly one page; go on with `{ pagingState: page.pagingState }`. */
@@ -213,7 +220,8 @@ export class Session implements Executor, AsyncDisposable {
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Page<Columns>> {
-    return typed(this.#accept(() => this.#paged(statement, values, options, 'one')))
+    const own = copyOf(values)
+    return typed(this.#accept(() => this.#paged(statement, own, options, 'one')))
   }
 
   /** The pages from the paging state of the options on, which is checked first. */
@@ -240,7 +248,7 @@ export class Session implements Executor, AsyncDisposable {
     values?: BindValues,
     options?: ExecuteOptions,
   ): RowStream<Columns> {
-    const own = values === undefined ? undefined : copyOf(values)
+    const own = copyOf(values)
     const first =
       options?.pagingState === undefined
         ? undefined
@@ -269,7 +277,7 @@ export class Session implements Executor, AsyncDisposable {
     if (isEmpty(bound) && known.facts.markers.length === 0) {
       return pagingDigest(known.keyspace, text, new Uint8Array(0))
     }
-    return digestOfEntry(await this.#preparer.prepare(known), bound)
+    return digestOfEntry(await this.#prepared(known), bound)
   }
 
   /** The whole result of any form of a statement. */
@@ -297,28 +305,26 @@ export class Session implements Executor, AsyncDisposable {
     }
     const { text, values: own, options: carried } = asStatement(statement)
     const known = this.#statements.get(this.#cluster.keyspace, text)
-    const bound = values ?? own
-    const { prepared } = known
-    if (prepared === undefined) {
-      return await this.#executeUnprepared(known, bound, carried, options, paging, startedMs)
-    }
-    return await this.#run(prepared, bound, carried, options, paging, startedMs)
+    return await this.#executeKnown(known, values ?? own, carried, options, paging, startedMs)
   }
 
   /** A text is worth preparing when it has values, or when it comes for the second time. */
-  async #executeUnprepared(
+  async #executeKnown(
     known: CachedStatement,
     values: BindValues | undefined,
     carried: StatementOptions | undefined,
     options: ExecuteOptions | undefined,
-    paging: PagingOptions,
+    paging: PagingOptions = allPages,
     startedMs: number = this.#ticker.nowMs(),
   ): Promise<ResultSet<unknown>> {
     const { facts } = known
+    if (facts.kind === 'use' && facts.keyspace !== undefined) {
+      return await this.#use(facts.keyspace, carried, options)
+    }
     const hasValues = !isEmpty(values) || facts.markers.length > 0
     const isSchemaChange = facts.kind === 'ddl' || facts.kind === 'use' || facts.kind === 'other'
     const isRepeated = known.useCount++ > 0 && !isSchemaChange
-    if (!hasValues && !isRepeated) {
+    if (!hasValues && !isRepeated && known.prepared === undefined) {
       const settings = this.#settingsOf(carried, options)
       const signal = options?.signal
       return await new Promise((resolve: Settle, reject) => {
@@ -327,8 +333,28 @@ export class Session implements Executor, AsyncDisposable {
         )
       })
     }
-    const entry = await this.#within(() => this.#preparer.prepare(known), carried, options)
+    const entry = await this.#within(() => this.#prepared(known), carried, options)
     return await this.#run(entry, values, carried, options, paging, startedMs)
+  }
+
+  /** `USE` as a text: the whole session follows, also when its caller waits no longer. */
+  async #use(
+    keyspace: string,
+    carried: StatementOptions | undefined,
+    options: ExecuteOptions | undefined,
+  ): Promise<ResultSet<unknown>> {
+    await this.#within(() => this.#cluster.useKeyspace(keyspace), carried, options, 'unknown')
+    return new ResultSet(this.#cluster.anyConnection()?.address ?? '')
+  }
+
+  /** The prepared form of a statement, as the schema is now. */
+  async #prepared(known: CachedStatement): Promise<PreparedEntry> {
+    return await this.#current(await this.#preparer.prepare(known))
+  }
+
+  async #current(entry: PreparedEntry): Promise<PreparedEntry> {
+    if (this.#preparer.isStale(entry)) await this.#preparer.refresh(entry)
+    return entry
   }
 
   /**
@@ -373,8 +399,10 @@ export class Session implements Executor, AsyncDisposable {
   /** The session's own form of a statement, which another session may have prepared. */
   async #entryOf(prepared: PreparedStatement): Promise<PreparedEntry> {
     const { source } = prepared
-    if (source instanceof PreparedEntry && source.owner === this.#preparer) return source
-    return await this.#preparer.prepare(this.#statements.get(source.keyspace, source.text))
+    if (source instanceof PreparedEntry && source.owner === this.#preparer) {
+      return await this.#current(source)
+    }
+    return await this.#prepared(this.#statements.get(source.keyspace, source.text))
   }
 
   /** Waits for shared work as long as this call may take. */
@@ -382,11 +410,12 @@ export class Session implements Executor, AsyncDisposable {
     work: () => Promise<T>,
     carried: StatementOptions | undefined,
     options: ExecuteOptions | undefined,
+    outcome: Outcome = 'not_applied',
   ): Promise<T> {
     const { timeoutMs } = this.#settingsOf(carried, options)
     const { aborts } = this.#dispatcher
     const { clock } = this.#ticker
-    return awaitWithin(work, { aborts, clock, signal: options?.signal, timeoutMs })
+    return awaitWithin(work, { aborts, clock, signal: options?.signal, timeoutMs, outcome })
   }
 
   /**
@@ -487,8 +516,8 @@ function asStatement(statement: string | Statement): Statement {
   throw new ConfigError('A statement is a CQL text, a Statement or a PreparedStatement')
 }
 
-/** A stream reads its values again for every page: later changes of the caller must not show. */
-function copyOf(values: BindValues): BindValues {
+/** Values are read after something was waited for: what the caller changes then must not show. */
+function copyOf(values: BindValues | undefined): BindValues | undefined {
   if (typeof values !== 'object' || values === null) return values
   return isList(values) ? values.slice() : { ...values }
 }

@@ -46,6 +46,7 @@ export function mergeSettings(
   options: StatementOptions | ExecuteOptions,
 ): ExecutionSettings {
   if (typeof options !== 'object' || options === null) throw new ConfigError('options: an object')
+  for (const name in options) if (!optionNames.has(name)) throw unknownOption(name)
   const { consistency, serialConsistency, pageSize, timeout, timestamp, customPayload } = options
   if ('signal' in options && !isSignal(options.signal)) {
     throw new ConfigError('signal is an AbortSignal')
@@ -63,16 +64,41 @@ export function mergeSettings(
     pageSize: pageSize === undefined ? base.pageSize : checkPageSize(pageSize),
     timeoutMs: timeout === undefined ? base.timeoutMs : milliseconds('timeout', timeout),
     timestamp: timestamp ?? base.timestamp,
-    isTraced: options.tracing ?? base.isTraced,
-    isIdempotent: options.idempotent ?? base.isIdempotent,
+    isTraced: checkFlag('tracing', options.tracing) ?? base.isTraced,
+    isIdempotent: checkFlag('idempotent', options.idempotent) ?? base.isIdempotent,
     customPayload: customPayload === undefined ? base.customPayload : checkPayload(customPayload),
   }
+}
+
+const optionNames: ReadonlySet<string> = new Set<keyof ExecuteOptions>([
+  'consistency',
+  'serialConsistency',
+  'pageSize',
+  'pagingState',
+  'timestamp',
+  'timeout',
+  'tracing',
+  'idempotent',
+  'signal',
+  'customPayload',
+])
+
+function unknownOption(name: string): ConfigError {
+  const names = [...optionNames].join(', ')
+  return new ConfigError(`${JSON.stringify(name)} is no option of a request; there are ${names}`)
+}
+
+function checkFlag(name: string, value: boolean | undefined): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value
+  throw new ConfigError(`${name} is true or false`)
 }
 
 /** By what is used of it: a signal of another realm is one too. */
 function isSignal(value: unknown): boolean {
   if (value === undefined) return true
-  return typeof value === 'object' && value !== null && 'aborted' in value && 'reason' in value
+  if (typeof value !== 'object' || value === null) return false
+  const isListenable = 'addEventListener' in value && typeof value.addEventListener === 'function'
+  return isListenable && 'aborted' in value && 'reason' in value
 }
 
 function checkPayload(payload: { readonly [key: string]: Uint8Array }): Map<string, Uint8Array> {

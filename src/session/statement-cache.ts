@@ -20,6 +20,9 @@ export class CachedStatement {
   }
 }
 
+/** Characters of all texts together: statements with their values written out may be long. */
+const charCountMax = 8 * 1024 * 1024
+
 /**
  * Statements by keyspace in effect and text: the same text means another table in another keyspace.
  * A map per keyspace saves building a key for every call. Beyond the bound those that were not used
@@ -27,6 +30,7 @@ export class CachedStatement {
  */
 export class StatementCache {
   readonly #countMax: number
+  #charCount = 0
   readonly #keyspaces = new Map<string | undefined, Map<string, CachedStatement>>()
   /** All statements in the order eviction looks at them. */
   readonly #order = new Set<CachedStatement>()
@@ -50,7 +54,8 @@ export class StatementCache {
 
   #add(keyspace: string | undefined, text: string): CachedStatement {
     const statement = new CachedStatement(text, keyspace)
-    if (this.#order.size >= this.#countMax) this.#evict()
+    this.#charCount += text.length
+    while (this.#isFull()) this.#evict()
     let statements = this.#keyspaces.get(keyspace)
     if (statements === undefined) {
       statements = new Map()
@@ -59,6 +64,11 @@ export class StatementCache {
     statements.set(text, statement)
     this.#order.add(statement)
     return statement
+  }
+
+  #isFull(): boolean {
+    const { size } = this.#order
+    return size >= this.#countMax || (size > 0 && this.#charCount > charCountMax)
   }
 
   /** Removes one. A set visits what is put back behind its end, so this ends in the second round. */
@@ -75,6 +85,7 @@ export class StatementCache {
   }
 
   #forget({ keyspace, text }: CachedStatement): void {
+    this.#charCount -= text.length
     const statements = this.#keyspaces.get(keyspace)
     statements?.delete(text)
     if (statements?.size === 0) this.#keyspaces.delete(keyspace)

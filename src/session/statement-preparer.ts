@@ -5,6 +5,7 @@ import type { PreparedResult } from '../protocol/index.ts'
 import { type CallOptions, type Connection, callPrepare, ownCountMax } from '../transport/index.ts'
 import { RingQueue } from '../util/index.ts'
 import { PreparedEntry, PreparedState } from './prepared-entry.ts'
+import type { SchemaLog } from './schema-log.ts'
 import { ShapeCache } from './shape-cache.ts'
 import type { CachedStatement } from './statement-cache.ts'
 
@@ -12,16 +13,21 @@ export interface PreparerOptions {
   readonly cluster: Cluster
   readonly call: CallOptions
   readonly codec: CodecOptions
+  readonly schemaLog: SchemaLog
 }
 
 /** PREPAREs under way at a time: half of the room connections keep for the driver's own requests. */
 const prepareCountMax = ownCountMax / 2
+/** How often a PREPARE may be overtaken by a USE before it gets a connection of its own. */
+const keyspaceTryCountMax = 2
 
 /** Sends PREPARE: once per statement, and once per node that turns out not to know it. */
 export class StatementPreparer {
   readonly #cluster: Cluster
   readonly #call: CallOptions
   readonly #codec: CodecOptions
+  readonly #schemaLog: SchemaLog
+  readonly #refreshing = new Map<PreparedEntry, Promise<void>>()
   readonly #waiting = new RingQueue<() => void>()
   #runningCount = 0
 
@@ -29,6 +35,7 @@ export class StatementPreparer {
     this.#cluster = options.cluster
     this.#call = options.call
     this.#codec = options.codec
+    this.#schemaLog = options.schemaLog
   }
 
   /** The prepared form of a statement; callers that come while it is made share the PREPARE. */
@@ -42,8 +49,9 @@ export class StatementPreparer {
   }
 
   async #prepareFirst(statement: CachedStatement): Promise<PreparedEntry> {
+    const { epoch } = this.#schemaLog
     const { prepared } = await this.#prepareAnywhere(statement.text, statement.keyspace)
-    const state = new PreparedState(prepared, statement.facts, this.#codec)
+    const state = new PreparedState(prepared, statement.facts, this.#codec, epoch)
     const shapes = new ShapeCache(this.#codec)
     statement.prepared = new PreparedEntry(this, statement, state, shapes)
     return statement.prepared
@@ -81,15 +89,48 @@ export class StatementPreparer {
     return preparing
   }
 
+  /** Whether the schema has changed so that the statement has to be prepared again. */
+  isStale({ state }: PreparedEntry): boolean {
+    const { epoch } = this.#schemaLog
+    if (state.epoch === epoch) return false
+    if (this.#schemaLog.hasChanged(state.epoch, state)) return true
+    state.epoch = epoch
+    return false
+  }
+
   /** Prepares on any node, to see whether the statement's types have changed. */
-  async refresh(entry: PreparedEntry): Promise<void> {
+  refresh(entry: PreparedEntry): Promise<void> {
+    const running = this.#refreshing.get(entry)
+    if (running !== undefined) return running.catch(rejectWithCopy)
+    const refreshing = this.#refresh(entry).finally(() => this.#refreshing.delete(entry))
+    this.#refreshing.set(entry, refreshing)
+    return refreshing
+  }
+
+  async #refresh(entry: PreparedEntry): Promise<void> {
+    const { epoch } = this.#schemaLog
     const { prepared, address } = await this.#prepareAnywhere(entry.text, entry.keyspace)
-    takeState(entry, prepared, address, this.#codec)
+    this.#takeState(entry, prepared, address, epoch)
   }
 
   async #prepareAgain(connection: Connection, entry: PreparedEntry): Promise<void> {
+    const { epoch } = this.#schemaLog
     const prepared = await this.#prepareIn(connection, entry.text, entry.keyspace)
-    takeState(entry, prepared, connection.address, this.#codec)
+    this.#takeState(entry, prepared, connection.address, epoch)
+  }
+
+  /**
+   * Id, markers and plan change in one assignment: a request sees all of it or nothing. The same
+   * markers under another id are one node's name for the statement.
+   */
+  #takeState(entry: PreparedEntry, prepared: PreparedResult, address: string, epoch: number): void {
+    const { state } = entry
+    if (!state.hasMarkersOf(prepared)) {
+      entry.state = new PreparedState(prepared, entry.facts, this.#codec, epoch)
+      return
+    }
+    state.learnId(address, prepared.id)
+    state.epoch = epoch
   }
 
   /**
@@ -101,15 +142,18 @@ export class StatementPreparer {
     text: string,
     keyspace: string | undefined,
   ): Promise<PreparedResult> {
-    if (connection.keyspace === keyspace || keyspace === undefined) {
-      return await this.#inTurn(() => callPrepare(connection, text, this.#call))
-    }
-    const own = await this.#cluster.openBeside(connection, keyspace)
-    try {
-      return await callPrepare(own, text, this.#call)
-    } finally {
-      await own.drain()
-    }
+    return await this.#inTurn(async () => {
+      for (let tries = 0; tries < keyspaceTryCountMax; tries++) {
+        if (keyspace !== undefined && !connection.isIn(keyspace)) break
+        const { useCount } = connection
+        const prepared = await callPrepare(connection, text, this.#call)
+        // A USE that was sent meanwhile may have overtaken it on the node.
+        if (keyspace === undefined || connection.useCount === useCount) return prepared
+      }
+      return await this.#cluster.beside(connection, keyspace!, (side) =>
+        callPrepare(side, text, this.#call),
+      )
+    })
   }
 
   /** Any number of statements may be prepared at once; the room for them is bounded. */
@@ -129,18 +173,4 @@ export class StatementPreparer {
 /** Who shares a PREPARE does not share its error: each request adds what it knows to its own. */
 function rejectWithCopy(error: unknown): never {
   throw TsyllaError.is(error) ? error.copy() : error
-}
-
-/**
- * Id, markers and plan change in one assignment: a request sees all of it or nothing. The same
- * markers under another id are one node's name for the statement.
- */
-function takeState(
-  entry: PreparedEntry,
-  prepared: PreparedResult,
-  address: string,
-  codec: CodecOptions,
-): void {
-  if (entry.state.hasMarkersOf(prepared)) entry.state.learnId(address, prepared.id)
-  else entry.state = new PreparedState(prepared, entry.facts, codec)
 }

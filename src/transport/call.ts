@@ -1,4 +1,10 @@
-import { ProtocolError, RequestTimeoutError, TsyllaError } from '../errors/index.ts'
+import {
+  ConnectionError,
+  ProtocolError,
+  RequestTimeoutError,
+  ServerError,
+  TsyllaError,
+} from '../errors/index.ts'
 import {
   beginRequest,
   endFrame,
@@ -150,7 +156,10 @@ export async function callRows(
   }
 }
 
-/** Sets the keyspace of one connection. */
+/**
+ * Sets the keyspace of one connection. Without an answer that says whether it is set, the
+ * connection is closed: what is asked on it could mean either keyspace.
+ */
 export async function callUse(
   connection: Connection,
   keyspace: string,
@@ -158,11 +167,27 @@ export async function callUse(
 ): Promise<void> {
   // The name may be one that a server gave: it stays inside its quotes.
   const name = keyspace.replaceAll('"', '""')
-  const response = await callQuery(connection, `USE "${name}"`, options)
-  if (response.opcode !== Opcode.RESULT || response.kind !== ResultKind.SET_KEYSPACE) {
-    throw new ProtocolError(`${connection.address} did not answer USE with a keyspace`)
+  connection.beginUse()
+  try {
+    const response = await callQuery(connection, `USE "${name}"`, options)
+    if (!isKeyspaceSet(response, keyspace)) {
+      throw new ProtocolError(`${connection.address} did not answer USE with the keyspace`)
+    }
+    connection.endUse(keyspace)
+  } catch (error) {
+    connection.endUse(undefined)
+    if (!(error instanceof ServerError)) {
+      const { address } = connection
+      const reason = 'connection closed: USE was not answered'
+      connection.destroy(new ConnectionError(address, reason, 'unknown', { cause: error }))
+    }
+    throw error
   }
-  connection.keyspace = response.keyspace
+}
+
+function isKeyspaceSet(response: Response, keyspace: string): boolean {
+  if (response.opcode !== Opcode.RESULT || response.kind !== ResultKind.SET_KEYSPACE) return false
+  return response.keyspace.toLowerCase() === keyspace.toLowerCase()
 }
 
 export async function callPrepare(

@@ -69,6 +69,8 @@ export const ownCountMax = 256
 /** Unanswered ids of callers that gave up; more mean the server drops requests silently. */
 export const orphanCountMax = 1024
 const slabBytes = 256 * 1024
+/** A slab that had to grow beyond this goes with the request that needed it. */
+const slabBytesMax = 4 * slabBytes
 /** A slab with less room left is not worth going on with. */
 const slabRoomMin = 16 * 1024
 
@@ -83,6 +85,9 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   heartbeat: TickListener | undefined
   /** Keyspace of this connection, as its last USE left it. */
   keyspace: string | undefined
+  /** Grows when a USE is sent: what is asked meanwhile may mean either keyspace. */
+  useCount = 0
+  #usesInFlight = 0
   readonly #ticker: Ticker
   readonly #listener: ConnectionListener
   #compressor: Compressor | undefined
@@ -142,6 +147,23 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     return this.#state === ConnectionState.ready && this.#ids.inFlightCount < inFlightCountMax
   }
 
+  /** Whether a text sent now means that keyspace. */
+  isIn(keyspace: string | undefined): boolean {
+    return this.#usesInFlight === 0 && this.keyspace === keyspace
+  }
+
+  /** A USE is sent; {@link endUse} follows. */
+  beginUse(): void {
+    this.useCount++
+    this.#usesInFlight++
+  }
+
+  /** @param keyspace what the connection is in now, `undefined` when the USE failed */
+  endUse(keyspace: string | undefined): void {
+    this.#usesInFlight--
+    if (keyspace !== undefined) this.keyspace = keyspace
+  }
+
   /** The link is made: requests of the handshake may be sent. */
   attach(link: Link): void {
     if (this.#state === ConnectionState.closed) {
@@ -193,6 +215,8 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
       }
     } catch (error) {
       writer.offset = start
+      // What was too large to be sent is no reason to keep memory for it.
+      if (start === 0 && writer.bytes.length > slabBytesMax) this.#renewSlab()
       ids.release(id)
       throw error
     }
@@ -222,14 +246,17 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     if (writer.offset === 0 || this.#link === undefined) return
     this.#flushNumber++
     const { bytes, offset } = writer
-    if (this.#link.write(bytes.subarray(0, offset)) && bytes.length <= slabBytes * 4) {
-      writer.offset = 0
-    } else if (bytes.length - offset >= slabRoomMin) {
+    const isOurs = this.#link.write(bytes.subarray(0, offset))
+    if (bytes.length > slabBytesMax) this.#renewSlab()
+    else if (isOurs) writer.offset = 0
+    else if (bytes.length - offset >= slabRoomMin) {
       // The link has what was written; the rest of the slab is still ours.
       writer.adopt(bytes.subarray(offset))
-    } else {
-      writer.adopt(Buffer.allocUnsafeSlow(slabBytes))
-    }
+    } else this.#renewSlab()
+  }
+
+  #renewSlab(): void {
+    this.#writer.adopt(Buffer.allocUnsafeSlow(slabBytes))
   }
 
   /**

@@ -1,4 +1,5 @@
 import { type CompressionName, type Compressor, loadCompressor } from '../protocol/index.ts'
+import type { TsyllaError } from '../errors/index.ts'
 import { callUse } from './call.ts'
 import { Connection, type ConnectionListener } from './connection.ts'
 import { asConnectError, type Credentials, handshake } from './handshake.ts'
@@ -14,36 +15,60 @@ export interface ConnectorOptions {
   readonly authenticators: readonly string[]
   readonly compression: CompressionName | undefined
   readonly startup: ReadonlyMap<string, string>
-  /** Keyspace new connections have to be in when they become visible; may change meanwhile. */
-  readonly keyspace: () => string | undefined
+}
+
+/** What one connection is for. */
+export interface ConnectionPurpose {
+  /** Events to register for. */
+  readonly eventTypes?: readonly string[]
+  /** Keyspace it has to be in when it becomes visible; may change meanwhile. */
+  readonly keyspace?: () => string | undefined
 }
 
 /** Opens connections that are ready: handshake done, keyspace set, heartbeat on. */
 export class Connector {
   readonly #options: ConnectorOptions
   #compressor: Promise<Compressor> | undefined
+  /** Connections that are not ready yet. */
+  readonly #opening = new Set<Connection>()
+  readonly #closing = new AbortController()
 
   constructor(options: ConnectorOptions) {
     this.#options = options
   }
 
   /**
-   * @param eventTypes events to register for
    * @throws ConnectionError, TlsError, AuthenticationError, ConfigError, ServerError of USE
    */
   async open(
     endpoint: Endpoint,
     listener: ConnectionListener,
-    eventTypes: readonly string[] = [],
+    purpose: ConnectionPurpose = {},
+  ): Promise<Connection> {
+    const { ticker } = this.#options
+    const connection = new Connection(endpoint.address, ticker, listener)
+    this.#opening.add(connection)
+    try {
+      return await this.#open(connection, endpoint, purpose)
+    } finally {
+      this.#opening.delete(connection)
+    }
+  }
+
+  async #open(
+    connection: Connection,
+    endpoint: Endpoint,
+    { eventTypes = [], keyspace: keyspaceNow = () => undefined }: ConnectionPurpose,
   ): Promise<Connection> {
     const { ticker, connectionTimeoutMs } = this.#options
     const callOptions = { ticker, timeoutMs: connectionTimeoutMs }
-    const connection = new Connection(endpoint.address, ticker, listener)
     // Within the process bytes gain nothing by being smaller, and no link is ever half open.
     const isInside = endpoint.network === undefined
     try {
       const compressor = isInside ? undefined : await this.#loadCompressor()
-      connection.attach(await endpoint.open(connection))
+      const { signal } = this.#closing
+      signal.throwIfAborted()
+      connection.attach(await endpoint.open(connection, signal))
       const { credentials, authenticators, startup } = this.#options
       await handshake(
         connection,
@@ -59,8 +84,8 @@ export class Connector {
     try {
       // The session may change its keyspace while this connection is still on its way.
       for (;;) {
-        const keyspace = this.#options.keyspace()
-        if (keyspace === undefined || connection.keyspace === keyspace) break
+        const keyspace = keyspaceNow()
+        if (keyspace === undefined || connection.isIn(keyspace)) break
         await callUse(connection, keyspace, callOptions)
       }
     } catch (error) {
@@ -72,6 +97,12 @@ export class Connector {
       connection.heartbeat = new Heartbeat(connection, ticker, heartbeatIntervalMs)
     }
     return connection
+  }
+
+  /** Gives up every connection that is not ready yet; {@link open} fails from now on. */
+  close(error: TsyllaError): void {
+    this.#closing.abort(error)
+    for (const connection of this.#opening) connection.destroy(error)
   }
 
   #loadCompressor(): Promise<Compressor> | undefined {

@@ -8,7 +8,7 @@ export {
   orphanCountMax,
   ownCountMax,
 } from './connection.ts'
-export { Connector, type ConnectorOptions } from './connector.ts'
+export { type ConnectionPurpose, Connector, type ConnectorOptions } from './connector.ts'
 export type { Credentials } from './handshake.ts'
 export { heartbeatTimeoutMs } from './heartbeat.ts'
 export type { Endpoint, EndpointFactory, Link, LinkHandler } from './link.ts'

@@ -35,9 +35,10 @@ export interface Endpoint {
   /** Set when the owner of an engine in this process has closed it: nothing is reached there again. */
   readonly isClosed?: boolean
   /**
+   * @param signal ends the attempt, and then nothing of it is left
    * @throws ConnectionError, TlsError
    */
-  open(handler: LinkHandler): Promise<Link>
+  open(handler: LinkHandler, signal?: AbortSignal): Promise<Link>
   /** The session has ended and opens no more links. */
   release(): Promise<void>
 }

@@ -48,10 +48,10 @@ export class TcpEndpoint implements Endpoint {
     this.#options = options
   }
 
-  open(handler: LinkHandler): Promise<Link> {
+  open(handler: LinkHandler, signal?: AbortSignal): Promise<Link> {
     return new Promise((resolve, reject) => {
       const attempt = new ConnectAttempt(this.address, this.#options, resolve, reject)
-      attempt.start(this.network.host, this.network.port, handler)
+      attempt.start(this.network.host, this.network.port, handler, signal)
     })
   }
 
@@ -66,6 +66,8 @@ class ConnectAttempt {
   readonly #reject: (error: Error) => void
   #timer: Timer | undefined
   #lastError: Error | undefined
+  /** Stops listening to the signal. */
+  #endWaiting: () => void = () => {}
 
   constructor(
     address: string,
@@ -79,7 +81,7 @@ class ConnectAttempt {
     this.#reject = reject
   }
 
-  start(host: string, port: number, handler: LinkHandler): void {
+  start(host: string, port: number, handler: LinkHandler, signal: AbortSignal | undefined): void {
     const { tls, clock, connectTimeoutMs, noDelay, keepAliveMs } = this.#options
     let link: SocketLink | undefined
     const onread: OnReadOpts = {
@@ -100,6 +102,9 @@ class ConnectAttempt {
       socket.destroy()
       this.#fail(new Error(`no connection within ${connectTimeoutMs} ms`))
     })
+    const giveUp = (): void => void socket.destroy()
+    signal?.addEventListener('abort', giveUp)
+    this.#endWaiting = () => signal?.removeEventListener('abort', giveUp)
     socket.on('error', (error) => {
       this.#lastError = error
       this.#fail(error)
@@ -110,6 +115,7 @@ class ConnectAttempt {
     })
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
       this.#timer?.cancel()
+      this.#endWaiting()
       link = new SocketLink(socket, useOnread)
       if (!useOnread) {
         socket.on('data', (bytes: Buffer) => handler.onBytes(bytes, 0, bytes.length))
@@ -121,6 +127,7 @@ class ConnectAttempt {
   /** Settling a promise twice does nothing, so later failures of a made link end here harmlessly. */
   #fail(error: Error): void {
     this.#timer?.cancel()
+    this.#endWaiting()
     const { code } = error as NodeJS.ErrnoException
     const isTls = this.#options.tls !== undefined && code !== undefined && isTlsCode(code)
     this.#reject(

@@ -44,7 +44,8 @@ export class PreparedStatement extends StatementBase {
   getResultColumns(): readonly ColumnSpec[] {
     return this.source.resultColumns
   }
-  isIdempotent(): boolean {
+  /** As it was said, else as the text and the types of its markers tell. */
+  override isIdempotent(): boolean {
     return this.options.idempotent ?? this.source.isIdempotent
   }
 }

@@ -16,6 +16,8 @@ export interface Result<Columns = UnknownColumns> extends Iterable<RowOf<Columns
   tracingId(): string | undefined
   /** Warnings of the server, of all pages. */
   warnings(): readonly string[]
+  /** What the server attached to its answer (the last page), by key. */
+  customPayload(): ReadonlyMap<string, Uint8Array | null> | undefined
   /** Number of rows. */
   readonly length: number
   /** Whether a conditional statement was applied; `undefined` for all others. */

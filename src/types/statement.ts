@@ -70,6 +70,13 @@ export abstract class StatementBase {
   setIdempotent(idempotent: boolean): this {
     return this.with({ ...this.options, idempotent })
   }
+  /**
+   * Whether it was said that repeating it is harmless. What can be inferred from a text counts when
+   * it is executed, but is not known here.
+   */
+  isIdempotent(): boolean {
+    return this.options.idempotent ?? false
+  }
 }
 
 /** A CQL text with options, and optionally its values. `Query` is the same class. */

@@ -42,6 +42,15 @@ export class RingQueue<T> {
     }
   }
 
+  /** Takes out all others, without changing the order. */
+  keep(isKept: (item: T) => boolean): void {
+    const count = this.#length
+    for (let i = 0; i < count; i++) {
+      const item = this.shift() as T
+      if (isKept(item)) this.push(item)
+    }
+  }
+
   #grow(): void {
     const old = this.#items
     const oldMask = this.#mask

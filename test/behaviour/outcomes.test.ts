@@ -2,8 +2,14 @@ import { isNativeError } from 'node:util/types'
 import { describe, expect, test } from 'vitest'
 import { TsyllaError } from '../../src/index.ts'
 import { Opcode, type Response, ResultKind } from '../../src/protocol/index.ts'
-import { nativeTypes } from '../../src/types/index.ts'
-import { type Exchange, rowsOf, ScriptedNode, voidResult } from '../support/scripted-node.ts'
+import { type CqlType, nativeTypes } from '../../src/types/index.ts'
+import {
+  type Exchange,
+  prepare,
+  rowsOf,
+  ScriptedNode,
+  voidResult,
+} from '../support/scripted-node.ts'
 import { connect, isExecute, serverError, settle } from '../support/scripted-session.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
@@ -91,6 +97,43 @@ describe('what can have been applied', () => {
       refused,
     )
     await expect(session.executePrepared(append, [1, 1])).rejects.toMatchObject(refused)
+    await session.close()
+  })
+
+  test('neither does one that names them one by one', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const kinds = { code: 'TSYLLA_SERVER_UNAVAILABLE', outcome: 'unknown' }
+    const update = await session.prepare('UPDATE t SET v = 1 WHERE c IN (?, ?)')
+    node.script = (exchange) => {
+      if (!isExecute(exchange)) return 'default'
+      exchange.reply(serverError(0x1000, { consistency: 'LOCAL_QUORUM', required: 2, alive: 1 }))
+      return 'done'
+    }
+    await expect(session.executePrepared(update, [1, 2])).rejects.toMatchObject(kinds)
+    await session.close()
+  })
+
+  test('a list that is written again would be there twice', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    node.script = (exchange) => {
+      const { request } = exchange
+      if (request.opcode !== Opcode.PREPARE) return 'default'
+      const prepared = prepare(request.text)
+      if (prepared.opcode !== Opcode.RESULT || prepared.kind !== ResultKind.PREPARED) {
+        return 'default'
+      }
+      const type: CqlType = { kind: 'list', element: nativeTypes.int, frozen: false }
+      const markers = [{ keyspace: 'ks', table: 't', name: 'l', type }]
+      exchange.reply({ ...prepared, bind: { ...prepared.bind, markers } })
+      return 'done'
+    }
+    const isIdempotent = async (text: string): Promise<boolean> =>
+      (await session.prepare(text)).isIdempotent()
+    expect(await isIdempotent('INSERT INTO t (l) VALUES (?)')).toBe(false)
+    expect(await isIdempotent('UPDATE t SET l = ? WHERE c = 1')).toBe(false)
+    expect(await isIdempotent('SELECT c FROM t WHERE l CONTAINS ?')).toBe(true)
     await session.close()
   })
 

@@ -200,6 +200,35 @@ describe('overload', () => {
     await session.close()
   })
 
+  test('who gives up in line leaves a place there', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node, { queueCountMax: 50 })
+    const select = await session.prepare('SELECT c FROM t WHERE c = ?')
+    const held: Exchange[] = []
+    node.script = (exchange) => {
+      if (!isExecute(exchange)) return 'default'
+      held.push(exchange)
+      return 'done'
+    }
+    const execute = (signal?: AbortSignal): Promise<unknown> =>
+      session.executePrepared(select, [1], { signal })
+    const inFlight = Array.from({ length: 1_024 }, () => execute())
+    for (let round = 0; round < 5; round++) {
+      const controller = new AbortController()
+      const waiting = Array.from({ length: 50 }, () => execute(controller.signal))
+      await expect(execute()).rejects.toMatchObject({ code: 'TSYLLA_OVERLOADED' })
+      controller.abort()
+      const outcomes = await Promise.allSettled(waiting)
+      expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true)
+    }
+    const last = Array.from({ length: 50 }, () => execute())
+    await settle()
+    node.script = () => 'default'
+    for (const exchange of held) exchange.reply(voidResult)
+    await Promise.all([...inFlight, ...last])
+    await session.close()
+  })
+
   test('Promise.all over 50,000 writes just works', async () => {
     const node = new ScriptedNode()
     const session = await connect(node)

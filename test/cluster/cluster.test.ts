@@ -92,6 +92,7 @@ function clusterOf(
     localDataCenter: undefined,
     schemaAgreementTimeoutMs: 1_000,
     onRoom() {},
+    onSchemaChange() {},
   })
 }
 

@@ -54,6 +54,17 @@ describe('statement facts', () => {
     ["INSERT INTO t (a) VALUES (textAsBlob('a'))", true],
     ['UPDATE t SET a = ? WHERE k = 1', true],
     ['UPDATE t SET a = a + 1 WHERE k = 1', false],
+    ['UPDATE t SET a = 1 WHERE k = 1 AND c = now()', false],
+    ['UPDATE t SET a = 1 WHERE k IN (1, f(2))', false],
+    ['UPDATE t SET a = 1 WHERE k IN ? AND (c, d) = (1, ?)', true],
+    ['UPDATE t SET a = 1 WHERE (c, d) IN ((1, uuid()))', false],
+    ['DELETE FROM t WHERE k = 1 AND c < now()', false],
+    ["INSERT INTO t (l) VALUES (['a'])", false],
+    ['INSERT INTO t (l) VALUES ((list<int>) [1])', false],
+    ["INSERT INTO t JSON '{}'", false],
+    ["INSERT INTO t (l) VALUES (fromJson('[1]'))", false],
+    ['UPDATE t SET l = [] WHERE k = 1', false],
+    ['UPDATE t SET s = {1, 2}, m = {1: 2} WHERE k = 1', true],
     ['UPDATE t SET a += {1} WHERE k = 1', false],
     ['UPDATE t SET l[0] = 1 WHERE k = 1', false],
     ["UPDATE t SET m['a'] = 1 WHERE k = 1", true],
@@ -90,6 +101,9 @@ describe('statement facts', () => {
       hasUsingTimestamp: true,
     })
     expect(analyzeStatement('USE abc')).toMatchObject({ kind: 'use', keyspace: 'abc' })
-    expect(analyzeStatement('UPDATE t SET c = c + ? WHERE k = 1').mayUpdateCounter).toBe(true)
+    const mayUpdateCounter = (set: string): boolean =>
+      analyzeStatement(`UPDATE t SET ${set} WHERE k = 1`).mayUpdateCounter
+    expect(['c = c + ?', 'c += 1', 'c = c - 1'].map(mayUpdateCounter)).toEqual([true, true, true])
+    expect(['l = l + [1]', 's -= {1}', 'm += {1: 2}'].some(mayUpdateCounter)).toBe(false)
   })
 })

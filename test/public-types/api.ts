@@ -1,5 +1,6 @@
 // Compiled, never run: what users write against the published types.
 import {
+  BindError,
   type Executor,
   type Result,
   type RowOf,
@@ -56,7 +57,26 @@ export async function optionsAreChecked(session: Session): Promise<void> {
 export function errorsAreToldApartByCode(error: unknown): string {
   if (!TsyllaError.is(error)) return 'untyped'
   const outcome: 'not_applied' | 'unknown' = error.outcome
-  return error.code.startsWith('TSYLLA_') ? outcome : 'never'
+  // @ts-expect-error -- only errors of values have a column
+  void error.column
+  switch (error.code) {
+    case 'TSYLLA_BIND_VALUE':
+      return error.column ?? 'a value'
+    case 'TSYLLA_CONCURRENCY_CONFLICT':
+      return String(error.actualVersion)
+    case 'TSYLLA_SERVER_UNAVAILABLE':
+      return `${error.details.alive} of ${error.details.required}`
+    // @ts-expect-error -- there is no such code
+    case 'TSYLLA_NONSENSE':
+      return ''
+    default:
+      return outcome
+  }
+}
+
+export function ownErrorsAreErrorsToo(error: unknown): boolean {
+  const isBase = error instanceof TsyllaError && error.attempts.length === 0
+  return isBase || (error instanceof BindError && error.code === 'TSYLLA_BIND_COUNT')
 }
 
 export async function patternsTakeAnExecutor(executor: Executor): Promise<void> {

@@ -22,7 +22,7 @@ const sessionNames = [
 ]
 const queryNames = [
   ...['withConsistency', 'withSerialConsistency', 'withPageSize', 'withTimestamp', 'withTimeout'],
-  ...['withTracing', 'setIdempotent', 'getContents'],
+  ...['withTracing', 'isIdempotent', 'setIdempotent', 'getContents'],
 ]
 const preparedNames = [
   ...['withConsistency', 'withSerialConsistency', 'withPageSize', 'withTimestamp', 'withTracing'],
@@ -30,8 +30,8 @@ const preparedNames = [
 ]
 const batchNames = [
   ...['appendStatement', 'appendQuery', 'appendPrepared', 'withConsistency'],
-  ...['withSerialConsistency', 'withTimestamp', 'withTimeout', 'withTracing', 'setIdempotent'],
-  'statementsCount',
+  ...['withSerialConsistency', 'withTimestamp', 'withTimeout', 'withTracing', 'isIdempotent'],
+  ...['setIdempotent', 'statementsCount'],
 ]
 const resultNames = [
   ...['rows', 'firstRow', 'singleRow', 'firstRowTyped', 'rowsTyped', 'colSpecs', 'tracingId'],
@@ -234,6 +234,30 @@ describeOnServers('API', (target) => {
       true,
       false,
     ])
+  })
+
+  test('only a conditional statement was applied or not, whatever its columns are called', async () => {
+    const { session } = target
+    await session.execute('CREATE TABLE applies (id int PRIMARY KEY, b boolean)')
+    const insert = 'INSERT INTO applies (id, b) VALUES (1, true) IF NOT EXISTS'
+    expect((await session.execute(insert)).applied).toBe(true)
+    expect((await session.execute(insert)).applied).toBe(false)
+    const select = await session.execute('SELECT b AS "[applied]" FROM applies')
+    expect([select.applied, select.singleRow()[0]]).toEqual([undefined, true])
+  })
+
+  test('an option of a request that there is none of is refused by name', async () => {
+    const { session } = target
+    for (const options of [{ consistancy: 'ONE' }, { idempotent: 'false' }, { tracing: 1 }]) {
+      await expect(session.execute('SELECT 1', [], options as never)).rejects.toMatchObject({
+        code: 'TSYLLA_CONFIG',
+        message: expect.stringContaining(Object.keys(options)[0]!),
+      })
+    }
+    const signal = { aborted: false, reason: undefined } as never
+    await expect(session.execute('SELECT 1', [], { signal })).rejects.toMatchObject({
+      code: 'TSYLLA_CONFIG',
+    })
   })
 
   test('singleRow wants exactly one, firstRow is undefined without any', async () => {

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
+import { Batch } from '../../src/index.ts'
 import { describeOnServers } from '../support/targets.ts'
 
 describeOnServers('binding', (target) => {
@@ -84,6 +85,26 @@ describeOnServers('binding', (target) => {
     await session.execute(insert, [6, undefined, null])
     const row = (await session.execute('SELECT v, w FROM t WHERE id = 6')).singleRow()
     expect([row['v'], row['w']]).toEqual(['keep', null])
+  })
+
+  test('values may change while their statement is prepared', async () => {
+    const { session } = target
+    await session.execute('CREATE TABLE reused (id int PRIMARY KEY)')
+    const values = [0]
+    const batchValues = [[0], [0]]
+    const writes: Promise<unknown>[] = []
+    for (let i = 0; i < 10; i++) {
+      values[0] = i
+      batchValues[0]![0] = 100 + i
+      batchValues[1]![0] = 200 + i
+      const batch = new Batch()
+        .appendStatement('INSERT INTO reused (id) VALUES (?)')
+        .appendStatement('INSERT INTO reused  (id) VALUES (?)')
+      writes.push(session.execute('INSERT INTO reused (id) VALUES (?) ', values))
+      writes.push(session.batch(batch, batchValues))
+    }
+    await Promise.all(writes)
+    expect((await session.execute('SELECT id FROM reused')).length).toBe(30)
   })
 
   test('what a caller changes after the call does not change what is written', async () => {

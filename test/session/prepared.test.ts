@@ -50,6 +50,47 @@ describeOnServers('prepared statements', (target) => {
     expect((await session.execute('SELECT count(*) FROM again')).singleRow()['count']).toBe(50n)
   })
 
+  test('a table made anew with another type takes values of that type, from whoever knew the old one', async () => {
+    const { session } = target
+    const text = 'INSERT INTO retyped (id, v) VALUES (?, ?)'
+    const make = async (type: string): Promise<void> => {
+      await session.execute('DROP TABLE IF EXISTS retyped')
+      await session.execute(`CREATE TABLE retyped (id int PRIMARY KEY, v ${type})`)
+    }
+    await make('int')
+    const other = await target.open()
+    const prepared = await session.prepare(text)
+    await session.executePrepared(prepared, [1, 1])
+    await other.execute(text, [2, 2])
+    await make('text')
+    await session.executePrepared(prepared, [1, 'one'])
+    await session.execute(text, [3, 'three'])
+    await session.batch(new Batch().appendPrepared(prepared).appendStatement(text), [
+      [4, 'four'],
+      [5, 'five'],
+    ])
+    // The other session hears of it by an event, which takes its time.
+    const refused = { code: 'TSYLLA_BIND_VALUE', cqlType: 'text' }
+    await expect
+      .poll(() => other.execute(text, [6, 1_094_861_636]).catch((error: unknown) => error))
+      .toMatchObject(refused)
+    expect((await session.execute('SELECT v FROM retyped WHERE id = 1')).singleRow()['v']).toBe(
+      'one',
+    )
+  })
+
+  test('a batch takes the fields a type has got meanwhile', async () => {
+    const { session } = target
+    await session.execute('CREATE TYPE grown (x int)')
+    await session.execute('CREATE TABLE grows (id int PRIMARY KEY, p frozen<grown>)')
+    const insert = await session.prepare('INSERT INTO grows (id, p) VALUES (?, ?)')
+    await session.executePrepared(insert, [1, { x: 1 }])
+    await session.execute('ALTER TYPE grown ADD y text')
+    await session.batch(new Batch().appendPrepared(insert), [[2, { x: 2, y: 'two' }]])
+    const row = (await session.execute('SELECT p FROM grows WHERE id = 2')).singleRow()
+    expect(row['p']).toEqual({ x: 2, y: 'two' })
+  })
+
   test('a batch whose statements the node has forgotten is prepared again', async () => {
     const { session } = target
     await session.execute('CREATE TABLE forgot (id int PRIMARY KEY, v int, w int, x int)')

@@ -1,0 +1,169 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { embedded, type EmbeddedDatabase } from '../../src/embedded.ts'
+import { Batch, type Session } from '../../src/index.ts'
+import { Opcode, ResultKind } from '../../src/protocol/index.ts'
+import { ScriptedNode } from '../support/scripted-node.ts'
+import { connect, serverError, settle } from '../support/scripted-session.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+let db: EmbeddedDatabase
+let session: Session
+
+beforeEach(async () => {
+  db = await embedded()
+  session = await db.session({ keyspace: 'b', createKeyspace: true })
+  await session.execute('CREATE TABLE t (k int PRIMARY KEY)')
+  await session.execute(
+    "CREATE KEYSPACE a WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+  )
+  await session.useKeyspace('a')
+  await session.execute('CREATE TABLE t (k int PRIMARY KEY)')
+})
+
+afterEach(async () => {
+  await session.close()
+  await db.close()
+})
+
+async function keysIn(keyspace: string): Promise<number[]> {
+  const rows = await session.execute<{ k: number }>(`SELECT k FROM ${keyspace}.t`)
+  return rows
+    .rows()
+    .map(({ k }) => k)
+    .sort((x, y) => x - y)
+}
+
+/** Lets so many microtasks pass. */
+async function microtasks(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await Promise.resolve()
+}
+
+describe('a statement means the keyspace it was given in', () => {
+  test('with values, while the session changes its keyspace, and afterwards', async () => {
+    for (let gap = 0; gap < 12; gap++) {
+      // A text of its own: the one before is prepared already.
+      const text = `INSERT INTO t /* ${gap} */ (k) VALUES (?)`
+      const using = session.useKeyspace('b')
+      await microtasks(gap)
+      const keyspace = session.getKeyspace()
+      const inserting = session.execute(text, [gap])
+      await Promise.all([using, inserting])
+      expect(await keysIn(keyspace!)).toContain(gap)
+      await session.useKeyspace('a')
+      await session.execute(text, [100 + gap])
+      expect(await keysIn('a')).toContain(100 + gap)
+    }
+  })
+
+  test('as a text, and in a batch of texts', async () => {
+    for (let gap = 0; gap < 12; gap++) {
+      const using = session.useKeyspace('b')
+      await microtasks(gap)
+      const keyspace = session.getKeyspace()
+      const batch = new Batch('unlogged').appendStatement(`INSERT INTO t (k) VALUES (${gap})`)
+      await Promise.all([
+        using,
+        session.execute(`INSERT INTO t (k) VALUES (${1_000 + gap})`),
+        session.batch(batch),
+      ])
+      expect(await keysIn(keyspace!)).toEqual(expect.arrayContaining([gap, 1_000 + gap]))
+      await session.useKeyspace('a')
+    }
+  })
+
+  test('when USE was a text whose caller gave up', async () => {
+    for (let gap = 0; gap < 12; gap++) {
+      const controller = new AbortController()
+      const { signal } = controller
+      const using = session.execute('USE b', undefined, { signal })
+      await microtasks(gap)
+      controller.abort()
+      await using.catch((error: unknown) => {
+        expect(error).toMatchObject({ code: 'TSYLLA_ABORTED' })
+      })
+      await settle()
+      const keyspace = session.getKeyspace()
+      await session.execute(`INSERT INTO t (k) VALUES (${gap})`)
+      expect(await keysIn(keyspace!)).toContain(gap)
+      await session.useKeyspace('a')
+    }
+  })
+})
+
+describe('USE as a text', () => {
+  test('moves the session, and is refused in the words of the server', async () => {
+    await session.execute('USE b')
+    expect(session.getKeyspace()).toBe('b')
+    await expect(session.execute('USE nowhere')).rejects.toMatchObject({
+      code: 'TSYLLA_SERVER_INVALID',
+      message: expect.stringContaining('nowhere'),
+    })
+    expect(session.getKeyspace()).toBe('b')
+  })
+})
+
+describe('on a node that does as it is told', () => {
+  test('a USE that is not answered costs its connection', async () => {
+    const clock = new VirtualClock()
+    const node = new ScriptedNode(clock)
+    const scripted = await connect(node, { requestTimeoutMs: 1_000, random: () => 0 })
+    const pooled = node.connections[1]!
+    node.script = ({ request }) =>
+      request.opcode === Opcode.QUERY && request.text.startsWith('USE') ? 'done' : 'default'
+    const failed = expect(scripted.useKeyspace('b')).rejects.toMatchObject({
+      code: 'TSYLLA_REQUEST_TIMEOUT',
+    })
+    await settle()
+    clock.advance(1_100)
+    await failed
+    await settle()
+    expect([scripted.getKeyspace(), pooled.isClosed]).toEqual([undefined, true])
+    node.script = () => 'default'
+    clock.advance(1_000)
+    await settle()
+    await scripted.execute('SELECT c FROM t')
+    await scripted.close()
+  })
+
+  test('a keyspace that is answered in another spelling is set, another one is not', async () => {
+    const node = new ScriptedNode()
+    let answer = 'A'
+    node.script = (exchange) => {
+      const { request } = exchange
+      if (request.opcode !== Opcode.QUERY || !request.text.startsWith('USE')) return 'default'
+      exchange.reply({ opcode: Opcode.RESULT, kind: ResultKind.SET_KEYSPACE, keyspace: answer })
+      return 'done'
+    }
+    const scripted = await connect(node, { keyspace: 'a' })
+    expect(scripted.getKeyspace()).toBe('a')
+    answer = 'other'
+    await expect(scripted.useKeyspace('b')).rejects.toMatchObject({ code: 'TSYLLA_PROTOCOL' })
+    expect(scripted.getKeyspace()).toBe('a')
+    await scripted.close()
+  })
+
+  test('any number of statements of another keyspace are prepared again over few connections', async () => {
+    const node = new ScriptedNode()
+    const scripted = await connect(node, { keyspace: 'a' })
+    const statements = await Promise.all(
+      Array.from({ length: 300 }, (_, i) =>
+        scripted.prepare(`INSERT INTO t /* ${i} */ (c) VALUES (?)`),
+      ),
+    )
+    await scripted.useKeyspace('b')
+    const known = new Set<string>()
+    const before = node.connections.length
+    node.script = (exchange) => {
+      const { request } = exchange
+      if (request.opcode === Opcode.PREPARE) known.add(request.text)
+      if (request.opcode !== Opcode.EXECUTE || known.size > 0) return 'default'
+      exchange.reply(serverError(0x2500, { statementId: request.id }))
+      return 'done'
+    }
+    await Promise.all(statements.map((one) => scripted.executePrepared(one, [1])))
+    await settle()
+    expect(node.connections.length - before).toBeLessThan(5)
+    expect(node.connections.filter(({ isClosed }) => !isClosed)).toHaveLength(2)
+    await scripted.close()
+  })
+})
