@@ -3,11 +3,12 @@ import { spawnSync } from 'node:child_process'
 
 const gates: readonly (readonly [name: string, command: string])[] = [
   ['format', 'biome format .'],
+  // What follows reads the built package by its name.
+  ['build', 'tsdown --silent'],
   ['lint', 'oxlint --type-aware'],
   ['types', 'node node_modules/typescript-7/bin/tsc -p .'],
   ['tidy', 'vitest run --project tidy'],
   ['unit', 'vitest run --project unit'],
-  ['build', 'tsdown --silent'],
   ['public types', 'tsc -p test/public-types/tsconfig.json'],
   ['package', 'publint --strict'],
   ['package types', 'attw --pack . --profile node16'],

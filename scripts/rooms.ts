@@ -9,6 +9,8 @@ export interface Room {
   readonly level: number
   /** Rooms this one may import besides itself. */
   readonly mayImport: readonly string[]
+  /** Modules of Node and packages it may import; a room without them does no I/O. */
+  readonly mayUse?: readonly string[]
 }
 
 const upTo2 = ['util', 'errors', 'types']
@@ -18,7 +20,7 @@ export const rooms: readonly Room[] = [
   { name: 'util', level: 0, mayImport: [] },
   { name: 'errors', level: 1, mayImport: ['util'] },
   { name: 'types', level: 2, mayImport: ['util', 'errors'] },
-  { name: 'protocol', level: 3, mayImport: upTo2 },
+  { name: 'protocol', level: 3, mayImport: upTo2, mayUse: ['lz4-napi', 'snappy'] },
   { name: 'cql', level: 3, mayImport: upTo2 },
   { name: 'codec', level: 4, mayImport: [...upTo2, 'protocol', 'cql'] },
   { name: 'routing', level: 4, mayImport: [...upTo2, 'protocol'] },
@@ -27,18 +29,33 @@ export const rooms: readonly Room[] = [
     name: 'transport',
     level: 6,
     mayImport: [...upTo2, 'protocol', 'routing', 'policies'],
+    mayUse: ['node:events', 'node:net', 'node:tls'],
   },
   {
     name: 'engine',
     level: 6,
     mayImport: [...upTo2, 'cql', 'codec', 'protocol', 'routing'],
+    mayUse: [
+      ...['node:buffer', 'node:crypto', 'node:fs/promises', 'node:net', 'node:os', 'node:path'],
+      ...['node:zlib', 'sorted-btree', 'lmdb'],
+    ],
   },
   { name: 'cluster', level: 7, mayImport: upTo6 },
-  { name: 'embedded', level: 7, mayImport: [...upTo2, 'engine', 'transport', 'protocol'] },
-  { name: 'session', level: 8, mayImport: [...upTo6, 'cluster'] },
+  {
+    name: 'embedded',
+    level: 7,
+    mayImport: [...upTo2, 'engine', 'transport', 'protocol'],
+    mayUse: ['node:fs/promises', 'node:net'],
+  },
+  { name: 'session', level: 8, mayImport: [...upTo6, 'cluster'], mayUse: ['node:crypto'] },
   { name: 'kernel', level: 8, mayImport: [...upTo2, 'cql'] },
   { name: 'schema', level: 9, mayImport: [...upTo2, 'cql', 'kernel'] },
-  { name: 'patterns', level: 10, mayImport: [...upTo2, 'cql', 'kernel', 'schema'] },
+  {
+    name: 'patterns',
+    level: 10,
+    mayImport: [...upTo2, 'cql', 'kernel', 'schema'],
+    mayUse: ['node:crypto'],
+  },
   {
     name: 'testing',
     level: 10,

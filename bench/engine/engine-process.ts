@@ -1,4 +1,6 @@
-/** The embedded engine through `Session`, driver and engine on one core. One JSON line a workload. */
+/**
+ * The embedded engine through `Session`, driver and engine on one core. One JSON line a workload.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,9 +1,16 @@
-import { BindError, type BindErrorCode, ConfigError, EncodeError } from '../errors/index.ts'
+import {
+  BindError,
+  type BindErrorCode,
+  ConfigError,
+  EncodeError,
+  TsyllaError,
+} from '../errors/index.ts'
 import { shortMax, type WireWriter } from '../protocol/index.ts'
 import {
   type BindValues,
   type ColumnSpec,
   cqlTypeText,
+  EMPTY,
   type MarkerFacts,
   parseUuidInto,
 } from '../types/index.ts'
@@ -94,7 +101,7 @@ export class BindPlan {
       for (; i < count; i++) this.#writeCell(writer, i, ordered[i])
     } catch (error) {
       writer.offset = start
-      throw this.#bindError(error, i)
+      throw this.#bindError(error, i, ordered[i])
     }
   }
 
@@ -134,7 +141,7 @@ export class BindPlan {
       }
     } catch (error) {
       writer.offset = start
-      throw this.#bindError(error, i)
+      throw this.#bindError(error, i, ordered[i])
     }
   }
 
@@ -145,7 +152,7 @@ export class BindPlan {
 
   #writeKeyPart(writer: WireWriter, i: number, value: unknown): void {
     if (value === null || value === undefined) throw this.#absent(i, value)
-    this.#codecs[i]!.write(writer, value)
+    if (value !== EMPTY) this.#codecs[i]!.write(writer, value)
   }
 
   #writeCell(writer: WireWriter, i: number, value: unknown): void {
@@ -221,7 +228,8 @@ export class BindPlan {
     })
   }
 
-  #bindError(error: unknown, i: number): unknown {
+  #bindError(error: unknown, i: number, value: unknown): unknown {
+    if (!TsyllaError.is(error)) return this.#unreadable(error, i, value)
     if (!(error instanceof EncodeError || error instanceof ConfigError)) return error
     const marker = this.markers[i]!
     const message = `Marker ${i + 1} (${marker.name}): ${error.message}`
@@ -230,6 +238,20 @@ export class BindPlan {
       cqlType: cqlTypeText(marker.type),
       ...(error instanceof EncodeError ? { valueKind: error.valueKind } : {}),
     })
+  }
+
+  /** An accessor, an iterator or a proxy of the caller threw; what it says may be the value. */
+  #unreadable(cause: unknown, i: number, value: unknown): BindError {
+    const marker = this.markers[i]!
+    const cqlType = cqlTypeText(marker.type)
+    const kind = valueKind(value)
+    const error = new BindError(
+      'TSYLLA_BIND_VALUE',
+      `Marker ${i + 1} (${marker.name}): Cannot encode ${kind} as ${cqlType}: reading it failed, as the cause of this error says`,
+      { column: marker.name, cqlType, valueKind: kind },
+    )
+    error.cause = cause
+    return error
   }
 
   #countError(given: number): BindError {

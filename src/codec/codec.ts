@@ -107,7 +107,15 @@ export function cutCell(): ProtocolError {
 export function valueKind(value: unknown): string {
   if (value === null) return 'null'
   if (typeof value !== 'object') return typeof value
-  if (Array.isArray(value)) return 'Array'
-  const name: unknown = (value as { constructor?: { name?: unknown } }).constructor?.name
-  return typeof name === 'string' && name !== '' ? name : 'object'
+  try {
+    if (Array.isArray(value)) return 'Array'
+    // Not the value's own `constructor`, which may be data.
+    const prototype = Object.getPrototypeOf(value) as { constructor?: unknown } | null
+    const made = prototype?.constructor
+    const name: unknown = typeof made === 'function' ? made.name : undefined
+    return typeof name === 'string' && name !== '' ? name : 'object'
+  } catch {
+    // A proxy or an accessor may throw whatever it likes.
+    return 'object'
+  }
 }

@@ -2,6 +2,7 @@ import { ProtocolError } from '../errors/index.ts'
 import { intMax, type WireReader, type WireWriter } from '../protocol/index.ts'
 import type { ListType, MapType, SetType } from '../types/index.ts'
 import { Codec, cutCell } from './codec.ts'
+import { isDetached, isMap, isPlainObject, isSet, isTypedArray } from './kinds.ts'
 
 // list and set: <n:int><element:bytes>… · map: <n:int><key:bytes><value:bytes>…
 // (native_protocol_v4.spec §6)
@@ -55,7 +56,7 @@ abstract class ElementsCodec extends Codec {
   }
 
   write(writer: WireWriter, value: unknown): void {
-    const elements = this.elementsOf(value)
+    const elements = this.#elementsOf(value)
     const start = writer.offset
     writer.writeInt(0)
     let count = 0
@@ -70,10 +71,13 @@ abstract class ElementsCodec extends Codec {
     writer.patchInt(start, count)
   }
 
-  protected elementsOf(value: unknown): Iterable<unknown> {
-    const isTyped = ArrayBuffer.isView(value) && !(value instanceof DataView)
-    if (Array.isArray(value) || value instanceof Set || isTyped) return value as Iterable<unknown>
-    throw this.fail(value, 'expected an Array or a Set')
+  #elementsOf(value: unknown): Iterable<unknown> {
+    if (Array.isArray(value) || isSet(value)) return value
+    if (!isTypedArray(value)) throw this.fail(value, 'expected an Array or a Set')
+    if (value.length === 0 && isDetached(value.buffer)) {
+      throw this.fail(value, 'the memory of the elements was transferred')
+    }
+    return value
   }
 
   protected readElements(
@@ -133,7 +137,7 @@ export class MapCodec extends Codec {
   }
 
   #entriesOf(value: unknown): Iterable<readonly [unknown, unknown]> {
-    if (value instanceof Map) return value
+    if (isMap(value)) return value
     if (isPlainObject(value)) return Object.entries(value)
     throw this.fail(value, 'expected a Map or a plain object')
   }
@@ -149,11 +153,4 @@ export class MapCodec extends Codec {
     items.expectEnd()
     return map
   }
-}
-
-function isPlainObject(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  // An object of another realm has another Object.prototype, whose own prototype is null too.
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }

@@ -2,6 +2,7 @@ import { ValueError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
 import { Inet, nativeTypes, parseUuidInto, Uuid, uuidToText } from '../types/index.ts'
 import { CellOp, Codec } from './codec.ts'
+import { bytesInside, isBytes } from './kinds.ts'
 
 /** uuid and timeuuid: 16 bytes; strings in results. */
 export class UuidCodec extends Codec {
@@ -19,12 +20,12 @@ export class UuidCodec extends Codec {
     const at = writer.offset
     if (typeof value === 'string') {
       if (!parseUuidInto(value, writer.bytes, at)) throw this.fail(value, 'the text is no UUID')
-    } else if (value instanceof Uuid) {
-      writer.bytes.set(value.toBytes(), at)
-    } else if (value instanceof Uint8Array && value.length === 16) {
-      writer.bytes.set(value, at)
     } else {
-      throw this.fail(value, 'expected a UUID as text, Uuid or 16 bytes')
+      const bytes = value instanceof Uuid ? bytesInside(value) : value
+      if (!isBytes(bytes) || bytes.length !== 16) {
+        throw this.fail(value, 'expected a UUID as text, Uuid or 16 bytes')
+      }
+      writer.bytes.set(bytes, at)
     }
     if (this.type.kind === 'timeuuid' && writer.bytes[at + 6]! >> 4 !== 1) {
       throw this.fail(value, 'the UUID is not of version 1')
@@ -45,20 +46,20 @@ export class InetCodec extends Codec {
   }
 
   write(writer: WireWriter, value: unknown): void {
-    if (value instanceof Inet) {
-      writer.writeRaw(value.toBytes())
-    } else if (typeof value === 'string') {
+    if (typeof value === 'string') {
       try {
         writer.writeRaw(Inet.parse(value).toBytes())
       } catch (error) {
         if (error instanceof ValueError) throw this.fail(value, error.message)
         throw error
       }
-    } else if (value instanceof Uint8Array && (value.length === 4 || value.length === 16)) {
-      writer.writeRaw(value)
-    } else {
+      return
+    }
+    const bytes = value instanceof Inet ? bytesInside(value) : value
+    if (!isBytes(bytes) || (bytes.length !== 4 && bytes.length !== 16)) {
       throw this.fail(value, 'expected an address as text, Inet, 4 or 16 bytes')
     }
+    writer.writeRaw(bytes)
   }
 
   read(reader: WireReader, at: number, length: number): Inet {

@@ -6,12 +6,16 @@ import { CellOp, Codec } from './codec.ts'
 const integerText = /^[+-]?[0-9]+$/
 /** More bytes than any sensible number has, and few enough for the engine's limit of a bigint. */
 const varintBytesMax = 1024 * 1024
+/** Why a varint, or the unscaled value of a decimal, is not written. */
+export const varintTooLong: string = `more than ${varintBytesMax} bytes`
+/** Digits that a number of so many bytes has at most, and some zeros before them. */
+const digitsMax = varintBytesMax * 2.5
 
 /** The bigint a bigint, an integer number or a text of digits stands for; else `undefined`. */
 export function integerOf(value: unknown): bigint | undefined {
   if (typeof value === 'bigint') return value
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined
-  if (typeof value === 'string' && integerText.test(value)) {
+  if (typeof value === 'string' && value.length <= digitsMax && integerText.test(value)) {
     return BigInt(value.startsWith('+') ? value.slice(1) : value)
   }
   return undefined
@@ -44,10 +48,10 @@ export class IntCodec extends Codec {
       if (integer === undefined) throw this.fail(value, 'expected an integer')
       int = Number(integer)
     }
-    if (!Number.isInteger(int)) throw this.fail(value, 'expected an integer')
     if (int > this.#max || int < -this.#max - 1) {
       throw this.fail(value, `out of range, ${-this.#max - 1} to ${this.#max}`)
     }
+    if (!Number.isInteger(int)) throw this.fail(value, 'expected an integer')
     if (this.#bytes === 4) writer.writeInt(int)
     else if (this.#bytes === 2) writer.writeShort(int)
     else writer.writeByte(int)
@@ -115,11 +119,11 @@ export function readVarint(reader: WireReader, at: number, length: number): bigi
   return BigInt.asIntN(length * 8, magnitude)
 }
 
-/** Appends the shortest two's complement. */
-export function writeVarint(writer: WireWriter, value: bigint): void {
+/** Appends the shortest two's complement; `false` if it is too long to be read again. */
+export function writeVarint(writer: WireWriter, value: bigint): boolean {
   if (value >= -0x80n && value < 0x80n) {
     writer.writeByte(Number(value))
-    return
+    return true
   }
   // The sign needs a bit of its own, so −128 takes one byte and 128 two.
   const bits = (value < 0n ? ~value : value).toString(16).length * 4 + 1
@@ -130,7 +134,10 @@ export function writeVarint(writer: WireWriter, value: bigint): void {
   const bytes = Buffer.from(hex, 'hex')
   // Digits were rounded up to four bits: one byte may only repeat the sign.
   const isPadded = (bytes[0] === 0 && bytes[1]! < 0x80) || (bytes[0] === 0xff && bytes[1]! >= 0x80)
-  writer.writeRaw(isPadded ? bytes.subarray(1) : bytes)
+  const shortest = isPadded ? bytes.subarray(1) : bytes
+  if (shortest.length > varintBytesMax) return false
+  writer.writeRaw(shortest)
+  return true
 }
 
 export class VarintCodec extends Codec {
@@ -141,7 +148,7 @@ export class VarintCodec extends Codec {
   write(writer: WireWriter, value: unknown): void {
     const integer = integerOf(value)
     if (integer === undefined) throw this.fail(value, 'expected an integer, beyond 2^53 a bigint')
-    writeVarint(writer, integer)
+    if (!writeVarint(writer, integer)) throw this.fail(value, varintTooLong)
   }
 
   read(reader: WireReader, at: number, length: number): bigint {

@@ -2,20 +2,41 @@ import { ValueError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
 import { Decimal, nativeTypes } from '../types/index.ts'
 import { CellOp, Codec } from './codec.ts'
-import { readVarint, writeVarint } from './integers.ts'
+import { readVarint, varintTooLong, writeVarint } from './integers.ts'
 
-const realText = /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$|^NaN$|^[+-]?Infinity$/
+// No two parts may share digits: a long text with a fault would be tried in every division of them.
+const realDigits = /^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$/
+const realWord = /^(NaN|[+-]?Infinity)$/
 
-/** The number a number, a safe bigint or a numeric text stands for; else `undefined`. */
-function realOf(value: unknown): number | undefined {
-  if (typeof value === 'number') return value
-  if (typeof value === 'string') return realText.test(value) ? Number(value) : undefined
-  if (typeof value !== 'bigint') return undefined
-  return BigInt(Number(value)) === value ? Number(value) : undefined
+abstract class RealCodec extends Codec {
+  /** The number of the type that is nearest. */
+  protected abstract nearest(real: number): number
+
+  /**
+   * The number that what is no number stands for. A text is rounded as a number is, since hardly
+   * any decimal fraction is exact; a bigint is chosen to be exact and so never rounded.
+   */
+  protected realOf(value: unknown): number {
+    if (typeof value === 'string') {
+      if (realWord.test(value)) return Number(value)
+      if (realDigits.test(value)) return this.finite(Number(value), value)
+    }
+    if (typeof value !== 'bigint') throw this.fail(value, 'expected a number')
+    const real = this.nearest(this.finite(Number(value), value))
+    if (BigInt(real) === value) return real
+    const kind = this.type.kind
+    throw this.fail(value, `no ${kind} is exactly that bigint, pass a number to have it rounded`)
+  }
+
+  /** `real`, unless it is infinite only because the type does not reach as far. */
+  protected finite(real: number, value: unknown): number {
+    if (Number.isFinite(this.nearest(real))) return real
+    throw this.fail(value, `out of range of a ${this.type.kind}`)
+  }
 }
 
 /** double: IEEE 754, eight bytes. */
-export class DoubleCodec extends Codec {
+export class DoubleCodec extends RealCodec {
   override readonly fixedBytes: number = 8
   override readonly readOp: CellOp = CellOp.DOUBLE
   override readonly writeOp: CellOp = CellOp.DOUBLE
@@ -25,11 +46,14 @@ export class DoubleCodec extends Codec {
   }
 
   write(writer: WireWriter, value: unknown): void {
-    const real = realOf(value)
-    if (real === undefined) throw this.fail(value, 'expected a number')
+    const real = typeof value === 'number' ? value : this.realOf(value)
     writer.reserve(8)
     writer.view.setFloat64(writer.offset, real)
     writer.offset += 8
+  }
+
+  protected nearest(real: number): number {
+    return real
   }
 
   read(reader: WireReader, at: number, length: number): number {
@@ -39,7 +63,7 @@ export class DoubleCodec extends Codec {
 }
 
 /** float: IEEE 754, four bytes; numbers are rounded to the nearest. */
-export class FloatCodec extends Codec {
+export class FloatCodec extends RealCodec {
   override readonly fixedBytes: number = 4
   override readonly readOp: CellOp = CellOp.FLOAT
 
@@ -48,14 +72,15 @@ export class FloatCodec extends Codec {
   }
 
   write(writer: WireWriter, value: unknown): void {
-    const real = realOf(value)
-    if (real === undefined) throw this.fail(value, 'expected a number')
-    if (Number.isFinite(real) && !Number.isFinite(Math.fround(real))) {
-      throw this.fail(value, 'out of range of a float')
-    }
+    const real = typeof value === 'number' ? value : this.realOf(value)
+    if (Number.isFinite(real)) this.finite(real, value)
     writer.reserve(4)
     writer.view.setFloat32(writer.offset, real)
     writer.offset += 4
+  }
+
+  protected nearest(real: number): number {
+    return Math.fround(real)
   }
 
   read(reader: WireReader, at: number, length: number): number {
@@ -73,13 +98,14 @@ export class DecimalCodec extends Codec {
   write(writer: WireWriter, value: unknown): void {
     const decimal = this.#decimalOf(value)
     writer.writeInt(decimal.scale)
-    writeVarint(writer, decimal.unscaled)
+    if (!writeVarint(writer, decimal.unscaled)) throw this.fail(value, varintTooLong)
   }
 
   #decimalOf(value: unknown): Decimal {
-    if (value instanceof Decimal) return value
     if (typeof value === 'bigint') return new Decimal(value, 0)
     try {
+      // Made again, since a clone may have lost its parts.
+      if (value instanceof Decimal) return new Decimal(value.unscaled, value.scale)
       if (typeof value === 'number') return Decimal.fromNumber(value)
       if (typeof value === 'string') return Decimal.parse(value)
     } catch (error) {

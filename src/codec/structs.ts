@@ -2,6 +2,7 @@ import { ProtocolError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
 import type { TupleType, UdtType } from '../types/index.ts'
 import { Codec, cutCell } from './codec.ts'
+import { isPlainObject } from './kinds.ts'
 import { setOwn } from './own-property.ts'
 
 // tuple and UDT: <field:bytes>…, possibly fewer than the type has: fields that ALTER TYPE added
@@ -57,6 +58,13 @@ export class TupleCodec extends Codec {
   }
 }
 
+/** Names of fields in one message at most. */
+const namesShownMax = 10
+
+/**
+ * UDT. Fields that a value does not have as own properties are null, so `{}` is a value of nulls.
+ * Any other value without a field would lose all it holds, and is refused.
+ */
 export class UdtCodec extends Codec {
   readonly #names: readonly string[]
   readonly #codecs: readonly Codec[]
@@ -68,20 +76,45 @@ export class UdtCodec extends Codec {
   }
 
   write(writer: WireWriter, value: unknown): void {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw this.fail(value, 'expected an object with a property for each field')
-    }
-    const names = this.#names
-    for (const key of Object.keys(value)) {
-      if (!names.includes(key)) {
-        throw this.fail(value, `the type has no field ${JSON.stringify(key)}`)
-      }
-    }
+    const fields = this.#fieldsOf(value)
     for (const [i, codec] of this.#codecs.entries()) {
-      const name = names[i]!
-      const field = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : null
+      const name = this.#names[i]!
+      const field = Object.hasOwn(fields, name) ? fields[name] : null
       codec.writeCell(writer, field === undefined ? null : field)
     }
+  }
+
+  #fieldsOf(value: unknown): { readonly [name: string]: unknown } {
+    const names = this.#names
+    const isPlain = isPlainObject(value)
+    if (!isPlain && !this.#isInstance(value)) {
+      throw this.fail(value, `expected an object with the fields ${this.#shown} as own properties`)
+    }
+    const fields = value as { readonly [name: string]: unknown }
+    for (const key of Object.keys(fields)) {
+      if (names.includes(key)) continue
+      const unknown = JSON.stringify(key)
+      throw this.fail(value, `the type has no field ${unknown}, its fields are ${this.#shown}`)
+    }
+    if (isPlain) return fields
+    for (const name of names) {
+      // Such as an accessor of a class: null in its place would lose what it gives.
+      if (!Object.hasOwn(fields, name) && name in fields && !(name in Object.prototype)) {
+        throw this.fail(value, `the field ${name} is inherited, only own properties are written`)
+      }
+    }
+    return fields
+  }
+
+  /** Whether it is an object of a class, or an heir of another object, that has a field itself. */
+  #isInstance(value: unknown): boolean {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+    return this.#names.some((name) => Object.hasOwn(value, name))
+  }
+
+  get #shown(): string {
+    const shown = this.#names.slice(0, namesShownMax).join(', ')
+    return this.#names.length > namesShownMax ? `${shown} …` : shown
   }
 
   read(reader: WireReader, at: number, length: number): object {

@@ -32,15 +32,25 @@ function timestampOfText(text: string): number | string {
     if (error instanceof ValueError) return error.message
     throw error
   }
-  const minutes = Number(hour) * 60 + Number(minute) - offsetMinutes(offset)
+  const ahead = offsetMinutes(offset)
+  if (ahead === undefined) return 'an offset from UTC lies between -18:00 and +18:00'
+  const minutes = Number(hour) * 60 + Number(minute) - ahead
   const ms = Number(fraction.slice(0, 3).padEnd(3, '0'))
-  return days * 86_400_000 + minutes * 60_000 + Number(second) * 1000 + ms
+  const instant = days * 86_400_000 + minutes * 60_000 + Number(second) * 1000 + ms
+  // Far beyond it a number is not exact to the millisecond, nor would a result hold the instant.
+  if (instant > dateMsMax || instant < -dateMsMax) {
+    return 'beyond the range of Date, pass milliseconds as a bigint'
+  }
+  return instant
 }
 
-function offsetMinutes(offset: string): number {
+/** `undefined` for what no place on earth has; the limits are those of `java.time.ZoneOffset`. */
+function offsetMinutes(offset: string): number | undefined {
   if (offset === 'Z') return 0
   const digits = offset.replace(':', '')
-  const minutes = Number(digits.slice(1, 3)) * 60 + Number(digits.slice(3, 5))
+  const minutesOfHour = Number(digits.slice(3, 5))
+  const minutes = Number(digits.slice(1, 3)) * 60 + minutesOfHour
+  if (minutesOfHour > 59 || minutes > 18 * 60) return undefined
   return digits.startsWith('-') ? -minutes : minutes
 }
 
@@ -68,8 +78,9 @@ export class TimestampCodec extends Codec {
 
   #msOf(value: unknown): number {
     if (value instanceof Date) {
-      const ms = value.getTime()
-      if (Number.isNaN(ms)) throw this.fail(value, 'the Date is invalid')
+      const ms = timeOf(value)
+      // Not only NaN: a class that extends Date may give anything.
+      if (!Number.isSafeInteger(ms)) throw this.fail(value, 'the Date is invalid')
       return ms
     }
     if (typeof value === 'number') {
@@ -91,6 +102,15 @@ export class TimestampCodec extends Codec {
   }
 }
 
+/** NaN for a clone that has the prototype of Date only. */
+function timeOf(date: Date): number {
+  try {
+    return date.getTime()
+  } catch {
+    return Number.NaN
+  }
+}
+
 /** The `Date` of the eight bytes at `at`. @throws DecodeError where `Date` does not reach */
 export function readDate(view: DataView, at: number): Date {
   const ms = view.getInt32(at) * 4_294_967_296 + view.getUint32(at + 4)
@@ -109,21 +129,22 @@ export class DateCodec extends Codec {
   }
 
   write(writer: WireWriter, value: unknown): void {
-    let date: LocalDate
-    if (value instanceof LocalDate) date = value
-    else if (typeof value === 'string') {
-      try {
-        date = LocalDate.parse(value)
-      } catch (error) {
-        if (error instanceof ValueError) throw this.fail(value, error.message)
-        throw error
-      }
-    } else if (value instanceof Date) {
-      throw this.fail(value, 'an instant is no day, use LocalDate.fromDate() for its day in UTC')
-    } else {
-      throw this.fail(value, 'expected a LocalDate, or a text as YYYY-MM-DD')
+    writer.writeInt(this.#dateOf(value).daysSinceEpoch + dateBias)
+  }
+
+  #dateOf(value: unknown): LocalDate {
+    try {
+      // Made again, since a clone may have lost its parts.
+      if (value instanceof LocalDate) return LocalDate.fromDays(value.daysSinceEpoch)
+      if (typeof value === 'string') return LocalDate.parse(value)
+    } catch (error) {
+      if (error instanceof ValueError) throw this.fail(value, error.message)
+      throw error
     }
-    writer.writeInt(date.daysSinceEpoch + dateBias)
+    if (value instanceof Date) {
+      throw this.fail(value, 'an instant is no day, use LocalDate.fromDate() for its day in UTC')
+    }
+    throw this.fail(value, 'expected a LocalDate, or a text as YYYY-MM-DD')
   }
 
   read(reader: WireReader, at: number, length: number): LocalDate {
@@ -143,8 +164,9 @@ export class TimeCodec extends Codec {
   }
 
   #timeOf(value: unknown): LocalTime {
-    if (value instanceof LocalTime) return value
     try {
+      // Made again, since a clone may have lost its parts.
+      if (value instanceof LocalTime) return LocalTime.fromNanoseconds(value.nanosecondsOfDay)
       if (typeof value === 'string') return LocalTime.parse(value)
       if (typeof value === 'bigint' || typeof value === 'number') {
         return LocalTime.fromNanoseconds(value)
@@ -173,21 +195,24 @@ export class DurationCodec extends Codec {
   }
 
   write(writer: WireWriter, value: unknown): void {
-    let duration: Duration
-    if (value instanceof Duration) duration = value
-    else if (typeof value === 'string') {
-      try {
-        duration = Duration.parse(value)
-      } catch (error) {
-        if (error instanceof ValueError) throw this.fail(value, error.message)
-        throw error
-      }
-    } else {
-      throw this.fail(value, 'expected a Duration or a text as 1mo2d3h')
-    }
+    const duration = this.#durationOf(value)
     writeVint(writer, BigInt(duration.months))
     writeVint(writer, BigInt(duration.days))
     writeVint(writer, duration.nanoseconds)
+  }
+
+  #durationOf(value: unknown): Duration {
+    try {
+      if (value instanceof Duration) {
+        // Made again, since a clone may have lost its parts.
+        return new Duration(value.months, value.days, value.nanoseconds)
+      }
+      if (typeof value === 'string') return Duration.parse(value)
+    } catch (error) {
+      if (error instanceof ValueError) throw this.fail(value, error.message)
+      throw error
+    }
+    throw this.fail(value, 'expected a Duration or a text as 1mo2d3h')
   }
 
   read(reader: WireReader, at: number, length: number): Duration {

@@ -1,6 +1,7 @@
 import { utf8Read, type WireReader, type WireWriter } from '../protocol/index.ts'
 import { type CustomType, nativeTypes } from '../types/index.ts'
 import { CellOp, Codec } from './codec.ts'
+import { isArrayBuffer, isBytes, isDetached } from './kinds.ts'
 
 /** A UTF-16 surrogate without its partner. */
 const loneSurrogate = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/
@@ -60,6 +61,11 @@ export class AsciiCodec extends Codec {
   }
 }
 
+/** Pairs of digits as a group would exhaust the stack of the regular expression in a long text. */
+function isHexText(text: string): boolean {
+  return text.length % 2 === 0 && /^0x[0-9a-fA-F]*$/.test(text)
+}
+
 /** blob, and values of classes tsylla does not know: bytes as they are. */
 export class BlobCodec extends Codec {
   constructor(type?: CustomType) {
@@ -67,16 +73,24 @@ export class BlobCodec extends Codec {
   }
 
   write(writer: WireWriter, value: unknown): void {
-    if (value instanceof Uint8Array) writer.writeRaw(value)
-    else if (ArrayBuffer.isView(value)) {
+    if (isBytes(value)) {
+      if (value.length === 0) this.#checkMemory(value, value.buffer)
+      writer.writeRaw(value)
+    } else if (ArrayBuffer.isView(value)) {
+      this.#checkMemory(value, value.buffer)
       writer.writeRaw(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
-    } else if (value instanceof ArrayBuffer || value instanceof SharedArrayBuffer) {
+    } else if (isArrayBuffer(value)) {
+      this.#checkMemory(value, value)
       writer.writeRaw(new Uint8Array(value))
-    } else if (typeof value === 'string' && /^0x([0-9a-fA-F]{2})*$/.test(value)) {
+    } else if (typeof value === 'string' && isHexText(value)) {
       writer.writeRaw(Buffer.from(value.slice(2), 'hex'))
     } else {
       throw this.fail(value, "expected bytes (Uint8Array), or hexadecimal text as '0x…'")
     }
+  }
+
+  #checkMemory(value: unknown, buffer: ArrayBufferLike): void {
+    if (isDetached(buffer)) throw this.fail(value, 'the memory of the bytes was transferred')
   }
 
   /** A copy: the frame's memory is used again. */

@@ -1,7 +1,8 @@
 import { ProtocolError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
-import type { VectorType } from '../types/index.ts'
+import { EMPTY, type VectorType } from '../types/index.ts'
 import { Codec, cutCell } from './codec.ts'
+import { isTypedArray } from './kinds.ts'
 import { readUnsignedVint, writeUnsignedVint } from './vint.ts'
 
 /**
@@ -21,11 +22,10 @@ export class VectorCodec extends Codec {
   }
 
   write(writer: WireWriter, value: unknown): void {
-    const isTyped = ArrayBuffer.isView(value) && !(value instanceof DataView)
-    if (!Array.isArray(value) && !isTyped) {
+    if (!Array.isArray(value) && !isTypedArray(value)) {
       throw this.fail(value, 'expected an Array or a typed array')
     }
-    const elements = value as ArrayLike<unknown>
+    const elements: ArrayLike<unknown> = value
     if (elements.length !== this.#dimension) {
       throw this.fail(value, `expected ${this.#dimension} elements, got ${elements.length}`)
     }
@@ -42,7 +42,7 @@ export class VectorCodec extends Codec {
   /** The length stands before bytes whose number is known only once they are written. */
   #writeVariable(writer: WireWriter, element: unknown): void {
     const start = writer.offset
-    this.#element.write(writer, element)
+    if (element !== EMPTY) this.#element.write(writer, element)
     const bytes = Buffer.from(writer.bytes.subarray(start, writer.offset))
     writer.offset = start
     writeUnsignedVint(writer, BigInt(bytes.length))

@@ -203,7 +203,9 @@ function isList(values: Expression | readonly Expression[]): values is readonly 
   return Array.isArray(values)
 }
 
-/** Calls `visit` for every expression an expression is directly made of, in the order of the text. */
+/**
+ * Calls `visit` for every expression an expression is directly made of, in the order of the text.
+ */
 export function forEachOperand(value: Expression, visit: (operand: Expression) => void): void {
   switch (value.kind) {
     case 'list':

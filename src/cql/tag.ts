@@ -1,9 +1,14 @@
 import { ConfigError } from '../errors/index.ts'
 import { Statement } from '../types/index.ts'
+import { shareAcrossBuilds } from '../util/index.ts'
 import { quoteIdentifier } from './identifiers.ts'
 
 /** A piece of CQL text with its values, made by the `cql` tag, `cql.id` or `cql.unsafe`. */
 export class CqlFragment {
+  static {
+    shareAcrossBuilds(this, 'CqlFragment')
+  }
+
   readonly text: string
   readonly values: readonly unknown[]
   constructor(text: string, values: readonly unknown[] = []) {

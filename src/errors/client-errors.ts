@@ -57,7 +57,9 @@ export class EncodeError extends TsyllaError {
   }
 }
 
-/** The server's bytes are well-formed but have no value in JavaScript (a timestamp beyond `Date`). */
+/**
+ * The server's bytes are well-formed but have no value in JavaScript (a timestamp beyond `Date`).
+ */
 export class DecodeError extends TsyllaError {
   readonly code = 'TSYLLA_DECODE'
   constructor(message: string, options?: ErrorOptions) {
@@ -120,7 +122,9 @@ export class TlsError extends TsyllaError {
   }
 }
 
-/** Credentials were refused, are missing, or the server asks for an authenticator we do not trust. */
+/**
+ * Credentials were refused, are missing, or the server asks for an authenticator we do not trust.
+ */
 export class AuthenticationError extends TsyllaError {
   readonly code = 'TSYLLA_AUTHENTICATION'
   readonly node: string
@@ -158,7 +162,9 @@ export class ResultTooLargeError extends TsyllaError {
   }
 }
 
-/** A result does not have the shape the caller asked for (`singleRow()` of none or several rows). */
+/**
+ * A result does not have the shape the caller asked for (`singleRow()` of none or several rows).
+ */
 export class RowCountError extends TsyllaError {
   readonly code = 'TSYLLA_ROW_COUNT'
   readonly rowCount: number

@@ -1,3 +1,5 @@
+import { shareAcrossBuilds } from '../util/index.ts'
+
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
 /** A password or token that cannot be printed by accident: every rendering gives `[secret]`. */
@@ -17,6 +19,7 @@ export class Secret {
     return '[secret]'
   }
   static {
+    shareAcrossBuilds(this, 'Secret')
     Object.defineProperty(this.prototype, inspectCustom, { value: () => '[secret]' })
   }
 }

@@ -26,7 +26,9 @@ export const ServerErrorCode = {
   UNPREPARED: 0x2500,
 } as const
 
-/** The `code` of a {@link ServerError}; `TSYLLA_SERVER_OTHER` for numbers outside the specification. */
+/**
+ * The `code` of a {@link ServerError}; `TSYLLA_SERVER_OTHER` for numbers outside the specification.
+ */
 export type ServerErrorName =
   | 'TSYLLA_SERVER'
   | 'TSYLLA_SERVER_PROTOCOL'
@@ -123,7 +125,8 @@ export type RequestKind = 'read' | 'write' | 'lwt' | 'logged_batch' | 'unlogged_
 
 /**
  * Whether a server that answered with `error` can have applied a request of kind `kind`
- * (`docs/errors.md` has the table). Denies by default: what is not known to be harmless is `unknown`.
+ * (`docs/errors.md` has the table). Denies by default: what is not known to be harmless is
+ * `unknown`.
  */
 export function serverErrorOutcome(error: ServerError, kind: RequestKind): Outcome {
   if (kind === 'read') return 'not_applied'

@@ -16,7 +16,9 @@ export interface Attempt {
  */
 export abstract class TsyllaError extends Error {
   abstract readonly code: `TSYLLA_${string}`
-  /** Whether the server can have acted on the request. Only `not_applied` may be retried blindly. */
+  /**
+   * Whether the server can have acted on the request. Only `not_applied` may be retried blindly.
+   */
   outcome: Outcome
   /** Tries that went before, oldest first; empty unless the request was retried. */
   attempts: readonly Attempt[] = []

@@ -92,7 +92,9 @@ export class ExecuteRequest extends Execution {
     return estimateValueBytes(this.#values)
   }
 
-  /** A user-defined type may have grown since PREPARE: then the values are right, the plan is old. */
+  /**
+   * A user-defined type may have grown since PREPARE: then the values are right, the plan is old.
+   */
   override onEncodeFailed(error: unknown): void {
     const mayBeStale =
       error instanceof BindError &&

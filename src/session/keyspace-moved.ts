@@ -1,6 +1,8 @@
 import type { Connection } from '../transport/index.ts'
 
-/** A text was about to be sent where it would mean another keyspace than the one it was given in. */
+/**
+ * A text was about to be sent where it would mean another keyspace than the one it was given in.
+ */
 class KeyspaceMovedError extends Error {}
 
 /** Made once: it is caught where it is thrown for, and never seen by a user. */

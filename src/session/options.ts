@@ -18,7 +18,9 @@ export interface ContactPointObject {
 /** Marks a {@link ContactPointObject}; the same symbol in every copy of the package. */
 export const contactPointSymbol: unique symbol = Symbol.for('tsylla.contact-point/1')
 
-/** `host`, `host:port`, `[v6]:port`, `embedded:`, `embedded:./path`, or an open embedded database. */
+/**
+ * `host`, `host:port`, `[v6]:port`, `embedded:`, `embedded:./path`, or an open embedded database.
+ */
 export type ContactPoint = string | ContactPointObject
 
 /** How a missing keyspace is created. */
@@ -57,7 +59,9 @@ export interface SessionOptions {
   readonly pageSize?: number | undefined
   /** Who stamps writes. Default `client`: strictly increasing microseconds of this session. */
   readonly timestamps?: 'client' | 'server' | undefined
-  /** How bigint and counter columns are read. Default `bigint`; a number that is not safe throws. */
+  /**
+   * How bigint and counter columns are read. Default `bigint`; a number that is not safe throws.
+   */
   readonly int64?: 'bigint' | 'number' | 'string' | undefined
   /** How timestamp columns are read. Default `date`; `bigint` is milliseconds since the epoch. */
   readonly timestampValues?: 'date' | 'bigint' | undefined

@@ -309,5 +309,7 @@ export abstract class Request<T> implements Dispatchable, Abortable {
   }
 }
 
-/** How often one request may be prepared again, on whatever nodes, before UNPREPARED is its answer. */
+/**
+ * How often one request may be prepared again, on whatever nodes, before UNPREPARED is its answer.
+ */
 const prepareCountMax = 2

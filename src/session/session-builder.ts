@@ -54,7 +54,9 @@ export abstract class SessionBuilderBase<S extends Session> {
     return this.derive({ ...this.#options, ...change })
   }
 
-  /** Adds a contact point: `host`, `host:port`, `embedded:`, `embedded:./path`, or an open database. */
+  /**
+   * Adds a contact point: `host`, `host:port`, `embedded:`, `embedded:./path`, or an open database.
+   */
   knownNode(contactPoint: ContactPoint): this {
     return this.#with({ contactPoints: [...this.#options.contactPoints, contactPoint] })
   }
@@ -214,6 +216,11 @@ export abstract class SessionBuilderBase<S extends Session> {
     }
     if (typeof point !== 'string') {
       throw new ConfigError('A contact point is a string or an open embedded database')
+    }
+    if (this.schemes.has(point)) {
+      throw new ConfigError(
+        `${JSON.stringify(point)} would be a host; the database in this process is ${JSON.stringify(`${point}:`)}`,
+      )
     }
     const scheme = /^([a-z]{2,}):(?!\d+$)/.exec(point)?.[1]
     if (scheme === undefined) return undefined

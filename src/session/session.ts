@@ -77,6 +77,9 @@ export class Session implements Executor, AsyncDisposable {
 
   /** @internal */
   constructor(parts: SessionParts) {
+    if (typeof parts !== 'object') {
+      throw new ConfigError('A session is made by Session.connect() or by a SessionBuilder')
+    }
     const { options, cluster, dispatcher, codecOptions, timestamps, ticker, schemaLog } = parts
     this.#cluster = cluster
     this.#dispatcher = dispatcher

@@ -71,7 +71,9 @@ export class StatementCache {
     return size >= this.#countMax || (size > 0 && this.#charCount > charCountMax)
   }
 
-  /** Removes one. A set visits what is put back behind its end, so this ends in the second round. */
+  /**
+   * Removes one. A set visits what is put back behind its end, so this ends in the second round.
+   */
   #evict(): void {
     for (const statement of this.#order) {
       this.#order.delete(statement)

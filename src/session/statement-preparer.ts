@@ -16,7 +16,9 @@ export interface PreparerOptions {
   readonly schemaLog: SchemaLog
 }
 
-/** PREPAREs under way at a time: half of the room connections keep for the driver's own requests. */
+/**
+ * PREPAREs under way at a time: half of the room connections keep for the driver's own requests.
+ */
 const prepareCountMax = ownCountMax / 2
 /** How often a PREPARE may be overtaken by a USE before it gets a connection of its own. */
 const keyspaceTryCountMax = 2
@@ -57,7 +59,9 @@ export class StatementPreparer {
     return statement.prepared
   }
 
-  /** A lost connection sends PREPARE to the next node: it changes nothing, so it may be repeated. */
+  /**
+   * A lost connection sends PREPARE to the next node: it changes nothing, so it may be repeated.
+   */
   async #prepareAnywhere(
     text: string,
     keyspace: string | undefined,

@@ -34,7 +34,9 @@ export interface HandshakeOptions {
   readonly eventTypes: readonly string[]
 }
 
-/** Mandatory in STARTUP; every server of protocol v4 accepts it (native_protocol_v4.spec §4.1.1). */
+/**
+ * Mandatory in STARTUP; every server of protocol v4 accepts it (native_protocol_v4.spec §4.1.1).
+ */
 const cqlVersion = '3.0.0'
 
 /**

@@ -32,7 +32,9 @@ export interface Endpoint {
   readonly network: { readonly host: string; readonly port: number } | undefined
   /** The clock the node lives by, when it is not the machine's. */
   readonly clock: Clock | undefined
-  /** Set when the owner of an engine in this process has closed it: nothing is reached there again. */
+  /**
+   * Set when the owner of an engine in this process has closed it: nothing is reached there again.
+   */
   readonly isClosed?: boolean
   /**
    * @param signal ends the attempt, and then nothing of it is left

@@ -41,7 +41,9 @@ export class NodePool {
     return this.#connections.length > 0
   }
 
-  /** Opens what is missing. Settles when the pool is full or a connect has failed; never rejects. */
+  /**
+   * Opens what is missing. Settles when the pool is full or a connect has failed; never rejects.
+   */
   fill(): Promise<void> {
     this.#retryTimer?.cancel()
     this.#retryTimer = undefined

@@ -124,7 +124,9 @@ class ConnectAttempt {
     })
   }
 
-  /** Settling a promise twice does nothing, so later failures of a made link end here harmlessly. */
+  /**
+   * Settling a promise twice does nothing, so later failures of a made link end here harmlessly.
+   */
   #fail(error: Error): void {
     this.#timer?.cancel()
     this.#endWaiting()
@@ -158,7 +160,9 @@ function nodeTlsOptions(tls: TlsOptions): ConnectionOptions {
 
 class SocketLink implements Link {
   readonly #socket: Socket
-  /** Plain sockets of Node hand most writes to the kernel before `write` returns; TLS never does. */
+  /**
+   * Plain sockets of Node hand most writes to the kernel before `write` returns; TLS never does.
+   */
   readonly #canReuse: boolean
 
   constructor(socket: Socket, canReuse: boolean) {

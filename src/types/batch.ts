@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors/index.ts'
+import { shareAcrossBuilds } from '../util/index.ts'
 import { PreparedStatement } from './prepared-statement.ts'
 import { Statement, StatementBase, type StatementOptions } from './statement.ts'
 
@@ -22,6 +23,10 @@ interface Link {
 
 /** Statements that go to the server together. Immutable: `append…` gives a new batch. */
 export class Batch extends StatementBase {
+  static {
+    shareAcrossBuilds(this, 'Batch')
+  }
+
   readonly type: BatchType
   readonly #last: Link | undefined
   readonly #count: number
@@ -30,9 +35,8 @@ export class Batch extends StatementBase {
   constructor(type: BatchType = 'logged', options: StatementOptions = {}, last?: unknown) {
     super(options)
     if (type !== 'logged' && type !== 'unlogged' && type !== 'counter') {
-      throw new ConfigError(
-        `A batch is 'logged', 'unlogged' or 'counter', not ${JSON.stringify(type)}`,
-      )
+      const given = typeof type === 'string' ? JSON.stringify(type) : typeof type
+      throw new ConfigError(`A batch is 'logged', 'unlogged' or 'counter', not ${given}`)
     }
     this.type = type
     const tail = last instanceof Tail ? last : undefined

@@ -1,26 +1,31 @@
 import { ValueError } from '../errors/index.ts'
+import { shareAcrossBuilds } from '../util/index.ts'
+import { isInt32 } from './checks.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const decimalText = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,10}))?$/
-const scaleMin = -(2 ** 31)
-const scaleMax = 2 ** 31 - 1
+/** More than the megabyte of a number that is written and read again. */
+const textLengthMax = 2_621_440
 
 /** An exact decimal: `unscaled × 10^−scale`. Immutable. `1.0` and `1.00` differ in scale only. */
 export class Decimal {
   readonly unscaled: bigint
   readonly scale: number
 
-  /** @throws ValueError unless `scale` is a 32-bit integer */
+  /** @throws ValueError unless `unscaled` is a bigint and `scale` a 32-bit integer */
   constructor(unscaled: bigint, scale: number) {
-    if (!Number.isInteger(scale) || scale < scaleMin || scale > scaleMax) {
-      throw new ValueError('The scale of a decimal is a 32-bit integer')
+    if (typeof unscaled !== 'bigint') {
+      throw new ValueError('The unscaled value of a decimal is a bigint')
     }
+    if (!isInt32(scale)) throw new ValueError('The scale of a decimal is a 32-bit integer')
     this.unscaled = unscaled
     this.scale = scale
   }
 
   /** @throws ValueError unless `text` is a decimal number, with or without exponent */
   static parse(text: string): Decimal {
+    if (typeof text !== 'string') throw new ValueError('A decimal is read from a text')
+    if (text.length > textLengthMax) throw new ValueError('Too many digits for a decimal')
     const match = decimalText.exec(text)
     const whole = match?.[2] ?? ''
     const fraction = match?.[3] ?? ''
@@ -34,7 +39,7 @@ export class Decimal {
 
   /** The shortest decimal that reads back as `value`. @throws ValueError unless it is finite */
   static fromNumber(value: number): Decimal {
-    if (!Number.isFinite(value)) throw new ValueError('A decimal is finite')
+    if (!Number.isFinite(value)) throw new ValueError('Not a decimal: expected a finite number')
     return Decimal.parse(String(value))
   }
 
@@ -45,17 +50,9 @@ export class Decimal {
 
   /** Whether both are the same number, whatever their scales. */
   equals(other: Decimal): boolean {
-    const a = this.#stripped()
-    const b = other.#stripped()
+    const a = stripped(this)
+    const b = stripped(other)
     return a.unscaled === b.unscaled && (a.unscaled === 0n || a.scale === b.scale)
-  }
-
-  /** Without the trailing zeros of the unscaled value. */
-  #stripped(): { unscaled: bigint; scale: number } {
-    if (this.unscaled === 0n) return { unscaled: 0n, scale: 0 }
-    const digits = this.unscaled.toString()
-    const kept = digits.replace(/0+$/, '')
-    return { unscaled: BigInt(kept), scale: this.scale - (digits.length - kept.length) }
   }
 
   /**
@@ -83,10 +80,19 @@ export class Decimal {
   }
 
   static {
+    shareAcrossBuilds(this, 'Decimal')
     Object.defineProperty(this.prototype, inspectCustom, {
       value(this: Decimal) {
         return `Decimal(${this.toString()})`
       },
     })
   }
+}
+
+/** Without the trailing zeros of the unscaled value. */
+function stripped({ unscaled, scale }: Decimal): Pick<Decimal, 'unscaled' | 'scale'> {
+  if (unscaled === 0n) return { unscaled, scale: 0 }
+  const digits = unscaled.toString()
+  const kept = digits.replace(/0+$/, '')
+  return { unscaled: BigInt(kept), scale: scale - (digits.length - kept.length) }
 }

@@ -1,9 +1,9 @@
 import { ValueError } from '../errors/index.ts'
+import { shareAcrossBuilds } from '../util/index.ts'
+import { isInt32 } from './checks.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
-const int32Max = 2 ** 31 - 1
-const int64Max = 2n ** 63n - 1n
 const microsecond = 1_000n
 const millisecond = 1_000_000n
 const second = 1_000_000_000n
@@ -49,13 +49,11 @@ export class Duration {
 
   /** @throws ValueError when a part is out of range or parts differ in sign */
   constructor(months: number, days: number, nanoseconds: bigint) {
-    for (const part of [months, days]) {
-      if (!Number.isInteger(part) || part < -int32Max - 1 || part > int32Max) {
-        throw new ValueError('Months and days of a duration are 32-bit integers')
-      }
+    if (!isInt32(months) || !isInt32(days)) {
+      throw new ValueError('Months and days of a duration are 32-bit integers')
     }
-    if (nanoseconds < -int64Max - 1n || nanoseconds > int64Max) {
-      throw new ValueError('The nanoseconds of a duration are a 64-bit integer')
+    if (typeof nanoseconds !== 'bigint' || BigInt.asIntN(64, nanoseconds) !== nanoseconds) {
+      throw new ValueError('The nanoseconds of a duration are a 64-bit bigint')
     }
     const isNegative = months < 0 || days < 0 || nanoseconds < 0n
     if (isNegative && (months > 0 || days > 0 || nanoseconds > 0n)) {
@@ -72,6 +70,7 @@ export class Duration {
    * @throws ValueError on any other text
    */
   static parse(text: string): Duration {
+    if (typeof text !== 'string') throw new ValueError('A duration is read from a text')
     const isNegative = text.startsWith('-')
     const body = isNegative ? text.slice(1) : text
     const parts = body.startsWith('P') ? parseIso(body.slice(1)) : parseUnits(body, standardUnits)
@@ -119,6 +118,7 @@ export class Duration {
   }
 
   static {
+    shareAcrossBuilds(this, 'Duration')
     Object.defineProperty(this.prototype, inspectCustom, {
       value(this: Duration) {
         return `Duration(${this.toString()})`

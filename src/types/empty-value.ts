@@ -1,3 +1,5 @@
+import { shareAcrossBuilds } from '../util/index.ts'
+
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
 /**
@@ -13,9 +15,13 @@ export class EmptyValue {
     return ''
   }
   static {
+    shareAcrossBuilds(this, 'EmptyValue')
     Object.defineProperty(this.prototype, inspectCustom, { value: () => 'EMPTY' })
   }
 }
 
-/** The only {@link EmptyValue}. */
-export const EMPTY: EmptyValue = Object.freeze(new EmptyValue())
+const key: unique symbol = Symbol.for('tsylla.empty/1')
+const holder = globalThis as { [key]?: EmptyValue }
+
+/** The only {@link EmptyValue}, in whatever build: it is known by its identity. */
+export const EMPTY: EmptyValue = (holder[key] ??= Object.freeze(new EmptyValue()))

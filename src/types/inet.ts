@@ -1,4 +1,6 @@
 import { ValueError } from '../errors/index.ts'
+import { shareAcrossBuilds } from '../util/index.ts'
+import { isBytes } from './checks.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
@@ -12,15 +14,15 @@ export class Inet {
 
   /** @param bytes 4 or 16 bytes in network order; copied */
   static fromBytes(bytes: Uint8Array): Inet {
-    if (bytes.length !== 4 && bytes.length !== 16) {
-      throw new ValueError(`An inet address has 4 or 16 bytes, not ${bytes.length}`)
+    if (!isBytes(bytes) || (bytes.length !== 4 && bytes.length !== 16)) {
+      throw new ValueError('An inet address is a Uint8Array of 4 or 16 bytes')
     }
     return new Inet(Uint8Array.from(bytes))
   }
 
   /** @throws ValueError unless `text` is an IPv4 or IPv6 address without zone or prefix length */
   static parse(text: string): Inet {
-    const bytes = text.includes(':') ? parseIpv6(text) : parseIpv4(text)
+    const bytes = typeof text === 'string' ? parseAddress(text) : undefined
     if (bytes === undefined) throw new ValueError('Not an IPv4 or IPv6 address')
     return new Inet(Uint8Array.from(bytes))
   }
@@ -48,12 +50,17 @@ export class Inet {
   }
 
   static {
+    shareAcrossBuilds(this, 'Inet')
     Object.defineProperty(this.prototype, inspectCustom, {
       value(this: Inet) {
         return `Inet(${this.toString()})`
       },
     })
   }
+}
+
+function parseAddress(text: string): number[] | undefined {
+  return text.includes(':') ? parseIpv6(text) : parseIpv4(text)
 }
 
 function parseIpv4(text: string): number[] | undefined {

@@ -1,8 +1,9 @@
 import { ValueError } from '../errors/index.ts'
+import { shareAcrossBuilds } from '../util/index.ts'
+import { isInt32, msOfDate } from './checks.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
-const daysMin = -(2 ** 31)
-const daysMax = 2 ** 31 - 1
+const dateText = /^([+-]?[0-9]{4,7})-([0-9]{2})-([0-9]{2})$/
 const daysPerEra = 146_097
 /** Days from 0000-03-01 to 1970-01-01. */
 const epochOffset = 719_468
@@ -27,6 +28,9 @@ export class LocalDate {
 
   /** @throws ValueError when there is no such day */
   static of(year: number, month: number, day: number): LocalDate {
+    if (![year, month, day].every(Number.isInteger)) {
+      throw new ValueError('There is no such day: year, month and day are integers')
+    }
     const date = new LocalDate(daysFromCivil(year, month, day))
     if (date.year !== year || date.month !== month || date.day !== day) {
       throw new ValueError('There is no such day in the calendar')
@@ -34,21 +38,25 @@ export class LocalDate {
     return date
   }
 
-  /** The day of that instant in UTC. */
+  /** The day of that instant in UTC. @throws ValueError unless `date` is a valid Date */
   static fromDate(date: Date): LocalDate {
-    return new LocalDate(Math.floor(date.getTime() / 86_400_000))
+    const ms = msOfDate(date)
+    if (Number.isNaN(ms)) throw new ValueError('Not an instant: expected a valid Date')
+    return new LocalDate(Math.floor(ms / 86_400_000))
   }
 
   /** @throws ValueError unless `text` is `YYYY-MM-DD`, the year possibly signed and longer */
   static parse(text: string): LocalDate {
-    const match = /^([+-]?[0-9]{4,7})-([0-9]{2})-([0-9]{2})$/.exec(text)
+    const match = typeof text === 'string' ? dateText.exec(text) : null
     if (match === null) throw new ValueError('Not a date: expected YYYY-MM-DD')
     return LocalDate.of(Number(match[1]), Number(match[2]), Number(match[3]))
   }
 
   private constructor(days: number) {
-    if (!Number.isInteger(days) || days < daysMin || days > daysMax) {
-      throw new ValueError('A date lies between -5877641-06-23 and 5881580-07-11')
+    if (!isInt32(days)) {
+      throw new ValueError(
+        'A date is a whole number of days, between -5877641-06-23 and +5881580-07-11',
+      )
     }
     this.daysSinceEpoch = days
     // Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years start in March.
@@ -91,6 +99,7 @@ export class LocalDate {
   }
 
   static {
+    shareAcrossBuilds(this, 'LocalDate')
     Object.defineProperty(this.prototype, inspectCustom, {
       value(this: LocalDate) {
         return `LocalDate(${this.toString()})`

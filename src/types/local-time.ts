@@ -1,6 +1,8 @@
 import { ValueError } from '../errors/index.ts'
+import { shareAcrossBuilds } from '../util/index.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
+const timeText = /^(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?$/
 const nanosecondsPerDay = 86_400_000_000_000
 
 /** A time of day to the nanosecond, without date or zone. Immutable. */
@@ -14,8 +16,9 @@ export class LocalTime {
 
   /** @throws ValueError outside the day */
   static fromNanoseconds(nanosecondsOfDay: number | bigint): LocalTime {
-    const nanoseconds = Number(nanosecondsOfDay)
-    if (!Number.isInteger(nanoseconds) || nanoseconds < 0 || nanoseconds >= nanosecondsPerDay) {
+    const nanoseconds =
+      typeof nanosecondsOfDay === 'bigint' ? Number(nanosecondsOfDay) : nanosecondsOfDay
+    if (!isBelow(nanoseconds, nanosecondsPerDay)) {
       throw new ValueError('A time of day has 0 to 86399999999999 nanoseconds')
     }
     return new LocalTime(nanoseconds)
@@ -34,7 +37,7 @@ export class LocalTime {
 
   /** @throws ValueError unless `text` is `HH:MM`, `HH:MM:SS` or with up to nine decimals */
   static parse(text: string): LocalTime {
-    const match = /^(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?$/.exec(text)
+    const match = typeof text === 'string' ? timeText.exec(text) : null
     if (match === null) throw new ValueError('Not a time of day: expected HH:MM:SS[.nnnnnnnnn]')
     const nanosecond = Number((match[4] ?? '').padEnd(9, '0'))
     return LocalTime.of(Number(match[1]), Number(match[2]), Number(match[3] ?? 0), nanosecond)
@@ -68,6 +71,7 @@ export class LocalTime {
   }
 
   static {
+    shareAcrossBuilds(this, 'LocalTime')
     Object.defineProperty(this.prototype, inspectCustom, {
       value(this: LocalTime) {
         return `LocalTime(${this.toString()})`

@@ -1,3 +1,4 @@
+import { shareAcrossBuilds } from '../util/index.ts'
 import type { ColumnSpec } from './column-spec.ts'
 import { StatementBase, type StatementOptions } from './statement.ts'
 
@@ -18,6 +19,10 @@ export interface PreparedSource {
 
 /** A statement the server has parsed. Immutable; valid for as long as its session. */
 export class PreparedStatement extends StatementBase {
+  static {
+    shareAcrossBuilds(this, 'PreparedStatement')
+  }
+
   /** @internal */
   readonly source: PreparedSource
 

@@ -8,7 +8,9 @@ export interface RowMethods {
   asDict(): Record<string, unknown>
   /** The value at `index`; negative counts from the end. `undefined` outside. */
   get(index: number): unknown
-  /** The row for JSON: bigint and decimal as strings, Map as pairs, Set as array, blob as 0x-hex. */
+  /**
+   * The row for JSON: bigint and decimal as strings, Map as pairs, Set as array, blob as 0x-hex.
+   */
   toJSON(): unknown
   /** Number of columns. */
   readonly length: number

@@ -1,4 +1,5 @@
 import { ConfigError, type Consistency, type SerialConsistency } from '../errors/index.ts'
+import { shareAcrossBuilds } from '../util/index.ts'
 
 /** Values of a statement: by position, or by name (`design.md` has the rules of names). */
 export type BindValues = readonly unknown[] | { readonly [name: string]: unknown }
@@ -29,6 +30,10 @@ export type StatementOptions = Omit<ExecuteOptions, 'pagingState' | 'signal'>
 
 /** Base of statements: immutable, every `with…` gives a new object. */
 export abstract class StatementBase {
+  static {
+    shareAcrossBuilds(this, 'StatementBase')
+  }
+
   /** @internal Options in effect; never mutated. */
   readonly options: StatementOptions
 
@@ -36,6 +41,7 @@ export abstract class StatementBase {
   readonly hasOptions: boolean
 
   protected constructor(options: StatementOptions) {
+    if (typeof options !== 'object' || options === null) throw new ConfigError('options: an object')
     this.options = options
     this.hasOptions = Object.keys(options).length > 0
   }
@@ -81,6 +87,10 @@ export abstract class StatementBase {
 
 /** A CQL text with options, and optionally its values. `Query` is the same class. */
 export class Statement extends StatementBase {
+  static {
+    shareAcrossBuilds(this, 'Statement')
+  }
+
   readonly text: string
   readonly values: BindValues | undefined
 

@@ -1,5 +1,6 @@
 import { ValueError } from '../errors/index.ts'
-import { type Clock, systemClock } from '../util/index.ts'
+import { type Clock, systemClock, shareAcrossBuilds } from '../util/index.ts'
+import { msOfDate } from './checks.ts'
 import { Uuid } from './uuid.ts'
 
 /** 100 ns ticks from 1582-10-15, where version 1 UUIDs begin, to 1970-01-01 (RFC 9562 §5.1). */
@@ -9,6 +10,10 @@ const ticksPerMs = 10_000n
 
 /** A version 1 UUID: a time of 100 ns resolution and the node that made it. Immutable. */
 export class TimeUuid extends Uuid {
+  static {
+    shareAcrossBuilds(this, 'TimeUuid')
+  }
+
   /** @param bytes 16 bytes of a version 1 UUID; copied */
   constructor(bytes: Uint8Array) {
     super(bytes)
@@ -56,7 +61,9 @@ export class TimeUuidGenerator {
   readonly #node: bigint
   #last = 0n
 
+  /** @throws ValueError unless `clock` is one */
   constructor(clock: Clock = systemClock) {
+    if (typeof clock?.nowMs !== 'function') throw noClock()
     this.#clock = clock
     const random = new DataView(globalThis.crypto.getRandomValues(new Uint8Array(8)).buffer)
     this.#clockSequence = BigInt(random.getUint16(0) & 0x3fff) | 0x8000n
@@ -64,16 +71,23 @@ export class TimeUuidGenerator {
     this.#node = (random.getBigUint64(0) & 0xffff_ffff_ffffn) | 0x0100_0000_0000n
   }
 
+  /** @throws ValueError unless the clock gives whole milliseconds */
   next(): TimeUuid {
-    const now = BigInt(this.#clock.nowMs()) * ticksPerMs + epochTicks
+    const nowMs = this.#clock.nowMs()
+    if (!Number.isSafeInteger(nowMs)) throw noClock()
+    const now = BigInt(nowMs) * ticksPerMs + epochTicks
     this.#last = now > this.#last ? now : this.#last + 1n
     return new TimeUuid(timeUuidBytes(this.#last, this.#clockSequence, this.#node))
   }
 }
 
+function noClock(): ValueError {
+  return new ValueError('A clock of timeuuids has nowMs(), which gives whole milliseconds')
+}
+
 function ticksOf(date: Date): bigint {
-  const ms = date.getTime()
-  if (Number.isNaN(ms)) throw new ValueError('The date is invalid')
+  const ms = msOfDate(date)
+  if (Number.isNaN(ms)) throw new ValueError('Not an instant: expected a valid Date')
   return BigInt(ms) * ticksPerMs + epochTicks
 }
 

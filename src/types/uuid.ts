@@ -1,4 +1,6 @@
 import { ValueError } from '../errors/index.ts'
+import { shareAcrossBuilds } from '../util/index.ts'
+import { isBytes } from './checks.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const uuidText = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -25,7 +27,9 @@ export class Uuid {
 
   /** @param bytes 16 bytes; copied */
   constructor(bytes: Uint8Array) {
-    if (bytes.length !== 16) throw new ValueError(`A UUID has 16 bytes, not ${bytes.length}`)
+    if (!isBytes(bytes) || bytes.length !== 16) {
+      throw new ValueError('A UUID is a Uint8Array of 16 bytes')
+    }
     this.#bytes = Uint8Array.from(bytes)
   }
 
@@ -41,14 +45,14 @@ export class Uuid {
   /** @throws ValueError unless `text` is 32 hexadecimal digits as 8-4-4-4-12 */
   static parse(text: string): Uuid {
     const bytes = new Uint8Array(16)
-    if (!parseUuidInto(text, bytes, 0)) {
+    if (typeof text !== 'string' || !parseUuidInto(text, bytes, 0)) {
       throw new ValueError('Not a UUID: expected 32 hexadecimal digits as 8-4-4-4-12')
     }
     return new Uuid(bytes)
   }
 
   static isUuidText(text: string): boolean {
-    return uuidText.test(text)
+    return typeof text === 'string' && uuidText.test(text)
   }
 
   get version(): number {
@@ -72,6 +76,7 @@ export class Uuid {
   }
 
   static {
+    shareAcrossBuilds(this, 'Uuid')
     Object.defineProperty(this.prototype, inspectCustom, {
       value(this: Uuid) {
         return `Uuid(${this.toString()})`

@@ -2,6 +2,12 @@ import { beforeAll, expect, test } from 'vitest'
 import type { PreparedStatement } from '../../src/index.ts'
 import { describeOnServers } from '../support/targets.ts'
 
+class Hidden {
+  get name(): string {
+    return 'x'
+  }
+}
+
 /** Every CQL type with what does not fit it: wrong kind, out of range, too long, bad text. */
 const cases: readonly (readonly [type: string, ...values: unknown[]])[] = [
   ['ascii', 5, 'é', true, {}],
@@ -9,26 +15,65 @@ const cases: readonly (readonly [type: string, ...values: unknown[]])[] = [
   ['blob', 'text', 5, [1, 2], {}],
   ['boolean', 1, 'true', 0n],
   ['date', '2024-02-30', '2024-13-01', 'yesterday', 5, true],
-  ['decimal', '1.2.3', 'x', true, {}, Number.NaN],
-  ['double', '1.5x', true, (1n << 80n) + 1n, {}],
+  ['decimal', '1.2.3', 'x', true, {}, Number.NaN, '1e2147483649', [1]],
+  ['double', '1.5x', true, (1n << 80n) + 1n, {}, '1e999', 10n ** 400n, ' 1', '0x10', ''],
   ['duration', '1x', '1mo-2d', 5, true],
-  ['float', 'x', true, [1]],
+  ['float', 'x', true, [1], 1e39, '1e39', '-1e999', 2n ** 24n + 1n, 10n ** 400n],
   ['inet', '256.1.1.1', '1.2.3', '::g', 5],
-  ['int', 2 ** 31, -(2 ** 31) - 1, 1.5, 'x', true, Number.POSITIVE_INFINITY, {}],
+  ['int', 2 ** 31, -(2 ** 31) - 1, 1.5, 'x', true, Number.POSITIVE_INFINITY, {}, '', ' 1', '1_0'],
   ['smallint', 32_768, -32_769, 0.1, true],
   ['text', 5, true, {}, Uint8Array.of(1), '\ud800'],
   ['time', '25:00:00', 'noon', -1n, true],
-  ['timestamp', '2024-01-01T10:00', 'x', true, new Date(Number.NaN), 1.5],
+  [
+    'timestamp',
+    '2024-01-01T10:00',
+    'x',
+    true,
+    new Date(Number.NaN),
+    1.5,
+    '2024-01-01T10:00+99:99',
+    '2024-02-30',
+    '2024-01-01T23:59:60Z',
+    '+275760-09-14',
+  ],
   ['timeuuid', 'f47ac10b-58cc-4372-a567-0e02b2c3d479', 'x', 5],
   ['tinyint', 128, -129, 1.1, 'a'],
   ['uuid', 'f47ac10b-58cc-4372-a567-0e02b2c3d47', 'not-a-uuid', 5, true],
   ['varint', 1.5, 'x', true, Number.NaN],
-  ['list<int>', 5, 'x', [1, null], [1, undefined], ['x'], {}],
+  ['list<int>', 5, 'x', [1, null], [1, undefined], ['x'], {}, new Map(), new Array(2)],
   ['set<text>', 5, 'x', new Set([null]), [1]],
   ['map<text, int>', 5, [['a']], new Map([['a', null]]), { a: 'x' }, new Map([[1, 1]])],
   ['frozen<tuple<int, text>>', 5, [1, 'a', 2], ['x', 'a'], {}],
-  ['frozen<person>', 5, { name: 5 }, { nickname: 'x' }, ['x']],
-  ['vector<float, 3>', [1, 2], [1, 2, 3, 4], [1, 'x', 3], [1, null, 3], 5],
+  [
+    'frozen<person>',
+    5,
+    { name: 5 },
+    { nickname: 'x' },
+    ['x'],
+    { name: 'x', Age: 1 },
+    new Date(0),
+    new Map([['name', 'x']]),
+    new Set(['x']),
+    Object.create({ name: 'x' }),
+    [],
+    new Uint8Array(0),
+    new Hidden(),
+    /x/,
+    Promise.resolve({ name: 'x' }),
+  ],
+  [
+    'vector<float, 3>',
+    [1, 2],
+    [1, 2, 3, 4],
+    [1, 'x', 3],
+    [1, null, 3],
+    5,
+    'abc',
+    new Array(3),
+    Float64Array.of(1, 2, 1e39),
+    new Set([1, 2, 3]),
+    [1, 2, '1e999'],
+  ],
 ]
 
 describeOnServers('values that do not fit', (target) => {

@@ -84,6 +84,7 @@ describe('known bytes', () => {
     [vector(t.float, 2), Float32Array.of(1, 2), '3f80000040000000'],
     [vector(t.text, 2), ['a', 'bc'], '0161026263'],
     [vector(t.smallint, 2), [1, 2], '020001020002'],
+    [vector(t.varint, 2), [EMPTY, 1n], '000101'],
     [vector(vector(t.int, 1), 2), [[1], [2]], '0000000100000002'],
   ]
   test.each(cases)('%o %o', (type, value, bytes) => {

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 /** Inside the repository, so that blocks import the built package by its name. */
@@ -18,7 +18,7 @@ interface Block {
 
 function blocksOf(path: string): Block[] {
   const text = readFileSync(join(root, path), 'utf8')
-  return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map((match) => {
+  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map((match) => {
     const line = text.slice(0, match.index).split('\n').length
     return { name: `${path}:${line}`, language: match[1]!, code: match[2]! }
   })
@@ -47,11 +47,28 @@ describe('documents', () => {
     expect(blocks.filter(({ language }) => language !== 'ts' && language !== 'sh')).toEqual([])
   })
 
-  for (const { name, code } of blocks.filter(({ language }) => language === 'ts')) {
+  const programs = blocks
+    .filter(({ language }) => language === 'ts')
+    .map((block) => ({ ...block, file: join(folder, `${block.name.replaceAll(/\W/g, '-')}.mts`) }))
+
+  beforeAll(() => {
+    mkdirSync(folder, { recursive: true })
+    for (const { file, code } of programs) writeFileSync(file, code)
+    const compilerOptions = { isolatedDeclarations: false, declaration: false }
+    const config = { extends: '../tsconfig.json', compilerOptions, include: ['.'], exclude: [] }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  })
+
+  test('the types of all blocks are right', { timeout: 60_000 }, async () => {
+    const failed = await run('npx', ['--no-install', 'tsc', '-p', folder], { cwd: root }).then(
+      () => '',
+      (error: { stdout: string }) => error.stdout,
+    )
+    expect(failed).toBe('')
+  })
+
+  for (const { name, file } of programs) {
     test(`${name} runs`, { timeout: 60_000 }, async () => {
-      mkdirSync(folder, { recursive: true })
-      const file = join(folder, `${name.replaceAll(/\W/g, '-')}.mts`)
-      writeFileSync(file, code)
       await run('npx', ['--no-install', 'tsx', file], { cwd: root })
     })
   }

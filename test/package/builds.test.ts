@@ -4,34 +4,19 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import * as esmCore from 'tsylla'
+import * as esmEmbedded from 'tsylla/embedded'
+import * as esmPatterns from 'tsylla/patterns'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const require = createRequire(import.meta.url)
 
-interface Core {
-  readonly SessionBuilder: new () => {
-    knownNode(point: unknown): { build(): Promise<{ close(): Promise<void> }> }
-  }
-  readonly TsyllaError: { is(value: unknown): boolean }
-  readonly ConfigError: new (message: string) => Error
-}
-interface TestSession {
-  execute(cql: string): Promise<{ rows(): unknown[] }>
-  close(): Promise<void>
-}
-interface Patterns {
-  readonly DatabaseManager: { instance(): object }
-}
-interface Embedded {
-  embedded(): Promise<{ close(): Promise<void> }>
-}
+type Core = typeof esmCore
+type Patterns = typeof esmPatterns
+type Embedded = typeof esmEmbedded
 
-const esm = {
-  core: (await import('tsylla')) as Core,
-  patterns: (await import('tsylla/patterns')) as Patterns,
-  embedded: (await import('tsylla/embedded')) as Embedded,
-}
+const esm = { core: esmCore, patterns: esmPatterns, embedded: esmEmbedded }
 const cjs = {
   core: require('tsylla') as Core,
   patterns: require('tsylla/patterns') as Patterns,
@@ -58,11 +43,112 @@ describe('the ESM and the CJS build in one process', () => {
   })
 })
 
+describe('a session of one build', () => {
+  let session: esmCore.Session
+
+  beforeAll(async () => {
+    const options = { keyspace: 'app', createKeyspace: true }
+    session = await cjs.core.Session.connect(['embedded:'], options)
+    await session.execute('CREATE TABLE t (id int PRIMARY KEY, v text)')
+  })
+
+  afterAll(() => session.close())
+
+  test('takes statements and batches of the other', async () => {
+    const { Statement, Batch, cql } = esm.core
+    const insert = new Statement('INSERT INTO t (id, v) VALUES (?, ?)')
+    const prepared = await session.prepare(insert)
+    await session.execute(insert, [1, 'a'])
+    await session.execute(cql`INSERT INTO ${cql.id('t')} (id, v) VALUES (${2}, ${'b'})`)
+    await session.executePrepared(prepared, [3, 'c'])
+    const batch = new Batch('unlogged').appendPrepared(prepared).appendStatement(insert)
+    await session.batch(batch, [
+      [4, 'd'],
+      [5, 'e'],
+    ])
+    expect((await session.execute('SELECT id FROM t')).length).toBe(5)
+    expect(prepared).toBeInstanceOf(esm.core.PreparedStatement)
+    expect(prepared).toBeInstanceOf(cjs.core.PreparedStatement)
+    expect(prepared).not.toBeInstanceOf(esm.core.Statement)
+    class Mine extends Statement {}
+    expect(insert).not.toBeInstanceOf(Mine)
+    expect(new Mine('x')).toBeInstanceOf(cjs.core.Statement)
+  })
+
+  test('takes values of the other', async () => {
+    const { Uuid, TimeUuid, Decimal, Duration, LocalDate, LocalTime, Inet } = esm.core
+    const values = {
+      uuid: Uuid.random(),
+      timeuuid: TimeUuid.parse('6ba7b810-9dad-11d1-80b4-00c04fd430c8'),
+      decimal: Decimal.parse('1.50'),
+      duration: Duration.parse('1h30m'),
+      date: LocalDate.parse('2024-02-29'),
+      time: LocalTime.parse('12:30:00'),
+      inet: Inet.parse('192.0.2.1'),
+    }
+    const names = Object.keys(values)
+    const columns = names.map((name) => `c_${name} ${name}`).join(', ')
+    await session.execute(`CREATE TABLE v (id int PRIMARY KEY, ${columns})`)
+    await session.execute(
+      `INSERT INTO v (id, ${names.map((name) => `c_${name}`).join(', ')}) VALUES (0${', ?'.repeat(names.length)})`,
+      Object.values(values),
+    )
+    const row = (await session.execute('SELECT * FROM v')).singleRow()
+    for (const [name, value] of Object.entries(values)) {
+      expect([name, String(row[`c_${name}`])]).toEqual([name, String(value)])
+    }
+    expect(row['c_decimal']).toBeInstanceOf(Decimal)
+    expect(cjs.core.EMPTY).toBe(esm.core.EMPTY)
+    expect(new cjs.core.Decimal(10n, 1).equals(new Decimal(1n, 0))).toBe(true)
+    expect(Uuid.random()).not.toBeInstanceOf(cjs.core.TimeUuid)
+  })
+
+  test('carries the patterns of the other', async () => {
+    const { Cache, EventStore, MetricsStore, RateLimiter, SessionManager, UserRepository } =
+      esm.patterns
+    const sessions = new SessionManager(session)
+    const metrics = new MetricsStore(session)
+    const limiter = new RateLimiter(session)
+    const cache = new Cache(session)
+    const events = new EventStore(session)
+    const users = new UserRepository(session)
+    const patterns = [sessions, metrics, limiter, cache, events, users]
+    for (const pattern of patterns) await pattern.createTables()
+    const token = await sessions.createSession('u', '192.0.2.1')
+    expect(await sessions.validateSession(token)).toBe('u')
+    await sessions.destroySession(token)
+    expect(await sessions.validateSession(token)).toBe(null)
+    await metrics.record('m', 1)
+    const now = Date.now()
+    const points = metrics.query('m', new Date(now - 60_000), new Date(now + 60_000))
+    expect(await points.toArray()).toHaveLength(1)
+    expect([await limiter.check('k', 1), await limiter.check('k', 1)]).toEqual([true, false])
+    expect(await cache.getOrSet('k', () => Promise.resolve(7))).toBe(7)
+    expect(await events.append('s', 'made', {}, { expectedVersion: 0 })).toBe(1)
+    await expect(events.append('s', 'made', {}, { expectedVersion: 0 })).rejects.toMatchObject({
+      code: 'TSYLLA_CONCURRENCY_CONFLICT',
+    })
+    await users.create({ id: 1, name: 'Ada', email: 'a@example.org', createdAt: new Date() })
+    await expect(
+      users.create({ id: 1, name: 'Bob', email: 'b@example.org', createdAt: new Date() }),
+    ).rejects.toMatchObject({ code: 'TSYLLA_ROW_EXISTS' })
+  })
+
+  test('asks for a password that the other keeps secret', async () => {
+    const password = new esm.core.Secret('open sesame')
+    const db = await cjs.embedded.embedded({ user: 'u', password: password })
+    const other = await db.session({ user: 'u', password })
+    await other.execute('SELECT key FROM system.local')
+    await other.close()
+    await db.close()
+  })
+})
+
 describe('one path and two builds', () => {
   test('share the engine: what one writes the other reads', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'tsylla-builds-'))
-    const open = async (core: Core): Promise<TestSession> =>
-      (await new core.SessionBuilder().knownNode(`embedded:${folder}`).build()) as TestSession
+    const open = async (core: Pick<Core, 'SessionBuilder'>): Promise<esmCore.Session> =>
+      await new core.SessionBuilder().knownNode(`embedded:${folder}`).build()
     try {
       const [first, second] = [await open(esm.core), await open(cjs.core)]
       await first.execute(

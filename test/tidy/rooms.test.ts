@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { aboveEntries, doorExceptions, type Room, rooms } from '../../scripts/rooms.ts'
-import { relativeImports, sourceFiles } from './source.ts'
+import { packageImports, relativeImports, sourceFiles } from './source.ts'
 
 const files = sourceFiles('src')
 const byName = new Map<string, Room>(rooms.map((room) => [room.name, room]))
@@ -33,6 +33,17 @@ describe('rooms', () => {
         return fault === undefined ? [] : [`${file.path} ${fault} (${to})`]
       }),
     )
+    expect(faults).toEqual([])
+  })
+
+  test('a room uses the modules and packages that scripts/rooms.ts allows, and not itself', () => {
+    const faults = files.flatMap((file) => {
+      const allowed = byName.get(roomOf(file.path) ?? '')?.mayUse ?? []
+      const isAbove = aboveEntries.includes(roomOf(file.path) ?? '')
+      return packageImports(file)
+        .filter((name) => /^tsylla(\/|$)/.test(name) || (!isAbove && !allowed.includes(name)))
+        .map((name) => `${file.path} imports ${name}`)
+    })
     expect(faults).toEqual([])
   })
 

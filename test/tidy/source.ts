@@ -34,12 +34,21 @@ function read(absolute: string): SourceFile {
 
 /** Relative imports of a file, type and dynamic ones included, as repository paths. */
 export function relativeImports(file: SourceFile): string[] {
+  return specifiersOf(file)
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => join(dirname(file.path), specifier).split(sep).join('/'))
+}
+
+/** Packages and modules of Node that a file imports, by name. */
+export function packageImports(file: SourceFile): string[] {
+  return specifiersOf(file).filter((specifier) => !specifier.startsWith('.'))
+}
+
+function specifiersOf(file: SourceFile): string[] {
   const found: string[] = []
   const visit = (node: ts.Node): void => {
     const specifier = importSpecifier(node)
-    if (specifier?.startsWith('.')) {
-      found.push(join(dirname(file.path), specifier).split(sep).join('/'))
-    }
+    if (specifier !== undefined) found.push(specifier)
     ts.forEachChild(node, visit)
   }
   visit(file.ast)

@@ -22,7 +22,9 @@ import { isAdditionAt, parseIntValue, parseTerm } from './terms.ts'
 
 const noUsing: UsingClause = Object.freeze({ timestamp: undefined, ttl: undefined })
 
-/** Whether a word that may also be a column name stands for itself: something selectable follows. */
+/**
+ * Whether a word that may also be a column name stands for itself: something selectable follows.
+ */
 function isModifierWord(c: TokenCursor): boolean {
   const following = c.peek(1)
   return (
@@ -151,7 +153,9 @@ function checkAssignments(c: TokenCursor, assignments: readonly Assignment[]): v
   }
 }
 
-/** Operation.RawUpdate.isCompatibleWith: only whole-value settings and same fields exclude others. */
+/**
+ * Operation.RawUpdate.isCompatibleWith: only whole-value settings and same fields exclude others.
+ */
 function areCompatible(one: Assignment, other: Assignment): boolean {
   const isWhole = (a: Assignment) => a.operation === 'set' && a.access === undefined
   if (isWhole(one) || isWhole(other)) return false

@@ -102,7 +102,8 @@ function parseTupleOrNested(c: TokenCursor): Expression {
   c.expect(Token.OPEN)
   const elements = c.list(() => parseSelectorValue(c))
   c.expect(Token.CLOSE)
-  // One element is a nested expression until the planner needs a tuple (BetweenParenthesesOrWithTuple).
+  // One element is a nested expression until the planner needs a tuple
+  // (BetweenParenthesesOrWithTuple).
   return { kind: 'tuple', elements }
 }
 

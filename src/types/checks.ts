@@ -1,0 +1,20 @@
+/** Whether a value of any kind is an integer of 32 bits. */
+export function isInt32(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31
+}
+
+/** Whether a value of any kind is bytes: items of other arrays would be cut to eight bits. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && value instanceof Uint8Array
+}
+
+/** Milliseconds since the epoch of a Date; NaN for an invalid one and for all that is none. */
+export function msOfDate(value: unknown): number {
+  try {
+    const ms: unknown = value instanceof Date ? value.getTime() : undefined
+    return Number.isSafeInteger(ms) ? (ms as number) : Number.NaN
+  } catch {
+    // It has the prototype of Date only.
+    return Number.NaN
+  }
+}
