@@ -12,6 +12,7 @@ import {
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect as connectTls } from 'node:tls'
 import { makeCertificates } from './certificates.ts'
 import { cassandraYaml, logbackXml, moduleFlags } from './config.ts'
 import { fetchJars } from './jars.ts'
@@ -163,11 +164,7 @@ async function waitUntilReady(
   const log = join(nodeFolder(options, address), 'system.log')
   while (performance.now() < endMs) {
     if (!isAlive(pid)) throw new Error(`Cassandra on ${address} ended early, see ${log}`)
-    // A TLS port does not answer a plain OPTIONS frame: there the log has to tell.
-    const ready = options.tls
-      ? existsSync(log) && readFileSync(log, 'utf8').includes('Starting listening for CQL clients')
-      : await answersOptions(address, options.port)
-    if (ready) return
+    if (await answersOptions(address, options.port, options.tls)) return
     await sleep(100)
   }
   throw new Error(`Cassandra on ${address} did not answer in time, see ${log}`)
@@ -191,16 +188,20 @@ async function waitForGossip(options: CassandraOptions): Promise<void> {
 }
 
 /** Whether a v4 OPTIONS frame comes back as SUPPORTED. A listening port alone is not ready. */
-export function answersOptions(address: string, port: number): Promise<boolean> {
+export function answersOptions(address: string, port: number, tls = false): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: address, port })
+    const target = { host: address, port }
+    // Whose certificate it is matters to the tests, not here.
+    const socket = tls ? connectTls({ ...target, rejectUnauthorized: false }) : connect(target)
     const finish = (ready: boolean): void => {
       socket.destroy()
       resolve(ready)
     }
     socket.setTimeout(2_000, () => finish(false))
     socket.on('error', () => finish(false))
-    socket.on('connect', () => socket.write(Uint8Array.of(4, 0, 0, 0, 5, 0, 0, 0, 0)))
+    socket.on(tls ? 'secureConnect' : 'connect', () =>
+      socket.write(Uint8Array.of(4, 0, 0, 0, 5, 0, 0, 0, 0)),
+    )
     socket.on('data', (bytes) => finish(bytes[0] === 0x84 && bytes[4] === 0x06))
     socket.on('close', () => finish(false))
   })
