@@ -48,7 +48,7 @@ export const rooms: readonly Room[] = [
     mayUse: ['node:fs/promises', 'node:net'],
   },
   { name: 'session', level: 8, mayImport: [...upTo6, 'cluster'], mayUse: ['node:crypto'] },
-  { name: 'kernel', level: 8, mayImport: [...upTo2, 'cql'] },
+  { name: 'kernel', level: 8, mayImport: [...upTo2, 'cql'], mayUse: ['node:util'] },
   { name: 'schema', level: 9, mayImport: [...upTo2, 'cql', 'kernel'] },
   {
     name: 'patterns',

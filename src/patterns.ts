@@ -9,13 +9,12 @@ import {
 import { ConnectionManager } from './patterns/database-manager.ts'
 
 export { Cache, type CacheLookup, type CacheOptions } from './patterns/cache.ts'
+export type { NewEvent, StoredEvent } from './patterns/event-commit.ts'
 export {
   type AppendOptions,
   EventStore,
   type EventStoreOptions,
-  type NewEvent,
   type ReadOptions,
-  type StoredEvent,
 } from './patterns/event-store.ts'
 export {
   type MetricPoint,
@@ -29,11 +28,12 @@ export {
   type TakeOptions,
 } from './patterns/rate-limiter.ts'
 export {
+  type DefaultKey,
   Repository,
-  type RepositoryColumn,
   type RepositoryKey,
   type RepositoryOptions,
 } from './patterns/repository.ts'
+export type { RepositoryColumn } from './patterns/repository-property.ts'
 export {
   type SessionInspection,
   SessionManager,
@@ -103,8 +103,12 @@ async function openSession(
   const { session, ...rest } = options
   return await new SessionBuilder({
     ...session,
-    ...rest,
+    // What is given as undefined is left out, and hides nothing that `session` says.
+    ...withoutUndefined({ ...rest, keyspace }),
     contactPoints: nodes as readonly ContactPoint[],
-    keyspace,
   }).build()
+}
+
+function withoutUndefined(options: Partial<SessionOptions>): Partial<SessionOptions> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }

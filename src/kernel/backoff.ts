@@ -24,6 +24,10 @@ export class Backoff {
     this.#deadlineMs = options.clock.monotonicMs() + options.timeoutMs
   }
 
+  get timeoutMs(): number {
+    return this.#options.timeoutMs
+  }
+
   /** Milliseconds that are left, at least 1: a valid `timeout` of a request. */
   get remainingMs(): number {
     return Math.max(1, Math.ceil(this.#deadlineMs - this.#options.clock.monotonicMs()))

@@ -1,6 +1,24 @@
 export { Backoff, type BackoffOptions } from './backoff.ts'
-export { checkInteger, checkOneOf, timeoutMsMax } from './checks.ts'
+export {
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkSerialLevel,
+  timeoutMsMax,
+} from './checks.ts'
+export { toBigInt, toDate } from './column-values.ts'
+export { Descent } from './descent.ts'
+export { toJsonText } from './json-text.ts'
 export { KeyedQueue } from './keyed-queue.ts'
-export { PreparedStatements } from './prepared-statements.ts'
+export { LruMap } from './lru-map.ts'
 export { asyncRows, type AsyncRows } from './rows.ts'
-export { checkTableName, checkTtl, createTables, gcGraceOption, ttlSecondsMax } from './tables.ts'
+export { StatementRunner } from './statement-runner.ts'
+export {
+  checkTableName,
+  checkTtl,
+  createTables,
+  gcGraceOption,
+  tableText,
+  ttlSecondsMax,
+} from './tables.ts'
+export { Tries } from './tries.ts'

@@ -1,3 +1,4 @@
+import { quoteIdentifier } from '../cql/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { Executor } from '../types/index.ts'
 
@@ -23,11 +24,7 @@ export function gcGraceOption(ttlSeconds: number): string {
   return `gc_grace_seconds = ${Math.max(hintWindowSeconds, ttlSeconds)}`
 }
 
-/**
- * A table name that may stand in CQL unquoted, with or without a keyspace.
- *
- * @throws ConfigError
- */
+/** @returns `name`, of a table with a keyspace or without @throws ConfigError */
 export function checkTableName(name: string): string {
   if (!/^([a-z][a-z0-9_]{0,47}\.)?[a-z][a-z0-9_]{0,47}$/.test(name)) {
     throw new ConfigError(
@@ -35,6 +32,11 @@ export function checkTableName(name: string): string {
     )
   }
   return name
+}
+
+/** A checked table name as CQL: a name that is a word of the grammar is quoted. */
+export function tableText(name: string): string {
+  return name.split('.').map(quoteIdentifier).join('.')
 }
 
 /** @throws ConfigError unless `seconds` is a valid TTL: 1 … 630,720,000 (20 years) */

@@ -1,10 +1,11 @@
 import { CacheValueError } from '../errors/index.ts'
+import { Descent } from '../kernel/index.ts'
+import { exhaustive } from '../util/index.ts'
 
 // A version byte, then JSON. What JSON has no form for is an object with the one key `$`:
 // {"$":["date",0]}. A user's object that has a key `$` is wrapped: {"$":["object",{…}]}.
 
 const version = 1
-const depthMax = 100
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
@@ -12,9 +13,15 @@ function tagged(tag: string, value: Json): Json {
   return { $: [tag, value] }
 }
 
-/** @throws CacheValueError when `value` would not come back equal */
+/**
+ * Equal means: of the same classes and with the same contents. That two parts are one object, or
+ * that one is frozen, is not kept.
+ *
+ * @throws CacheValueError when `value` would not come back equal
+ */
 export function encodeCacheValue(value: unknown, bytesMax: number): Uint8Array {
-  const text = JSON.stringify(toJson(value, 'value', new Set()))
+  const descent = new Descent('value', (path, reason) => new CacheValueError(path, reason))
+  const text = JSON.stringify(toJson(value, descent))
   const bytes = Buffer.allocUnsafe(1 + Buffer.byteLength(text))
   if (bytes.length > bytesMax) {
     throw new CacheValueError('value', `it takes ${bytes.length} bytes, at most ${bytesMax}`)
@@ -37,7 +44,7 @@ export function decodeCacheValue(bytes: Uint8Array): { readonly value: unknown }
   }
 }
 
-function toJson(value: unknown, path: string, parents: Set<object>): Json {
+function toJson(value: unknown, descent: Descent): Json {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -51,9 +58,9 @@ function toJson(value: unknown, path: string, parents: Set<object>): Json {
     case 'undefined':
       return tagged('undefined', null)
     case 'object':
-      return value === null ? null : objectToJson(value, path, parents)
+      return value === null ? null : descent.within(value, () => objectToJson(value, descent))
     default:
-      throw new CacheValueError(path, `a ${typeof value} is not data`)
+      return descent.refuse(`a ${typeof value} is not data`)
   }
 }
 
@@ -61,64 +68,43 @@ function numberText(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }
 
-function objectToJson(value: object, path: string, parents: Set<object>): Json {
-  if (parents.has(value)) throw new CacheValueError(path, 'it contains itself')
-  if (parents.size === depthMax) throw new CacheValueError(path, `it is nested ${depthMax} deep`)
-  parents.add(value)
-  try {
-    return containerToJson(value, path, parents)
-  } finally {
-    parents.delete(value)
-  }
-}
-
-function containerToJson(value: object, path: string, parents: Set<object>): Json {
-  if (Array.isArray(value)) return arrayToJson(value, path, parents)
-  if (value instanceof Date) return tagged('date', numberText(value.getTime()))
-  if (value instanceof Uint8Array) return tagged('bytes', Buffer.from(value).toString('base64'))
-  if (value instanceof Map) {
-    const pairs = [...value].map(
-      ([key, item], i): Json => [
-        toJson(key, `${path}.key(${i})`, parents),
-        toJson(item, `${path}.value(${i})`, parents),
-      ],
-    )
-    return tagged('map', pairs)
-  }
-  if (value instanceof Set) {
-    return tagged(
-      'set',
-      [...value].map((item, i) => toJson(item, `${path}.item(${i})`, parents)),
-    )
-  }
-  return recordToJson(value, path, parents)
-}
-
-function arrayToJson(value: readonly unknown[], path: string, parents: Set<object>): Json {
-  if (Object.keys(value).length !== value.length) {
-    throw new CacheValueError(path, 'it is an array with holes or with properties')
-  }
-  return value.map((item, i) => toJson(item, `${path}[${i}]`, parents))
-}
-
-function recordToJson(value: object, path: string, parents: Set<object>): Json {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) {
-    throw new CacheValueError(
-      path,
-      `a ${value.constructor?.name || 'class instance'} is no plain object`,
-    )
-  }
-  const record: { [key: string]: Json } = Object.create(null)
-  for (const key of Reflect.ownKeys(value)) {
-    const property = Object.getOwnPropertyDescriptor(value, key)
-    if (typeof key === 'symbol' || property === undefined || !('value' in property)) {
-      throw new CacheValueError(path, 'it has symbols or accessors')
+function objectToJson(value: object, descent: Descent): Json {
+  const part = descent.kindOf(value)
+  switch (part.kind) {
+    case 'array':
+      return partsToJson(part.array, descent)
+    case 'date':
+      return tagged('date', numberText(part.date.getTime()))
+    case 'bytes': {
+      const { buffer, byteOffset, length } = part.bytes
+      const text = Buffer.from(buffer, byteOffset, length).toString('base64')
+      return tagged(Buffer.isBuffer(value) ? 'buffer' : 'bytes', text)
     }
-    if (property.enumerable) record[key] = toJson(property.value, `${path}.${key}`, parents)
+    case 'map': {
+      const pairs = [...part.map].map((pair, i) =>
+        descent.at(`.entry(${i})`, () => partsToJson(pair, descent)),
+      )
+      return tagged('map', pairs)
+    }
+    case 'set':
+      return tagged('set', partsToJson([...part.set], descent))
+    case 'record':
+      return recordToJson(value, descent)
+    default:
+      return exhaustive(part)
   }
-  const isNullPrototype = prototype === null
-  if (isNullPrototype) return tagged('null-prototype', record)
+}
+
+function partsToJson(parts: readonly unknown[], descent: Descent): Json[] {
+  return parts.map((part, i) => descent.at(`[${i}]`, () => toJson(part, descent)))
+}
+
+function recordToJson(value: object, descent: Descent): Json {
+  const record: { [key: string]: Json } = Object.create(null)
+  for (const [name, part] of descent.entries(value)) {
+    record[name] = descent.at(`.${name}`, () => toJson(part, descent))
+  }
+  if (Object.getPrototypeOf(value) === null) return tagged('null-prototype', record)
   return Object.hasOwn(record, '$') ? tagged('object', record) : record
 }
 
@@ -138,6 +124,8 @@ function fromJson(json: Json): unknown {
       return new Date(Number(value))
     case 'bytes':
       return new Uint8Array(Buffer.from(value as string, 'base64'))
+    case 'buffer':
+      return Buffer.from(value as string, 'base64')
     case 'map':
       return new Map(
         (value as [Json, Json][]).map(([key, item]) => [fromJson(key), fromJson(item)]),

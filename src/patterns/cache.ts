@@ -1,14 +1,18 @@
 import { ConfigError } from '../errors/index.ts'
 import {
   checkInteger,
+  checkOptions,
   checkTableName,
   checkTtl,
   createTables,
   gcGraceOption,
-  PreparedStatements,
+  StatementRunner,
+  tableText,
+  toBigInt,
 } from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
 import { decodeCacheValue, encodeCacheValue } from './cache-value.ts'
+import { type Flight, KeyTraffic } from './key-traffic.ts'
 
 export interface CacheOptions {
   /** Life of an entry that is set without one. Default 3,600. */
@@ -24,33 +28,31 @@ export type CacheLookup<T> =
   | { readonly hit: true; readonly value: T }
   | { readonly hit: false; readonly value?: undefined }
 
-/** A factory that is running; its result is not stored when the key was set or deleted meanwhile. */
-interface Flight {
-  readonly promise: Promise<unknown>
-  isStale: boolean
-  /** Its result on the way to the table. */
-  storing: Promise<void> | undefined
-}
-
 const keyBytesMax = 65_533
 /** What an entry's own TTL is expected to be at most; beyond it counts the default. */
 const ownTtlSeconds = 86_400
 /** Lengths on the wire are 32-bit. */
 const bytesMax = 2 ** 31 - 1
 
-/** Values by key, with a life. Values are data: nothing that is read can become code. */
+/**
+ * Values by key, with a life. Values are data: nothing that is read can become code. Of two values
+ * set for a key the one with the later clock stays, and a deletion wins over what was set before it
+ * whatever the clocks; a process whose clock is behind may find what it sets next gone: a miss.
+ */
 export class Cache {
   readonly #executor: Executor
-  readonly #statements: PreparedStatements
+  readonly #runner: StatementRunner
   readonly #table: string
   readonly #ttlSeconds: number
   readonly #valueBytesMax: number
-  readonly #flights = new Map<string, Flight>()
+  /** Of all caches of this process on the same table, once that is known. */
+  #traffic: KeyTraffic | undefined
 
   constructor(executor: Executor, options: CacheOptions = {}) {
+    checkOptions('Cache', options, { ttlSeconds: true, valueBytesMax: true, table: true })
     this.#executor = executor
-    this.#statements = new PreparedStatements(executor)
-    this.#table = checkTableName(options.table ?? 'cache')
+    this.#runner = new StatementRunner(executor)
+    this.#table = tableText(checkTableName(options.table ?? 'cache'))
     this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600)
     const { valueBytesMax = 1 << 20 } = options
     this.#valueBytesMax = checkInteger('valueBytesMax', valueBytesMax, 1, bytesMax)
@@ -74,8 +76,7 @@ export class Cache {
 
   async lookup<T = unknown>(key: string): Promise<CacheLookup<T>> {
     checkKey(key)
-    const select = await this.#statements.get(`SELECT value FROM ${this.#table} WHERE key = ?`)
-    const result = await this.#executor.executePrepared<{ value: Uint8Array | null }>(select, [key])
+    const result = await this.#runner.run<{ value: Uint8Array | null }>(this.#select, [key])
     const bytes = result.firstRow()?.value
     if (bytes === undefined || bytes === null) return { hit: false }
     const decoded = decodeCacheValue(bytes)
@@ -84,7 +85,8 @@ export class Cache {
   }
 
   /**
-   * Stores a value.
+   * Stores a value: JSON's kinds, and undefined, bigint, every number, Date, Uint8Array, Buffer,
+   * Map and Set.
    *
    * @param ttlSeconds its life; default that of the cache
    * @throws CacheValueError when the value would not come back as it is
@@ -93,70 +95,92 @@ export class Cache {
     checkKey(key)
     checkTtl('ttlSeconds', ttlSeconds)
     const bytes = encodeCacheValue(value, this.#valueBytesMax)
-    await this.#supersede(key)
-    await this.#store(key, bytes, ttlSeconds)
-  }
-
-  async #store(key: string, bytes: Uint8Array, ttlSeconds: number): Promise<void> {
-    const insert = await this.#statements.get(
-      `INSERT INTO ${this.#table} (key, value) VALUES (?, ?) USING TTL ?`,
-    )
-    await this.#executor.executePrepared(insert, [key, bytes, ttlSeconds])
-  }
-
-  /**
-   * A factory that runs may have read what is now replaced: its result is not stored, later callers
-   * start a new one. If it is on its way to the table already, what replaces it goes after it.
-   */
-  async #supersede(key: string): Promise<void> {
-    const flight = this.#flights.get(key)
-    if (flight === undefined) return
-    flight.isStale = true
-    this.#flights.delete(key)
-    await flight.storing?.catch(() => {})
+    const traffic = await this.#shareTraffic()
+    await traffic.write(key, () => this.#store(key, bytes, ttlSeconds))
   }
 
   async delete(key: string): Promise<void> {
     checkKey(key)
-    await this.#supersede(key)
-    const remove = await this.#statements.get(`DELETE FROM ${this.#table} WHERE key = ?`)
-    await this.#executor.executePrepared(remove, [key])
+    const traffic = await this.#shareTraffic()
+    await traffic.delete(key, () => this.#remove(key))
   }
 
   /**
    * The cached value, else what `factory` gives, stored. Callers of this process that miss the same
    * key at the same time share one call of the factory; its failure is not stored.
+   *
+   * A factory must not wait for its own key: it would wait for itself. That is refused where it is
+   * seen, which is until the first `await` of the factory.
    */
   async getOrSet<T>(
     key: string,
     factory: () => T | Promise<T>,
     ttlSeconds: number = this.#ttlSeconds,
   ): Promise<T> {
+    checkKey(key)
     checkTtl('ttlSeconds', ttlSeconds)
-    const running = this.#flights.get(key)
-    if (running !== undefined) return (await running.promise) as T
-    const flight: Flight = { promise: Promise.resolve(), isStale: false, storing: undefined }
-    const promise = this.#fly(key, factory, ttlSeconds, flight).finally(() => {
-      if (this.#flights.get(key) === started) this.#flights.delete(key)
-    })
-    const started = Object.assign(flight, { promise })
-    this.#flights.set(key, started)
-    return await promise
+    if (typeof factory !== 'function') throw new ConfigError('factory is a function')
+    this.#traffic?.refuseOwnFactory(key)
+    const traffic = await this.#shareTraffic()
+    return (await traffic.fly(key, async (flight) => {
+      const found = await this.lookup<T>(key)
+      return found.hit ? found.value : await this.#make(key, factory, ttlSeconds, flight)
+    })) as T
   }
 
-  async #fly<T>(
+  async #make<T>(
     key: string,
     factory: () => T | Promise<T>,
     ttlSeconds: number,
     flight: Flight,
   ): Promise<T> {
-    const found = await this.lookup<T>(key)
-    if (found.hit) return found.value
-    const value = await factory()
+    const value = await callIn(flight, factory)
     if (flight.isStale) return value
     flight.storing = this.#store(key, encodeCacheValue(value, this.#valueBytesMax), ttlSeconds)
     await flight.storing
     return value
+  }
+
+  async #store(key: string, bytes: Uint8Array, ttlSeconds: number): Promise<void> {
+    await this.#runner.run(`INSERT INTO ${this.#table} (key, value) VALUES (?, ?) USING TTL ?`, [
+      key,
+      bytes,
+      ttlSeconds,
+    ])
+  }
+
+  async #remove(key: string): Promise<void> {
+    await this.#runner.run(`DELETE FROM ${this.#table} WHERE key = ?`, [key])
+    // What is still there was stamped by a clock that is ahead: it goes by its own stamp.
+    const found = await this.#runner.run<{ written_us: bigint | null }>(
+      `SELECT writetime(value) AS written_us FROM ${this.#table} WHERE key = ?`,
+      [key],
+    )
+    const writtenUs = found.firstRow()?.written_us ?? null
+    if (writtenUs === null) return
+    await this.#runner.run(`DELETE FROM ${this.#table} USING TIMESTAMP ? WHERE key = ?`, [
+      toBigInt(writtenUs) + 1n,
+      key,
+    ])
+  }
+
+  get #select(): string {
+    return `SELECT value FROM ${this.#table} WHERE key = ?`
+  }
+
+  async #shareTraffic(): Promise<KeyTraffic> {
+    this.#traffic ??= await this.#runner.share('cache', this.#select, () => new KeyTraffic())
+    return this.#traffic
+  }
+}
+
+/** Calls a factory; while it runs without having given a promise, its flight says so. */
+function callIn<T>(flight: Flight, factory: () => T | Promise<T>): T | Promise<T> {
+  flight.isCalling = true
+  try {
+    return factory()
+  } finally {
+    flight.isCalling = false
   }
 }
 

@@ -1,4 +1,10 @@
-import { AlreadyConnectedError, ConfigError, NotConnectedError, Secret } from '../errors/index.ts'
+import {
+  AlreadyConnectedError,
+  ClosedError,
+  ConfigError,
+  NotConnectedError,
+  Secret,
+} from '../errors/index.ts'
 import type { Executor } from '../types/index.ts'
 
 /** What a manager needs of a session. */
@@ -37,7 +43,8 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
   /**
    * Connects, or gives the session that is connected with the same arguments.
    *
-   * @throws AlreadyConnectedError with other arguments, and whatever building a session throws
+   * @throws AlreadyConnectedError with other arguments, ClosedError when `close` is called before
+   *   it has connected, and whatever building a session throws
    */
   async connect(
     nodes: readonly unknown[],
@@ -45,22 +52,32 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
     options: Options = {} as Options,
   ): Promise<TSession> {
     if (!Array.isArray(nodes)) throw new ConfigError('connect takes a list of nodes')
+    if (typeof options !== 'object' || options === null) {
+      throw new ConfigError('The options of connect are an object')
+    }
     const fingerprint = [[...nodes], keyspace, { ...options }]
     const current = this.#current()
     if (current !== undefined) {
       if (!isSame(current.fingerprint, fingerprint)) throw new AlreadyConnectedError(this.#name)
-      return await current.opening
+      return await this.#opened(current)
     }
     const opening = this.#open(nodes, keyspace, options)
     const connected: Connected<TSession> = { fingerprint, opening, session: undefined }
     this.#connected = connected
     try {
       connected.session = await opening
-      return connected.session
     } catch (error) {
       if (this.#connected === connected) this.#connected = undefined
       throw error
     }
+    return await this.#opened(connected)
+  }
+
+  /** Its session, unless `close` came first: then that closes it, and nobody is to have it. */
+  async #opened(connected: Connected<TSession>): Promise<TSession> {
+    const session = await connected.opening
+    if (this.#connected !== connected) throw new ClosedError('database manager')
+    return session
   }
 
   /** What is connected; a session that was closed by itself is connected no more. */
@@ -90,7 +107,10 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
   }
 }
 
-/** Deep equality of plain arguments; everything else is compared by identity. */
+/**
+ * Deep equality of plain arguments; everything else is compared by identity. What is `undefined` is
+ * as if it were left out.
+ */
 function isSame(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
@@ -98,11 +118,9 @@ function isSame(a: unknown, b: unknown): boolean {
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0
   if (Array.isArray(a) !== Array.isArray(b)) return false
   if (!Array.isArray(a) && Object.getPrototypeOf(a) !== Object.prototype) return false
-  const keys = Object.keys(a)
-  if (keys.length !== Object.keys(b).length) return false
-  return keys.every((key) => Object.hasOwn(b, key) && isSame(get(a, key), get(b, key)))
+  return Object.keys({ ...a, ...b }).every((key) => isSame(own(a, key), own(b, key)))
 }
 
-function get(object: object, key: string): unknown {
-  return (object as { readonly [key: string]: unknown })[key]
+function own(object: object, key: string): unknown {
+  return Object.getOwnPropertyDescriptor(object, key)?.value
 }

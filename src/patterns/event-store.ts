@@ -1,23 +1,35 @@
-import { randomUUID } from 'node:crypto'
 import {
   ConcurrencyConflictError,
-  ConfigError,
   RequestTimeoutError,
-  TsyllaError,
+  type SerialConsistency,
 } from '../errors/index.ts'
 import {
   asyncRows,
   type AsyncRows,
   Backoff,
   checkInteger,
+  checkOptions,
+  checkSerialLevel,
   checkTableName,
   createTables,
   KeyedQueue,
-  PreparedStatements,
+  LruMap,
+  StatementRunner,
+  tableText,
   timeoutMsMax,
+  toDate,
+  Tries,
 } from '../kernel/index.ts'
-import { Batch, batchStatementCountMax, type BindValues, type Executor } from '../types/index.ts'
+import { batchStatementCountMax, type BindValues, type Executor } from '../types/index.ts'
 import { type Clock, type RandomSource, systemClock, systemRandom } from '../util/index.ts'
+import {
+  checkStreamId,
+  checkVersion,
+  type Commit,
+  type NewEvent,
+  type StoredEvent,
+  toCommit,
+} from './event-commit.ts'
 
 export interface EventStoreOptions {
   /** Time an append may take, retries included, in milliseconds. Default 10,000. */
@@ -26,21 +38,13 @@ export interface EventStoreOptions {
   readonly appendCountMax?: number
   /** Default `events`. */
   readonly table?: string
+  /**
+   * Where appends are ordered: in each data center by itself, or over all of them. All stores on a
+   * table need the same. Default `LOCAL_SERIAL`.
+   */
+  readonly serialConsistency?: SerialConsistency
   readonly clock?: Clock
   readonly random?: RandomSource
-}
-
-/** An event to append. `data` is anything JSON can hold. */
-export interface NewEvent<Data = unknown> {
-  readonly type: string
-  readonly data: Data
-}
-
-export interface StoredEvent<Data = unknown> extends NewEvent<Data> {
-  /** Place in its stream, from 1 without gaps. */
-  readonly version: number
-  /** When it was appended, by the clock of the process that did. */
-  readonly ts: Date
 }
 
 export interface AppendOptions {
@@ -53,11 +57,18 @@ export interface ReadOptions {
   readonly fromVersion?: number
 }
 
-/** A batch ready to be sent, again and again with the same content. */
-interface Commit {
-  readonly streamId: string
-  readonly id: string
-  readonly events: readonly { readonly type: string; readonly json: string }[]
+interface EventRow {
+  readonly version: bigint | number | string
+  readonly type: string
+  readonly data: string
+  readonly ts: Date | bigint
+}
+
+/** What all stores of this process on one table know and wait for. */
+interface Streams {
+  readonly queue: KeyedQueue
+  /** Last versions; a wrong one only costs a round trip. */
+  readonly heads: LruMap<string, number>
 }
 
 /** Heads of streams that appends of this process left behind. */
@@ -71,20 +82,25 @@ const headCountMax = 10_000
  */
 export class EventStore {
   readonly #executor: Executor
-  readonly #statements: PreparedStatements
+  readonly #runner: StatementRunner
   readonly #table: string
   readonly #clock: Clock
   readonly #random: RandomSource
   readonly #timeoutMs: number
   readonly #appendCountMax: number
-  readonly #queue = new KeyedQueue()
-  /** Last versions this process knows; a wrong one only costs a round trip. */
-  readonly #heads = new Map<string, number>()
 
   constructor(executor: Executor, options: EventStoreOptions = {}) {
+    checkOptions('EventStore', options, {
+      timeoutMs: true,
+      appendCountMax: true,
+      table: true,
+      serialConsistency: true,
+      clock: true,
+      random: true,
+    })
     this.#executor = executor
-    this.#statements = new PreparedStatements(executor)
-    this.#table = checkTableName(options.table ?? 'events')
+    this.#runner = new StatementRunner(executor, checkSerialLevel(options.serialConsistency))
+    this.#table = tableText(checkTableName(options.table ?? 'events'))
     this.#clock = options.clock ?? systemClock
     this.#random = options.random ?? systemRandom
     this.#timeoutMs = checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax)
@@ -105,7 +121,13 @@ export class EventStore {
     await createTables(this.#executor, this.tables())
   }
 
-  /** Appends one event. @returns its version */
+  /**
+   * Appends one event.
+   *
+   * @param data what JSON gives back as it is, and dates, which become ISO text; a property that is
+   *   `undefined` is left out. All else is refused
+   * @returns its version
+   */
   append(streamId: string, type: string, data: unknown, options?: AppendOptions): Promise<number>
   /** Appends several events at once, all or none. @returns the version of the last */
   append(streamId: string, events: readonly NewEvent[], options?: AppendOptions): Promise<number>
@@ -117,57 +139,49 @@ export class EventStore {
   ): Promise<number> {
     const isOne = typeof typeOrEvents === 'string'
     const events = isOne ? [{ type: typeOrEvents, data: dataOrOptions }] : typeOrEvents
-    const options = isOne ? optionsOfOne : (dataOrOptions as AppendOptions | undefined)
-    const commit = this.#toCommit(streamId, events)
-    const { expectedVersion } = options ?? {}
+    const options = (isOne ? optionsOfOne : (dataOrOptions as AppendOptions | undefined)) ?? {}
+    checkOptions('append', options, { expectedVersion: true })
+    const { expectedVersion } = options
     if (expectedVersion !== undefined) checkVersion('expectedVersion', expectedVersion)
+    const commit = toCommit(streamId, events, this.#appendCountMax)
     const backoff = new Backoff({
       clock: this.#clock,
       random: this.#random,
       timeoutMs: this.#timeoutMs,
     })
-    return await this.#queue.run(streamId, async () => {
+    const streams = await this.#shareStreams()
+    return await streams.queue.run(streamId, async () => {
       // A write that is sent with no time left would only be reported as lost.
       if (backoff.isExpired) throw new RequestTimeoutError(this.#timeoutMs, 'not_applied')
       return expectedVersion === undefined
-        ? await this.#appendAtEnd(commit, backoff)
-        : await this.#appendAt(commit, expectedVersion, backoff)
+        ? await this.#appendAtEnd(commit, streams, backoff)
+        : await this.#appendAt(commit, expectedVersion, streams, backoff)
     })
   }
 
   /** Events after `fromVersion` in order; fetched as they are consumed. */
   read<Data = unknown>(streamId: string, options: ReadOptions = {}): AsyncRows<StoredEvent<Data>> {
     checkStreamId(streamId)
+    checkOptions('read', options, { fromVersion: true })
     const fromVersion = checkVersion('fromVersion', options.fromVersion ?? 0)
     return asyncRows(() => this.#read<Data>(streamId, fromVersion))
   }
 
   async *#read<Data>(streamId: string, fromVersion: number): AsyncGenerator<StoredEvent<Data>> {
-    const select = await this.#statements.get(
+    const rows = this.#runner.stream<EventRow>(
       `SELECT version, type, data, ts FROM ${this.#table} WHERE stream_id = ? AND version > ? ORDER BY version`,
-    )
-    const rows = this.#executor.stream<{ version: bigint; type: string; data: string; ts: Date }>(
-      select,
       [streamId, BigInt(fromVersion)],
     )
     for await (const { version, type, data, ts } of rows) {
-      yield { version: Number(version), type, data: JSON.parse(data) as Data, ts }
+      yield { version: Number(version), type, data: JSON.parse(data) as Data, ts: toDate(ts) }
     }
-  }
-
-  #toCommit(streamId: string, events: readonly NewEvent[]): Commit {
-    checkStreamId(streamId)
-    if (!Array.isArray(events) || events.length === 0 || events.length > this.#appendCountMax) {
-      throw new ConfigError(`An append takes 1 … ${this.#appendCountMax} events`)
-    }
-    return { streamId, id: randomUUID(), events: events.map(toJsonEvent) }
   }
 
   /** Conflicts are retried at the new end, until the deadline. */
-  async #appendAtEnd(commit: Commit, backoff: Backoff): Promise<number> {
-    let head = this.#heads.get(commit.streamId) ?? (await this.#readHead(commit.streamId, backoff))
+  async #appendAtEnd(commit: Commit, { heads }: Streams, backoff: Backoff): Promise<number> {
+    let head = heads.get(commit.streamId) ?? (await this.#readHead(commit.streamId, backoff))
     for (;;) {
-      const actual = await this.#tryAppend(commit, head, backoff)
+      const actual = await this.#tryAppend(commit, head, heads, backoff)
       if (actual === undefined) return head + commit.events.length
       if (backoff.isExpired) throw new RequestTimeoutError(this.#timeoutMs, 'not_applied')
       if (actual === head) await backoff.pause()
@@ -175,8 +189,13 @@ export class EventStore {
     }
   }
 
-  async #appendAt(commit: Commit, expectedVersion: number, backoff: Backoff): Promise<number> {
-    const actual = await this.#tryAppend(commit, expectedVersion, backoff)
+  async #appendAt(
+    commit: Commit,
+    expectedVersion: number,
+    { heads }: Streams,
+    backoff: Backoff,
+  ): Promise<number> {
+    const actual = await this.#tryAppend(commit, expectedVersion, heads, backoff)
     if (actual === undefined) return expectedVersion + commit.events.length
     throw new ConcurrencyConflictError(commit.streamId, expectedVersion, actual)
   }
@@ -186,111 +205,78 @@ export class EventStore {
    *
    * @returns `undefined` when the commit is in the stream after `head`, else the version it has
    */
-  async #tryAppend(commit: Commit, head: number, backoff: Backoff): Promise<number | undefined> {
-    let wasLost = false
+  async #tryAppend(
+    commit: Commit,
+    head: number,
+    heads: Streams['heads'],
+    backoff: Backoff,
+  ): Promise<number | undefined> {
+    const { streamId, events } = commit
+    const tries = new Tries(backoff)
+    // Until the answer is there, nothing is known.
+    heads.delete(streamId)
     for (;;) {
       try {
         const actual = await this.#send(commit, head, backoff)
         // What a batch that was reported lost wrote is what its repetition runs into.
-        const isOurs = wasLost && actual !== undefined && (await this.#isAt(commit, head, backoff))
-        this.#remember(commit.streamId, isOurs ? head + commit.events.length : actual, commit, head)
-        return isOurs ? undefined : actual
+        const isWritten =
+          actual === undefined || (tries.wasLost && (await this.#isAt(commit, head, backoff)))
+        heads.set(streamId, isWritten ? head + events.length : actual)
+        return isWritten ? undefined : actual
       } catch (error) {
-        wasLost ||= TsyllaError.is(error) && error.outcome === 'unknown'
-        if (!wasLost || backoff.isExpired) {
-          this.#heads.delete(commit.streamId)
-          // That the last try came to nothing tells nothing of the one that was lost.
-          if (wasLost && TsyllaError.is(error)) error.outcome = 'unknown'
-          throw error
-        }
-        await backoff.pause()
+        await tries.next(error)
       }
-    }
-  }
-
-  #remember(streamId: string, actual: number | undefined, commit: Commit, head: number): void {
-    this.#heads.delete(streamId)
-    this.#heads.set(streamId, actual ?? head + commit.events.length)
-    if (this.#heads.size > headCountMax) {
-      const oldest = this.#heads.keys().next()
-      if (!oldest.done) this.#heads.delete(oldest.value)
     }
   }
 
   /** One conditional batch. @returns `undefined` when it was applied, else the stream's version */
   async #send(commit: Commit, head: number, backoff: Backoff): Promise<number | undefined> {
-    const [advance, insert] = await Promise.all([
-      this.#statements.get(`UPDATE ${this.#table} SET head = ? WHERE stream_id = ? IF head = ?`),
-      this.#statements.get(
-        `INSERT INTO ${this.#table} (stream_id, version, commit_id, type, data, ts) VALUES (?, ?, ?, ?, ?, ?)`,
-      ),
-    ])
     const { streamId, events } = commit
     const ts = new Date(this.#clock.nowMs())
-    let batch = new Batch('logged').appendPrepared(advance)
-    const values: BindValues[] = [
-      [BigInt(head + events.length), streamId, head === 0 ? null : BigInt(head)],
-    ]
-    for (const [i, { type, json }] of events.entries()) {
-      batch = batch.appendPrepared(insert)
-      values.push([streamId, BigInt(head + 1 + i), commit.id, type, json, ts])
-    }
-    const options = { timeout: backoff.remainingMs }
-    const result = await this.#executor.batch<{ head?: bigint | null }>(batch, values, options)
+    const advance = `UPDATE ${this.#table} SET head = ? WHERE stream_id = ? IF head = ?`
+    const insert = `INSERT INTO ${this.#table} (stream_id, version, commit_id, type, data, ts) VALUES (?, ?, ?, ?, ?, ?)`
+    const headBefore = head === 0 ? null : BigInt(head)
+    const result = await this.#runner.runBatch<{ head?: bigint | number | string | null }>(
+      [
+        [advance, [BigInt(head + events.length), streamId, headBefore]],
+        ...events.map(({ type, json }, i): [string, BindValues] => [
+          insert,
+          [streamId, BigInt(head + 1 + i), commit.id, type, json, ts],
+        ]),
+      ],
+      { timeout: backoff.remainingMs },
+    )
     if (result.applied === true) return undefined
-    return Number(result.firstRow()?.head ?? 0n)
+    return Number(result.firstRow()?.head ?? 0)
   }
 
-  /** Whether the events after `head` are those of this commit. A serial read sees what is pending. */
+  /** Whether the events after `head` are this commit's. A serial read sees what is pending. */
   async #isAt(commit: Commit, head: number, backoff: Backoff): Promise<boolean> {
-    const select = await this.#statements.get(
+    const result = await this.#runner.runSerial<{ commit_id: string }>(
       `SELECT commit_id FROM ${this.#table} WHERE stream_id = ? AND version = ?`,
-    )
-    const result = await this.#executor.executePrepared<{ commit_id: string }>(
-      select,
       [commit.streamId, BigInt(head + 1)],
-      { consistency: 'LOCAL_SERIAL', timeout: backoff.remainingMs },
+      { timeout: backoff.remainingMs },
     )
     return result.firstRow()?.commit_id === commit.id
   }
 
   async #readHead(streamId: string, backoff: Backoff): Promise<number> {
-    const select = await this.#statements.get(
-      `SELECT head FROM ${this.#table} WHERE stream_id = ? LIMIT 1`,
-    )
-    const result = await this.#executor.executePrepared<{ head: bigint | null }>(
-      select,
+    const result = await this.#runner.run<{ head: bigint | number | string | null }>(
+      this.#headText,
       [streamId],
-      {
-        timeout: backoff.remainingMs,
-      },
+      { timeout: backoff.remainingMs },
     )
-    return Number(result.firstRow()?.head ?? 0n)
+    return Number(result.firstRow()?.head ?? 0)
   }
-}
 
-function toJsonEvent(event: NewEvent): { readonly type: string; readonly json: string } {
-  if (typeof event?.type !== 'string' || event.type === '') {
-    throw new ConfigError('The type of an event is a string that is not empty')
+  get #headText(): string {
+    return `SELECT head FROM ${this.#table} WHERE stream_id = ? LIMIT 1`
   }
-  const reason = `The data of event ${JSON.stringify(event.type)} has no JSON form`
-  let json: string | undefined
-  try {
-    json = JSON.stringify(event.data)
-  } catch (cause) {
-    throw new ConfigError(reason, 'not_applied', { cause })
-  }
-  if (json === undefined) throw new ConfigError(reason)
-  return { type: event.type, json }
-}
 
-function checkStreamId(streamId: string): void {
-  if (typeof streamId !== 'string' || streamId === '' || Buffer.byteLength(streamId) > 65_533) {
-    throw new ConfigError('streamId is a string of 1 … 65,533 bytes')
+  async #shareStreams(): Promise<Streams> {
+    return await this.#runner.share('event-store', this.#headText, () => ({
+      queue: new KeyedQueue(),
+      heads: new LruMap<string, number>(headCountMax),
+    }))
   }
-}
-
-function checkVersion(name: string, version: number): number {
-  if (Number.isSafeInteger(version) && version >= 0) return version
-  throw new ConfigError(`${name} is a whole number from 0`)
 }

@@ -3,14 +3,17 @@ import {
   asyncRows,
   type AsyncRows,
   checkInteger,
+  checkOptions,
   checkTableName,
   checkTtl,
   createTables,
   gcGraceOption,
-  PreparedStatements,
+  StatementRunner,
+  tableText,
+  toDate,
   ttlSecondsMax,
 } from '../kernel/index.ts'
-import type { Executor, Page, PreparedStatement } from '../types/index.ts'
+import type { Executor, Page } from '../types/index.ts'
 import { type Clock, systemClock } from '../util/index.ts'
 import { randomUUID } from 'node:crypto'
 
@@ -42,7 +45,7 @@ const pageRows = 1_000
  */
 export class MetricsStore {
   readonly #executor: Executor
-  readonly #statements: PreparedStatements
+  readonly #runner: StatementRunner
   readonly #clock: Clock
   readonly #table: string
   readonly #retentionSeconds: number
@@ -50,10 +53,17 @@ export class MetricsStore {
   readonly #parallelBuckets: number
 
   constructor(executor: Executor, options: MetricsStoreOptions = {}) {
+    checkOptions('MetricsStore', options, {
+      retentionSeconds: true,
+      bucketSeconds: true,
+      parallelBuckets: true,
+      table: true,
+      clock: true,
+    })
     this.#executor = executor
-    this.#statements = new PreparedStatements(executor)
+    this.#runner = new StatementRunner(executor)
     this.#clock = options.clock ?? systemClock
-    this.#table = checkTableName(options.table ?? 'metrics')
+    this.#table = tableText(checkTableName(options.table ?? 'metrics'))
     this.#retentionSeconds = checkTtl('retentionSeconds', options.retentionSeconds ?? 604_800)
     this.#bucketMs = checkTtl('bucketSeconds', options.bucketSeconds ?? 86_400) * 1000
     this.#parallelBuckets = checkInteger('parallelBuckets', options.parallelBuckets ?? 4, 1, 1_024)
@@ -74,17 +84,19 @@ export class MetricsStore {
   /**
    * Stores one point.
    *
+   * @param tags default, and what `null` means: none
    * @param at its time; default now. A point further from now than the retention, either way, is
    *   refused: nobody would ever see it
    */
   async record(
     metric: string,
     value: number,
-    tags: Readonly<Record<string, string>> | ReadonlyMap<string, string> = {},
+    tags: Readonly<Record<string, string>> | ReadonlyMap<string, string> | null = null,
     at?: Date,
   ): Promise<void> {
     checkMetric(metric)
     if (typeof value !== 'number') throw new ConfigError('value is a number')
+    const tagMap = toTagMap(tags)
     const nowMs = this.#clock.nowMs()
     const tsMs = at === undefined ? nowMs : checkDate('at', at)
     const ttlSeconds = this.#retentionSeconds - Math.floor((nowMs - tsMs) / 1000)
@@ -96,18 +108,18 @@ export class MetricsStore {
         `The point is further ahead than the retention of ${this.#retentionSeconds} s`,
       )
     }
-    const insert = await this.#statements.get(
+    await this.#runner.run(
       `INSERT INTO ${this.#table} (name, bucket, ts, id, value, tags) VALUES (?, ?, ?, ?, ?, ?) USING TTL ?`,
+      [
+        metric,
+        this.#bucketOf(tsMs),
+        new Date(tsMs),
+        randomUUID(),
+        value,
+        tagMap,
+        Math.min(ttlSeconds, ttlSecondsMax),
+      ],
     )
-    await this.#executor.executePrepared(insert, [
-      metric,
-      this.#bucketOf(tsMs),
-      new Date(tsMs),
-      randomUUID(),
-      value,
-      tags instanceof Map ? tags : new Map(Object.entries(tags)),
-      Math.min(ttlSeconds, ttlSecondsMax),
-    ])
   }
 
   /** Points from `from` to `to`, both included, in order of time; fetched as they are consumed. */
@@ -127,16 +139,14 @@ export class MetricsStore {
   }
 
   async *#read(metric: string, fromMs: number, toMs: number): AsyncGenerator<MetricPoint> {
-    const select = await this.#statements.get(
-      `SELECT ts, value, tags FROM ${this.#table} WHERE name = ? AND bucket = ? AND ts >= ? AND ts <= ?`,
-    )
+    const text = `SELECT ts, value, tags FROM ${this.#table} WHERE name = ? AND bucket = ? AND ts >= ? AND ts <= ?`
     const last = Math.floor(toMs / this.#bucketMs)
     let next = Math.floor(fromMs / this.#bucketMs)
     const ahead: BucketRead[] = []
     const startMore = (): void => {
       for (; next <= last && ahead.length < this.#parallelBuckets; next++) {
         const values = [metric, BigInt(next), new Date(fromMs), new Date(toMs)]
-        ahead.push(new BucketRead(this.#executor, select, values))
+        ahead.push(new BucketRead(this.#runner, text, values))
       }
     }
     for (startMore(); ahead.length > 0; startMore()) {
@@ -150,33 +160,54 @@ export class MetricsStore {
   }
 }
 
+/** A row of a point. */
+interface PointRow {
+  readonly ts: Date | bigint
+  readonly value: number
+  readonly tags: ReadonlyMap<string, string> | null
+}
+
 /** One partition being read: its first page is under way from the start, the others on demand. */
 class BucketRead {
-  readonly #executor: Executor
-  readonly #select: PreparedStatement
+  readonly #runner: StatementRunner
+  readonly #text: string
   readonly #values: readonly unknown[]
-  readonly #firstPage: Promise<Page<MetricPoint>>
+  readonly #firstPage: Promise<Page<PointRow>>
 
-  constructor(executor: Executor, select: PreparedStatement, values: readonly unknown[]) {
-    this.#executor = executor
-    this.#select = select
+  constructor(runner: StatementRunner, text: string, values: readonly unknown[]) {
+    this.#runner = runner
+    this.#text = text
     this.#values = values
-    this.#firstPage = executor.page<MetricPoint>(select, values, { pageSize: pageRows })
+    this.#firstPage = this.#read(undefined)
     // It may fail before its turn comes; then it is reported when it does.
     this.#firstPage.catch(() => {})
   }
 
+  #read(pagingState: Uint8Array | undefined): Promise<Page<PointRow>> {
+    const options = { pageSize: pageRows, pagingState }
+    return this.#runner.page<PointRow>(this.#text, this.#values, options)
+  }
+
   async *points(): AsyncGenerator<MetricPoint> {
     for (let page = await this.#firstPage; ; ) {
-      for (const { ts, value, tags } of page) yield { ts, value, tags: tags ?? new Map() }
+      for (const { ts, value, tags } of page) {
+        yield { ts: toDate(ts), value, tags: tags ?? new Map() }
+      }
       const { pagingState } = page
       if (pagingState === undefined) return
-      page = await this.#executor.page<MetricPoint>(this.#select, this.#values, {
-        pageSize: pageRows,
-        pagingState,
-      })
+      page = await this.#read(pagingState)
     }
   }
+}
+
+function toTagMap(
+  tags: Readonly<Record<string, string>> | ReadonlyMap<string, string> | null,
+): ReadonlyMap<string, string> {
+  if (tags === null) return new Map()
+  if (typeof tags !== 'object' || Array.isArray(tags)) {
+    throw new ConfigError('tags are an object or a Map of text by name')
+  }
+  return tags instanceof Map ? tags : new Map(Object.entries(tags))
 }
 
 function checkMetric(metric: string): void {

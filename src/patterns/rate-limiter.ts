@@ -1,25 +1,42 @@
-import { randomUUID } from 'node:crypto'
-import { ConfigError, RequestTimeoutError, TsyllaError } from '../errors/index.ts'
 import {
-  Backoff,
+  type AnyTsyllaError,
+  ConfigError,
+  type SerialConsistency,
+  TsyllaError,
+} from '../errors/index.ts'
+import {
   checkInteger,
   checkOneOf,
+  checkOptions,
+  checkSerialLevel,
   checkTableName,
   createTables,
   gcGraceOption,
-  PreparedStatements,
+  StatementRunner,
+  tableText,
   timeoutMsMax,
 } from '../kernel/index.ts'
-import type { Executor, RowOf } from '../types/index.ts'
+import type { Executor } from '../types/index.ts'
 import { type Clock, type RandomSource, systemClock, systemRandom } from '../util/index.ts'
+import type { CountSettings } from './window-counter.ts'
+import { WindowCounters } from './window-counters.ts'
+import { WindowRows, windowTableText } from './window-rows.ts'
 
 export interface RateLimiterOptions {
-  /** What `check` and `take` do when the database fails. Default `throw`. */
+  /**
+   * What `check` and `take` do when the database fails. Default `throw`. Arguments that are wrong,
+   * and a table that is missing, always throw.
+   */
   readonly onError?: 'throw' | 'allow' | 'deny'
   /** Time a decision may take, retries included, in milliseconds. Default 10,000. */
   readonly timeoutMs?: number
   /** Default `rate_limits`. */
   readonly table?: string
+  /**
+   * Where limits hold: in each data center by itself, or over all of them. All limiters on a table
+   * need the same. Default `LOCAL_SERIAL`.
+   */
+  readonly serialConsistency?: SerialConsistency
   readonly clock?: Clock
   readonly random?: RandomSource
 }
@@ -44,27 +61,6 @@ export interface RateLimitDecision {
   readonly retryAfterMs: number
 }
 
-/** A caller that waits for its decision. */
-interface Waiting {
-  readonly limit: number
-  readonly cost: number
-  readonly resolve: (granted: Granted) => void
-  readonly reject: (error: unknown) => void
-}
-
-interface Granted {
-  readonly ok: boolean
-  readonly used: number
-}
-
-/** Row of a window as conditional writes report it. */
-interface WindowRow {
-  readonly used: number
-  readonly op: string
-}
-
-/** Rows outlive their window by this, for callers whose clocks are behind. */
-const slackSeconds = 60
 const windowSecondsMax = 366 * 86_400
 
 /**
@@ -77,30 +73,36 @@ export class RateLimiter {
   readonly #clock: Clock
   readonly #onError: 'throw' | 'allow' | 'deny'
   readonly #table: string
-  readonly #counterOptions: WindowCounterOptions
-  /** Windows with callers or a running write. */
-  readonly #windows = new Map<string, WindowCounter>()
+  readonly #settings: CountSettings
+  /** Of all limiters of this process on the same table, once that is known. */
+  #counters: WindowCounters | undefined
 
   constructor(executor: Executor, options: RateLimiterOptions = {}) {
+    checkOptions('RateLimiter', options, {
+      onError: true,
+      timeoutMs: true,
+      table: true,
+      serialConsistency: true,
+      clock: true,
+      random: true,
+    })
     this.#executor = executor
     this.#clock = options.clock ?? systemClock
     this.#onError = checkOneOf('onError', options.onError ?? 'throw', ['throw', 'allow', 'deny'])
-    this.#table = checkTableName(options.table ?? 'rate_limits')
-    this.#counterOptions = {
-      executor,
-      statements: new PreparedStatements(executor),
-      table: this.#table,
+    this.#table = tableText(checkTableName(options.table ?? 'rate_limits'))
+    const serialConsistency = checkSerialLevel(options.serialConsistency)
+    this.#settings = {
+      rows: new WindowRows(new StatementRunner(executor, serialConsistency), this.#table),
+      timeoutMs: checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax),
+      serialConsistency,
       clock: this.#clock,
       random: options.random ?? systemRandom,
-      timeoutMs: checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax),
     }
   }
 
   /** CQL of the table. It is written by conditional writes alone. */
   tables(): string[] {
-    return [
-      `CREATE TABLE IF NOT EXISTS ${this.#table} (key text, window_seconds int, window bigint, used bigint, op uuid, PRIMARY KEY ((key, window_seconds, window))) WITH ${gcGraceOption(0)}`,
-    ]
+    return [windowTableText(this.#table, gcGraceOption(0))]
   }
 
   async createTables(): Promise<void> {
@@ -114,10 +116,10 @@ export class RateLimiter {
 
   /** Takes units of the current window, and tells what is left of it. */
   async take(key: string, options: TakeOptions): Promise<RateLimitDecision> {
+    checkOptions('take', options, { limit: true, windowSeconds: true, cost: true })
     const { limit, windowSeconds = 60, cost = 1 } = options
     checkArguments(key, limit, windowSeconds, cost)
-    const nowMs = this.#clock.nowMs()
-    const window = Math.floor(nowMs / 1000 / windowSeconds)
+    const window = Math.floor(this.#clock.nowMs() / 1000 / windowSeconds)
     const resetMs = (window + 1) * windowSeconds * 1000
     const decide = (ok: boolean, used: number): RateLimitDecision => ({
       ok,
@@ -127,25 +129,36 @@ export class RateLimiter {
       retryAfterMs: ok ? 0 : Math.max(0, resetMs - this.#clock.nowMs()),
     })
     try {
-      const granted = await this.#counter(key, windowSeconds, window).take(limit, cost)
+      this.#counters ??= await this.#settings.rows.share(() => new WindowCounters())
+      const id = { key, windowSeconds, window }
+      const granted = await this.#counters.take(id, limit, cost, this.#settings)
       return decide(granted.ok, granted.used)
     } catch (error) {
-      if (this.#onError === 'throw') throw error
+      if (this.#onError === 'throw' || !isOfDatabase(error)) throw error
       return decide(this.#onError === 'allow', limit)
     }
   }
+}
 
-  #counter(key: string, windowSeconds: number, window: number): WindowCounter {
-    const id = `${windowSeconds}/${window}/${key}`
-    let counter = this.#windows.get(id)
-    if (counter === undefined) {
-      counter = new WindowCounter(this.#counterOptions, { key, windowSeconds, window }, () =>
-        this.#windows.delete(id),
-      )
-      this.#windows.set(id, counter)
-    }
-    return counter
-  }
+/** What the caller did wrong, or whoever should have made the table. */
+const callersCodes: ReadonlySet<AnyTsyllaError['code']> = new Set([
+  'TSYLLA_BIND_AMBIGUOUS',
+  'TSYLLA_BIND_COUNT',
+  'TSYLLA_BIND_EXTRA',
+  'TSYLLA_BIND_MISSING',
+  'TSYLLA_BIND_NULL',
+  'TSYLLA_BIND_UNSET',
+  'TSYLLA_BIND_VALUE',
+  'TSYLLA_CONFIG',
+  'TSYLLA_ENCODE',
+  'TSYLLA_SERVER_INVALID',
+  'TSYLLA_SERVER_SYNTAX',
+  'TSYLLA_VALUE',
+])
+
+/** Whether the database, or the way to it, has failed. */
+function isOfDatabase(error: unknown): boolean {
+  return TsyllaError.is(error) && !callersCodes.has(error.code)
 }
 
 function checkArguments(key: string, limit: number, windowSeconds: number, cost: number): void {
@@ -160,192 +173,4 @@ function checkArguments(key: string, limit: number, windowSeconds: number, cost:
   }
   if (!Number.isSafeInteger(cost) || cost < 1)
     throw new ConfigError('cost is a whole number from 1')
-}
-
-interface WindowCounterOptions {
-  readonly executor: Executor
-  readonly statements: PreparedStatements
-  readonly table: string
-  readonly clock: Clock
-  readonly random: RandomSource
-  readonly timeoutMs: number
-}
-
-interface WindowKey {
-  readonly key: string
-  readonly windowSeconds: number
-  readonly window: number
-}
-
-/** The count of one window as this process sees it: one conditional write at a time. */
-class WindowCounter {
-  readonly #options: WindowCounterOptions
-  readonly #key: WindowKey
-  readonly #onIdle: () => void
-  #waiting: Waiting[] = []
-  #isRunning = false
-  /** Last state known from the server; `used` never falls within a window. */
-  #used: bigint | undefined
-  #op: string | null = null
-
-  constructor(options: WindowCounterOptions, key: WindowKey, onIdle: () => void) {
-    this.#options = options
-    this.#key = key
-    this.#onIdle = onIdle
-  }
-
-  take(limit: number, cost: number): Promise<Granted> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ limit, cost, resolve, reject })
-      if (!this.#isRunning) void this.#run()
-    })
-  }
-
-  /** Serves all who wait, round by round; callers that come meanwhile join the next round. */
-  async #run(): Promise<void> {
-    this.#isRunning = true
-    // A turn of the microtask queue lets callers of the same moment join the first round.
-    await Promise.resolve()
-    while (this.#waiting.length > 0) {
-      const round = this.#waiting
-      this.#waiting = []
-      try {
-        await this.#serve(round)
-      } catch (error) {
-        for (const caller of round) caller.reject(error)
-      }
-    }
-    this.#isRunning = false
-    this.#onIdle()
-  }
-
-  async #serve(round: readonly Waiting[]): Promise<void> {
-    const backoff = new Backoff(this.#options)
-    for (;;) {
-      const before = this.#used ?? 0n
-      const { grants, used } = admit(round, before)
-      // The count never falls, so who does not fit on top of what is known fits on nothing later.
-      if (used === before) return settle(round, grants, used)
-      if (await this.#advance(before, used, backoff)) return settle(round, grants, used)
-      if (backoff.isExpired) {
-        throw new RequestTimeoutError(this.#options.timeoutMs, 'not_applied')
-      }
-      if (this.#used === before) await backoff.pause()
-    }
-  }
-
-  /**
-   * Writes `used` if the window still counts `before`, which is known or assumed to be new.
-   *
-   * @returns whether it was written; otherwise the state is refreshed from the server
-   * @throws what the database fails with, when it cannot be told; the units then count as used
-   */
-  async #advance(before: bigint, used: bigint, backoff: Backoff): Promise<boolean> {
-    const op = randomUUID()
-    for (;;) {
-      try {
-        if (await this.#write(before, used, op, backoff)) return true
-        // A write of ours that was reported lost may be what this one ran into.
-        return this.#op === op
-      } catch (error) {
-        if (!TsyllaError.is(error) || error.outcome !== 'unknown' || backoff.isExpired) throw error
-        await this.#refresh(backoff).catch(() => {
-          // The write is what may have been applied.
-          throw error
-        })
-        if (this.#op === op) return true
-        if ((this.#used ?? 0n) !== before) return false
-      }
-    }
-  }
-
-  async #write(before: bigint, used: bigint, op: string, backoff: Backoff): Promise<boolean> {
-    const { executor, statements, table } = this.#options
-    const { key, windowSeconds, window } = this.#key
-    const ttlSeconds = windowSeconds * 2 + slackSeconds
-    const id = [key, windowSeconds, BigInt(window)]
-    const options = { timeout: backoff.remainingMs }
-    if (this.#used === undefined || this.#op === null) {
-      const insert = await statements.get(
-        `INSERT INTO ${table} (key, window_seconds, window, used, op) VALUES (?, ?, ?, ?, ?) IF NOT EXISTS USING TTL ?`,
-      )
-      const values = [...id, used, op, ttlSeconds]
-      return this.#learn(
-        await executor.executePrepared<WindowRow>(insert, values, options),
-        used,
-        op,
-      )
-    }
-    const update = await statements.get(
-      `UPDATE ${table} USING TTL ? SET used = ?, op = ? WHERE key = ? AND window_seconds = ? AND window = ? IF used = ? AND op = ?`,
-    )
-    const values = [ttlSeconds, used, op, ...id, before, this.#op]
-    return this.#learn(await executor.executePrepared<WindowRow>(update, values, options), used, op)
-  }
-
-  #learn(
-    result: { applied: boolean | undefined; firstRow(): RowOf<WindowRow> | undefined },
-    used: bigint,
-    op: string,
-  ): boolean {
-    if (result.applied === true) {
-      this.#used = used
-      this.#op = op
-      return true
-    }
-    this.#remember(result.firstRow())
-    return false
-  }
-
-  #remember(row: Partial<WindowRow> | undefined): void {
-    // Without a row the window has no count yet; 0 makes the next write an insert.
-    this.#used = row?.used === undefined || row.used === null ? undefined : BigInt(row.used)
-    this.#op = row?.op ?? null
-  }
-
-  /** A serial read finishes or supersedes the writes that are still in flight. */
-  async #refresh(backoff: Backoff): Promise<void> {
-    for (;;) {
-      await backoff.pause()
-      try {
-        return await this.#read(backoff)
-      } catch (error) {
-        if (backoff.isExpired) throw error
-      }
-    }
-  }
-
-  async #read(backoff: Backoff): Promise<void> {
-    const { executor, statements, table } = this.#options
-    const { key, windowSeconds, window } = this.#key
-    const select = await statements.get(
-      `SELECT used, op FROM ${table} WHERE key = ? AND window_seconds = ? AND window = ?`,
-    )
-    const result = await executor.executePrepared<WindowRow>(
-      select,
-      [key, windowSeconds, BigInt(window)],
-      { consistency: 'LOCAL_SERIAL', timeout: backoff.remainingMs },
-    )
-    this.#remember(result.firstRow())
-  }
-}
-
-/** Admits callers in order, each whole or not at all, on top of what is used. */
-function admit(
-  round: readonly Waiting[],
-  before: bigint,
-): { readonly grants: readonly boolean[]; readonly used: bigint } {
-  let used = before
-  const grants = round.map(({ limit, cost }) => {
-    if (used + BigInt(cost) > BigInt(limit)) return false
-    used += BigInt(cost)
-    return true
-  })
-  return { grants, used }
-}
-
-function settle(round: readonly Waiting[], grants: readonly boolean[], used: bigint): void {
-  for (const [i, caller] of round.entries()) {
-    caller.resolve({ ok: grants[i] === true, used: Number(used) })
-  }
 }

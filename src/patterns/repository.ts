@@ -1,62 +1,90 @@
 import { ConfigError, RowExistsError, RowNotFoundError } from '../errors/index.ts'
-import { checkTableName, createTables, PreparedStatements } from '../kernel/index.ts'
+import {
+  checkInteger,
+  checkOptions,
+  checkTableName,
+  createTables,
+  StatementRunner,
+  tableText,
+} from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
+import {
+  keyValues,
+  type Property,
+  propertiesOf,
+  type RepositoryColumn,
+  valueOf,
+} from './repository-property.ts'
 
-/** How one property of an entity is stored. */
-export interface RepositoryColumn {
-  /** CQL type. */
-  readonly type: string
-  /** Column name; default that of the property, `createdAt` becoming `created_at`. */
-  readonly column?: string
-}
+/** The key property of entities that have an `id`; others name theirs. */
+export type DefaultKey<T> = Extract<keyof T, 'id'>
 
-export interface RepositoryOptions<T extends object> {
+export interface RepositoryOptions<T extends object, Key extends keyof T & string = DefaultKey<T>> {
   readonly table: string
   /** Every property of the entity, by its CQL type or in full. */
-  readonly columns: { readonly [K in keyof T & string]-?: string | RepositoryColumn }
-  /** Properties that make up the primary key; the first, or the first group, is the partition key. */
-  readonly key: readonly (keyof T & string)[]
+  readonly columns: { readonly [K in keyof T & string]-?: string | RepositoryColumn<T[K]> }
+  /**
+   * Properties that make up the primary key; the first, or the first group, is the partition key.
+   */
+  readonly key: readonly Key[]
   /** How many properties of `key` form the partition key. Default 1. */
   readonly partitionKeyCount?: number
 }
 
-interface Property {
-  readonly name: string
-  readonly column: string
-  readonly type: string
-}
+type IsOne<Name, All = Name> = [Name] extends [never]
+  ? false
+  : Name extends unknown
+    ? [All] extends [Name]
+      ? true
+      : false
+    : never
 
-/** What identifies an entity: its key property when there is one, else an object of all of them. */
-export type RepositoryKey<T> = T[keyof T] | Partial<T>
+/** What identifies an entity: its key property when there is one, or an object with all of them. */
+export type RepositoryKey<T, Key extends keyof T> =
+  | Pick<T, Key>
+  | (IsOne<Key> extends true ? T[Key] : never)
 
 /**
  * Entities of one table. `create` never overwrites, `update` never creates; both are conditional
  * writes. Columns are read by name and listed in every statement, so a column that is added later
- * changes nothing here.
+ * changes nothing here. Values come as the session gives them (`int64`, `timestampValues`), unless
+ * their column has `read`.
+ *
+ * The second type parameter names the key properties; it can be left out for `id`.
  */
-export class Repository<T extends object> {
+export class Repository<T extends object, Key extends keyof T & string = DefaultKey<T>> {
   readonly #executor: Executor
-  readonly #statements: PreparedStatements
+  readonly #runner: StatementRunner
+  readonly #name: string
   readonly #table: string
   readonly #properties: readonly Property[]
   readonly #keys: readonly Property[]
   readonly #others: readonly Property[]
   readonly #partitionKeyCount: number
 
-  constructor(executor: Executor, options: RepositoryOptions<T>) {
+  constructor(executor: Executor, options: RepositoryOptions<T, Key>) {
+    checkOptions('Repository', options, {
+      table: true,
+      columns: true,
+      key: true,
+      partitionKeyCount: true,
+    })
     this.#executor = executor
-    this.#statements = new PreparedStatements(executor)
-    this.#table = checkTableName(options.table)
-    this.#properties = Object.entries(options.columns).map(([name, column]) =>
-      toProperty(name, column as string | RepositoryColumn),
-    )
-    this.#keys = options.key.map((name) => this.#property(name))
-    this.#others = this.#properties.filter((property) => !this.#keys.includes(property))
-    this.#partitionKeyCount = options.partitionKeyCount ?? 1
-    if (this.#keys.length === 0) throw new ConfigError('key: at least one property is needed')
-    if (this.#partitionKeyCount < 1 || this.#partitionKeyCount > this.#keys.length) {
-      throw new ConfigError(`partitionKeyCount is between 1 and ${this.#keys.length}`)
+    this.#runner = new StatementRunner(executor)
+    this.#name = checkTableName(options.table)
+    this.#table = tableText(this.#name)
+    this.#properties = propertiesOf(options.columns)
+    if (!Array.isArray(options.key) || options.key.length === 0) {
+      throw new ConfigError('key is a list of properties, at least one')
     }
+    this.#keys = options.key.map((name) => this.#property(name))
+    if (new Set(this.#keys).size < this.#keys.length) {
+      throw new ConfigError('key names a property twice')
+    }
+    this.#others = this.#properties.filter((property) => !this.#keys.includes(property))
+    const { partitionKeyCount = 1 } = options
+    const countMax = this.#keys.length
+    this.#partitionKeyCount = checkInteger('partitionKeyCount', partitionKeyCount, 1, countMax)
   }
 
   #property(name: string): Property {
@@ -67,10 +95,10 @@ export class Repository<T extends object> {
 
   /** CQL of the table. It is written by conditional writes alone. */
   tables(): string[] {
-    const columns = this.#properties.map(({ column, type }) => `${column} ${type}`).join(', ')
-    const keys = this.#keys.map(({ column }) => column)
+    const columns = this.#properties.map(({ text, type }) => `${text} ${type}`).join(', ')
+    const keys = this.#keys.map(({ text }) => text)
     const partition = keys.slice(0, this.#partitionKeyCount).join(', ')
-    const clustering = keys.slice(this.#partitionKeyCount).map((column) => `, ${column}`)
+    const clustering = keys.slice(this.#partitionKeyCount).map((text) => `, ${text}`)
     return [
       `CREATE TABLE IF NOT EXISTS ${this.#table} (${columns}, PRIMARY KEY ((${partition})${clustering.join('')}))`,
     ]
@@ -82,83 +110,69 @@ export class Repository<T extends object> {
 
   /** Stores a new entity. @throws RowExistsError when its key is taken; nothing is changed */
   async create(entity: T): Promise<void> {
-    const columns = this.#properties.map(({ column }) => column).join(', ')
+    // It has a key at least; what else it lacks is left out of the row.
+    keyValues('create', this.#keys, entity)
+    const columns = this.#properties.map(({ text }) => text).join(', ')
     const markers = this.#properties.map(() => '?').join(', ')
-    const insert = await this.#statements.get(
+    const result = await this.#runner.run(
       `INSERT INTO ${this.#table} (${columns}) VALUES (${markers}) IF NOT EXISTS`,
+      this.#properties.map(({ name }) => valueOf(entity, name)),
     )
-    const values = this.#properties.map(({ name }) => valueOf(entity, name))
-    const result = await this.#executor.executePrepared(insert, values)
-    if (result.applied !== true) throw new RowExistsError(this.#table)
+    if (result.applied !== true) throw new RowExistsError(this.#name)
   }
 
-  async get(key: RepositoryKey<T>): Promise<T | undefined> {
-    const columns = this.#properties.map(({ column }) => column).join(', ')
-    const select = await this.#statements.get(
+  async get(key: RepositoryKey<T, Key>): Promise<T | undefined> {
+    const columns = this.#properties.map(({ text }) => text).join(', ')
+    const result = await this.#runner.run(
       `SELECT ${columns} FROM ${this.#table} WHERE ${this.#keyCondition()}`,
+      this.#keyValues('get', key),
     )
-    const result = await this.#executor.executePrepared(select, this.#keyValues(key))
     const row = result.firstRow()
     if (row === undefined) return undefined
-    return Object.fromEntries(this.#properties.map(({ name, column }) => [name, row[column]])) as T
+    const entries = this.#properties.map(({ name, column, read }) => {
+      const value: unknown = row[column]
+      return [name, value === null || read === undefined ? value : read(value)]
+    })
+    return Object.fromEntries(entries) as T
   }
 
   /**
-   * Changes an entity that exists. A property that is `undefined` keeps its value, `null` deletes it.
+   * Changes an entity that exists. A property that is `undefined` keeps its value, `null` deletes
+   * it.
    *
    * @throws RowNotFoundError when there is none; none is created
    */
-  async update(entity: Partial<T>): Promise<void> {
-    if (this.#others.length === 0) throw new ConfigError(`${this.#table} has key columns only`)
-    const assignments = this.#others.map(({ column }) => `${column} = ?`).join(', ')
-    const update = await this.#statements.get(
+  async update(entity: Pick<T, Key> & Partial<T>): Promise<void> {
+    if (this.#others.length === 0) throw new ConfigError(`${this.#name} has key columns only`)
+    const key = keyValues('update', this.#keys, entity)
+    const assignments = this.#others.map(({ text }) => `${text} = ?`).join(', ')
+    const result = await this.#runner.run(
       `UPDATE ${this.#table} SET ${assignments} WHERE ${this.#keyCondition()} IF EXISTS`,
+      [...this.#others.map(({ name }) => valueOf(entity, name)), ...key],
     )
-    const values = this.#others.map(({ name }) => valueOf(entity, name))
-    const result = await this.#executor.executePrepared(update, [
-      ...values,
-      ...this.#keyValues(entity),
-    ])
-    if (result.applied !== true) throw new RowNotFoundError(this.#table)
+    if (result.applied !== true) throw new RowNotFoundError(this.#name)
   }
 
   /** @returns whether there was such an entity */
-  async delete(key: RepositoryKey<T>): Promise<boolean> {
-    const remove = await this.#statements.get(
+  async delete(key: RepositoryKey<T, Key>): Promise<boolean> {
+    const result = await this.#runner.run(
       `DELETE FROM ${this.#table} WHERE ${this.#keyCondition()} IF EXISTS`,
+      this.#keyValues('delete', key),
     )
-    const result = await this.#executor.executePrepared(remove, this.#keyValues(key))
     return result.applied === true
   }
 
   #keyCondition(): string {
-    return this.#keys.map(({ column }) => `${column} = ?`).join(' AND ')
+    return this.#keys.map(({ text }) => `${text} = ?`).join(' AND ')
   }
 
-  #keyValues(key: unknown): unknown[] {
-    const isRecord = typeof key === 'object' && key !== null && this.#keys[0]!.name in key
-    if (this.#keys.length === 1 && !isRecord) return [key]
-    if (!isRecord) {
-      const names = this.#keys.map(({ name }) => name).join(', ')
-      throw new ConfigError(`The key of ${this.#table} is an object with ${names}`)
-    }
-    return this.#keys.map(({ name }) => valueOf(key, name))
+  #keyValues(method: string, key: unknown): unknown[] {
+    const [first] = this.#keys
+    const isBare = this.#keys.length === 1 && first !== undefined && !isRecordWith(key, first.name)
+    return keyValues(method, this.#keys, isBare ? { [first.name]: key } : key)
   }
 }
 
-function valueOf(entity: object, name: string): unknown {
-  return (entity as { readonly [name: string]: unknown })[name]
-}
-
-function toProperty(name: string, definition: string | RepositoryColumn): Property {
-  const { type, column } = typeof definition === 'string' ? { type: definition } : definition
-  const snakeCase = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
-  const columnName = column ?? snakeCase
-  if (!/^[a-z][a-z0-9_]*$/.test(columnName)) {
-    throw new ConfigError(`${JSON.stringify(columnName)} is no unquoted column name`)
-  }
-  if (!/^[a-z][a-z0-9_<>, ]*$/i.test(type)) {
-    throw new ConfigError(`${JSON.stringify(type)} is no CQL type`)
-  }
-  return { name, column: columnName, type }
+function isRecordWith(value: unknown, name: string): boolean {
+  return typeof value === 'object' && value !== null && name in value
 }

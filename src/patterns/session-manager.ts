@@ -2,11 +2,15 @@ import { createHash, randomBytes } from 'node:crypto'
 import { ConfigError } from '../errors/index.ts'
 import {
   checkOneOf,
+  checkOptions,
   checkTableName,
   checkTtl,
   createTables,
   gcGraceOption,
-  PreparedStatements,
+  StatementRunner,
+  tableText,
+  toBigInt,
+  toDate,
   ttlSecondsMax,
 } from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
@@ -15,7 +19,9 @@ import { type Clock, systemClock } from '../util/index.ts'
 export interface SessionManagerOptions {
   /** How long a session lives; with sliding expiry, how long it may be idle. Default 3,600. */
   readonly ttlSeconds?: number
-  /** `fixed`: ends `ttlSeconds` after its creation. `sliding`: after its last use. Default fixed. */
+  /**
+   * `fixed`: ends `ttlSeconds` after its creation. `sliding`: after its last use. Default fixed.
+   */
   readonly expiry?: 'fixed' | 'sliding'
   /** Longest life of a sliding session, used or not. Default 30 days. */
   readonly absoluteSeconds?: number
@@ -39,8 +45,8 @@ export type SessionInspection =
 interface SessionRow {
   readonly user_id: string
   readonly ip: string
-  readonly created_at: Date
-  readonly expires_at: Date
+  readonly created_at: Date | bigint
+  readonly expires_at: Date | bigint
 }
 
 interface Lookup {
@@ -60,7 +66,7 @@ const touchFraction = 1 / 20
  */
 export class SessionManager {
   readonly #executor: Executor
-  readonly #statements: PreparedStatements
+  readonly #runner: StatementRunner
   readonly #clock: Clock
   readonly #table: string
   readonly #touchTable: string
@@ -69,11 +75,19 @@ export class SessionManager {
   readonly #lifeSeconds: number
 
   constructor(executor: Executor, options: SessionManagerOptions = {}) {
+    checkOptions('SessionManager', options, {
+      ttlSeconds: true,
+      expiry: true,
+      absoluteSeconds: true,
+      table: true,
+      clock: true,
+    })
     this.#executor = executor
-    this.#statements = new PreparedStatements(executor)
+    this.#runner = new StatementRunner(executor)
     this.#clock = options.clock ?? systemClock
-    this.#table = checkTableName(options.table ?? 'sessions')
-    this.#touchTable = checkTableName(`${this.#table}_last_use`)
+    const table = checkTableName(options.table ?? 'sessions')
+    this.#table = tableText(table)
+    this.#touchTable = tableText(checkTableName(`${table}_last_use`))
     const expiry = checkOneOf('expiry', options.expiry ?? 'fixed', ['fixed', 'sliding'])
     this.#isSliding = expiry === 'sliding'
     this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600)
@@ -82,7 +96,9 @@ export class SessionManager {
       : this.#ttlSeconds
   }
 
-  /** CQL of the tables. The last use has a table of its own: a late touch cannot revive a session. */
+  /**
+   * CQL of the tables. The last use has a table of its own: a late touch cannot revive a session.
+   */
   tables(): string[] {
     const gcGrace = gcGraceOption(this.#lifeSeconds + graceSeconds)
     return [
@@ -103,17 +119,17 @@ export class SessionManager {
     if (typeof ipAddress !== 'string') throw new ConfigError('ipAddress is a string')
     const token = randomBytes(tokenBytes).toString('base64url')
     const nowMs = this.#clock.nowMs()
-    const insert = await this.#statements.get(
+    await this.#runner.run(
       `INSERT INTO ${this.#table} (id, user_id, ip, created_at, expires_at) VALUES (?, ?, ?, ?, ?) USING TTL ?`,
+      [
+        hashToken(token),
+        userId,
+        ipAddress,
+        new Date(nowMs),
+        new Date(nowMs + this.#lifeSeconds * 1000),
+        Math.min(this.#lifeSeconds + graceSeconds, ttlSecondsMax),
+      ],
     )
-    await this.#executor.executePrepared(insert, [
-      hashToken(token),
-      userId,
-      ipAddress,
-      new Date(nowMs),
-      new Date(nowMs + this.#lifeSeconds * 1000),
-      Math.min(this.#lifeSeconds + graceSeconds, ttlSecondsMax),
-    ])
     return token
   }
 
@@ -143,16 +159,16 @@ export class SessionManager {
   async destroySession(token: string): Promise<void> {
     if (!isToken(token)) return
     const id = hashToken(token)
-    const select = await this.#statements.get(
+    const found = await this.#runner.run<{ written_us: bigint | number | string | null }>(
       `SELECT writetime(user_id) AS written_us FROM ${this.#table} WHERE id = ?`,
+      [id],
     )
-    const found = await this.#executor.executePrepared<{ written_us: bigint | null }>(select, [id])
-    const writtenUs = found.firstRow()?.written_us ?? 0n
+    const writtenUs = toBigInt(found.firstRow()?.written_us ?? 0n)
     const nowUs = BigInt(this.#clock.nowMs()) * 1000n
-    const remove = await this.#statements.get(
-      `DELETE FROM ${this.#table} USING TIMESTAMP ? WHERE id = ?`,
-    )
-    await this.#executor.executePrepared(remove, [nowUs > writtenUs ? nowUs : writtenUs + 1n, id])
+    await this.#runner.run(`DELETE FROM ${this.#table} USING TIMESTAMP ? WHERE id = ?`, [
+      nowUs > writtenUs ? nowUs : writtenUs + 1n,
+      id,
+    ])
   }
 
   async #lookUp(token: string): Promise<Lookup> {
@@ -164,44 +180,46 @@ export class SessionManager {
     const id = hashToken(token)
     const [row, lastUse] = await Promise.all([this.#readRow(id), this.#readLastUse(id)])
     if (row === undefined) return none('unknown')
-    const lastSeenMs = lastUse?.getTime() ?? row.created_at.getTime()
+    const createdAt = toDate(row.created_at)
+    const lastSeenMs = (lastUse ?? createdAt).getTime()
     const idleEndMs = this.#isSliding ? lastSeenMs + this.#ttlSeconds * 1000 : Number.MAX_VALUE
-    const expiresMs = Math.min(row.expires_at.getTime(), idleEndMs)
+    const expiresMs = Math.min(toDate(row.expires_at).getTime(), idleEndMs)
     if (this.#clock.nowMs() >= expiresMs) return none('expired')
     const inspection: SessionInspection = {
       ok: true,
       userId: row.user_id,
       ipAddress: row.ip,
-      createdAt: row.created_at,
+      createdAt,
       expiresAt: new Date(expiresMs),
     }
     return { inspection, lastSeenMs }
   }
 
   async #readRow(id: Uint8Array): Promise<SessionRow | undefined> {
-    const select = await this.#statements.get(
+    const result = await this.#runner.run<SessionRow>(
       `SELECT user_id, ip, created_at, expires_at FROM ${this.#table} WHERE id = ?`,
+      [id],
     )
-    return (await this.#executor.executePrepared<SessionRow>(select, [id])).firstRow()
+    return result.firstRow()
   }
 
   async #readLastUse(id: Uint8Array): Promise<Date | undefined> {
     if (!this.#isSliding) return undefined
-    const select = await this.#statements.get(
+    const result = await this.#runner.run<{ last_use: Date | bigint }>(
       `SELECT last_use FROM ${this.#touchTable} WHERE id = ?`,
+      [id],
     )
-    const result = await this.#executor.executePrepared<{ last_use: Date }>(select, [id])
-    return result.firstRow()?.last_use
+    const lastUse = result.firstRow()?.last_use
+    return lastUse === undefined ? undefined : toDate(lastUse)
   }
 
   async #touch(token: string, lastSeenMs: number): Promise<void> {
     const nowMs = this.#clock.nowMs()
     if (nowMs - lastSeenMs < this.#ttlSeconds * 1000 * touchFraction) return
-    const update = await this.#statements.get(
+    await this.#runner.run(
       `INSERT INTO ${this.#touchTable} (id, last_use) VALUES (?, ?) USING TTL ?`,
+      [hashToken(token), new Date(nowMs), Math.min(this.#ttlSeconds + graceSeconds, ttlSecondsMax)],
     )
-    const ttlSeconds = Math.min(this.#ttlSeconds + graceSeconds, ttlSecondsMax)
-    await this.#executor.executePrepared(update, [hashToken(token), new Date(nowMs), ttlSeconds])
   }
 }
 

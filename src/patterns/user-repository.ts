@@ -1,3 +1,4 @@
+import { toDate } from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
 import { Repository } from './repository.ts'
 
@@ -13,7 +14,12 @@ export class UserRepository extends Repository<User> {
   constructor(executor: Executor, table = 'users') {
     super(executor, {
       table,
-      columns: { id: 'int', name: 'text', email: 'text', createdAt: 'timestamp' },
+      columns: {
+        id: 'int',
+        name: 'text',
+        email: 'text',
+        createdAt: { type: 'timestamp', read: (value) => toDate(value as Date | bigint) },
+      },
       key: ['id'],
     })
   }

@@ -1,13 +1,21 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Session } from '../../src/index.ts'
+import { NoNodeAvailableError, type Session } from '../../src/index.ts'
 import { Cache } from '../../src/patterns.ts'
 import { decodeCacheValue, encodeCacheValue } from '../../src/patterns/cache-value.ts'
 import { createDeferred } from '../../src/util/index.ts'
-import { describeOnServers } from '../support/targets.ts'
+import { describePattern, FaultyExecutor } from './support.ts'
 
 const mebibyte = 1 << 20
+
+function bare(properties: object): object {
+  return Object.assign(Object.create(null) as object, properties)
+}
+
+function copyOf(value: object): object {
+  return Buffer.isBuffer(value) ? Buffer.from(value) : structuredClone(value)
+}
 
 describe('cache values', () => {
   const leaf = fc.oneof(
@@ -17,8 +25,10 @@ describe('cache values', () => {
     fc.boolean(),
     fc.constant(null),
     fc.constant(undefined),
-    fc.date({ noInvalidDate: false }),
+    // Node says of an invalid date that it equals no other.
+    fc.date({ noInvalidDate: true }),
     fc.uint8Array(),
+    fc.uint8Array().map((bytes) => Buffer.from(bytes)),
   )
   const { value: anything } = fc.letrec((tie) => ({
     value: fc.oneof(
@@ -51,31 +61,79 @@ describe('cache values', () => {
     )
   })
 
+  test('an invalid date, a Buffer and an object without a prototype come back as such', () => {
+    const date = decodeCacheValue(encodeCacheValue(new Date(Number.NaN), mebibyte))?.value
+    expect(date).toBeInstanceOf(Date)
+    expect((date as Date).getTime()).toBeNaN()
+    const buffer = Buffer.from('text').subarray(1)
+    const decoded = decodeCacheValue(encodeCacheValue([buffer, bare({ a: 1 })], mebibyte))?.value
+    expect(isDeepStrictEqual(decoded, [buffer, bare({ a: 1 })])).toBe(true)
+    expect(Buffer.isBuffer((decoded as unknown[])[0])).toBe(true)
+  })
+
+  test('of subclasses, or with properties beside their contents, are refused', () => {
+    const holed: unknown[] = []
+    holed[1] = 2
+    const accessor = Object.defineProperty([1], 0, { get: () => 1, enumerable: true })
+    const refused: [unknown, RegExp][] = [
+      ...[Array, Date, Map, Set, Uint8Array, Object].map((Base): [unknown, RegExp] => {
+        class Sub extends (Base as ObjectConstructor) {}
+        return [new Sub(), /it is an instance of Sub/]
+      }),
+      ...[[1], new Date(), new Map(), new Set(), new Uint8Array(1), Buffer.from('x')].flatMap(
+        (value): [unknown, RegExp][] => [
+          [Object.assign(copyOf(value), { x: 2 }), /properties/],
+          [Object.assign(copyOf(value), { [Symbol('x')]: 2 }), /properties/],
+        ],
+      ),
+      [Object.assign(holed, { x: 2 }), /holes, properties/],
+      [accessor, /accessors/],
+      [Object.defineProperty({}, 'hidden', { value: 1 }), /hidden properties/],
+      [{ [Symbol('x')]: 1 }, /symbols/],
+      [Object.create(Date.prototype), /instance of Date/],
+      [Object.setPrototypeOf(new Map(), null), /no known class/],
+      [new Float32Array(1), /instance of Float32Array/],
+    ]
+    for (const [value, message] of refused) {
+      expect(() => encodeCacheValue({ part: value }, mebibyte)).toThrow(message)
+    }
+  })
+
   test('that would not come back are refused, by path', () => {
     class Point {
       x = 1
     }
     const circle: { self?: unknown } = {}
     circle.self = circle
-    const cases: [unknown, RegExp][] = [
-      [() => 1, /value cannot be cached: a function/],
-      [{ a: [Symbol('x')] }, /value\.a\[0\]/],
-      [{ p: new Point() }, /value\.p cannot be cached: a Point/],
-      [circle, /contains itself/],
-      [Object.assign([1], { length: 3 }), /holes/],
+    let deep: unknown = 1
+    for (let i = 0; i < 101; i++) deep = [deep]
+    const cases: [unknown, string, RegExp][] = [
+      [() => 1, 'value', /a function is not data/],
+      [{ secret: [Symbol('x')] }, 'value.secret[0]', /a symbol is not data/],
+      [{ p: new Point() }, 'value.p', /instance of Point/],
+      [new Map([['k', { f: () => 1 }]]), 'value.entry(0)[1].f', /a function/],
+      [circle, 'value.self', /contains itself/],
+      [deep, `value${'[0]'.repeat(100)}`, /nested more than 100 deep/],
+      [Object.assign([1], { length: 3 }), 'value', /holes/],
       [
         {
           get x() {
             return 1
           },
         },
+        'value',
         /accessors/,
       ],
-      [/x/, /RegExp/],
-      ['x'.repeat(mebibyte), /bytes/],
+      [/x/, 'value', /instance of RegExp/],
+      ['x'.repeat(mebibyte), 'value', /bytes/],
     ]
-    for (const [value, message] of cases) {
-      expect(() => encodeCacheValue(value, mebibyte)).toThrow(message)
+    for (const [value, path, message] of cases) {
+      const encode = (): unknown => encodeCacheValue(value, mebibyte)
+      expect(encode).toThrow(message)
+      // Names in a value are the caller's data: the message does not tell them.
+      expect(encode).toThrow(
+        expect.objectContaining({ path, message: expect.not.stringContaining('secret') }),
+      )
     }
   })
 
@@ -95,7 +153,7 @@ describe('cache values', () => {
   })
 })
 
-describeOnServers('Cache', (target) => {
+describePattern('Cache', (target) => {
   beforeAll(() => new Cache(target.session).createTables())
 
   test('what is falsy is cached and told from a miss', async () => {
@@ -172,6 +230,79 @@ describeOnServers('Cache', (target) => {
     release.resolve('old')
     expect(await running).toBe('old')
     expect(await cache.lookup('stale')).toEqual({ hit: false })
+  })
+
+  test('what is set or deleted before a factory is asked for is what it finds', async () => {
+    const cache = new Cache(target.session)
+    for (let i = 0; i < 20; i++) {
+      const setting = cache.set(`before-${i}`, 'set')
+      const getting = cache.getOrSet(`before-${i}`, () => 'factory')
+      expect([await getting, await setting, await cache.get(`before-${i}`)]).toEqual([
+        'set',
+        undefined,
+        'set',
+      ])
+      const deleting = cache.delete(`before-${i}`)
+      expect(await cache.getOrSet(`before-${i}`, () => 'factory')).toBe('factory')
+      await deleting
+      expect(await cache.get(`before-${i}`)).toBe('factory')
+    }
+  })
+
+  test('what is set while a factory waits for an earlier write stays', async () => {
+    const cache = new Cache(target.session)
+    await cache.set('chain', 'old')
+    const deleting = cache.delete('chain')
+    const getting = cache.getOrSet('chain', () => 'factory')
+    const setting = cache.set('chain', 'new')
+    await Promise.all([deleting, getting, setting])
+    expect(await cache.get('chain')).toBe('new')
+  })
+
+  test('a write that fails is waited for, and then forgotten', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const cache = new Cache(faulty)
+    faulty.writeFaults.push(new NoNodeAvailableError(new Map()))
+    const failing = expect(cache.set('failing', 1)).rejects.toMatchObject({
+      code: 'TSYLLA_NO_NODE_AVAILABLE',
+    })
+    expect(await cache.getOrSet('failing', () => 2)).toBe(2)
+    await failing
+    expect(await cache.get('failing')).toBe(2)
+  })
+
+  test('a deletion wins over what a clock that is ahead has set', async () => {
+    const cache = new Cache(target.session)
+    const inAnHourUs = BigInt(Date.now() + 3_600_000) * 1000n
+    await target.session.execute('INSERT INTO cache (key, value) VALUES (?, ?) USING TIMESTAMP ?', [
+      'ahead',
+      encodeCacheValue('stale', mebibyte),
+      inAnHourUs,
+    ])
+    expect(await cache.get('ahead')).toBe('stale')
+    await cache.delete('ahead')
+    expect(await cache.lookup('ahead')).toEqual({ hit: false })
+  })
+
+  test('caches of one process on one table share the calls of factories', async () => {
+    const caches = Array.from({ length: 4 }, () => new Cache(target.session))
+    let calls = 0
+    const values = await Promise.all(
+      caches.map((cache) => cache.getOrSet('shared', async () => ++calls)),
+    )
+    expect([calls, new Set(values).size]).toEqual([1, 1])
+    await target.session.execute('CREATE TABLE other (key text PRIMARY KEY, value blob)')
+    expect(await new Cache(target.session, { table: 'other' }).getOrSet('shared', () => 9)).toBe(9)
+  })
+
+  test('a factory that asks for its own key is refused, as far as that is seen', async () => {
+    const cache = new Cache(target.session)
+    const own = cache.getOrSet('own', (): Promise<number> => cache.getOrSet('own', () => 1))
+    await expect(own).rejects.toMatchObject({
+      code: 'TSYLLA_CONFIG',
+      message: expect.stringContaining('own key'),
+    })
+    expect(await cache.getOrSet('own', () => cache.getOrSet('other', () => 2))).toBe(2)
   })
 
   test('a life of 0 or less is an error, and lives are kept', async () => {

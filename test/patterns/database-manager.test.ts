@@ -1,8 +1,10 @@
 import { inspect } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
 import { AlreadyConnectedError, NotConnectedError } from '../../src/index.ts'
-import { DatabaseManager } from '../../src/patterns.ts'
+import { DatabaseManager, type DatabaseOptions } from '../../src/patterns.ts'
+import { ConnectionManager, type ManagedSession } from '../../src/patterns/database-manager.ts'
 
+const closed = { code: 'TSYLLA_CLOSED', outcome: 'not_applied' }
 const db = DatabaseManager.instance()
 
 afterEach(() => db.close())
@@ -55,8 +57,40 @@ test('a session that was closed by itself can be connected again', async () => {
   expect(await db.connect(['embedded:'], 'other', { createKeyspace: true })).not.toBe(first)
 })
 
-test('closing while connecting closes what is being opened', async () => {
-  const opening = db.connect(['embedded:'])
+test('closing while connecting closes what is being opened, and nobody gets it', async () => {
+  const connects = [db.connect(['embedded:']), db.connect(['embedded:'])]
+  const outcomes = connects.map((connect) => expect(connect).rejects.toMatchObject(closed))
   await db.close()
-  expect((await opening).isClosed).toBe(true)
+  await Promise.all(outcomes)
+  expect(db.isConnected).toBe(false)
+})
+
+test('who connects again while the connection before is being closed gets a new session', async () => {
+  const opened: { isClosed: boolean }[] = []
+  const manager = new ConnectionManager('own', async () => {
+    const session = { isClosed: false, close: async () => void (session.isClosed = true) }
+    opened.push(session)
+    return session as unknown as ManagedSession
+  })
+  const first = expect(manager.connect(['a'])).rejects.toMatchObject(closed)
+  const closing = manager.close()
+  const second = await manager.connect(['a'])
+  await Promise.all([first, closing])
+  expect(opened.map(({ isClosed }) => isClosed)).toEqual([true, false])
+  expect(manager.session).toBe(second)
+})
+
+test('an option that is undefined is one that is left out', async () => {
+  const first = await db.connect(['embedded:'], 'app', { createKeyspace: true })
+  const options = { createKeyspace: true, poolSize: undefined, session: undefined }
+  expect(await db.connect(['embedded:'], 'app', options as unknown as DatabaseOptions)).toBe(first)
+})
+
+test('the keyspace and other options may stand among those of the session', async () => {
+  const inner = { keyspace: 'inner', createKeyspace: true, poolSize: 2 }
+  const options = { session: inner, poolSize: undefined } as unknown as DatabaseOptions
+  const session = await db.connect(['embedded:'], undefined, options)
+  expect(session.getKeyspace()).toBe('inner')
+  await db.close()
+  expect((await db.connect(['embedded:'], 'outer', options)).getKeyspace()).toBe('outer')
 })

@@ -1,40 +1,23 @@
 import { beforeAll, expect, test } from 'vitest'
 import {
+  ClosedError,
   ConcurrencyConflictError,
   NoNodeAvailableError,
-  RequestTimeoutError,
-  type Result,
-  type Session,
+  ServerError,
+  ServerErrorCode,
 } from '../../src/index.ts'
 import { EventStore } from '../../src/patterns.ts'
 import { LosingExecutor } from '../support/losing-executor.ts'
-import { describeOnServers } from '../support/targets.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
+import { describePattern, FaultyExecutor } from './support.ts'
 
 async function versionsOf(store: EventStore, streamId: string): Promise<number[]> {
   return (await store.read(streamId).toArray()).map(({ version }) => version)
 }
 
-/** Applies a batch and loses the answer, or does not send it at all, as it is told. */
-class FlakyExecutor extends LosingExecutor {
-  readonly answers: ('lost' | 'no node')[] = []
-  onBatch: () => void = () => {}
-  batchCount = 0
-
-  override async batch<C>(...parameters: Parameters<Session['batch']>): Promise<Result<C>> {
-    this.batchCount++
-    this.onBatch()
-    const answer = this.answers.shift()
-    if (answer === 'no node') throw new NoNodeAvailableError(new Map())
-    const result = await super.batch<C>(...parameters)
-    if (answer === 'lost') throw new RequestTimeoutError(1, 'unknown')
-    return result
-  }
-}
-
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i + 1)
 
-describeOnServers('EventStore', (target) => {
+describePattern('EventStore', (target) => {
   beforeAll(() => new EventStore(target.session).createTables())
 
   test('events are appended one by one or several at once, and read after a version', async () => {
@@ -46,7 +29,7 @@ describeOnServers('EventStore', (target) => {
     ]
     expect(await store.append('s', more)).toBe(3)
     expect(await store.read('s', { fromVersion: 1 }).toArray()).toMatchObject([
-      { version: 2, type: 'changed', data: { n: 2 } },
+      { version: 2, type: 'changed', data: { n: 2 }, ts: expect.any(Date) },
       { version: 3, type: 'changed', data: null },
     ])
     expect(await store.read('nobody').toArray()).toEqual([])
@@ -60,6 +43,10 @@ describeOnServers('EventStore', (target) => {
       const conflict = await store.append('e', 'c', 3, { expectedVersion }).catch((e: unknown) => e)
       expect(conflict).toBeInstanceOf(ConcurrencyConflictError)
       expect(conflict).toMatchObject({ actualVersion: 2, expectedVersion, outcome: 'not_applied' })
+      expect(conflict).toMatchObject({
+        streamId: 'e',
+        message: `The stream is at version 2, expected ${expectedVersion}`,
+      })
     }
     expect(await versionsOf(store, 'e')).toEqual([1, 2])
   })
@@ -116,23 +103,70 @@ describeOnServers('EventStore', (target) => {
   })
 
   test('an append whose answer is lost is not called unapplied because nothing answers later', async () => {
-    const flaky = new FlakyExecutor(target.session)
+    const flaky = new FaultyExecutor(target.session)
+    const noNode = (): Error => new NoNodeAvailableError(new Map())
     const store = new EventStore(flaky, { timeoutMs: 30_000 })
-    flaky.answers.push('lost', 'no node')
+    flaky.writeFaults.push('lost', noNode())
     expect(await store.append('flaky', 'x', 1)).toBe(1)
     expect(await versionsOf(store, 'flaky')).toEqual([1])
     const hasty = new EventStore(flaky, { timeoutMs: 50 })
-    flaky.answers.push('lost', ...Array.from({ length: 50 }, () => 'no node' as const))
+    flaky.writeFaults.push('lost', ...Array.from({ length: 50 }, noNode))
     await expect(hasty.append('flaky', 'x', 2)).rejects.toMatchObject({ outcome: 'unknown' })
-    flaky.answers.length = 0
+    flaky.writeFaults.length = 0
     expect(await versionsOf(store, 'flaky')).toEqual([1, 2])
+  })
+
+  test('an append that waits for a lost batch ends when no try can mend what failed', async () => {
+    const errors = [
+      new ClosedError('session'),
+      new ServerError(ServerErrorCode.UNAUTHORIZED, ''),
+      new ServerError(ServerErrorCode.INVALID, ''),
+    ]
+    for (const [i, error] of errors.entries()) {
+      const clock = new VirtualClock(Date.now())
+      const faulty = new FaultyExecutor(target.session)
+      const store = new EventStore(faulty, { clock })
+      faulty.writeFaults.push('lost', error)
+      const appending = expect(store.append(`ends-${i}`, 'x', 1)).rejects.toMatchObject({
+        code: error.code,
+        outcome: 'unknown',
+      })
+      while (clock.pendingCount === 0) await new Promise((resolve) => setImmediate(resolve))
+      clock.advance(250)
+      await appending
+      expect([faulty.writeCount, clock.pendingCount]).toEqual([2, 0])
+    }
+  })
+
+  test('batches and reads are at one serial level, that of the store', async () => {
+    for (const level of [undefined, 'SERIAL', 'LOCAL_SERIAL'] as const) {
+      const session = await target.open((builder) => builder.serialConsistency('SERIAL'))
+      const faulty = new FaultyExecutor(session)
+      const options = level === undefined ? {} : { serialConsistency: level }
+      const store = new EventStore(faulty, options)
+      faulty.writeFaults.push('lost')
+      await store.append(`level-${level}`, 'x', 1, { expectedVersion: 0 })
+      const levels = faulty.requests.map(({ text, options: sent }) =>
+        text === 'BATCH' ? sent.serialConsistency : sent.consistency,
+      )
+      expect(levels).toEqual(Array.from({ length: 3 }, () => level ?? 'LOCAL_SERIAL'))
+    }
+  })
+
+  test('stores of one process on one table take turns on a stream', async () => {
+    const counting = new FaultyExecutor(target.session)
+    const stores = Array.from({ length: 4 }, () => new EventStore(counting))
+    await Promise.all(stores.map((store, i) => store.append('turns', 'x', i)))
+    expect(counting.writeCount).toBe(4)
   })
 
   test('an append whose time is over before its turn is not sent', async () => {
     const clock = new VirtualClock()
-    const flaky = new FlakyExecutor(target.session)
+    const flaky = new FaultyExecutor(target.session)
     const store = new EventStore(flaky, { timeoutMs: 1_000, clock })
-    flaky.onBatch = () => clock.advance(2_000)
+    flaky.onRequest = (text) => {
+      if (text === 'BATCH') clock.advance(2_000)
+    }
     const first = store.append('late', 'x', 1)
     const second = expect(store.append('late', 'x', 2)).rejects.toMatchObject({
       code: 'TSYLLA_REQUEST_TIMEOUT',
@@ -140,7 +174,7 @@ describeOnServers('EventStore', (target) => {
     })
     expect(await first).toBe(1)
     await second
-    expect(flaky.batchCount).toBe(1)
+    expect(flaky.writeCount).toBe(1)
   })
 
   test('long streams are read page by page', async () => {
@@ -154,6 +188,83 @@ describeOnServers('EventStore', (target) => {
     let count = 0
     for await (const event of store.read<number>('long')) expect(event.data).toBe(count++)
     expect(count).toBe(6_000)
+  })
+
+  test('data comes back as it was, dates as ISO text', async () => {
+    const store = new EventStore(target.session)
+    const data = {
+      text: '\u2028"\\\ud800',
+      numbers: [0, -0, 1e21, -1.5e-7, 2 ** 53],
+      nothing: null,
+      nested: { __proto__: null, list: [[], {}, [[1]]] },
+      ['__proto__']: { own: true },
+      at: new Date(0),
+      left: undefined,
+    }
+    await store.append('data', 'x', data)
+    const [event] = await store.read<Record<string, unknown>>('data').toArray()
+    const { left, ...rest } = data
+    expect(left).toBeUndefined()
+    expect(event?.data).toStrictEqual({
+      ...rest,
+      nested: { list: [[], {}, [[1]]] },
+      at: '1970-01-01T00:00:00.000Z',
+    })
+  })
+
+  test('data that JSON would change is refused before anything is sent', async () => {
+    class Money {
+      readonly cents = 5
+    }
+    const circle: { self?: unknown } = {}
+    circle.self = circle
+    const cases: [unknown, string, RegExp][] = [
+      [new Map([['a', 1]]), '', /JSON has no map/],
+      [{ tags: new Set([1]) }, '.tags', /JSON has no set/],
+      [new Uint8Array(2), '', /JSON has no bytes/],
+      [Buffer.from('x'), '', /JSON has no bytes/],
+      [new Float64Array(2), '', /instance of Float64Array/],
+      [[Number.NaN], '[0]', /JSON has no NaN/],
+      [{ a: [1, Number.POSITIVE_INFINITY] }, '.a[1]', /JSON has no Infinity/],
+      [[undefined], '[0]', /JSON has no undefined/],
+      [undefined, '', /JSON has no undefined/],
+      [{ f: () => 1 }, '.f', /JSON has no function/],
+      [[Symbol('x')], '[0]', /JSON has no symbol/],
+      [{ [Symbol('x')]: 1 }, '', /symbols/],
+      [{ n: 1n }, '.n', /JSON has no bigint/],
+      [{ price: new Money() }, '.price', /instance of Money/],
+      [{ toJSON: () => 5 }, '.toJSON', /function/],
+      [new Date(Number.NaN), '', /invalid Date/],
+      [circle, '.self', /contains itself/],
+      [Object.assign([1], { x: 2 }), '', /properties/],
+    ]
+    const counting = new FaultyExecutor(target.session)
+    const store = new EventStore(counting)
+    for (const [data, path, message] of cases) {
+      const events = [
+        { type: 'fine', data: 1 },
+        { type: 'secret', data },
+      ]
+      const error = await store.append('refused', events).catch((reason: unknown) => reason)
+      expect(error).toMatchObject({
+        code: 'TSYLLA_CONFIG',
+        message: expect.stringMatching(message),
+        cause: { path: `events[1].data${path}` },
+      })
+      expect((error as Error).message).not.toContain('secret')
+      expect((error as Error).message).toContain('event 2')
+    }
+    expect(counting.requests).toEqual([])
+  })
+
+  test('events that were read can be appended to another stream', async () => {
+    const store = new EventStore(target.session)
+    await store.append('copied', 'x', { n: 1 })
+    const events = await store.read('copied').toArray()
+    expect(await store.append('copy', events)).toBe(1)
+    await expect(store.append('copy', [{ type: 'x', data: 1, meta: 2 } as never])).rejects.toThrow(
+      /"meta"/,
+    )
   })
 
   test('wrong arguments are named', async () => {
@@ -172,6 +283,14 @@ describeOnServers('EventStore', (target) => {
     await expect(store.append('s', 'x', 1, { expectedVersion: -1 })).rejects.toThrow(
       /expectedVersion/,
     )
+    await expect(store.append('s', 'x', 1, { expected_version: 77 } as never)).rejects.toThrow(
+      /append has no option "expected_version"/,
+    )
+    await expect(
+      store.append('s', [{ type: 'x', data: 1 }], { version: 7 } as never),
+    ).rejects.toThrow(/"version"/)
+    expect(await versionsOf(store, 's')).toEqual([1, 2, 3])
     expect(() => store.read('s', { fromVersion: 0.5 })).toThrow(/fromVersion/)
+    expect(() => store.read('s', { from: 1 } as never)).toThrow(/"from"/)
   })
 })

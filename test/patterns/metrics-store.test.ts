@@ -1,10 +1,10 @@
 import { beforeAll, expect, test } from 'vitest'
 import { MetricsStore } from '../../src/patterns.ts'
-import { describeOnServers } from '../support/targets.ts'
+import { describePattern } from './support.ts'
 
 const hourMs = 3_600_000
 
-describeOnServers('MetricsStore', (target) => {
+describePattern('MetricsStore', (target) => {
   const now = Math.floor(Date.now() / hourMs) * hourMs
 
   beforeAll(() => new MetricsStore(target.session).createTables())
@@ -16,6 +16,7 @@ describeOnServers('MetricsStore', (target) => {
     await metrics.record('same', 2, { host: 'b' }, at)
     const points = await metrics.query('same', at, at).toArray()
     expect(points.map(({ value }) => value).sort((a, b) => a - b)).toEqual([1, 2])
+    expect(points.map(({ ts }) => ts)).toEqual([at, at])
     expect(new Set(points.map(({ tags }) => tags.get('host')))).toEqual(new Set(['a', 'b']))
   })
 
@@ -69,6 +70,20 @@ describeOnServers('MetricsStore', (target) => {
     await expect(
       metrics.record('open', 1, {}, new Date(Date.now() + 700_000_000)),
     ).rejects.toMatchObject({ code: 'TSYLLA_CONFIG' })
+  })
+
+  test('tags that are null are none', async () => {
+    const metrics = new MetricsStore(target.session)
+    const at = new Date(now)
+    await metrics.record('untagged', 1, null, at)
+    await metrics.record('untagged', 2, undefined, at)
+    await metrics.record('untagged', 3, new Map([['host', 'a']]), at)
+    const points = await metrics.query('untagged', at, at).toArray()
+    const tagsOf = new Map(points.map(({ value, tags }) => [value, [...tags]]))
+    expect([1, 2, 3].map((value) => tagsOf.get(value))).toEqual([[], [], [['host', 'a']]])
+    for (const wrong of ['host', 5, ['host']]) {
+      await expect(metrics.record('m', 1, wrong as never)).rejects.toThrow(/tags/)
+    }
   })
 
   test('wrong arguments are named', async () => {

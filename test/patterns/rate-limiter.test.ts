@@ -1,10 +1,11 @@
 import { beforeAll, expect, test } from 'vitest'
+import { ClosedError, NoNodeAvailableError } from '../../src/index.ts'
 import { RateLimiter } from '../../src/patterns.ts'
-import { describeOnServers } from '../support/targets.ts'
 import { LosingExecutor } from '../support/losing-executor.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
+import { describePattern, FaultyExecutor } from './support.ts'
 
-describeOnServers('RateLimiter', (target) => {
+describePattern('RateLimiter', (target) => {
   beforeAll(() => new RateLimiter(target.session).createTables())
 
   test('exactly the limit is admitted, however many ask at once', async () => {
@@ -35,6 +36,44 @@ describeOnServers('RateLimiter', (target) => {
     expect(counting.executeCount).toBeLessThanOrEqual(2)
   })
 
+  test('limiters of one process on one table share their writes too', async () => {
+    const counting = new FaultyExecutor(target.session)
+    const limiters = Array.from({ length: 5 }, () => new RateLimiter(counting))
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => limiters[i % 5]!.check('together', 13, 3_600)),
+    )
+    expect(answers.filter(Boolean)).toHaveLength(13)
+    expect(counting.writeCount).toBeLessThanOrEqual(2)
+  })
+
+  test('one after another, every check costs one write, and none when the window is full', async () => {
+    const counting = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(counting)
+    for (let i = 1; i <= 5; i++) {
+      expect(await limiter.check('sequential', 5, 3_600)).toBe(true)
+      expect([counting.writeCount, counting.requests.length]).toEqual([i, i])
+    }
+    for (let i = 0; i < 5; i++) expect(await limiter.check('sequential', 5, 3_600)).toBe(false)
+    expect(counting.requests).toHaveLength(5)
+    // The next window is another one.
+    const clock = new VirtualClock(Date.now() + 7_200_000)
+    expect(await new RateLimiter(counting, { clock }).check('sequential', 5, 3_600)).toBe(true)
+  })
+
+  test('what is known of a window costs nothing when another process has counted on', async () => {
+    const [mine, other] = [new FaultyExecutor(target.session), await target.open()]
+    const limiter = new RateLimiter(mine)
+    expect(await limiter.check('stale', 4, 3_600)).toBe(true)
+    for (let i = 0; i < 2; i++)
+      expect(await new RateLimiter(other).check('stale', 4, 3_600)).toBe(true)
+    expect(await limiter.take('stale', { limit: 4, windowSeconds: 3_600, cost: 2 })).toMatchObject({
+      ok: false,
+      remaining: 1,
+    })
+    expect(await limiter.check('stale', 4, 3_600)).toBe(true)
+    expect(await limiter.check('stale', 4, 3_600)).toBe(false)
+  })
+
   test('never more than the limit when answers are lost, and what is lost counts as used', async () => {
     const losing = new LosingExecutor(target.session, 3)
     const limiter = new RateLimiter(losing, { timeoutMs: 20_000 })
@@ -47,6 +86,72 @@ describeOnServers('RateLimiter', (target) => {
     }
     expect(losing.lostCount).toBeGreaterThan(0)
     expect(admitted).toBe(20)
+  })
+
+  test('a write that was lost is never called unapplied because another one failed', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(faulty, { timeoutMs: 50 })
+    const noNode = (): Error => new NoNodeAvailableError(new Map())
+    faulty.writeFaults.push('late', ...Array.from({ length: 50 }, noNode))
+    await expect(limiter.check('late', 5, 3_600)).rejects.toMatchObject({ outcome: 'unknown' })
+    await faulty.deliver()
+    faulty.writeFaults.length = 0
+    const other = await target.open()
+    const { remaining } = await new RateLimiter(other).take('late', {
+      limit: 5,
+      windowSeconds: 3_600,
+    })
+    expect(remaining).toBe(3)
+  })
+
+  test('a write that was lost counts once, whether it was applied or comes too late', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(faulty, { timeoutMs: 20_000 })
+    const take = { limit: 10, windowSeconds: 3_600 }
+    for (const [i, fault] of (['lost', 'late', 'late', 'lost'] as const).entries()) {
+      faulty.writeFaults.push(fault)
+      expect((await limiter.take('once', take)).remaining).toBe(9 - i)
+      await faulty.deliver()
+    }
+    expect((await new RateLimiter(await target.open()).take('once', take)).remaining).toBe(5)
+  })
+
+  test('a decision that waits for a lost write ends when the session is closed', async () => {
+    const clock = new VirtualClock(Date.now())
+    const faulty = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(faulty, { clock })
+    faulty.writeFaults.push('lost')
+    faulty.readFaults.push(new ClosedError('session'))
+    const closed = { code: 'TSYLLA_CLOSED', outcome: 'unknown' }
+    const deciding = expect(limiter.check('closed', 5, 3_600)).rejects.toMatchObject(closed)
+    while (clock.pendingCount === 0) await new Promise((resolve) => setImmediate(resolve))
+    clock.advance(250)
+    await deciding
+    expect(clock.pendingCount).toBe(0)
+  })
+
+  test('writes and reads are at one serial level, that of the limiter', async () => {
+    for (const level of [undefined, 'SERIAL', 'LOCAL_SERIAL'] as const) {
+      const session = await target.open((builder) => builder.serialConsistency('SERIAL'))
+      const faulty = new FaultyExecutor(session)
+      const options = level === undefined ? {} : { serialConsistency: level }
+      faulty.writeFaults.push('lost')
+      await new RateLimiter(faulty, options).check(`level-${level}`, 5, 3_600)
+      const levels = faulty.requests.map(({ text, options: sent }) =>
+        text.startsWith('SELECT') ? sent.consistency : sent.serialConsistency,
+      )
+      expect(levels).toEqual(Array.from(levels, () => level ?? 'LOCAL_SERIAL'))
+      expect(levels.length).toBeGreaterThan(1)
+    }
+  })
+
+  test('what is left is told also to who asks for more than there ever is', async () => {
+    const used = { limit: 10, windowSeconds: 3_600, cost: 10 }
+    expect(await new RateLimiter(target.session).take('left', used)).toMatchObject({ ok: true })
+    const other = new RateLimiter(await target.open())
+    const asked = { limit: 10, windowSeconds: 3_600, cost: 11 }
+    expect(await other.take('left', asked)).toMatchObject({ ok: false, remaining: 0 })
+    expect(await other.take('left-new', asked)).toMatchObject({ ok: false, remaining: 10 })
   })
 
   test('take tells what is left and when it begins anew; windows are apart', async () => {
@@ -87,5 +192,10 @@ describeOnServers('RateLimiter', (target) => {
     await expect(limiter.check('k', 1, 0)).rejects.toThrow(/windowSeconds/)
     await expect(limiter.take('k', { limit: 1, cost: 0 })).rejects.toThrow(/cost/)
     expect(await limiter.check('zero', 0)).toBe(false)
+    await expect(limiter.check('\ud800', 1)).rejects.toMatchObject({ code: 'TSYLLA_BIND_VALUE' })
+    await expect(limiter.take('k', undefined as never)).rejects.toThrow(/options of take/)
+    await expect(limiter.take('k', { limit: 1, costs: 2 } as never)).rejects.toThrow(/"costs"/)
+    const options = { serialConsistency: 'ONE' as never }
+    expect(() => new RateLimiter(target.session, options)).toThrow(/serialConsistency is one of/)
   })
 })

@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from 'vitest'
 import { SessionManager } from '../../src/patterns.ts'
-import { describeOnServers } from '../support/targets.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
+import { describePattern } from './support.ts'
 
-describeOnServers('SessionManager', (target) => {
+describePattern('SessionManager', (target) => {
   beforeAll(async () => {
     await new SessionManager(target.session).createTables()
     await new SessionManager(target.session).createTables()
@@ -18,6 +18,8 @@ describeOnServers('SessionManager', (target) => {
       ok: true,
       userId: 'user-1',
       ipAddress: '192.0.2.1',
+      createdAt: expect.any(Date),
+      expiresAt: expect.any(Date),
     })
     await sessions.destroySession(token)
     expect(await sessions.validateSession(token)).toBeNull()
@@ -78,6 +80,36 @@ describeOnServers('SessionManager', (target) => {
     await fast.validateSession(token)
     expect(await fast.validateSession(token)).toBeNull()
     expect(await slow.validateSession(token)).toBeNull()
+  })
+
+  test('a session of a clock that is ahead is destroyed by a stamp just after its own', async () => {
+    const ahead = new VirtualClock(Date.now() + 3_600_000)
+    const sessions = new SessionManager(target.session, { clock: ahead })
+    const before = new Set((await idsOf()).map(String))
+    const token = await sessions.createSession('ahead', '')
+    const id = (await idsOf()).find((one) => !before.has(String(one)))
+    const stampUs = BigInt(Date.now() + 7_200_000) * 1000n
+    await target.session.execute('UPDATE sessions USING TIMESTAMP ? SET user_id = ? WHERE id = ?', [
+      stampUs,
+      'ahead',
+      id,
+    ])
+    await new SessionManager(target.session).destroySession(token)
+    expect(await sessions.validateSession(token)).toBeNull()
+    // A stamp that is far too high would hide this one.
+    await target.session.execute('UPDATE sessions USING TIMESTAMP ? SET user_id = ? WHERE id = ?', [
+      stampUs + 2n,
+      'again',
+      id,
+    ])
+    const row = (
+      await target.session.execute('SELECT user_id FROM sessions WHERE id = ?', [id])
+    ).firstRow()
+    expect(row?.['user_id']).toBe('again')
+
+    async function idsOf(): Promise<unknown[]> {
+      return (await target.session.execute('SELECT id FROM sessions')).rows().map((row) => row[0])
+    }
   })
 
   test('an expiry that is none is refused', () => {

@@ -104,3 +104,44 @@ export async function resourcesEndWithTheBlock(): Promise<void> {
   await using rows = session.stream('SELECT * FROM system.local')
   void rows
 }
+
+import { UserRepository } from 'tsylla/patterns'
+
+interface Item {
+  org: string
+  id: bigint
+  title: string | null
+}
+
+export async function keysOfRepositoriesAreTyped(executor: Executor): Promise<void> {
+  const users = new UserRepository(executor)
+  await users.get(1)
+  await users.get({ id: 1 })
+  await users.update({ id: 1, name: 'Ada' })
+  // @ts-expect-error -- the key is a number
+  await users.get('Ada')
+  // @ts-expect-error -- a name is no key
+  await users.delete({ name: 'Ada' })
+  // @ts-expect-error -- the key is missing
+  await users.update({ name: 'Ada' })
+  // @ts-expect-error -- an entity has all its properties
+  await users.create({ id: 1, name: 'Ada' })
+
+  const columns = { org: 'text', id: 'bigint', title: 'text' }
+  const items = new Repository<Item, 'org' | 'id'>(executor, {
+    table: 'items',
+    columns,
+    key: ['org', 'id'],
+  })
+  const item: Item | undefined = await items.get({ org: 'o', id: 1n })
+  await items.update({ org: 'o', id: 1n, title: null })
+  // @ts-expect-error -- a key of several properties is an object
+  await items.get('o')
+  // @ts-expect-error -- with all of them
+  await items.get({ org: 'o' })
+  // @ts-expect-error -- of their types
+  await items.delete({ org: 'o', id: 1 })
+  // @ts-expect-error -- key properties other than id are named as a type, too
+  new Repository<Item>(executor, { table: 'items', columns, key: ['org', 'id'] })
+  void item
+}

@@ -1,0 +1,101 @@
+import { ConfigError } from '../errors/index.ts'
+
+/** A factory that runs; its result is not stored when its key was written meanwhile. */
+export interface Flight {
+  promise: Promise<unknown>
+  isStale: boolean
+  /** Whether the factory is being called just now: until it gives a value or a promise of one. */
+  isCalling: boolean
+  /** Its result on the way to the table. */
+  storing: Promise<void> | undefined
+}
+
+/** The writes of a key that have not all ended. */
+interface Writes {
+  /** Resolves when they have, well or not. */
+  readonly ended: Promise<unknown>
+  /** The last deletion among them. */
+  readonly deletion: Promise<void> | undefined
+}
+
+/** What is under way for the keys of one cache table in this process: factories and writes. */
+export class KeyTraffic {
+  readonly #flights = new Map<string, Flight>()
+  readonly #writes = new Map<string, Writes>()
+
+  async write(key: string, work: () => Promise<void>): Promise<void> {
+    await this.#write(key, work, false)
+  }
+
+  /** What is written after it in this process is not what it deletes. */
+  async delete(key: string, work: () => Promise<void>): Promise<void> {
+    await this.#write(key, work, true)
+  }
+
+  /**
+   * A factory that runs may have read what is now replaced: its result is not stored, later callers
+   * start a new one. If it is on its way to the table already, the write goes after it.
+   */
+  async #write(key: string, work: () => Promise<void>, isDeletion: boolean): Promise<void> {
+    const flight = this.#flights.get(key)
+    if (flight !== undefined) {
+      flight.isStale = true
+      this.#flights.delete(key)
+    }
+    const before = this.#writes.get(key)
+    const running = startAfter(flight?.storing, before?.deletion, work)
+    const writes: Writes = {
+      ended: Promise.allSettled([before?.ended, running]),
+      deletion: isDeletion ? running : before?.deletion,
+    }
+    this.#writes.set(key, writes)
+    void writes.ended.then(() => {
+      if (this.#writes.get(key) === writes) this.#writes.delete(key)
+    })
+    await running
+  }
+
+  /** @throws ConfigError when this is the factory of `key`, which would wait for itself */
+  refuseOwnFactory(key: string): void {
+    if (this.#flights.get(key)?.isCalling !== true) return
+    throw new ConfigError('A factory asks for its own key with getOrSet: it would wait for itself')
+  }
+
+  /**
+   * Joins the flight of `key`, or starts one with `work` once the writes that are under way have
+   * ended: what they write is what it shall find.
+   */
+  async fly(key: string, work: (flight: Flight) => Promise<unknown>): Promise<unknown> {
+    const running = this.#flights.get(key)
+    if (running !== undefined) return await running.promise
+    const promise = Promise.resolve()
+    const flight: Flight = { promise, isStale: false, isCalling: false, storing: undefined }
+    this.#flights.set(key, flight)
+    flight.promise = this.#take(key, flight, work)
+    return await flight.promise
+  }
+
+  async #take(
+    key: string,
+    flight: Flight,
+    work: (flight: Flight) => Promise<unknown>,
+  ): Promise<unknown> {
+    try {
+      await this.#writes.get(key)?.ended
+      return await work(flight)
+    } finally {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key)
+    }
+  }
+}
+
+/** Starts `work` when what goes before has ended, well or not: at once when there is nothing. */
+async function startAfter(
+  storing: Promise<void> | undefined,
+  deletion: Promise<void> | undefined,
+  work: () => Promise<void>,
+): Promise<void> {
+  await storing?.catch(() => {})
+  await deletion?.catch(() => {})
+  await work()
+}
