@@ -3,8 +3,8 @@ import { build } from 'esbuild'
 import { gzipSync } from 'node:zlib'
 
 const budgets: readonly (readonly [entry: string, gzipBytesMax: number])[] = [
-  ['dist/index.mjs', 60_500],
-  ['dist/patterns.mjs', 67_500],
+  ['dist/index.mjs', 64_500],
+  ['dist/patterns.mjs', 74_500],
 ]
 
 for (const [entry, gzipBytesMax] of budgets) {
