@@ -175,6 +175,28 @@ describe('a cluster', () => {
     cluster.destroy(new ClosedError('session'))
   })
 
+  test('waits for all nodes at first, but not long for one that does not answer', async () => {
+    const clock = new VirtualClock()
+    const [first, second, third] = [1, 2, 3].map((n) => new MemberNode(clock, n)) as [
+      MemberNode,
+      MemberNode,
+      MemberNode,
+    ]
+    first.peers = [second, third]
+    third.open = () => new Promise(() => {})
+    const cluster = clusterOf(clock, [first, second, third])
+    let isConnected = false
+    const connecting = cluster.connect().then(() => {
+      isConnected = true
+    })
+    await pass(clock, 900)
+    expect(isConnected).toBe(false)
+    await pass(clock, 200)
+    await connecting
+    expect(availableNodes(cluster)).toEqual(['10.0.0.1:9042', '10.0.0.2:9042'])
+    cluster.destroy(new ClosedError('session'))
+  })
+
   test('learns of a new node although the tables cannot be read when it is announced', async () => {
     const clock = new VirtualClock()
     const [first, second] = [1, 2].map((n) => new MemberNode(clock, n)) as [MemberNode, MemberNode]

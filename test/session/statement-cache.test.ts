@@ -13,6 +13,15 @@ describe('the statement cache', () => {
     expect(cache.count).toBe(3)
   })
 
+  test('keeps few statements when their texts are long', () => {
+    const cache = new StatementCache(1_000)
+    for (let i = 0; i < 200; i++) cache.get('ks', `SELECT ${i} /* ${'x'.repeat(1 << 20)} */`)
+    expect(cache.count).toBeLessThanOrEqual(9)
+    const long = `SELECT 1 /* ${'x'.repeat(10 << 20)} */`
+    expect(cache.get('ks', long)).toBe(cache.get('ks', long))
+    expect(cache.count).toBe(1)
+  })
+
   test('never grows beyond its bound, and what is used stays', () => {
     const cache = new StatementCache(50)
     const hot = Array.from({ length: 10 }, (_, i) => cache.get('ks', `SELECT hot${i} FROM t`))
