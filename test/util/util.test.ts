@@ -21,6 +21,10 @@ describe('a ring queue', () => {
           const seen: number[] = []
           queue.forEach((item) => seen.push(item))
           expect(seen).toEqual(model)
+          queue.keep((item) => item % 2 === 0)
+          const kept: number[] = []
+          queue.forEach((item) => kept.push(item))
+          expect(kept).toEqual(model.filter((item) => item % 2 === 0))
         },
       ),
     )
