@@ -1,4 +1,5 @@
 /** `npm run cassandra -- start|stop|status`: a real Apache Cassandra 5 from Maven Central. */
+import { createHash } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,13 +22,20 @@ const usage = `Usage: npm run cassandra -- start|stop|status [options]
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '.cassandra')
 
+/** In memory where there is such a place, under a name no other clone of the repository has. */
+function dataFolderOf(path: string): string {
+  if (!existsSync('/dev/shm')) return join(path, 'data')
+  const hash = createHash('sha256').update(path).digest('hex').slice(0, 12)
+  return `/dev/shm/tsylla-cassandra-${hash}`
+}
+
 async function start(values: StartValues): Promise<void> {
   const missing = missingTools()
   if (missing !== undefined) throw new Error(missing)
   const living = knownPids(folder).filter(({ pid }) => isAlive(pid))
   if (living.length > 0) throw new Error('Cassandra already runs; stop it first')
   const nodeCount = positiveInteger('--nodes', values.nodes)
-  const dataFolder = existsSync('/dev/shm') ? '/dev/shm/tsylla-cassandra' : join(folder, 'data')
+  const dataFolder = dataFolderOf(folder)
   if (!values.keep) {
     rmSync(folder, { recursive: true, force: true })
     rmSync(dataFolder, { recursive: true, force: true })

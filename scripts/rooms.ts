@@ -63,10 +63,10 @@ export const rooms: readonly Room[] = [
   },
 ]
 
-/** Entry points: files directly under `src/`. They may import every room. */
-export const entryLevel = 11
-
-/** Rooms above the entry points; they import the entry files only. */
+/**
+ * Rooms above the entry points, which are the files directly under `src/` and may import every room
+ * below. They import the entry files only.
+ */
 export const aboveEntries: readonly string[] = ['adapters', 'cli', 'studio']
 
 /**

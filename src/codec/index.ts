@@ -1,5 +1,5 @@
 export { BindPlan } from './bind-plan.ts'
-export { CellOp, Codec, type CodecOptions, valueKind } from './codec.ts'
+export { type CodecOptions } from './codec.ts'
 export { codecOf, decodeValue, encodeValue } from './codec-of-type.ts'
 export { Row } from './row.ts'
-export { canGenerateCode, RowShape } from './row-shape.ts'
+export { RowShape } from './row-shape.ts'

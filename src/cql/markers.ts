@@ -57,10 +57,14 @@ class MarkerCollector {
 
   /** Markers inside a literal or a call keep the place of what they are part of. */
   #inner(value: Expression, place: Place): void {
-    forEachOperand(value, (operand) => {
-      if (operand.kind === 'marker') this.#put(operand.index, place, false)
-      else this.#inner(operand, place)
-    })
+    const waiting = [value]
+    // No recursion: a sum of thousands of terms is as deep as it is long.
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      forEachOperand(next, (operand) => {
+        if (operand.kind === 'marker') this.#put(operand.index, place, false)
+        else waiting.push(operand)
+      })
+    }
   }
 
   #values(values: Expression | readonly Expression[], place: Place): void {
@@ -96,11 +100,15 @@ class MarkerCollector {
   }
 
   #selector(value: Expression): void {
-    if (value.kind === 'element' && value.of.kind === 'column') {
-      this.#value(value.key, { clause: 'element', column: value.of.name })
-    } else {
-      this.#value(value, { clause: 'other' })
-      forEachOperand(value, (operand) => this.#selector(operand))
+    const waiting = [value]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (next.kind === 'element' && next.of.kind === 'column') {
+        this.#value(next.key, { clause: 'element', column: next.of.name })
+      } else if (next.kind === 'marker') {
+        this.#put(next.index, { clause: 'other' }, true)
+      } else {
+        forEachOperand(next, (operand) => waiting.push(operand))
+      }
     }
   }
 

@@ -106,6 +106,8 @@ export const TypeCode = {
   TUPLE: 0x31,
 } as const
 
-/** Lengths of a `[value]` that are no lengths (native_protocol_v4.spec §3). */
-export const nullLength = -1
+/**
+ * Length of a `[value]` that keeps what is stored; every other negative one is null
+ * (native_protocol_v4.spec §3).
+ */
 export const unsetLength = -2

@@ -1,7 +1,6 @@
 export {
   type BatchEntryRequest,
   type BatchRequest,
-  readBatchRequest,
   writeBatchHead,
   writeBatchPrepared,
   writeBatchQuery,
@@ -10,11 +9,8 @@ export {
 export { columnSpecsFlag, readColumnSpecs, writeColumnSpecs } from './column-specs.ts'
 export {
   type BlockCodec,
-  compressBytesMin,
   type CompressionName,
   type Compressor,
-  Lz4Compressor,
-  SnappyCompressor,
 } from './compression.ts'
 export { loadCompressor } from './compressors.ts'
 export {
@@ -22,18 +18,13 @@ export {
   bodyBytesMax,
   eventStreamId,
   HeaderFlag,
-  headerBytes,
-  nullLength,
   Opcode,
-  ProtocolVersion,
   QueryFlag,
   responseBit,
   ResultKind,
   RowsFlag,
-  TypeCode,
-  unsetLength,
 } from './constants.ts'
-export { customTypeName, parseCustomTypeName, typeDepthMax } from './custom-type-name.ts'
+export { typeDepthMax } from './custom-type-name.ts'
 export { readError, writeError } from './error-response.ts'
 export {
   EventType,
@@ -55,7 +46,6 @@ export {
 export { type BindMetadata, readBindMetadata, writeBindMetadata } from './prepared-metadata.ts'
 export {
   type QueryParameters,
-  readQueryParameters,
   readRawValues,
   writeParametersTail,
   writeRawValue,
@@ -94,7 +84,6 @@ export {
   type EventResponse,
   type PreparedResult,
   readResponse,
-  readResult,
   type ReadyResponse,
   type Response,
   type ResultResponse,
@@ -109,7 +98,6 @@ export {
   MetadataBytes,
   readRowCount,
   readRowsHead,
-  readRowsMetadata,
   RowsHead,
   type RowsMetadata,
   type RowsMetadataOptions,
@@ -117,6 +105,6 @@ export {
 } from './rows-metadata.ts'
 export { readSchemaChange, type SchemaChange, writeSchemaChange } from './schema-change.ts'
 export { readTypeSpec, writeTypeSpec } from './type-spec.ts'
-export { asBuffer, utf8Read, utf8Write } from './utf8.ts'
+export { utf8Read } from './utf8.ts'
 export { type InetAddress, type RawValue, UNSET, WireReader } from './wire-reader.ts'
-export { intMax, shortMax, tooLong, WireWriter } from './wire-writer.ts'
+export { intMax, shortMax, WireWriter } from './wire-writer.ts'

@@ -1,19 +1,15 @@
-export { call, type CallOptions, callPrepare, callQuery, callRows, callUse } from './call.ts'
+export { type CallOptions, callPrepare, callRows, callUse } from './call.ts'
 export {
   Connection,
   type ConnectionListener,
   type ConnectionRequest,
   ConnectionState,
-  inFlightCountMax,
-  orphanCountMax,
   ownCountMax,
 } from './connection.ts'
 export { type ConnectionPurpose, Connector, type ConnectorOptions } from './connector.ts'
 export type { Credentials } from './handshake.ts'
-export { heartbeatTimeoutMs } from './heartbeat.ts'
 export type { Endpoint, EndpointFactory, Link, LinkHandler } from './link.ts'
 export { openMemoryLink } from './memory-link.ts'
 export { NodePool, type NodePoolOptions } from './node-pool.ts'
-export { StreamIds } from './stream-ids.ts'
 export { parseAddress, TcpEndpoint, type TcpOptions, type TlsOptions } from './tcp-endpoint.ts'
 export { type TickListener, Ticker } from './ticker.ts'

@@ -7,9 +7,8 @@ import { dataRules, parseWhole, type Rules } from './data-statement.ts'
 import { parseDescribe } from './describe.ts'
 import { parseGrantOrRevoke, parseList } from './permissions.ts'
 import { parseAddIdentity } from './roles.ts'
-import { parseTerm } from './terms.ts'
 import { parseType } from './types.ts'
-import type { Expression, TypeName } from '../ast.ts'
+import type { TypeName } from '../ast.ts'
 
 const rules: Rules<CqlStatement> = {
   ...dataRules,
@@ -35,12 +34,4 @@ export function parseTypeText(text: string): TypeName {
   const type = parseType(c)
   c.expect(Token.END)
   return type
-}
-
-/** Parses a term by itself. @throws CqlSyntaxError */
-export function parseTermText(text: string): Expression {
-  const c = new TokenCursor(text)
-  const term = parseTerm(c)
-  c.expect(Token.END)
-  return term
 }
