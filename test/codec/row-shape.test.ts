@@ -244,7 +244,7 @@ describe.each([
 describe('where strings may not become code', () => {
   test('rows come all the same', () => {
     const source = `
-      import { canGenerateCode, RowShape } from './src/codec/index.ts'
+      import { canGenerateCode, RowShape } from './src/codec/row-shape.ts'
       import { WireReader } from './src/protocol/index.ts'
       const column = { keyspace: 'k', table: 't', name: '__proto__', type: { kind: 'int' } }
       const reader = new WireReader(Uint8Array.of(0, 0, 0, 4, 0, 0, 0, 7))
