@@ -37,4 +37,4 @@ rmSync(folder, { recursive: true, force: true })
 // A file that cannot even be loaded has no failed test of its own, yet it is a failure.
 const failed = Math.max(report.numFailedTests, run.status === 0 ? 0 : 1)
 console.log(`${report.numPassedTests} passed, ${failed} failed, ${report.numPendingTests} skipped`)
-process.exitCode = failed === 0 ? 0 : (run.status ?? 1)
+process.exitCode = failed === 0 ? 0 : run.status || 1

@@ -7,7 +7,8 @@ export class ClusterNode {
   readonly endpoint: Endpoint
   readonly dataCenter: string
   readonly rack: string
-  readonly #says: NodeAddress | undefined
+  /** Where it says it is, as far as it was ever told. */
+  #says: NodeAddress | undefined
   /** As of the last refresh. */
   tokens: readonly string[]
   readonly pool: NodePool
@@ -36,5 +37,11 @@ export class ClusterNode {
     if (before === undefined || address === undefined) return true
     const isPortKnown = before.port !== undefined && address.port !== undefined
     return before.host === address.host && (!isPortKnown || before.port === address.port)
+  }
+
+  /** Takes over what it is described with now; the node {@link isAt} that address. */
+  update({ tokens, address }: Pick<NodeDescription, 'tokens' | 'address'>): void {
+    this.tokens = tokens
+    if (address?.port !== undefined || this.#says === undefined) this.#says = address
   }
 }

@@ -27,6 +27,7 @@ import { ClusterNode } from './cluster-node.ts'
 import { ControlConnection } from './control-connection.ts'
 import { Placement, type Route } from './placement.ts'
 import { Refresher } from './refresher.ts'
+import { SchemaNews } from './schema-news.ts'
 import { SideConnections } from './side-connections.ts'
 import {
   type KeyspaceDescription,
@@ -53,6 +54,8 @@ export interface ClusterOptions {
   readonly onRoom: () => void
   /** The schema has changed, on the node that says so at least. */
   readonly onSchemaChange: (change: SchemaChange) => void
+  /** It may have changed in any way: events were missed. */
+  readonly onSchemaUnknown: () => void
 }
 
 /** How long to wait for the other nodes once one can be asked. */
@@ -71,7 +74,10 @@ export class Cluster implements ConnectionListener {
   readonly #sides: SideConnections
   readonly #control: ControlConnection
   readonly #refresher: Refresher
+  readonly #schemaNews: SchemaNews
   readonly #nodes = new Map<string, ClusterNode>()
+  /** Pools of nodes that are gone, with requests that are still being answered. */
+  readonly #leaving = new Set<NodePool>()
   readonly #nodesOfConnections = new WeakMap<Connection, ClusterNode>()
   readonly #call: CallOptions
   #descriptions = new Map<string, NodeDescription>()
@@ -80,6 +86,7 @@ export class Cluster implements ConnectionListener {
   #localDataCenter: string | undefined
   #placement = Placement.empty
   #keyspace: string | undefined
+  #isClosed = false
   /** `USE` of all connections, one after another. */
   #using: Promise<void> = Promise.resolve()
 
@@ -96,10 +103,17 @@ export class Cluster implements ConnectionListener {
       reconnection,
       clock,
       endpoints: () => this.#endpoints(),
-      load: (connection, endpoint) => this.#load(connection, endpoint),
+      load: (connection, endpoint) => this.#loadAnew(connection, endpoint),
       onEvent: (event) => this.#onEvent(event),
     })
     this.#refresher = new Refresher(clock, eventQuietMs, () => this.#refresh())
+    this.#schemaNews = new SchemaNews({
+      clock,
+      quietMs: eventQuietMs,
+      hasOthers: () => this.#nodes.size > 1,
+      agree: () => this.awaitSchemaAgreement(),
+      onChange: options.onSchemaChange,
+    })
   }
 
   /** Keyspace in effect, as the servers spell it. */
@@ -148,6 +162,12 @@ export class Cluster implements ConnectionListener {
     })
   }
 
+  /** Over a new control connection: what happened while there was none is not known. */
+  async #loadAnew(connection: Connection, endpoint: Endpoint): Promise<void> {
+    await this.#load(connection, endpoint)
+    this.#options.onSchemaUnknown()
+  }
+
   /** Reads nodes and keyspaces over a control connection to `endpoint`. */
   async #load(connection: Connection, endpoint: Endpoint): Promise<void> {
     const [local, peers, keyspaces] = await Promise.all([
@@ -155,6 +175,7 @@ export class Cluster implements ConnectionListener {
       readPeers(connection, this.#call),
       readKeyspaces(connection, this.#call),
     ])
+    if (this.#isClosed) throw new ClosedError('session')
     this.#local = local
     this.#localDataCenter ??= local.dataCenter
     this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
@@ -177,7 +198,7 @@ export class Cluster implements ConnectionListener {
       const known = this.#nodes.get(described.hostId)
       const isSameWay = endpoint.network === undefined || known?.isAt(described.address) === true
       if (known !== undefined && isSameWay) {
-        known.tokens = described.tokens
+        known.update(described)
         continue
       }
       if (known !== undefined) this.#remove(described.hostId, known)
@@ -207,8 +228,10 @@ export class Cluster implements ConnectionListener {
   }
 
   #remove(hostId: string, node: ClusterNode): void {
+    const { pool } = node
     this.#nodes.delete(hostId)
-    void node.pool.close()
+    this.#leaving.add(pool)
+    void pool.close().then(() => this.#leaving.delete(pool))
   }
 
   async #connectTo(node: ClusterNode): Promise<Connection> {
@@ -235,7 +258,7 @@ export class Cluster implements ConnectionListener {
       // A hint only: the node says so before it may take connections, the pool keeps trying.
       for (const { pool } of this.#nodes.values()) if (!pool.isAvailable) void pool.fill()
     }
-    if (event.type === 'SCHEMA_CHANGE') this.#options.onSchemaChange(event.schemaChange)
+    if (event.type === 'SCHEMA_CHANGE') this.#schemaNews.add(event.schemaChange)
     const isKeyspace = event.type === 'SCHEMA_CHANGE' && event.schemaChange.target === 'KEYSPACE'
     if (event.type === 'TOPOLOGY_CHANGE' || isKeyspace) this.#refresher.request()
   }
@@ -363,9 +386,12 @@ export class Cluster implements ConnectionListener {
   async onSchemaChange(change: SchemaChange, connection: Connection): Promise<void> {
     this.#options.onSchemaChange(change)
     if (this.#nodes.size > 1) {
-      await this.awaitSchemaAgreement(connection)
-      // Who asked a node that was late has to ask again.
-      this.#options.onSchemaChange(change)
+      try {
+        await this.awaitSchemaAgreement(connection)
+      } finally {
+        // Who asked a node that was late has to ask again.
+        this.#options.onSchemaChange(change)
+      }
     }
     if (change.target === 'KEYSPACE') {
       const keyspaces = await readKeyspaces(connection, this.#call)
@@ -427,7 +453,10 @@ export class Cluster implements ConnectionListener {
   /** Closes every connection at once. */
   destroy(error: TsyllaError): void {
     this.#refresher.close()
+    this.#schemaNews.close()
+    this.#isClosed = true
     for (const { pool } of this.#nodes.values()) pool.destroy(error)
+    for (const pool of this.#leaving) pool.destroy(error)
     this.#control.close()
     this.#sides.destroy(error)
     this.#connector.close(error)

@@ -28,6 +28,8 @@ export interface ControlConnectionOptions {
 export class ControlConnection implements ConnectionListener {
   readonly #options: ControlConnectionOptions
   #connection: Connection | undefined
+  /** The one that the cluster is being read over. */
+  #loading: Connection | undefined
   #isOpen = true
   #failureCount = 0
   #timer: Timer | undefined
@@ -60,11 +62,14 @@ export class ControlConnection implements ConnectionListener {
   async #openAt(endpoint: Endpoint): Promise<void> {
     const purpose = { eventTypes: Object.values(EventType) }
     const connection = await this.#options.connector.open(endpoint, this, purpose)
+    this.#loading = connection
     try {
       await this.#options.load(connection, endpoint)
     } catch (error) {
       connection.destroy(error as TsyllaError)
       throw error
+    } finally {
+      this.#loading = undefined
     }
     if (!this.#isOpen || connection.state !== ConnectionState.ready) {
       const error = connection.closedError ?? new ClosedError('session')
@@ -99,6 +104,7 @@ export class ControlConnection implements ConnectionListener {
   close(): void {
     this.#isOpen = false
     this.#timer?.cancel()
+    this.#loading?.destroy(new ClosedError('session'))
     this.#connection?.destroy(new ClosedError('session'))
   }
 }

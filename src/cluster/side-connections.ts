@@ -2,9 +2,11 @@ import type { TsyllaError } from '../errors/index.ts'
 import type { Connection, ConnectionListener, Connector, Endpoint } from '../transport/index.ts'
 
 interface Side {
-  readonly connection: Promise<Connection>
+  connection: Promise<Connection>
   userCount: number
 }
+
+const unopened: Promise<never> = new Promise(() => {})
 
 /**
  * Connections in keyspaces the session is not in, for statements that were made there: one a node
@@ -34,17 +36,15 @@ export class SideConnections {
   }
 
   #open(key: string, endpoint: Endpoint, keyspace: string): Side {
+    const side: Side = { connection: unopened, userCount: 0 }
     const listener: ConnectionListener = {
       onRoom() {},
       onEvent() {},
+      // Which may be before `open` returns.
       onClosed: () => this.#forget(key, side),
     }
-    const purpose = { keyspace: () => keyspace }
-    const side: Side = {
-      connection: this.#connector.open(endpoint, listener, purpose),
-      userCount: 0,
-    }
     this.#sides.set(key, side)
+    side.connection = this.#connector.open(endpoint, listener, { keyspace: () => keyspace })
     return side
   }
 

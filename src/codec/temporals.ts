@@ -129,14 +129,17 @@ export class DateCodec extends Codec {
   }
 
   write(writer: WireWriter, value: unknown): void {
-    writer.writeInt(this.#dateOf(value).daysSinceEpoch + dateBias)
+    writer.writeInt(this.#daysOf(value) + dateBias)
   }
 
-  #dateOf(value: unknown): LocalDate {
+  #daysOf(value: unknown): number {
     try {
-      // Made again, since a clone may have lost its parts.
-      if (value instanceof LocalDate) return LocalDate.fromDays(value.daysSinceEpoch)
-      if (typeof value === 'string') return LocalDate.parse(value)
+      if (value instanceof LocalDate) {
+        const { daysSinceEpoch: days } = value
+        // A clone may have lost its parts.
+        return (days | 0) === days ? days : LocalDate.fromDays(days).daysSinceEpoch
+      }
+      if (typeof value === 'string') return LocalDate.parse(value).daysSinceEpoch
     } catch (error) {
       if (error instanceof ValueError) throw this.fail(value, error.message)
       throw error

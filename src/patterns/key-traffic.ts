@@ -16,6 +16,8 @@ interface Writes {
   readonly ended: Promise<unknown>
   /** The last deletion among them. */
   readonly deletion: Promise<void> | undefined
+  /** Whether the last of them has begun, so that what follows is stamped later than it. */
+  readonly progress: { hasBegun: boolean }
 }
 
 /** What is under way for the keys of one cache table in this process: factories and writes. */
@@ -43,10 +45,16 @@ export class KeyTraffic {
       this.#flights.delete(key)
     }
     const before = this.#writes.get(key)
-    const running = startAfter(flight?.storing, before?.deletion, work)
+    const goesBefore = before?.progress.hasBegun === false ? before.ended : before?.deletion
+    const progress = { hasBegun: false }
+    const running = startAfter(flight?.storing, goesBefore, () => {
+      progress.hasBegun = true
+      return work()
+    })
     const writes: Writes = {
       ended: Promise.allSettled([before?.ended, running]),
       deletion: isDeletion ? running : before?.deletion,
+      progress,
     }
     this.#writes.set(key, writes)
     void writes.ended.then(() => {
@@ -91,11 +99,11 @@ export class KeyTraffic {
 
 /** Starts `work` when what goes before has ended, well or not: at once when there is nothing. */
 async function startAfter(
-  storing: Promise<void> | undefined,
-  deletion: Promise<void> | undefined,
+  storing: Promise<unknown> | undefined,
+  goesBefore: Promise<unknown> | undefined,
   work: () => Promise<void>,
 ): Promise<void> {
-  await storing?.catch(() => {})
-  await deletion?.catch(() => {})
+  if (storing !== undefined) await storing.catch(() => {})
+  if (goesBefore !== undefined) await goesBefore.catch(() => {})
   await work()
 }

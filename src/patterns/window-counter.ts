@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { TsyllaError } from '../errors/index.ts'
+import { RequestTimeoutError, TsyllaError } from '../errors/index.ts'
 import { Backoff, Tries } from '../kernel/index.ts'
 import type { Clock, RandomSource } from '../util/index.ts'
 import type { WindowKey, WindowRows, WindowState } from './window-rows.ts'
@@ -23,6 +23,8 @@ interface Waiting {
   readonly limit: number
   readonly cost: number
   readonly settings: CountSettings
+  /** When it waits no longer, by the monotonic clock. */
+  readonly deadlineMs: number
   readonly resolve: (granted: Granted) => void
   readonly reject: (error: unknown) => void
 }
@@ -46,8 +48,9 @@ export class WindowCounter {
 
   /** @param onIdle called when nobody waits any more */
   take(limit: number, cost: number, settings: CountSettings, onIdle: () => void): Promise<Granted> {
+    const deadlineMs = settings.clock.monotonicMs() + settings.timeoutMs
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ limit, cost, settings, resolve, reject })
+      this.#waiting.push({ limit, cost, settings, deadlineMs, resolve, reject })
       if (!this.#isRunning) void this.#run(onIdle)
     })
   }
@@ -59,8 +62,10 @@ export class WindowCounter {
     await Promise.resolve()
     for (let [first] = this.#waiting; first !== undefined; [first] = this.#waiting) {
       const { settings } = first
-      const { round, rest } = splitRound(this.#waiting, settings)
+      const { round: alike, rest } = splitRound(this.#waiting, settings)
       this.#waiting = rest
+      const round = rejectLate(alike, settings.clock.monotonicMs())
+      if (round.length === 0) continue
       try {
         await this.#serve(round, settings)
       } catch (error) {
@@ -73,7 +78,9 @@ export class WindowCounter {
 
   /** @throws what the database fails with, when it cannot be told; the units then count as used */
   async #serve(round: readonly Waiting[], settings: CountSettings): Promise<void> {
-    const backoff = new Backoff(settings)
+    const deadlineMs = Math.min(...round.map((caller) => caller.deadlineMs))
+    const timeoutMs = deadlineMs - settings.clock.monotonicMs()
+    const backoff = new Backoff({ ...settings, timeoutMs })
     const tries = new Tries(backoff)
     for (let isFresh = false; ; isFresh = true) {
       const before = this.#state
@@ -130,6 +137,15 @@ export class WindowCounter {
       }
     }
   }
+}
+
+/** Those who still wait; the others are told that their time was over before their turn came. */
+function rejectLate(callers: readonly Waiting[], nowMs: number): readonly Waiting[] {
+  return callers.filter(({ deadlineMs, settings, reject }) => {
+    if (deadlineMs > nowMs) return true
+    reject(new RequestTimeoutError(settings.timeoutMs, 'not_applied'))
+    return false
+  })
 }
 
 /** Callers who count alike, in order, and the others. */

@@ -5,7 +5,9 @@ import type { AbortRegistry } from './abort-registry.ts'
 export interface WithinOptions {
   readonly aborts: AbortRegistry
   readonly clock: Clock
+  /** What the caller allowed in all, and what is left of it. */
   readonly timeoutMs: number
+  readonly leftMs: number
   readonly signal: AbortSignal | undefined
   /** What giving up says of the work, which goes on. */
   readonly outcome: Outcome
@@ -13,13 +15,13 @@ export interface WithinOptions {
 
 /** Waits for shared work, but no longer than one caller wants to; the work itself goes on. */
 export function awaitWithin<T>(work: () => Promise<T>, options: WithinOptions): Promise<T> {
-  const { aborts, clock, signal, timeoutMs, outcome } = options
+  const { aborts, clock, signal, timeoutMs, leftMs, outcome } = options
   if (signal?.aborted) return Promise.reject(new AbortedError('not_applied', signal.reason))
   return new Promise((resolve, reject) => {
     const onAborted = (reason: unknown): void => reject(new AbortedError(outcome, reason))
     const abortable = { onAborted }
     const timer = clock.schedule(
-      timeoutMs,
+      leftMs,
       () => reject(new RequestTimeoutError(timeoutMs, outcome)),
       true,
     )

@@ -14,7 +14,8 @@ export class BatchPart {
   state: PreparedState | undefined
   /** In marker order, an array of our own. */
   values: readonly unknown[] = []
-  readonly #given: BindValues | undefined
+  /** As they were given, until there are markers to put them in order for. */
+  #given: BindValues | undefined
   /** What the statement's own options say. */
   readonly #saidIdempotent: boolean | undefined
 
@@ -38,13 +39,12 @@ export class BatchPart {
     this.takeState()
   }
 
-  /** What PREPARE says now; values by name are put in its order. @throws BindError */
+  /** What PREPARE says now: of the same text, so that every value keeps its place. */
   takeState(): void {
     const state = this.entry?.state
     if (state === undefined || state === this.state) return
-    const isFirst = this.state === undefined
-    const given = this.#given
-    this.values = state.plan.resolve(isFirst || !Array.isArray(given) ? given : this.values)
+    this.values = state.plan.resolve(this.state === undefined ? this.#given : this.values)
+    this.#given = undefined
     this.state = state
   }
 

@@ -22,8 +22,6 @@ import type { ShapeCache } from './shape-cache.ts'
 /** One EXECUTE (native_protocol_v4.spec §4.1.6), encoded anew for every attempt. */
 export class ExecuteRequest extends Execution {
   readonly #entry: PreparedEntry
-  /** As the caller gave them; read again only when a re-PREPARE changed the markers. */
-  readonly #given: BindValues | undefined
   /** In marker order, an array of our own. */
   #values: readonly unknown[]
   #state: PreparedState
@@ -44,7 +42,6 @@ export class ExecuteRequest extends Execution {
     super(core, settings, signal, paging, resolve, reject)
     this.#entry = entry
     this.#state = entry.state
-    this.#given = values
     this.#values = entry.state.plan.resolve(values)
     this.#timestamp =
       settings.timestamp ?? (entry.state.takesTimestamp ? core.nextTimestamp() : undefined)
@@ -124,12 +121,11 @@ export class ExecuteRequest extends Execution {
     this.#takeState()
   }
 
-  /** What PREPARE says now; values by name are put in its order. */
+  /** What PREPARE says now: of the same text, so that every value keeps its place. */
   #takeState(): void {
     const { state } = this.#entry
     if (state === this.#state) return
-    const given = this.#given
-    this.#values = state.plan.resolve(Array.isArray(given) ? this.#values : given)
+    this.#values = state.plan.resolve(this.#values)
     this.#state = state
   }
 }

@@ -180,12 +180,10 @@ export abstract class Request<T> implements Dispatchable, Abortable {
     const timer = this.#atDeadline(() => this.onTimeout(false))
     work
       .finally(() => timer.cancel())
-      .then(
-        () => {
-          if (!this.isSettled) resume()
-        },
-        (reason: unknown) => this.#failed(reason as TsyllaError),
-      )
+      .then(() => {
+        if (!this.isSettled) resume()
+      })
+      .catch((reason: unknown) => this.#failed(reason as TsyllaError))
   }
 
   /**

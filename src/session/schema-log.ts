@@ -24,11 +24,14 @@ export class SchemaLog {
   note({ target, keyspace, name }: SchemaChange): void {
     if (target !== 'TABLE' && target !== 'TYPE') return
     this.epoch++
-    if (this.#epochs.size >= changeCountMax) {
-      this.#epochs.clear()
-      this.#forgottenEpoch = this.epoch
-    }
+    if (this.#epochs.size >= changeCountMax) this.forget()
     this.#epochs.set(target === 'TABLE' ? tableKey(keyspace, name) : typesKey(keyspace), this.epoch)
+  }
+
+  /** Everything may have changed: nobody was told. */
+  forget(): void {
+    this.#epochs.clear()
+    this.#forgottenEpoch = ++this.epoch
   }
 
   /** Whether something has changed since `epoch` that may matter to a statement. */

@@ -160,6 +160,7 @@ export abstract class SessionBuilderBase<S extends Session> {
       schemaAgreementTimeoutMs: options.schemaAgreementTimeoutMs,
       onRoom: () => dispatcher.onRoom(),
       onSchemaChange: (change) => schemaLog.note(change),
+      onSchemaUnknown: () => schemaLog.forget(),
     })
     const dispatcher: Dispatcher = new Dispatcher({
       cluster,

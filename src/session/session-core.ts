@@ -33,7 +33,11 @@ export interface SessionCore {
 /** Bytes values will take on the wire, roughly. */
 export function estimateValueBytes(values: readonly unknown[]): number {
   let bytes = 64
-  for (const value of values) bytes += estimateBytes(value, 0)
+  try {
+    for (const value of values) bytes += estimateBytes(value, 0)
+  } catch {
+    // A value that cannot be read cannot be bound either: encoding it says which.
+  }
   return bytes
 }
 

@@ -189,7 +189,7 @@ export class Session implements Executor, AsyncDisposable {
     const settings = this.#settingsOf(batch.options, options)
     const prepare = (): Promise<BatchPart[]> =>
       Promise.all(entries.map((entry, i) => this.#toBatchPart(entry, values[i])))
-    const parts = await this.#within(prepare, batch.options, options)
+    const parts = await this.#within(prepare, batch.options, options, startedMs)
     return await new Promise((resolve: Settle, reject) => {
       new BatchExecution(
         this.#core,
@@ -237,7 +237,7 @@ export class Session implements Executor, AsyncDisposable {
     const startedMs = this.#ticker.nowMs()
     const carried = statement instanceof StatementBase ? statement.options : undefined
     const digesting = (): Promise<Uint8Array> => this.#digestOf(statement, values)
-    const digest = await this.#within(digesting, carried, options)
+    const digest = await this.#within(digesting, carried, options, startedMs)
     const sealed = options?.pagingState
     const pagingState = sealed === undefined ? undefined : openPagingState(sealed, digest)
     const result = await this.#any(statement, values, options, { pages, pagingState }, startedMs)
@@ -303,7 +303,7 @@ export class Session implements Executor, AsyncDisposable {
   ): Promise<ResultSet<unknown>> {
     if (statement instanceof PreparedStatement) {
       const own = (): Promise<PreparedEntry> => this.#entryOf(statement)
-      const entry = await this.#within(own, statement.options, options)
+      const entry = await this.#within(own, statement.options, options, startedMs)
       return await this.#run(entry, values, statement.options, options, paging, startedMs)
     }
     const { text, values: own, options: carried } = asStatement(statement)
@@ -322,7 +322,7 @@ export class Session implements Executor, AsyncDisposable {
   ): Promise<ResultSet<unknown>> {
     const { facts } = known
     if (facts.kind === 'use' && facts.keyspace !== undefined) {
-      return await this.#use(facts.keyspace, carried, options)
+      return await this.#use(facts.keyspace, carried, options, startedMs)
     }
     const hasValues = !isEmpty(values) || facts.markers.length > 0
     const isSchemaChange = facts.kind === 'ddl' || facts.kind === 'use' || facts.kind === 'other'
@@ -336,7 +336,8 @@ export class Session implements Executor, AsyncDisposable {
         )
       })
     }
-    const entry = await this.#within(() => this.#prepared(known), carried, options)
+    const prepare = (): Promise<PreparedEntry> => this.#prepared(known)
+    const entry = await this.#within(prepare, carried, options, startedMs)
     return await this.#run(entry, values, carried, options, paging, startedMs)
   }
 
@@ -345,8 +346,10 @@ export class Session implements Executor, AsyncDisposable {
     keyspace: string,
     carried: StatementOptions | undefined,
     options: ExecuteOptions | undefined,
+    startedMs: number | undefined,
   ): Promise<ResultSet<unknown>> {
-    await this.#within(() => this.#cluster.useKeyspace(keyspace), carried, options, 'unknown')
+    const using = (): Promise<void> => this.#cluster.useKeyspace(keyspace)
+    await this.#within(using, carried, options, startedMs, 'unknown')
     return new ResultSet(this.#cluster.anyConnection()?.address ?? '')
   }
 
@@ -374,6 +377,11 @@ export class Session implements Executor, AsyncDisposable {
     paging: PagingOptions = allPages,
     startedMs?: number,
   ): Promise<ResultSet<unknown>> {
+    const { facts } = entry
+    if (facts.kind === 'use' && facts.keyspace !== undefined) {
+      const { keyspace } = facts
+      return this.#accept(() => this.#use(keyspace, carried, options, startedMs))
+    }
     return new Promise((resolve: Settle, reject) => {
       const request = new ExecuteRequest(
         this.#core,
@@ -413,12 +421,15 @@ export class Session implements Executor, AsyncDisposable {
     work: () => Promise<T>,
     carried: StatementOptions | undefined,
     options: ExecuteOptions | undefined,
+    startedMs: number = this.#ticker.nowMs(),
     outcome: Outcome = 'not_applied',
   ): Promise<T> {
     const { timeoutMs } = this.#settingsOf(carried, options)
+    const leftMs = Math.max(0, startedMs + timeoutMs - this.#ticker.nowMs())
     const { aborts } = this.#dispatcher
     const { clock } = this.#ticker
-    return awaitWithin(work, { aborts, clock, signal: options?.signal, timeoutMs, outcome })
+    const signal = options?.signal
+    return awaitWithin(work, { aborts, clock, signal, timeoutMs, leftMs, outcome })
   }
 
   /**

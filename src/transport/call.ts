@@ -76,10 +76,14 @@ class Call implements ConnectionRequest {
     }
   }
 
-  /** Nothing the driver asks for itself changes what is stored. */
+  /**
+   * Nothing the driver asks for itself changes what is stored. The error of a connection is that of
+   * all its requests: each adds to its own copy.
+   */
   onLost(error: TsyllaError): void {
-    error.outcome = 'not_applied'
-    this.deferred.reject(error)
+    const own = error.copy()
+    own.outcome = 'not_applied'
+    this.deferred.reject(own)
   }
 
   onTimeout(): void {

@@ -242,8 +242,9 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   flush(): void {
     this.#isFlushScheduled = false
     const writer = this.#writer
+    if (this.#state === ConnectionState.closed || this.#link === undefined) return
     if (this.#withdrawn.length > 0) this.#cutWithdrawn()
-    if (writer.offset === 0 || this.#link === undefined) return
+    if (writer.offset === 0) return
     this.#flushNumber++
     const { bytes, offset } = writer
     const isOurs = this.#link.write(bytes.subarray(0, offset))
@@ -388,6 +389,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
       request.onLost(error, this.#wasWritten(id))
     }
     this.#writer.adopt(Buffer.alloc(0))
+    this.#withdrawn = []
     this.#onDrained?.()
     this.#listener.onClosed(this, error)
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { type CompressionName, type Compressor, loadCompressor } from '../protocol/index.ts'
 import type { TsyllaError } from '../errors/index.ts'
 import { callUse } from './call.ts'
@@ -35,6 +36,8 @@ export class Connector {
 
   constructor(options: ConnectorOptions) {
     this.#options = options
+    // As many listen as connections are being made.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   /**

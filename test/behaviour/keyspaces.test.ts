@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { embedded, type EmbeddedDatabase } from '../../src/embedded.ts'
 import { Batch, type Session } from '../../src/index.ts'
 import { Opcode, ResultKind } from '../../src/protocol/index.ts'
-import { ScriptedNode } from '../support/scripted-node.ts'
+import { type Exchange, prepare, ScriptedNode } from '../support/scripted-node.ts'
 import { connect, serverError, settle } from '../support/scripted-session.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
@@ -99,6 +99,129 @@ describe('USE as a text', () => {
       message: expect.stringContaining('nowhere'),
     })
     expect(session.getKeyspace()).toBe('b')
+  })
+
+  test('does so prepared, too: no other text goes astray meanwhile', async () => {
+    const using = await session.prepare('USE b')
+    for (let gap = 0; gap < 12; gap++) {
+      const moving = session.executePrepared(using)
+      await microtasks(gap)
+      const keyspace = session.getKeyspace()
+      await Promise.all([moving, session.execute(`INSERT INTO t (k) VALUES (${gap})`)])
+      expect(await keysIn(keyspace!)).toContain(gap)
+      expect(session.getKeyspace()).toBe('b')
+      await session.execute('USE a')
+    }
+  })
+})
+
+const isUse = ({ request }: Exchange): boolean =>
+  request.opcode === Opcode.QUERY && request.text.startsWith('USE')
+
+function answerUse(exchange: Exchange, keyspace: string): void {
+  exchange.reply({ opcode: Opcode.RESULT, kind: ResultKind.SET_KEYSPACE, keyspace })
+}
+
+describe('a session of several connections', () => {
+  async function open(): Promise<{ node: ScriptedNode; several: Session; held: Exchange[] }> {
+    const node = new ScriptedNode()
+    const several = await connect(node, { poolSize: 3, keyspace: 'a', random: () => 0 })
+    node.received.length = 0
+    const held: Exchange[] = []
+    node.script = (exchange) => {
+      if (!isUse(exchange)) return 'default'
+      held.push(exchange)
+      return 'done'
+    }
+    return { node, several, held }
+  }
+
+  test('moves each of them, one first', async () => {
+    const { several, held } = await open()
+    const using = several.useKeyspace('b')
+    await settle()
+    expect(held).toHaveLength(1)
+    answerUse(held[0]!, 'b')
+    await settle()
+    expect(new Set(held.map(({ connection }) => connection)).size).toBe(3)
+    for (const exchange of held.slice(1)) answerUse(exchange, 'b')
+    await using
+    expect(several.getKeyspace()).toBe('b')
+    await several.close()
+  })
+
+  test('sends a text on those that have moved, and its prepared form on the others', async () => {
+    const { node, several, held } = await open()
+    const using = several.useKeyspace('b')
+    await settle()
+    answerUse(held[0]!, 'b')
+    await settle()
+    const moved = held[0]!.connection
+    node.received.length = 0
+    const texts: Exchange[] = []
+    node.script = (exchange) => {
+      if (isUse(exchange)) {
+        // A connection of its own, for what is prepared beside.
+        answerUse(exchange, 'b')
+        return 'done'
+      }
+      if (exchange.request.opcode === Opcode.QUERY) texts.push(exchange)
+      return 'default'
+    }
+    await Promise.all(Array.from({ length: 6 }, (_, i) => several.execute(`SELECT ${i} FROM t`)))
+    expect(texts.length).toBeGreaterThan(0)
+    expect(texts.every(({ connection }) => connection === moved)).toBe(true)
+    for (const exchange of held.slice(1)) answerUse(exchange, 'b')
+    await using
+    await several.close()
+  })
+
+  test('loses one that does not follow', async () => {
+    const { node, several, held } = await open()
+    const using = several.useKeyspace('b')
+    await settle()
+    answerUse(held[0]!, 'b')
+    await settle()
+    held[1]!.reply(serverError(0x1001))
+    answerUse(held[2]!, 'b')
+    await using
+    await settle()
+    const isOpen = (exchange: Exchange): boolean =>
+      node.connections.some((one) => one === exchange.connection && !one.isClosed)
+    expect(held.slice(0, 3).map(isOpen)).toEqual([true, false, true])
+    await several.close()
+  })
+
+  test('prepares again what a USE may have overtaken', async () => {
+    const { node, several, held } = await open()
+    const prepares: Exchange[] = []
+    node.script = (exchange) => {
+      const { request } = exchange
+      if (request.opcode === Opcode.PREPARE && prepares.length === 0) {
+        prepares.push(exchange)
+        return 'done'
+      }
+      if (!isUse(exchange)) return 'default'
+      // A connection of its own, for what has to be prepared where the session was.
+      if (request.opcode === Opcode.QUERY && request.text.includes('"a"')) answerUse(exchange, 'a')
+      else held.push(exchange)
+      return 'done'
+    }
+    const preparing = several.prepare('INSERT INTO t (c) VALUES (?)')
+    await settle()
+    expect(prepares).toHaveLength(1)
+    // Whichever connection goes first, all are told in the end.
+    const using = several.useKeyspace('b')
+    await settle()
+    answerUse(held[0]!, 'b')
+    await settle()
+    prepares[0]!.reply(prepare('INSERT INTO t (c) VALUES (?)', Buffer.from('overtaken by USE')))
+    await settle()
+    for (const exchange of held.slice(1)) answerUse(exchange, 'b')
+    await using
+    const prepared = await preparing
+    expect(Buffer.from(prepared.getId()).toString()).not.toBe('overtaken by USE')
+    await several.close()
   })
 })
 

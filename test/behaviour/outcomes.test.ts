@@ -63,6 +63,20 @@ describe('what can have been applied', () => {
     await session.close()
   })
 
+  test('those who lose one connection have an error each', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node, { random: () => 0 })
+    node.script = (exchange) => (isPrepare(exchange) ? 'done' : 'default')
+    const preparing = ['x', 'y'].map((text) => session.prepare(text))
+    const failed = Promise.allSettled(preparing)
+    await settle()
+    for (const connection of node.connections) connection.destroy()
+    const [first, second] = (await failed).map((outcome) => 'reason' in outcome && outcome.reason)
+    expect(TsyllaError.is(first) && TsyllaError.is(second)).toBe(true)
+    expect(second).not.toBe(first)
+    await session.close()
+  })
+
   test('those who share a PREPARE that fails have an error each', async () => {
     const node = new ScriptedNode()
     const session = await connect(node)

@@ -171,95 +171,6 @@ describe('deadlines', () => {
   })
 })
 
-describe('overload', () => {
-  test('more requests than a connection carries wait in line; beyond the bound they are refused', async () => {
-    const node = new ScriptedNode()
-    const session = await connect(node, { queueCountMax: 100 })
-    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
-    const held: Exchange[] = []
-    node.script = (exchange) => {
-      if (!isExecute(exchange)) return 'default'
-      held.push(exchange)
-      return 'done'
-    }
-    const results = Array.from({ length: 1_130 }, (_, i) => session.executePrepared(insert, [i]))
-    const settled = Promise.allSettled(results)
-    await settle()
-    expect(held).toHaveLength(1_024)
-    while (held.length > 0) {
-      for (const exchange of held.splice(0)) exchange.reply(voidResult)
-      await settle()
-    }
-    const refused = (await settled).filter((result) => result.status === 'rejected')
-    expect(refused).toHaveLength(6)
-    expect(
-      refused.every(
-        ({ reason }) => reason.code === 'TSYLLA_OVERLOADED' && reason.outcome === 'not_applied',
-      ),
-    ).toBe(true)
-    await session.close()
-  })
-
-  test('who gives up in line leaves a place there', async () => {
-    const node = new ScriptedNode()
-    const session = await connect(node, { queueCountMax: 50 })
-    const select = await session.prepare('SELECT c FROM t WHERE c = ?')
-    const held: Exchange[] = []
-    node.script = (exchange) => {
-      if (!isExecute(exchange)) return 'default'
-      held.push(exchange)
-      return 'done'
-    }
-    const execute = (signal?: AbortSignal): Promise<unknown> =>
-      session.executePrepared(select, [1], { signal })
-    const inFlight = Array.from({ length: 1_024 }, () => execute())
-    for (let round = 0; round < 5; round++) {
-      const controller = new AbortController()
-      const waiting = Array.from({ length: 50 }, () => execute(controller.signal))
-      await expect(execute()).rejects.toMatchObject({ code: 'TSYLLA_OVERLOADED' })
-      controller.abort()
-      const outcomes = await Promise.allSettled(waiting)
-      expect(outcomes.every(({ status }) => status === 'rejected')).toBe(true)
-    }
-    const last = Array.from({ length: 50 }, () => execute())
-    await settle()
-    node.script = () => 'default'
-    for (const exchange of held) exchange.reply(voidResult)
-    await Promise.all([...inFlight, ...last])
-    await session.close()
-  })
-
-  test('Promise.all over 50,000 writes just works', async () => {
-    const node = new ScriptedNode()
-    const session = await connect(node)
-    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
-    await Promise.all(
-      Array.from({ length: 50_000 }, (_, i) => session.executePrepared(insert, [i])),
-    )
-    expect(node.received.filter(({ opcode }) => opcode === Opcode.EXECUTE)).toHaveLength(50_000)
-    await session.close()
-  })
-
-  test('who waits in line times out there, not applied', async () => {
-    const clock = new VirtualClock()
-    const node = new ScriptedNode(clock)
-    const session = await connect(node, { requestTimeoutMs: 1_000 })
-    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
-    node.script = (exchange) => (isExecute(exchange) ? 'done' : 'default')
-    const results = Promise.allSettled(
-      Array.from({ length: 1_030 }, (_, i) => session.executePrepared(insert, [i])),
-    )
-    await settle()
-    clock.advance(1_100)
-    const outcomes = (await results).map((result) =>
-      result.status === 'rejected' ? result.reason.outcome : 'none',
-    )
-    expect(outcomes.filter((outcome) => outcome === 'unknown')).toHaveLength(1_024)
-    expect(outcomes.filter((outcome) => outcome === 'not_applied')).toHaveLength(6)
-    await session.close({ graceMs: 0 })
-  })
-})
-
 describe('retries', () => {
   test('a lost connection repeats what is idempotent, and nothing else', async () => {
     const node = new ScriptedNode()
@@ -343,6 +254,39 @@ describe('retries', () => {
     const outcome = await session.executePrepared(insert, [7]).catch((error: unknown) => error)
     // An int bound to what is text by now: the new markers rule, and say so.
     expect(outcome).toMatchObject({ code: 'TSYLLA_BIND_VALUE', column: 'c', cqlType: 'text' })
+    await session.close()
+  })
+
+  test('values by name are those of the call, also after a re-PREPARE', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const text = 'INSERT INTO t (c) VALUES (?)'
+    const insert = await session.prepare(text)
+    const changed = { keyspace: 'ks', table: 't', name: 'c0', type: nativeTypes.bigint }
+    const sent: number[] = []
+    let isKnown = false
+    node.script = (exchange) => {
+      const { request } = exchange
+      if (request.opcode === Opcode.PREPARE) {
+        isKnown = true
+        const prepared = prepare(text)
+        if (prepared.opcode !== Opcode.RESULT || prepared.kind !== ResultKind.PREPARED) {
+          return 'default'
+        }
+        exchange.reply({ ...prepared, bind: { ...prepared.bind, markers: [changed] } })
+        return 'done'
+      }
+      if (request.opcode !== Opcode.EXECUTE) return 'default'
+      const value = Buffer.from(request.parameters.values[0] as Uint8Array)
+      sent.push(value.length === 8 ? Number(value.readBigInt64BE()) : value.readInt32BE())
+      exchange.reply(isKnown ? voidResult : serverError(0x2500, { statementId: request.id }))
+      return 'done'
+    }
+    const values = { c0: 1 }
+    const inserting = session.executePrepared(insert, values)
+    values.c0 = 100
+    await inserting
+    expect(sent).toEqual([1, 1])
     await session.close()
   })
 

@@ -93,6 +93,7 @@ function clusterOf(
     schemaAgreementTimeoutMs: 1_000,
     onRoom() {},
     onSchemaChange() {},
+    onSchemaUnknown() {},
   })
 }
 
@@ -173,6 +174,31 @@ describe('a cluster', () => {
     await pass(clock, 2_000)
     expect(availableNodes(cluster)).toEqual(['10.0.0.1:9042', '10.0.0.2:9042'])
     cluster.destroy(new ClosedError('session'))
+  })
+
+  test('that is closed while it is being read takes no news of it', async () => {
+    const clock = new VirtualClock()
+    const [first, second] = [1, 2].map((n) => new MemberNode(clock, n)) as [MemberNode, MemberNode]
+    const cluster = clusterOf(clock, [first, second])
+    await cluster.connect()
+    first.peers = [second]
+    const { script } = first
+    const held: (() => void)[] = []
+    first.script = (exchange) => {
+      if (exchange.request.opcode !== Opcode.QUERY) return 'default'
+      held.push(() => void script(exchange))
+      return 'done'
+    }
+    first.connections[0]!.destroy()
+    await pass(clock, 2_000)
+    expect(held.length).toBeGreaterThan(0)
+    cluster.destroy(new ClosedError('session'))
+    for (const answer of held) answer()
+    await pass(clock, 60_000)
+    expect([...first.connections, ...second.connections].every(({ isClosed }) => isClosed)).toBe(
+      true,
+    )
+    expect(clock.pendingCount).toBe(0)
   })
 
   test('waits for all nodes at first, but not long for one that does not answer', async () => {

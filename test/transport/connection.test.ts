@@ -77,6 +77,18 @@ describe('a connection', () => {
   })
 })
 
+describe('a connection that is lost', () => {
+  test('writes nothing more, also when a request was withdrawn before', () => {
+    const { connection, written } = open(true)
+    const requests = [new SizedRequest(100), new SizedRequest(50)]
+    for (const request of requests) connection.send(request)
+    connection.abandon(requests[0]!)
+    connection.destroy(new ClosedError('session'))
+    connection.flush()
+    expect(written).toEqual([])
+  })
+})
+
 describe('a connector', () => {
   test('that is closed gives up what is being connected, and connects no more', async () => {
     const clock = new VirtualClock()
