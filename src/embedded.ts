@@ -3,7 +3,13 @@ import type { Session } from './index.ts'
 import { type ContactPointObject, SessionBuilder, type SessionOptions } from './index.ts'
 import { contactPointSymbol } from './session/index.ts'
 
-export type { Durability, EmbeddedOptions, Listener, ListenOptions } from './embedded/index.ts'
+export type {
+  BatchLimits,
+  Durability,
+  EmbeddedOptions,
+  Listener,
+  ListenOptions,
+} from './embedded/index.ts'
 export type { Clock, Timer } from './util/index.ts'
 
 // oxlint-disable-next-line no-unsafe-declaration-merging -- its member has a symbol for a name
@@ -28,8 +34,8 @@ export class EmbeddedDatabase extends EmbeddedEngine {
   }
 
   /** A new database in memory with the same content, whose changes are its own. */
-  fork(): EmbeddedDatabase {
-    return new EmbeddedDatabase(this.forkEngine())
+  async fork(): Promise<EmbeddedDatabase> {
+    return new EmbeddedDatabase(await this.forkEngine())
   }
 }
 

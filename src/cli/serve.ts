@@ -12,12 +12,18 @@ export interface ServeOptions {
 /** Serves an engine until told to stop; everything acknowledged is kept. */
 export async function serve(options: ServeOptions): Promise<void> {
   const { host, port, path, print, stopped } = options
+  let isStopped = false
+  const noted = stopped.then(() => {
+    isStopped = true
+  })
   const database = await embedded(path === undefined ? {} : { path })
   try {
+    // It may have been told so while it opened its data.
+    if (isStopped) return
     const listener = await database.listen({ host, port })
     const place = path === undefined ? 'in memory' : `in ${path}`
     print(`tsylla listens on ${listener.address}, data ${place}`)
-    await stopped
+    await noted
     print('tsylla stops')
   } finally {
     await database.close()

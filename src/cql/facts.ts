@@ -1,6 +1,13 @@
 import { CqlSyntaxError } from '../errors/index.ts'
 import type { MarkerClause, MarkerFacts, MarkerOperator } from '../types/index.ts'
-import type { Access, DataStatement, Expression, ModificationStatement, Relation } from './ast.ts'
+import type {
+  Access,
+  DataStatement,
+  Expression,
+  FunctionCall,
+  ModificationStatement,
+  Relation,
+} from './ast.ts'
 import { foldIdentifier } from './identifiers.ts'
 import { type TokenList, tokenize } from './lexer.ts'
 import { describeMarkers, forEachOperand, type MarkerSpelling } from './markers.ts'
@@ -209,15 +216,18 @@ function isRepeatableAccess(access: Access | undefined, mapKeys: boolean): boole
 }
 
 function isRepeatable(value: Expression): boolean {
-  if (value.kind === 'call') {
-    const isPure = pureFunctions.has(value.name) || blobFunction.test(value.name)
-    if (!isPure || (value.keyspace !== undefined && value.keyspace !== 'system')) return false
+  // A sum may have thousands of terms, each within the one before: no recursion.
+  const pending = [value]
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (next.kind === 'call' && !isPure(next)) return false
+    forEachOperand(next, (operand) => pending.push(operand))
   }
-  let result = true
-  forEachOperand(value, (operand) => {
-    result &&= isRepeatable(operand)
-  })
-  return result
+  return true
+}
+
+function isPure({ keyspace, name }: FunctionCall): boolean {
+  if (keyspace !== undefined && keyspace !== 'system') return false
+  return pureFunctions.has(name) || blobFunction.test(name)
 }
 
 function tokenText(tokens: TokenList, index: number): string {

@@ -1,19 +1,32 @@
-import { type KvStore, MemoryStore, WriteBatch } from '../engine/index.ts'
+import { type KvStore, MemoryStore, nextSlot, WriteBatch } from '../engine/index.ts'
 
 const batchEntriesMax = 1_000
 
-/** A store in memory with everything another one holds at this moment. */
-export function copyStore(source: KvStore): MemoryStore {
+/**
+ * A store in memory with everything another one holds at this moment, whatever is written to it
+ * while it is copied. Between two steps others run.
+ * @param check called before each step; what it throws ends the copy
+ */
+export async function copyStore(source: KvStore, check: () => void): Promise<MemoryStore> {
   const copy = new MemoryStore()
   const batch = new WriteBatch()
-  const cursor = source.scan({ gte: '', lt: undefined })
-  while (cursor.next()) {
-    const { bytes, start, end } = cursor.value
-    batch.put(cursor.key, Uint8Array.from(bytes.subarray(start, end)))
-    if (batch.count < batchEntriesMax) continue
-    copy.write(batch)
-    batch.clear()
+  const snapshot = source.snapshot()
+  try {
+    const cursor = snapshot.scan({ gte: '', lt: undefined })
+    for (let isAtEnd = false; !isAtEnd; ) {
+      check()
+      batch.clear()
+      while (!isAtEnd && batch.count < batchEntriesMax) {
+        isAtEnd = !cursor.next()
+        if (isAtEnd) break
+        const { bytes, start, end } = cursor.value
+        batch.put(cursor.key, bytes.subarray(start, end))
+      }
+      copy.write(batch)
+      if (!isAtEnd) await nextSlot()
+    }
+    return copy
+  } finally {
+    snapshot.release()
   }
-  copy.write(batch)
-  return copy
 }

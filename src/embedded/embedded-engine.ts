@@ -1,3 +1,4 @@
+import type { BatchLimits } from '../engine/index.ts'
 import { ConfigError, Secret } from '../errors/index.ts'
 import type { EndpointFactory } from '../transport/index.ts'
 import type { Clock } from '../util/index.ts'
@@ -5,9 +6,6 @@ import { EngineEndpoint } from './engine-endpoint.ts'
 import { forgetOwned, openOwned } from './engine-registry.ts'
 import type { Listener, ListenOptions } from './listener.ts'
 import type { Durability, EngineSettings, OpenEngine } from './open-engine.ts'
-
-/** Makes an object a contact point; the same symbol in every copy of the package. */
-export const contactPointSymbol: unique symbol = Symbol.for('tsylla.contact-point/1')
 
 export interface EmbeddedOptions {
   /** Directory to keep the data in; without, everything is in memory. */
@@ -19,6 +17,11 @@ export interface EmbeddedOptions {
   readonly durability?: Durability | undefined
   /** Time of the database, for tests of TTLs. Sessions on it live by the same. */
   readonly clock?: Clock | undefined
+  /**
+   * What batches on several partitions may be. Default: what Cassandra lets through, 50 KiB, so
+   * that what works here works there; batches on one partition may be larger on both.
+   */
+  readonly batchLimits?: Partial<BatchLimits> | undefined
   /** Asks clients that come over TCP or by a session for this user. */
   readonly user?: string | undefined
   readonly password?: string | Secret | undefined
@@ -44,8 +47,8 @@ export abstract class EmbeddedEngine {
     return async () => new EngineEndpoint(this.#address, this.#engine, async () => {})
   }
 
-  protected forkEngine(): OpenEngine {
-    return this.#engine.fork()
+  protected async forkEngine(): Promise<OpenEngine> {
+    return await this.#engine.fork()
   }
 
   /** Answers any CQL driver on a TCP port. @throws ClosedError, ConfigError */
@@ -72,7 +75,8 @@ export async function openEmbedded(options: EmbeddedOptions = {}): Promise<OpenE
 }
 
 function settingsOf(options: EmbeddedOptions): EngineSettings {
-  const { path, durability, clock, user, password } = options
+  const { path, durability, clock, user, password, batchLimits } = options
+  checkLimits(batchLimits)
   if (path !== undefined && (typeof path !== 'string' || path === '')) {
     throw new ConfigError('path is a directory, or left out for a database in memory')
   }
@@ -83,5 +87,19 @@ function settingsOf(options: EmbeddedOptions): EngineSettings {
     user === undefined || password === undefined
       ? undefined
       : { user, password: typeof password === 'string' ? new Secret(password) : password }
-  return { path, durability, clock, credentials }
+  return { path, durability, clock, credentials, batchLimits }
+}
+
+const limitNames: readonly string[] = ['warnBytes', 'failBytes', 'warnPartitions']
+
+function checkLimits(limits: unknown): void {
+  if (limits === undefined) return
+  const isValid =
+    typeof limits === 'object' &&
+    limits !== null &&
+    Object.entries(limits).every(
+      ([name, value]) => limitNames.includes(name) && typeof value === 'number' && value >= 0,
+    )
+  if (isValid) return
+  throw new ConfigError(`batchLimits has numbers, Infinity for no limit: ${limitNames.join(', ')}`)
 }

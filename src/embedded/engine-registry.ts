@@ -1,4 +1,5 @@
-import { mkdir, realpath } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
+import { makeDirectory } from '../engine/index.ts'
 import { StorageError } from '../errors/index.ts'
 import { type EngineSettings, openEngine, type OpenEngine } from './open-engine.ts'
 
@@ -27,7 +28,7 @@ export interface EngineShare {
 /** The directory of a path, made when it is missing, without links. @throws StorageError */
 export async function realPathOf(path: string): Promise<string> {
   try {
-    await mkdir(path, { recursive: true })
+    await makeDirectory(path)
     return await realpath(path)
   } catch (cause) {
     throw new StorageError(`Cannot use ${path} as a directory`, 'not_applied', { cause })

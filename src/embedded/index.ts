@@ -1,9 +1,9 @@
 export { openEmbeddedEndpoint } from './contact-point.ts'
 export {
-  contactPointSymbol,
   EmbeddedEngine,
   type EmbeddedOptions,
   openEmbedded,
 } from './embedded-engine.ts'
 export type { Listener, ListenOptions } from './listener.ts'
 export type { Durability, OpenEngine } from './open-engine.ts'
+export type { BatchLimits } from '../engine/index.ts'

@@ -58,7 +58,9 @@ export async function openListener(
   return listener
 }
 
-/** Drivers take the address from `system.local`; one that means "all" is no address to connect to. */
+/**
+ * Drivers take the address from `system.local`; one that means "all" is no address to connect to.
+ */
 function announce(node: EngineNode, { address, port }: AddressInfo): void {
   const isEverywhere = address === '0.0.0.0' || address === '::'
   const inet = isEverywhere ? anyAddress : Inet.parse(address.replace(/%.*$/, ''))

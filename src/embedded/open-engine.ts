@@ -1,5 +1,6 @@
 import { ClosedError, ConfigError } from '../errors/index.ts'
 import {
+  type BatchLimits,
   type ClientAddress,
   Engine,
   EngineNode,
@@ -26,6 +27,8 @@ export interface EngineSettings {
   readonly clock: Clock | undefined
   /** Who may log in; everybody without. */
   readonly credentials: NodeCredentials | undefined
+  /** What batches on several partitions may be; as on Cassandra without. */
+  readonly batchLimits?: Partial<BatchLimits> | undefined
 }
 
 /** Who connects from within the process. */
@@ -39,12 +42,14 @@ export class OpenEngine {
   readonly #storage: KvStore
   readonly #links: Set<Link> = new Set()
   readonly #listeners: Set<Listener> = new Set()
+  readonly #copies: Set<Promise<MemoryStore>> = new Set()
   #closing: Promise<void> | undefined
 
   constructor(storage: KvStore, settings: EngineSettings) {
     this.settings = settings
     this.#storage = storage
-    this.#engine = new Engine({ storage, clock: settings.clock ?? systemClock })
+    const { clock = systemClock, batchLimits } = settings
+    this.#engine = new Engine({ storage, clock, batchLimits })
     this.#node = new EngineNode(this.#engine, { credentials: settings.credentials })
   }
 
@@ -82,12 +87,20 @@ export class OpenEngine {
     return listener
   }
 
-  /** An engine in memory with the same content, whose changes are its own. */
-  fork(): OpenEngine {
+  /** An engine in memory with the same content, whose changes are its own. @throws ClosedError */
+  async fork(): Promise<OpenEngine> {
     this.#checkOpen()
-    const storage = this.#storage
-    const copy = storage instanceof MemoryStore ? storage.fork() : copyStore(storage)
+    this.#engine.prepareCopy()
+    const copying = this.#copy()
+    this.#copies.add(copying)
+    const copy = await copying.finally(() => this.#copies.delete(copying))
     return new OpenEngine(copy, { ...this.settings, path: undefined, durability: undefined })
+  }
+
+  async #copy(): Promise<MemoryStore> {
+    const storage = this.#storage
+    if (storage instanceof MemoryStore) return storage.fork()
+    return await copyStore(storage, () => this.#checkOpen())
   }
 
   /** Ends every connection, makes everything durable and gives the path back. */
@@ -103,6 +116,7 @@ export class OpenEngine {
     this.#links.clear()
     // Sessions hear of it in a later turn at the latest; what they do afterwards finds it closed.
     await nextTurn()
+    await Promise.allSettled(this.#copies)
     await this.#engine.close()
     await this.#storage.close()
   }

@@ -6,11 +6,13 @@ import { Catalog, type SchemaListener } from './catalog/catalog.ts'
 import type { SchemaChange } from './catalog/schema.ts'
 import type { TableSchema } from './catalog/table-schema.ts'
 import { appliedAnswer, type ConditionalPart, ConditionalRequest } from './execute/conditional.ts'
+import { type BatchLimits, batchLimitsDefault, batchWarnings } from './execute/batch-limits.ts'
 import { checkPartitionKeys, mutationsOf, timestampOfPlan } from './execute/modify.ts'
 import { type EngineResult, voidResult } from './execute/result.ts'
 import { executeSelect } from './execute/select.ts'
 import { invalid } from './faults.ts'
 import { type BatchKind, checkBatch } from './plan/batch.ts'
+import { PlanCache } from './plan-cache.ts'
 import type { EngineServices, Environment } from './plan/environment.ts'
 import type { ModifyPlan } from './plan/modify.ts'
 import { prepareStatement, prepareText } from './plan/prepare.ts'
@@ -21,12 +23,15 @@ import { timestampOf, timestampOfMicros } from './rows/index.ts'
 import { openRowStore } from './rows/open-row-store.ts'
 import { type KvStore, MemoryStore } from './storage/index.ts'
 import { Sweeper } from './sweeper.ts'
+import { Timestamps } from './timestamps.ts'
 
 export interface EngineOptions {
   readonly storage: KvStore
   readonly clock?: Clock
   /** Name of the data center keyspaces may be replicated to. */
   readonly dataCenter?: string
+  /** What batches on several partitions may be; Cassandra's defaults without. */
+  readonly batchLimits?: Partial<BatchLimits> | undefined
 }
 
 /** How one execution goes. */
@@ -53,8 +58,6 @@ export interface TableSource {
   rowsOf(table: TableSchema): RowReader | undefined
 }
 
-const planCountMax = 1_000
-
 /**
  * The CQL database above its storage: statements in, results in wire encoding out. Writes and short
  * reads are done before `execute` returns; only durability and long reads are waited for.
@@ -66,29 +69,33 @@ export class Engine {
   readonly #rows: RowStore
   readonly #services: EngineServices
   readonly #awaitsCommit: boolean
+  readonly #batchLimits: BatchLimits
   readonly #sweeper: Sweeper
+  readonly #timestamps: Timestamps
   #tableSource: TableSource | undefined
-  readonly #plans: Map<string, PreparedPlan> = new Map()
-  #lastMicros = 0
+  readonly #plans: PlanCache = new PlanCache()
   #isClosed = false
 
-  constructor({ storage, clock = systemClock, dataCenter = 'datacenter1' }: EngineOptions) {
+  constructor(options: EngineOptions) {
+    const { storage, clock = systemClock, dataCenter = 'datacenter1' } = options
+    this.#batchLimits = { ...batchLimitsDefault, ...options.batchLimits }
     this.clock = clock
     this.#storage = storage
     this.#rows = openRowStore(storage, clock)
     this.#awaitsCommit = !(storage instanceof MemoryStore)
+    this.#timestamps = new Timestamps({ clock, kv: storage, isDurable: this.#awaitsCommit })
     const timeUuids = new TimeUuidGenerator(clock)
     this.#services = {
       rows: this.#rows,
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
-      nextTimestampMicros: () => this.#nextTimestampMicros(),
+      nextTimestampMicros: () => this.#timestamps.next(),
       nextTimeUuid: () => timeUuids.next().toBytes(),
       randomUuid: () => Uuid.random().toBytes(),
     }
     this.catalog = new Catalog(storage, {
       dataCenter,
-      nowMicros: () => BigInt(this.#nextTimestampMicros()),
+      nowMicros: () => BigInt(this.#timestamps.next()),
       timeUuid: () => timeUuids.next().toString(),
     })
     const tableOf = (generation: number): TableSchema | undefined =>
@@ -97,6 +104,7 @@ export class Engine {
     // What a store from before holds is not known.
     for (const generation of this.catalog.generations()) this.#rows.garbage.add(generation)
     this.#sweeper.wake()
+    this.#dropLater(this.catalog.droppedGenerations)
   }
 
   static open(options: EngineOptions): Engine {
@@ -116,17 +124,10 @@ export class Engine {
   /** Understands a statement. @throws ServerError in Cassandra's words */
   prepare(text: string, keyspace?: string): PreparedPlan {
     this.#checkOpen()
-    const cacheKey = `${keyspace ?? ''}\0${text}`
-    const cached = this.#plans.get(cacheKey)
+    const cached = this.#plans.get(text, keyspace)
     if (cached !== undefined && this.#isCurrent(cached)) return cached
     const prepared = prepareText(this.catalog, text, keyspace)
-    if (prepared.plan.kind !== 'schema') {
-      this.#plans.delete(cacheKey)
-      this.#plans.set(cacheKey, prepared)
-      if (this.#plans.size > planCountMax) {
-        this.#plans.delete(this.#plans.keys().next().value!)
-      }
-    }
+    if (prepared.plan.kind !== 'schema') this.#plans.set(text, keyspace, prepared)
     return prepared
   }
 
@@ -160,13 +161,13 @@ export class Engine {
         return this.#select(current, plan, values, options)
       case 'modify':
         checkWriteConsistency([plan], options)
-        return this.#modify([{ plan, environment: this.#environment(values) }], options, false)
+        return this.#modify([{ plan, environment: this.#environment(values) }], options, undefined)
       case 'batch': {
         const environment = this.#environment(values)
         checkWriteConsistency(plan.parts, options)
         const at = timestampOfPlan(plan, environment, this.#timestamp(options))
         const parts = plan.parts.map((part) => ({ plan: part, environment }))
-        return this.#modify(parts, options, true, at)
+        return this.#modify(parts, options, plan.type, at)
       }
       case 'use':
         return this.#use(plan.statement.keyspace)
@@ -221,7 +222,7 @@ export class Engine {
     const plans = parts.map(({ plan }) => plan)
     checkBatch(type, plans, false)
     checkWriteConsistency(plans, options)
-    return this.#modify(parts, options, true)
+    return this.#modify(parts, options, type)
   }
 
   /** Resolves when everything that was acknowledged is durable; the storage stays its owner's. */
@@ -229,7 +230,14 @@ export class Engine {
     if (this.#isClosed) return
     this.#isClosed = true
     await this.#sweeper.close()
+    this.#timestamps.mark()
     await this.#rows.commit()
+  }
+
+  /** Leaves in the store what an engine on a copy of it has to know. */
+  prepareCopy(): void {
+    this.#checkOpen()
+    this.#timestamps.mark()
   }
 
   /** The store below, for those who fork, compact or measure it. */
@@ -264,16 +272,9 @@ export class Engine {
     return { values, services: this.#services, nowMs, nowSeconds: Math.floor(nowMs / 1000) }
   }
 
-  #nextTimestampMicros(): number {
-    const now = this.clock.nowMs() * 1000
-    this.#lastMicros = now > this.#lastMicros ? now : this.#lastMicros + 1
-    return this.#lastMicros
-  }
-
   #timestamp({ timestamp }: EngineExecuteOptions): Timestamp {
-    return timestamp === undefined
-      ? timestampOfMicros(this.#nextTimestampMicros())
-      : timestampOf(timestamp)
+    if (timestamp === undefined) return timestampOfMicros(this.#timestamps.next())
+    return timestampOf(this.#timestamps.follow(timestamp))
   }
 
   #select(
@@ -298,7 +299,7 @@ export class Engine {
   #modify(
     parts: readonly ConditionalPart[],
     options: EngineExecuteOptions,
-    isBatch: boolean,
+    batch: BatchKind | undefined,
     batchTimestamp?: Timestamp,
   ): EngineResult | Promise<EngineResult> {
     const first = parts[0]
@@ -306,8 +307,8 @@ export class Engine {
     const timestamp = batchTimestamp ?? this.#timestamp(options)
     const { nowSeconds } = first.environment
     if (parts.some(({ plan }) => plan.condition !== undefined)) {
-      const at = timestampOfMicros(this.#nextTimestampMicros())
-      const decision = new ConditionalRequest(parts, isBatch).decide(at)
+      const at = timestampOfMicros(this.#timestamps.next())
+      const decision = new ConditionalRequest(parts, batch !== undefined).decide(at)
       if ('refused' in decision) return decision.refused
       this.#write(decision.mutations, nowSeconds)
       return this.#durable(appliedAnswer(first.plan.table))
@@ -319,12 +320,15 @@ export class Engine {
     for (const { plan, environment } of parts) {
       for (const mutation of mutationsOf(plan, environment, timestamp)) mutations.push(mutation)
     }
+    const warnings =
+      batch === undefined ? [] : batchWarnings(mutations, batch === 'logged', this.#batchLimits)
     this.#write(mutations, nowSeconds)
-    return this.#durable(voidResult)
+    return this.#durable(warnings.length === 0 ? voidResult : { kind: 'void', warnings })
   }
 
   #write(mutations: readonly Mutation[], nowSeconds: number): void {
     this.#rows.apply(mutations, nowSeconds)
+    this.#timestamps.markInterval()
     if (this.#rows.garbage.size > 0) this.#sweeper.wake()
   }
 
@@ -357,8 +361,10 @@ export class Engine {
   /** Nobody can reach those rows any more, so nobody waits for their removal. */
   #dropLater(generations: readonly number[]): void {
     for (const generation of generations) {
-      // A store that fails here fails its next write too, and says so there.
-      this.#rows.dropGeneration(generation).catch(() => undefined)
+      const dropping = this.#rows.dropGeneration(generation)
+      // A store that fails here fails its next write too, and says so there. What is left of the
+      // rows, the next engine on the store removes.
+      dropping.then(() => this.catalog.forgetDropped(generation)).catch(() => undefined)
     }
   }
 }

@@ -28,15 +28,6 @@ export function protocolFault(message: string): ServerError {
   return new ServerError(ServerErrorCode.PROTOCOL, message)
 }
 
-/** A function failed while it ran (0x1400). */
-export function functionFailed(message: string, functionName: string): ServerError {
-  return new ServerError(ServerErrorCode.FUNCTION_FAILURE, message, {
-    keyspace: 'system',
-    functionName,
-    argumentTypes: [],
-  })
-}
-
 /** Errors of the parser as the server reports them. */
 export function asServerError(error: unknown): unknown {
   return error instanceof CqlSyntaxError ? malformed(error.message) : error

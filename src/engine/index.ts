@@ -1,17 +1,15 @@
-export { Catalog, type SchemaListener, unsupported } from './catalog/catalog.ts'
+export { type SchemaListener } from './catalog/catalog.ts'
 export {
   type KeyspaceSchema,
   type Schema,
   type SchemaChange,
   type SchemaChangeKind,
-  systemKeyspaces,
   type TableEntry,
 } from './catalog/schema.ts'
-export { type TableOptions, tableOptionsDefault } from './catalog/table-options.ts'
+export { type TableOptions } from './catalog/table-options.ts'
 export {
   type ColumnKind,
   type ColumnSchema,
-  createTableSchema,
   type TableParts,
   type TableSchema,
 } from './catalog/table-schema.ts'
@@ -22,11 +20,20 @@ export {
   type EngineOptions,
   type TableSource,
 } from './engine.ts'
+export type { BatchLimits } from './execute/batch-limits.ts'
 export { type EngineResult, resultRows, type RowsResult } from './execute/result.ts'
 export type { Cell } from './functions/definitions.ts'
 export type { BatchKind } from './plan/batch.ts'
 export type { PreparedPlan } from './plan/prepared-plan.ts'
-export { type KvStore, MemoryStore, nextTurn, openDiskStore, WriteBatch } from './storage/index.ts'
+export {
+  type KvStore,
+  makeDirectory,
+  MemoryStore,
+  nextSlot,
+  nextTurn,
+  openDiskStore,
+  WriteBatch,
+} from './storage/index.ts'
 export type { NodeCredentials } from './node/credentials.ts'
 export { availableCompressors, EngineNode, type EngineNodeOptions } from './node/engine-node.ts'
 export { type ClientAddress, NodeConnection, type NodeOutput } from './node/node-connection.ts'

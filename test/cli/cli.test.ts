@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { parseCommand, usage } from '../../src/cli/arguments.ts'
+import { serve } from '../../src/cli/serve.ts'
 import { Session, version } from '../../src/index.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
@@ -94,6 +95,21 @@ describe('tsylla', () => {
       await session.close()
     }
     rmSync(folder, { recursive: true, force: true })
+  })
+
+  test.skipIf(process.platform !== 'linux')('says why it cannot have its directory', async () => {
+    const { code, err } = await ended(start(['serve', '--listen', ':0', '--path', '/proc/x/y']))
+    expect([code, err]).toEqual([
+      1,
+      'tsylla: Cannot use /proc/x/y as a directory (TSYLLA_ENGINE_STORAGE)\n',
+    ])
+  })
+
+  test('ends at once when it is told so while it starts', async () => {
+    const lines: string[] = []
+    const options = { host: '127.0.0.1', port: 0, path: undefined, stopped: Promise.resolve() }
+    await serve({ ...options, print: (line) => lines.push(line) })
+    expect(lines).toEqual([])
   })
 
   test('says why it cannot listen', async () => {

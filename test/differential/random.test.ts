@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { type Session, SessionBuilder } from '../../src/index.ts'
 import { observe } from './observe.ts'
+import { randomConditional } from './random/conditions.ts'
 import { createDice, type Dice } from './random/dice.ts'
 import { randomRead } from './random/reads.ts'
 import { createUserType, type RandomTable, randomTable } from './random/tables.ts'
@@ -24,7 +25,9 @@ function randomSteps(dice: Dice, table: RandomTable): Step[] {
     // Something is there before it is read.
     const isWrite = index < 15 || dice.chance(0.5)
     if (!isWrite) return randomRead(dice, table)
-    return { text: randomWrite(dice, table, state), pageSize: undefined }
+    const isConditional = table.hasConditions && dice.chance(0.35)
+    const text = isConditional ? randomConditional(dice, table) : randomWrite(dice, table, state)
+    return { text, pageSize: undefined }
   })
 }
 

@@ -55,7 +55,8 @@ describe('documents', () => {
     mkdirSync(folder, { recursive: true })
     for (const { file, code } of programs) writeFileSync(file, code)
     const compilerOptions = { isolatedDeclarations: false, declaration: false }
-    const config = { extends: '../tsconfig.json', compilerOptions, include: ['.'], exclude: [] }
+    const files = programs.map(({ file }) => file)
+    const config = { extends: '../tsconfig.json', compilerOptions, include: [], files }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   })
 

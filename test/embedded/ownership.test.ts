@@ -115,7 +115,7 @@ describe('embedded()', () => {
     await expect(second.prepare('SELECT v FROM t')).rejects.toMatchObject({ code: 'TSYLLA_CLOSED' })
     await expect(db.session()).rejects.toMatchObject({ code: 'TSYLLA_CLOSED' })
     await expect(db.listen({ port: 0 })).rejects.toMatchObject({ code: 'TSYLLA_CLOSED' })
-    expect(() => db.fork()).toThrow(expect.objectContaining({ code: 'TSYLLA_CLOSED' }))
+    await expect(db.fork()).rejects.toMatchObject({ code: 'TSYLLA_CLOSED' })
     await second.close()
     await db.close()
   })
@@ -131,7 +131,7 @@ describe('embedded()', () => {
     const session = await db.session(options)
     await session.execute(createTable)
     await session.execute(`INSERT INTO t (p, v) VALUES (1, 'a')`)
-    const fork = db.fork()
+    const fork = await db.fork()
     const forked = await fork.session(options)
     expect(await count(forked)).toBe(1n)
     await forked.execute(`INSERT INTO t (p, v) VALUES (2, 'b')`)
@@ -151,13 +151,43 @@ describe('embedded()', () => {
     const session = await db.session(options)
     await session.execute(createTable)
     await session.execute(`INSERT INTO t (p, v) VALUES (1, 'a')`)
-    const fork = db.fork()
+    const fork = await db.fork()
     expect([db.path, fork.path]).toEqual([folder, undefined])
     const forked = await fork.session(options)
     await forked.execute(`INSERT INTO t (p, v) VALUES (2, 'b')`)
     expect([await count(session), await count(forked)]).toEqual([1n, 2n])
     await Promise.all([session.close(), forked.close()])
     await Promise.all([fork.close(), db.close()])
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  test('a fork of a database on disk lets others run, and has none of what they write', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tsylla-'))
+    const db = await embedded({ path: folder, durability: 'none' })
+    const session = await db.session(options)
+    await session.execute(createTable)
+    const insert = await session.prepare('INSERT INTO t (p, v) VALUES (?, ?)')
+    const rows = Array.from({ length: 5_000 }, (_, i) => i)
+    await Promise.all(rows.map((i) => session.executePrepared(insert, [i, 'a'])))
+    let turnCount = 0
+    let isDone = false
+    const count1 = (): void => {
+      turnCount++
+      if (!isDone) setImmediate(count1)
+    }
+    count1()
+    const forking = db.fork()
+    await session.execute(`INSERT INTO t (p, v) VALUES (-1, 'later')`)
+    const fork = await forking
+    isDone = true
+    expect(turnCount).toBeGreaterThan(4)
+    const forked = await fork.session(options)
+    expect([await count(session), await count(forked)]).toEqual([5_001n, 5_000n])
+    const late = db.fork()
+    await Promise.all([session.close(), forked.close()])
+    const failed = expect(late).rejects.toMatchObject({ code: 'TSYLLA_CLOSED' })
+    await Promise.all([fork.close(), db.close()])
+    await failed
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -212,6 +242,9 @@ describe('embedded()', () => {
     [{ durability: 'os' }, 'durability needs a path'],
     [{ path: '/tmp', durability: 'maybe' }, "durability is 'fsync', 'os' or 'none'"],
     [{ user: 'ada' }, 'user and password go together'],
+    [{ batchLimits: { failBytes: -1 } }, 'batchLimits has numbers'],
+    [{ batchLimits: { fail: 1 } }, 'batchLimits has numbers'],
+    [{ batchLimits: null }, 'batchLimits has numbers'],
   ])('%o is refused', async (wrong, message) => {
     await expect(embedded(wrong as object)).rejects.toMatchObject({
       code: 'TSYLLA_CONFIG',

@@ -55,6 +55,48 @@ describe('reads that take long', () => {
     expect(((await reading) as RowsResult).rowCount).toBe(partitionCount)
   })
 
+  test('many at once share the turns of the event loop, a slice each', async () => {
+    const engine = await openFilled()
+    let turn = 0
+    let isDone = false
+    const next = (): void => {
+      turn++
+      if (!isDone) setImmediate(next)
+    }
+    next()
+    const counts = Array.from(
+      { length: 20 },
+      async () => await engine.query('SELECT count(*) FROM ks.a'),
+    )
+    await Promise.all(counts)
+    isDone = true
+    // Each goes on twice at least.
+    expect(turn).toBeGreaterThanOrEqual(40)
+  })
+
+  test('a product of INs that is too large is refused before it is made', async () => {
+    const engine = await openFilled()
+    await engine.query('CREATE TABLE ks.c (k int, a int, b int, c int, PRIMARY KEY (k, a, b, c))')
+    const values = [ints(120), ints(120), ints(120)]
+    for (const text of [
+      'SELECT k FROM ks.c WHERE k = 1 AND a IN ? AND b IN ? AND c IN ?',
+      'DELETE FROM ks.c WHERE k = 1 AND a IN ? AND b IN ? AND c IN ?',
+      'DELETE FROM ks.c WHERE k IN ? AND a IN ? AND b IN ?',
+    ]) {
+      expect(() => engine.query(text, 'ks', values)).toThrow(
+        'this exceeds fail threshold of 100000',
+      )
+    }
+    const few = [ints(40), ints(40), ints(40)]
+    expect(
+      await engine.query(
+        'SELECT k FROM ks.c WHERE k = 1 AND a IN ? AND b IN ? AND c IN ?',
+        'ks',
+        few,
+      ),
+    ).toMatchObject({ rowCount: 0 })
+  })
+
   test('a read makes way after five milliseconds, however few rows it passed', async () => {
     const clock = new (class extends VirtualClock {
       override monotonicMs(): number {

@@ -35,7 +35,9 @@ async function pages(cql: string, pageSize: number): Promise<string[][]> {
   return result
 }
 
-/** Pages as Apache Cassandra 5.0.9 cuts them: a full page is followed by another, maybe empty one. */
+/**
+ * Pages as Apache Cassandra 5.0.9 cuts them: a full page is followed by another, maybe empty one.
+ */
 const recorded: [cql: string, pageSize: number, pages: string][] = [
   ['SELECT k, c FROM pg', 3, '10/ 1/0 1/1|1/2 1/3 0/0|0/1 0/2 0/3|2/0 2/1 2/2|2/3'],
   ['SELECT k, c FROM pg WHERE k = 1', 2, '1/0 1/1|1/2 1/3|'],

@@ -87,7 +87,9 @@ function addColumns(
         `Non-frozen UDTs with nested non-frozen collections are not supported for column ${name}`,
       )
     }
-    const column = makeColumn(name, type, isStatic ? 'static' : 'regular', -1, id++, false)
+    const oldId = schema.droppedColumns.get(name)?.column.id
+    const kind = isStatic ? 'static' : 'regular'
+    const column = makeColumn(name, type, kind, -1, oldId ?? id++, false)
     checkReadded(schema, column)
     checkCounter(schema, column)
     columns.push(column)

@@ -43,6 +43,8 @@ const noSpecified =
 export class Catalog {
   #schema: Schema
   #nextGeneration: number
+  /** Generations that were dropped or truncated and whose rows may still be there. */
+  readonly #dropped: Set<number>
   readonly #virtual: Map<string, KeyspaceSchema> = new Map()
   readonly #kv: KvStore
   readonly #sources: CatalogSources
@@ -56,9 +58,11 @@ export class Catalog {
       const stored = decodeCatalog(value.bytes.subarray(value.start, value.end))
       this.#schema = stored.schema
       this.#nextGeneration = stored.nextGeneration
+      this.#dropped = new Set(stored.dropped)
     } else {
       this.#schema = { version: Uuid.random().toString(), keyspaces: new Map() }
       this.#nextGeneration = 1
+      this.#dropped = new Set()
     }
   }
 
@@ -111,6 +115,16 @@ export class Catalog {
     return undefined
   }
 
+  /** Generations whose rows are to be removed; an engine that was closed may have left some. */
+  get droppedGenerations(): readonly number[] {
+    return [...this.#dropped]
+  }
+
+  /** The rows of a dropped generation are gone. */
+  forgetDropped(generation: number): void {
+    if (this.#dropped.delete(generation)) this.#persist()
+  }
+
   /** The keyspace of a name, or the one in use. */
   keyspaceOf(written: string | undefined, inUse: string | undefined): string {
     const keyspace = written ?? inUse
@@ -130,6 +144,7 @@ export class Catalog {
     const before = this.#schema
     const { schema, change, generations } = this.#transform(statement, keyspace)
     if (schema === before) return { change: undefined, droppedGenerations: [] }
+    for (const generation of generations) this.#dropped.add(generation)
     this.#replace(schema)
     for (const listener of this.#listeners) listener(change)
     return { change, droppedGenerations: generations }
@@ -145,6 +160,7 @@ export class Catalog {
     const generation = this.#nextGeneration++
     const schema = { ...entry.schema, generation }
     this.#schema = withTable(this.#schema, keyspace, { ...entry, schema })
+    this.#dropped.add(entry.schema.generation)
     this.#persist()
     return entry.schema.generation
   }
@@ -234,7 +250,11 @@ export class Catalog {
 
   #persist(): void {
     const batch = new WriteBatch()
-    batch.put(catalogKey, encodeCatalog(this.#schema, this.#nextGeneration))
+    const [schema, nextGeneration] = [this.#schema, this.#nextGeneration]
+    batch.put(
+      catalogKey,
+      encodeCatalog({ schema, nextGeneration, dropped: this.droppedGenerations }),
+    )
     this.#kv.write(batch)
   }
 }

@@ -9,6 +9,15 @@ interface StoredCatalog {
   readonly nextGeneration: number
   readonly version: string
   readonly keyspaces: readonly StoredKeyspace[]
+  /** Generations whose rows nobody can reach any more and that may still be there. */
+  readonly dropped?: readonly number[]
+}
+
+/** What of the catalog outlives the process. */
+export interface CatalogContent {
+  readonly schema: Schema
+  readonly nextGeneration: number
+  readonly dropped: readonly number[]
 }
 
 interface StoredKeyspace {
@@ -29,10 +38,11 @@ interface StoredTable {
   readonly options: { readonly [name: string]: unknown }
 }
 
-export function encodeCatalog(schema: Schema, nextGeneration: number): Uint8Array {
+export function encodeCatalog({ schema, nextGeneration, dropped }: CatalogContent): Uint8Array {
   const stored: StoredCatalog = {
     format: 1,
     nextGeneration,
+    dropped,
     version: schema.version,
     keyspaces: [...schema.keyspaces.values()].map(storedKeyspace),
   }
@@ -67,13 +77,14 @@ function storedTable({ schema, options }: TableEntry): StoredTable {
   }
 }
 
-export function decodeCatalog(bytes: Uint8Array): { schema: Schema; nextGeneration: number } {
+export function decodeCatalog(bytes: Uint8Array): CatalogContent {
   const stored = JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredCatalog
   if (stored.format !== 1) {
     throw new Error(`The store has a catalog of format ${String(stored.format)}, expected 1`)
   }
   const keyspaces = new Map(stored.keyspaces.map((each) => [each.name, loadKeyspace(each)]))
-  return { schema: { version: stored.version, keyspaces }, nextGeneration: stored.nextGeneration }
+  const { version, nextGeneration, dropped = [] } = stored
+  return { schema: { version, keyspaces }, nextGeneration, dropped }
 }
 
 function loadKeyspace(stored: StoredKeyspace): KeyspaceSchema {

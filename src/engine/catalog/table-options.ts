@@ -8,6 +8,7 @@ import {
   type PropertyValues,
   stringProperty,
 } from './properties.ts'
+import { retryPolicyText } from './retry-policy.ts'
 
 /** Options of a table as `system_schema.tables` shows them (TableParams). */
 export interface TableOptions {
@@ -144,13 +145,7 @@ function defaultBloomFilter(
 
 function retryPolicy(values: PropertyValues, name: string, base: string): string {
   const text = stringProperty(values, name)
-  if (text === undefined) return base
-  const isPolicy =
-    /^(?:always|never|none)$/i.test(text) ||
-    /^\d+(?:\.\d+)?(?:p|percentile|ms)$/i.test(text) ||
-    /^(?:min|max)\(.+,.+\)$/i.test(text)
-  if (!isPolicy) throw misconfigured(`Invalid value ${text} for option 'speculative_retry'`)
-  return text
+  return text === undefined ? base : retryPolicyText(text)
 }
 
 function parseCaching(

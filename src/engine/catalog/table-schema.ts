@@ -1,9 +1,12 @@
 import type { CqlType } from '../../types/index.ts'
+import { type Timestamp, timestampOf } from '../rows/timestamp.ts'
 
 export type ColumnKind = 'partition_key' | 'clustering' | 'static' | 'regular'
 
 export interface ColumnSchema {
-  /** Number of the column within its table, never reused: cells of a dropped column stay foreign. */
+  /**
+   * Number of the column within its table, never reused: cells of a dropped column stay foreign.
+   */
   readonly id: number
   readonly name: string
   readonly type: CqlType
@@ -39,6 +42,10 @@ export interface TableSchema {
   readonly regulars: readonly ColumnSchema[]
   readonly columns: ReadonlyMap<string, ColumnSchema>
   readonly columnsById: readonly (ColumnSchema | undefined)[]
+  /** The dropped ones too: what was written to them later than they were dropped is kept. */
+  readonly storedById: readonly (ColumnSchema | undefined)[]
+  /** By column id: what is not younger is gone. `undefined` when no column was ever dropped. */
+  readonly dropTimes: readonly (Timestamp | undefined)[] | undefined
   /** One more than the highest column id that was ever given, dropped columns included. */
   readonly nextColumnId: number
   readonly isCounter: boolean
@@ -82,6 +89,12 @@ export function createTableSchema(parts: TableParts): TableSchema {
     parts.columns.filter((column) => column.kind === kind)
   const columnsById: (ColumnSchema | undefined)[] = []
   for (const column of parts.columns) columnsById[column.id] = column
+  const storedById = [...columnsById]
+  const dropTimes: (Timestamp | undefined)[] = []
+  for (const { column, droppedAt } of parts.droppedColumns?.values() ?? []) {
+    storedById[column.id] ??= column
+    dropTimes[column.id] = timestampOf(droppedAt)
+  }
   return {
     keyspace: parts.keyspace,
     name: parts.name,
@@ -93,7 +106,9 @@ export function createTableSchema(parts: TableParts): TableSchema {
     regulars: ofKind('regular').sort(byName),
     columns: new Map(parts.columns.map((column) => [column.name, column])),
     columnsById: Array.from(columnsById),
-    nextColumnId: Math.max(parts.nextColumnId ?? 0, columnsById.length),
+    storedById: Array.from(storedById),
+    dropTimes: dropTimes.length === 0 ? undefined : Array.from(dropTimes),
+    nextColumnId: Math.max(parts.nextColumnId ?? 0, storedById.length),
     isCounter: parts.columns.some((column) => column.type.kind === 'counter'),
     defaultTtl: parts.defaultTtl ?? 0,
     gcGraceSeconds: parts.gcGraceSeconds ?? gcGraceSecondsDefault,

@@ -7,7 +7,7 @@ import type {
 import { quoteIdentifier } from '../../cql/index.ts'
 import { type CqlType, cqlTypeText } from '../../types/index.ts'
 import { alreadyExists, invalid, misconfigured } from '../faults.ts'
-import { propertyValues, stringProperty } from './properties.ts'
+import { propertyValues, type PropertyValues, stringProperty } from './properties.ts'
 import {
   isValidName,
   keyspaceOrThrow,
@@ -65,7 +65,7 @@ export function createTable(
   const table = createTableSchema({
     keyspace: keyspaceName,
     name,
-    id: stringProperty(values, 'id') ?? allocator.tableId(),
+    id: tableIdOf(schema, values) ?? allocator.tableId(),
     generation: allocator.generation(),
     columns,
     defaultTtl: options.defaultTimeToLive,
@@ -76,6 +76,23 @@ export function createTable(
   }
   checkTableName(table)
   return withTable(schema, keyspace, { schema: table, options })
+}
+
+/** The id a statement asks for (UUID.fromString of Java, which takes short parts). */
+function tableIdOf(schema: Schema, values: PropertyValues): string | undefined {
+  const text = stringProperty(values, 'id')
+  if (text === undefined) return undefined
+  const parts = /^([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)$/i.exec(text)
+  if (parts === null || text.length > 36) throw misconfigured('Invalid table id')
+  const id = [8, 4, 4, 4, 12]
+    .map((digits, i) => parts[i + 1]!.toLowerCase().padStart(digits, '0').slice(-digits))
+    .join('-')
+  for (const { tables } of schema.keyspaces.values()) {
+    for (const { schema: other } of tables.values()) {
+      if (other.id === id) throw misconfigured(`${qualifiedText(other)} has the id ${id} already`)
+    }
+  }
+  return id
 }
 
 function checkTableName({ keyspace, name }: TableSchema): void {

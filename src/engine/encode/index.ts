@@ -1,4 +1,4 @@
-export { comparableKey, Separator } from './comparable-bytes.ts'
+export { comparableKey } from './comparable-bytes.ts'
 export { ComparableReader, isRecoverable } from './comparable-decode.ts'
 export { compareValues } from './compare-values.ts'
 export {

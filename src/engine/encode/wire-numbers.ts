@@ -1,6 +1,11 @@
 /** A varint's value: big-endian two's complement of any length. */
 export function readVarint(bytes: Uint8Array): bigint {
   if (bytes.length === 0) return 0n
+  if (bytes.length > 32) {
+    // Byte after byte would take the square of their number.
+    const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex')
+    return BigInt.asIntN(bytes.length * 8, BigInt(`0x${hex}`))
+  }
   let value = 0n
   for (const byte of bytes) value = (value << 8n) | BigInt(byte)
   return BigInt.asIntN(bytes.length * 8, value)

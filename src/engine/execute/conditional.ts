@@ -5,7 +5,7 @@ import { invalid } from '../faults.ts'
 import type { Environment } from '../plan/environment.ts'
 import { conditionColumns, type ModifyPlan, type PlannedCondition } from '../plan/modify.ts'
 import { wildcardColumns } from '../plan/select.ts'
-import type { Mutation, RowView, Timestamp } from '../rows/index.ts'
+import { type Mutation, type RowView, type Timestamp, timestampBefore } from '../rows/index.ts'
 import { ByteSink } from '../storage/index.ts'
 import { partitionKeysOf } from './key-values.ts'
 import { mutationsOf, rowsOfPlan } from './modify.ts'
@@ -64,7 +64,7 @@ export class ConditionalRequest {
     const mutations = this.#parts.flatMap(({ plan, environment }) =>
       mutationsOf(plan, environment, timestamp),
     )
-    return { mutations }
+    return { mutations: mutations.map(asCommitted) }
   }
 
   /** Conditions on static columns are the partition's, whatever row the statement is about. */
@@ -102,6 +102,12 @@ export class ConditionalRequest {
     checkMix(row.conditions)
   }
 
+  /** The order shows in what is refused first, and in the rows of the answer. */
+  #rowsInOrder(): RowConditions[] {
+    if (this.#byRow.size === 1) return [...this.#byRow.values()]
+    return [...this.#byRow.keys()].sort().map((key) => this.#byRow.get(key)!)
+  }
+
   get #environment(): Environment {
     return this.#parts[0]!.environment
   }
@@ -121,7 +127,7 @@ export class ConditionalRequest {
     for (const { condition, environment } of this.#statics) {
       if (!this.#conditionHolds(condition, environment, undefined)) return false
     }
-    for (const { clustering, conditions } of this.#byRow.values()) {
+    for (const { clustering, conditions } of this.#rowsInOrder()) {
       for (const { condition, environment } of conditions) {
         if (!this.#conditionHolds(condition, environment, clustering)) return false
       }
@@ -165,15 +171,26 @@ export class ConditionalRequest {
     return [...new Set([...keys, ...found])]
   }
 
-  /** Columns the request reads: of rows and of the static row only those it needs. */
+  /**
+   * Columns the request reads: of rows and of the static row only those it needs. Statements
+   * without a condition count for rows, not for the static row (CQL3CasRequest.columnsToRead).
+   */
   #isRead(column: ColumnSchema): boolean {
     if (column.kind === 'partition_key' || column.kind === 'clustering') return true
-    const isStatic = column.kind === 'static'
+    if (column.kind === 'regular' && this.#touchesRows) return true
     return this.#parts.some(({ plan }) => {
-      if (isStatic ? plan.staticOperations.length > 0 : plan.touchesRows) return true
-      const { condition } = plan
-      return condition !== undefined && conditionColumns(condition)?.includes(column) === true
+      const { condition, staticOperations } = plan
+      if (condition === undefined) return false
+      if (column.kind === 'static' && staticOperations.length > 0) return true
+      const isOperand = plan.regularOperations.some(
+        (operation) => operation.requiresRead && operation.column === column,
+      )
+      return isOperand || conditionColumns(condition)?.includes(column) === true
     })
+  }
+
+  get #touchesRows(): boolean {
+    return this.#parts.some(({ plan }) => plan.touchesRows)
   }
 
   #failure(): RowsResult {
@@ -221,15 +238,18 @@ export class ConditionalRequest {
     if (this.#byRow.size === 0) {
       const { services, nowSeconds } = this.#environment
       const cursor = services.rows.readPartition(this.#table, this.#partition, { nowSeconds })
-      if (!cursor.nextRow()) return 0
-      context.row = cursor.row
-      write()
-      return 1
+      while (cursor.nextRow()) {
+        // Of a row whose columns are not read, only what INSERT says shows that it is there.
+        if (!this.#touchesRows && !cursor.row.hasLiveness) continue
+        context.row = cursor.row
+        write()
+        return 1
+      }
+      return 0
     }
     let count = 0
-    const keys = [...this.#byRow.keys()].sort()
-    for (const key of keys) {
-      const row = this.#readRow(this.#byRow.get(key)!.clustering!)
+    for (const { clustering } of this.#rowsInOrder()) {
+      const row = this.#readRow(clustering!)
       if (row === undefined) continue
       context.row = row
       write()
@@ -237,6 +257,17 @@ export class ConditionalRequest {
     }
     return count
   }
+}
+
+/**
+ * How a conditional request is stamped when it is committed: cells and rows with its ballot,
+ * deletions of ranges and partitions one microsecond before, so that what the same request writes
+ * survives them (PartitionUpdate.updateAllTimestamp).
+ */
+function asCommitted(mutation: Mutation): Mutation {
+  const kind = mutation.changes[0]?.kind
+  if (kind !== 'deleteRange' && kind !== 'deletePartition') return mutation
+  return { ...mutation, timestamp: timestampBefore(mutation.timestamp) }
 }
 
 const falseByte: Uint8Array = new Uint8Array([0])

@@ -97,6 +97,17 @@ function listAlternatives(
   })
 }
 
+/** Most combinations of the values of several INs: each is a row to look for. */
+export const combinationsMax = 100_000
+
+/** Guardrails.inSelectCartesianProduct, which Cassandra leaves open. */
+export function checkCombinations(count: number, what: string): void {
+  if (count <= combinationsMax) return
+  throw invalid(
+    `Guardrail in_select_cartesian_product violated: Aborting query because the cartesian product of the IN restrictions on ${what} produces ${count} values, this exceeds fail threshold of ${combinationsMax}.`,
+  )
+}
+
 /** Every combination of the values of restrictions that follow each other. */
 function combinations(restrictions: readonly Merged[], environment: Environment): Uint8Array[][] {
   let result: Uint8Array[][] = [[]]
@@ -106,10 +117,15 @@ function combinations(restrictions: readonly Merged[], environment: Environment)
     if (options.length === 1 && result.length === 1) {
       for (const value of options[0]!) result[0]!.push(value)
     } else {
+      if (result.length > 1) checkCombinations(result.length * options.length, whatOf(restriction))
       result = result.flatMap((head) => options.map((option) => [...head, ...option]))
     }
   }
   return result
+}
+
+function whatOf({ columns }: Merged): string {
+  return columns[0]?.kind === 'partition_key' ? 'partition key' : 'clustering key'
 }
 
 /** QueryProcessor.validateKey */

@@ -13,7 +13,12 @@ import {
   type Timestamp,
   timestampOf,
 } from '../rows/index.ts'
-import { clusteringKeysOf, clusteringSlicesOf, partitionKeysOf } from './key-values.ts'
+import {
+  checkCombinations,
+  clusteringKeysOf,
+  clusteringSlicesOf,
+  partitionKeysOf,
+} from './key-values.ts'
 
 /** Attributes.getTimestamp */
 export function timestampOfPlan(
@@ -61,11 +66,14 @@ export function mutationsOf(
   const { table, restrictions } = plan
   const ttl = ttlOfPlan(plan, environment)
   const at = timestampOfPlan(plan, environment, timestamp)
+  let changeCount = 0
   return partitionKeysOf(restrictions, environment).map((partition) => {
     const changes =
       plan.type === 'DELETE' && isWholeDelete(plan)
         ? deletions(plan, environment)
         : cellChanges(plan, environment, partition)
+    changeCount += changes.length
+    if (changes.length > 1) checkCombinations(changeCount, 'primary key')
     return { table, partition, timestamp: at, ttl, changes }
   })
 }

@@ -16,6 +16,8 @@ const sliceEntriesMax = 2_000
 const sliceMsMax = 5
 /** Entries between two looks at the clock. */
 const stepEntries = 250
+/** Entries a read may visit at once while others wait for their turn: most reads need no more. */
+const shortEntries = 50
 
 export const unlimited = 0x7fffffff
 
@@ -78,7 +80,9 @@ export class SelectRun {
     this.#tracksRows = plan.groupBy.length > 0 || !isFullKey || hasClusteringIn
   }
 
-  /** Whether it must be known behind which row to go on: until there is a snapshot, and in groups. */
+  /**
+   * Whether it must be known behind which row to go on: until there is a snapshot, and in groups.
+   */
   #tracksRows: boolean
   /** Whether the first partition is the one the last page ended in. */
   #isResumed: boolean
@@ -96,8 +100,15 @@ export class SelectRun {
     this.#tracksRows = this.#plan.groupBy.length > 0
   }
 
-  /** Reads on; false when it made way and wants to be called again. */
-  run(): boolean {
+  /**
+   * Reads on; false when it made way and wants to be called again.
+   * @param isShort whether others wait who made way before
+   */
+  run(isShort = false): boolean {
+    if (isShort) {
+      this.#source.setBudget(shortEntries)
+      return this.#runStep()
+    }
     const { services } = this.#environment
     const endMs = services.monotonicMs() + sliceMsMax
     for (let entries = 0; entries < sliceEntriesMax; entries += stepEntries) {
@@ -266,8 +277,10 @@ export class SelectRun {
     }
     if (this.#sortable.length > 0) this.#writeSorted()
     // Whether more rows follow a full page is found out by asking for them, as in Cassandra.
-    // Of the last partition asked for by its key it knows, if that has one row or its limit is met.
-    const isOneRow = this.#plan.table.clustering.length === 0
+    // Of the last partition asked for by its key it knows, if that has one row, or none but the
+    // static one, or if its limit is met.
+    const isStaticAlone = !this.#rowSeen && this.#context.statics !== undefined
+    const isOneRow = this.#plan.table.clustering.length === 0 || isStaticAlone
     const isEnd = this.#source.isLast && (isOneRow || this.#remainingInPartition === 0)
     if (this.rowCount >= this.#limits.page && !isEnd) this.#markEnd()
   }

@@ -8,7 +8,7 @@ import type { SelectPlan } from '../plan/select.ts'
 import type { Term } from '../plan/values.ts'
 import { clusteringKeyOf, partitionComponents } from '../encode/index.ts'
 import type { RowReader, RowStore } from '../rows/index.ts'
-import { ByteSink, nextTurn } from '../storage/index.ts'
+import { areSlotsTaken, ByteSink, nextSlot } from '../storage/index.ts'
 import { clusteringKeysOf, partitionKeysOf } from './key-values.ts'
 import { RowContext } from './row-context.ts'
 import { writePlainRow } from './row-writer.ts'
@@ -86,7 +86,7 @@ export function executeSelect(
   // SelectStatement.execute: a query that reads nothing has no pager, an aggregation always has.
   const isPaged = options.pageSize > 0 && (plan.isAggregate || !run.readsNothing)
   if (isPaged && plan.sortColumns.length > 0) throw invalid(pagedOrderByIn)
-  if (run.run()) return resultOf(plan, run, options)
+  if (run.run(areSlotsTaken())) return resultOf(plan, run, options)
   return continueLater(plan, run, options, reader)
 }
 
@@ -100,7 +100,7 @@ async function continueLater(
   try {
     if (snapshot !== undefined) run.continueOn(snapshot)
     do {
-      await nextTurn()
+      await nextSlot()
       if (options.signal?.aborted) throw new AbortedError('not_applied', options.signal.reason)
     } while (!run.run())
     return resultOf(plan, run, options)

@@ -1,7 +1,14 @@
-import { type CqlType, Decimal, nativeTypes } from '../../types/index.ts'
+import { type CqlType, type Decimal, nativeTypes } from '../../types/index.ts'
 import { decodeValue, encodeValue } from '../../codec/index.ts'
 import { compareValues } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
+import {
+  addDecimals,
+  decimalOfDouble,
+  decimalZero,
+  divideDecimal,
+  subtractDecimals,
+} from './decimals.ts'
 import type { Cell } from './definitions.ts'
 import { doubleBytes, floatBytes, int64Bytes, integerOf } from './wire.ts'
 
@@ -78,70 +85,96 @@ class IntegerSum implements Aggregate {
   }
 }
 
-/** Sum or average of floats and doubles, compensated (AggregateFcts.FloatSum). */
+/** Sum of floats or doubles, compensated (AggregateFcts.FloatSumAggregate). */
 class FloatSum implements Aggregate {
+  protected count = 0
   #sum = 0
   #compensation = 0
   #plain = 0
-  #count = 0
-  readonly #isAverage: boolean
   readonly #bytes: 4 | 8
-  constructor(bytes: 4 | 8, isAverage: boolean) {
+  constructor(bytes: 4 | 8) {
     this.#bytes = bytes
-    this.#isAverage = isAverage
   }
   add(value: Cell): void {
     if (value === null || value.length === 0) return
     const view = new DataView(value.buffer, value.byteOffset, value.byteLength)
-    const each = this.#bytes === 4 ? view.getFloat32(0) : view.getFloat64(0)
-    this.#count++
+    this.count++
+    this.addNumber(this.#bytes === 4 ? view.getFloat32(0) : view.getFloat64(0))
+  }
+  protected addNumber(each: number): void {
     this.#plain += each
     const corrected = each - this.#compensation
     const next = this.#sum + corrected
     this.#compensation = next - this.#sum - corrected
     this.#sum = next
   }
+  /** The sum before it was corrected for the last time. */
+  protected get runningSum(): number {
+    return this.#sum
+  }
+  /** Of infinities of one sign the compensation is no number. */
+  protected get total(): number {
+    const total = this.#sum + this.#compensation
+    const isInfinite = Math.abs(this.#plain) === Number.POSITIVE_INFINITY
+    return Number.isNaN(total) && isInfinite ? this.#plain : total
+  }
+  protected get value(): number {
+    return this.total
+  }
   result(): Cell {
-    const sum = Number.isNaN(this.#sum) ? this.#plain : this.#sum
-    const value = this.#isAverage ? (this.#count === 0 ? 0 : sum / this.#count) : sum
-    return this.#bytes === 4 ? floatBytes(value) : doubleBytes(value)
+    return this.#bytes === 4 ? floatBytes(this.value) : doubleBytes(this.value)
+  }
+}
+
+/** Goes on with decimals when doubles are no longer large enough (FloatAvgAggregate). */
+class FloatAverage extends FloatSum {
+  #exact: Decimal | undefined
+  protected override addNumber(each: number): void {
+    if (this.#exact !== undefined && Number.isFinite(each)) {
+      this.#exact = addDecimals(this.#exact, decimalOfDouble(each))
+      return
+    }
+    this.#exact = undefined
+    const before = this.runningSum
+    super.addNumber(each)
+    if (Number.isFinite(this.runningSum) || !Number.isFinite(each)) return
+    if (Number.isFinite(before)) {
+      this.#exact = addDecimals(decimalOfDouble(before), decimalOfDouble(each))
+    }
+  }
+  protected override get value(): number {
+    if (this.count === 0) return 0
+    if (this.#exact === undefined) return this.total / this.count
+    return Number(divideDecimal(this.#exact, BigInt(this.count)).toString())
   }
 }
 
 class DecimalSum implements Aggregate {
-  #unscaled = 0n
-  #scale = 0
-  #count = 0n
-  readonly #isAverage: boolean
-  constructor(isAverage: boolean) {
-    this.#isAverage = isAverage
-  }
+  #sum: Decimal = decimalZero
   add(value: Cell): void {
     if (value === null || value.length === 0) return
-    const { unscaled, scale } = decodeValue(nativeTypes.decimal, value) as Decimal
-    const common = Math.max(scale, this.#scale)
-    this.#unscaled =
-      this.#unscaled * 10n ** BigInt(common - this.#scale) +
-      unscaled * 10n ** BigInt(common - scale)
-    this.#scale = common
-    this.#count++
+    this.#sum = addDecimals(this.#sum, decodeValue(nativeTypes.decimal, value) as Decimal)
   }
   result(): Cell {
-    const unscaled =
-      this.#isAverage && this.#count > 0n
-        ? divideHalfEven(this.#unscaled, this.#count)
-        : this.#unscaled
-    return encodeValue(nativeTypes.decimal, new Decimal(unscaled, this.#scale))
+    return encodeValue(nativeTypes.decimal, this.#sum)
   }
 }
 
-function divideHalfEven(value: bigint, divisor: bigint): bigint {
-  const sign = value < 0n ? -1n : 1n
-  const size = value * sign
-  const quotient = size / divisor
-  const twice = (size % divisor) * 2n
-  const isUp = twice > divisor || (twice === divisor && quotient % 2n === 1n)
-  return (isUp ? quotient + 1n : quotient) * sign
+/** A running mean, each step rounded at the scale it has (avgFunctionForDecimal). */
+class DecimalAverage implements Aggregate {
+  #mean: Decimal = decimalZero
+  #count = 0n
+  add(value: Cell): void {
+    if (value === null || value.length === 0) return
+    const distance = subtractDecimals(
+      decodeValue(nativeTypes.decimal, value) as Decimal,
+      this.#mean,
+    )
+    this.#mean = addDecimals(this.#mean, divideDecimal(distance, ++this.#count))
+  }
+  result(): Cell {
+    return encodeValue(nativeTypes.decimal, this.#mean)
+  }
 }
 
 /** The aggregate of that name over values of a type. @throws ServerError when there is none */
@@ -169,9 +202,17 @@ function sumFunction(name: string, type: CqlType): AggregateFunction {
   }
   if (type.kind === 'double' || type.kind === 'float') {
     const bytes = type.kind === 'float' ? 4 : 8
-    return { returns: type, create: () => new FloatSum(bytes, isAverage) }
+    return {
+      returns: type,
+      create: () => (isAverage ? new FloatAverage(bytes) : new FloatSum(bytes)),
+    }
   }
-  if (type.kind === 'decimal') return { returns: type, create: () => new DecimalSum(isAverage) }
+  if (type.kind === 'decimal') {
+    return {
+      returns: type,
+      create: () => (isAverage ? new DecimalAverage() : new DecimalSum()),
+    }
+  }
   const signatures = sumTypes.map((each) => `system.${name} : (${each}) -> ${each}`).join(', ')
   throw invalid(
     `Invalid call to function ${name}, none of its type signatures match (known type signatures: ${signatures})`,

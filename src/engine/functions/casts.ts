@@ -1,6 +1,7 @@
 import { decodeValue, encodeValue } from '../../codec/index.ts'
 import { type CqlType, cqlTypeText, Decimal } from '../../types/index.ts'
 import { invalid } from '../faults.ts'
+import { wholePart } from './decimals.ts'
 import type { Cell } from './definitions.ts'
 import { int64Bytes, textBytes } from './wire.ts'
 
@@ -55,17 +56,16 @@ function numberBytes(to: CqlType, value: number | bigint | Decimal): Uint8Array 
   if (to.kind === 'decimal') {
     return encodeValue(to, value instanceof Decimal ? value : Decimal.parse(String(value)))
   }
-  const whole = wholeOf(value)
+  const whole = wholeOf(value, to.kind !== 'varint')
   if (to.kind === 'varint') return encodeValue(to, whole)
   const bytes = { tinyint: 1, smallint: 2, int: 4 }[to.kind as string] ?? 8
   return int64Bytes(whole).subarray(8 - bytes)
 }
 
-function wholeOf(value: number | bigint | Decimal): bigint {
+function wholeOf(value: number | bigint | Decimal, isWrapped: boolean): bigint {
   if (typeof value === 'bigint') return value
   if (typeof value === 'number') return Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0n
-  const { unscaled, scale } = value
-  return scale >= 0 ? unscaled / 10n ** BigInt(scale) : unscaled * 10n ** BigInt(-scale)
+  return wholePart(value, isWrapped)
 }
 
 function timeBytes(from: CqlType, to: CqlType, cell: Uint8Array, value: unknown): Uint8Array {

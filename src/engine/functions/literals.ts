@@ -276,7 +276,9 @@ function signedYear(text: string): string {
 const timestampForm =
   /^([+-]?\d{4,})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$/
 
-/** TimestampSerializer.dateStringToTimestamp; a text without a zone is UTC, as the engine's clock. */
+/**
+ * TimestampSerializer.dateStringToTimestamp; a text without a zone is UTC, as the engine's clock.
+ */
 export function parseTimestamp(text: string): bigint {
   if (/^[+-]?\d+$/.test(text)) {
     const ms = BigInt(text)

@@ -26,10 +26,6 @@ export function textBytes(text: string): Uint8Array {
   return Buffer.from(text, 'utf8')
 }
 
-export function textOf(bytes: Uint8Array): string {
-  return asBuffer(bytes).toString('utf8')
-}
-
 export function asBuffer(bytes: Uint8Array): Buffer {
   return bytes instanceof Buffer
     ? bytes

@@ -6,8 +6,9 @@ import type { Engine } from '../engine.ts'
 import type { PreparedPlan } from '../plan/prepared-plan.ts'
 import type { SystemRow } from '../system/system-row.ts'
 
-/** Prepared statements a node keeps; the oldest go. */
+/** Prepared statements a node keeps, and characters of their texts; the oldest go. */
 const preparedCountMax = 10_000
+const preparedLengthMax = 16_000_000
 
 /** A statement clients execute by its id. */
 export interface PreparedEntry {
@@ -28,6 +29,7 @@ export interface PreparedEntry {
 export class Statements {
   readonly #engine: Engine
   readonly #prepared: Map<string, PreparedEntry> = new Map()
+  #length = 0
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -54,7 +56,7 @@ export class Statements {
     const entry = this.#prepared.get(key)
     if (entry !== undefined) {
       if (entry.schema === this.#engine.catalog.schema || this.#isUsable(entry)) return entry
-      this.#prepared.delete(key)
+      this.#forget(key)
     }
     throw unprepared(id)
   }
@@ -76,13 +78,22 @@ export class Statements {
   }
 
   #remember(key: string, entry: PreparedEntry): void {
-    this.#prepared.delete(key)
+    this.#forget(key)
     this.#prepared.set(key, entry)
-    if (this.#prepared.size <= preparedCountMax) return
+    this.#length += entry.text.length
     for (const oldest of this.#prepared.keys()) {
-      this.#prepared.delete(oldest)
-      return
+      const isFull = this.#prepared.size > preparedCountMax || this.#length > preparedLengthMax
+      // The one that was just prepared is about to be executed.
+      if (!isFull || oldest === key) return
+      this.#forget(oldest)
     }
+  }
+
+  #forget(key: string): void {
+    const entry = this.#prepared.get(key)
+    if (entry === undefined) return
+    this.#prepared.delete(key)
+    this.#length -= entry.text.length
   }
 }
 
@@ -103,7 +114,8 @@ function unprepared(id: Uint8Array): ServerError {
 function preparedBody(id: Uint8Array, plan: PreparedPlan): Uint8Array {
   const writer = new WireWriter(256)
   const { markers, partitionKeyIndexes, resultColumns } = plan
-  // ResultSet.PreparedMetadata: no key is told among markers of several tables, `[batch]` being one.
+  // ResultSet.PreparedMetadata: no key is told among markers of several tables, `[batch]` being
+  // one.
   const isOneTable = markers.every(
     ({ keyspace, table }) => keyspace === markers[0]!.keyspace && table === markers[0]!.table,
   )

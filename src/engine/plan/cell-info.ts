@@ -2,11 +2,14 @@ import { type Expression, printExpression } from '../../cql/index.ts'
 import { UNSET } from '../../protocol/index.ts'
 import { type CqlType, nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
+import { compareValues } from '../encode/index.ts'
+import { mapEntry } from '../execute/filters.ts'
 import type { RowContext } from '../execute/row-context.ts'
 import { invalid } from '../faults.ts'
 import type { Cell } from '../functions/definitions.ts'
-import { concatCells, int32Bytes, int64Bytes } from '../functions/wire.ts'
+import { concatCells, int32Bytes, int32Of, int64Bytes } from '../functions/wire.ts'
 import type { Elements } from '../rows/index.ts'
+import { setElement, sliceOf } from './collection-parts.ts'
 import type { PrepareContext } from './prepare-context.ts'
 import { scalarSelector, type Selector } from './selector.ts'
 import { compileTerm } from './term.ts'
@@ -23,6 +26,7 @@ export function cellInfoSelector(context: PrepareContext, value: CellInfo): Sele
   }
   const single = info === 'ttl' ? nativeTypes.int : nativeTypes.bigint
   const name = `${info}(${printExpression(of)})`
+  if (of.kind === 'slice') return sliceSelector(context, info, of, column)
   if (of.kind !== 'column') return partSelector(context, value, column, single, name)
   if (!column.isComplex) {
     return scalarSelector(name, single, [column], (row) => simpleInfo(row, column, info))
@@ -35,7 +39,8 @@ export function cellInfoSelector(context: PrepareContext, value: CellInfo): Sele
 }
 
 function columnOf(of: Expression, info: string): string {
-  if ((of.kind === 'element' || of.kind === 'field') && of.of.kind === 'column') return of.of.name
+  const isPart = of.kind === 'element' || of.kind === 'field' || of.kind === 'slice'
+  if (isPart && of.of.kind === 'column') return of.of.name
   throw invalid(`Invalid argument of ${info}: ${printExpression(of)}`)
 }
 
@@ -69,10 +74,10 @@ function elementInfo(
   return timeBytes(elements.timestamp(index))
 }
 
-function latest(elements: Elements | undefined): Cell {
+function latest(elements: Elements | undefined, indexes?: readonly number[]): Cell {
   let max: bigint | undefined
-  for (let i = 0; elements !== undefined && i < elements.length; i++) {
-    const each = elements.timestamp(i)
+  for (const i of indexes ?? Array(elements?.length ?? 0).keys()) {
+    const each = elements!.timestamp(i)
     if (max === undefined || each > max) max = each
   }
   return timeBytes(max)
@@ -106,10 +111,82 @@ function partSelector(
 ): Selector {
   const pathOf = partPath(context, of, column)
   return scalarSelector(name, type, [column], (row) => {
-    if (!column.isComplex) return simpleInfo(row, column, info)
+    if (!column.isComplex) {
+      return isThere(row, column, pathOf(row)) ? simpleInfo(row, column, info) : null
+    }
     const elements = elementsOf(row, column)
     if (elements === undefined) return null
     return elementInfo(row, elements, elements.indexOf(pathOf(row)), info)
+  })
+}
+
+/** Whether a frozen collection has an element; fields of frozen user types always count. */
+function isThere(row: RowContext, column: ColumnSchema, path: Uint8Array): boolean {
+  const { type } = column
+  if (type.kind === 'map') return mapEntry(row.value(column), type, path) !== null
+  if (type.kind === 'set') return setElement(row.value(column), type.element, path) !== null
+  return true
+}
+
+/** Of a slice: what each of its elements has, or the one cell of a frozen collection. */
+function sliceSelector(
+  context: PrepareContext,
+  info: CellInfo['info'],
+  of: Extract<Expression, { kind: 'slice' }>,
+  column: ColumnSchema,
+): Selector {
+  const { type, name: columnName } = column
+  if (type.kind !== 'map' && type.kind !== 'set') {
+    throw invalid(
+      type.kind === 'list'
+        ? `Slice selection is only allowed on sets and maps, but ${columnName} is a list`
+        : `Invalid slice selection: ${columnName} of type ${type.kind} is not a collection`,
+    )
+  }
+  const keyType = type.kind === 'map' ? type.key : type.element
+  const endOf = (end: Expression | undefined): ((row: RowContext) => Cell) => {
+    if (end === undefined) return () => null
+    const term = compileTerm(context, end, { name: `key(${columnName})`, type: keyType })
+    return (row) => {
+      const value = term.evaluate(row.environment)
+      return value === UNSET ? null : value
+    }
+  }
+  const from = endOf(of.from)
+  const to = endOf(of.to)
+  const text = (end: Expression | undefined): string =>
+    end === undefined ? '' : printExpression(end)
+  const name = `${info}(${columnName}[${text(of.from)}..${text(of.to)}])`
+  const single = info === 'ttl' ? nativeTypes.int : nativeTypes.bigint
+  if (!column.isComplex) {
+    return scalarSelector(name, single, [column], (row) => {
+      const slice = sliceOf(row.value(column), type, keyType, from(row), to(row))
+      const isEmpty = slice === null || int32Of(slice) === 0
+      return isEmpty ? null : simpleInfo(row, column, info)
+    })
+  }
+  const within = (row: RowContext, elements: Elements): number[] => {
+    const [start, end] = [from(row), to(row)]
+    return [...Array(elements.length).keys()].filter((i) => {
+      const path = elements.path(i)
+      return (
+        (start === null || compareValues(keyType, path, start) >= 0) &&
+        (end === null || compareValues(keyType, path, end) <= 0)
+      )
+    })
+  }
+  if (info === 'maxwritetime') {
+    return scalarSelector(name, single, [column], (row) => {
+      const elements = elementsOf(row, column)
+      return elements === undefined ? null : latest(elements, within(row, elements))
+    })
+  }
+  const list: CqlType = { kind: 'list', element: single, frozen: false }
+  return scalarSelector(name, list, [column], (row) => {
+    const elements = elementsOf(row, column)
+    if (elements === undefined) return null
+    const cells = within(row, elements).map((i) => elementInfo(row, elements, i, info))
+    return cells.length === 0 ? null : concatCells(cells, int32Bytes(cells.length))
   })
 }
 

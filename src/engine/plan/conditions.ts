@@ -40,15 +40,20 @@ export function compileCondition(context: PrepareContext, condition: Condition):
   if (test.kind === 'contains') return compileContains(context, column, test)
   if (test.kind === 'in') return compileIn(context, column, test.values, partOf, receiver)
   const { operator } = test
+  checkDurations(receiver.type, operator)
   const value = compileTerm(context, test.value, receiver)
-  checkOrdered(receiver.type, operator, column)
   return {
     column,
     holds(current, environment) {
       const expected = value.evaluate(environment)
       if (expected === UNSET) throw invalid(unsetCondition)
       const part = emptyAsNull(partOf(current, environment), receiver.type)
-      return compareCells(operator, part, emptyAsNull(expected, receiver.type), receiver.type)
+      const wanted = emptyAsNull(expected, receiver.type)
+      if (wanted === null && expected !== null && operator !== '=' && operator !== '!=') {
+        const { kind } = receiver.type
+        throw invalid(`Invalid comparison with an empty ${kind} for operator "${operator}"`)
+      }
+      return compareCells(operator, part, wanted, receiver.type)
     },
   }
 }
@@ -59,15 +64,16 @@ function emptyAsNull(cell: Cell, type: CqlType): Cell {
   return int32Of(cell) === 0 ? null : cell
 }
 
-function checkOrdered(type: CqlType, operator: ComparisonOperator, column: ColumnSchema): void {
+/** ColumnCondition.Raw.validateOperationOnDurations */
+function checkDurations(type: CqlType, operator: ComparisonOperator): void {
   if (operator === '=' || operator === '!=') return
-  if (someType(type, (part) => part.kind === 'duration')) {
-    const what = type.kind === 'duration' ? 'duration columns' : 'collections containing durations'
-    throw invalid(`Slice conditions are not supported on ${what}`)
+  if (!someType(type, (part) => part.kind === 'duration')) return
+  if (type.kind === 'duration') {
+    throw invalid(`Slice conditions ( ${operator} ) are not supported on durations`)
   }
-  if (type.kind === 'udt' && column.isComplex) {
-    throw invalid(`Slice conditions are not supported on non-frozen UDTs`)
-  }
+  const isStruct = type.kind === 'udt' || type.kind === 'tuple'
+  const what = !isStruct ? 'collections' : type.kind === 'udt' ? 'UDTs' : 'tuples'
+  throw invalid(`Slice conditions are not supported on ${what} containing durations`)
 }
 
 /** ColumnCondition.Bound.compareWithOperator */

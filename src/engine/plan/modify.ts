@@ -137,7 +137,8 @@ function planKeyed(
       ? statement.condition.conditions.map(({ column }) => context.column(column))
       : []
   const touched = [...operations.map(({ column }) => column), ...conditionColumns]
-  const onlyStatics = touched.length > 0 && touched.every((column) => column.kind === 'static')
+  // A DELETE without columns deletes rows, whatever its conditions are on.
+  const onlyStatics = operations.length > 0 && touched.every((column) => column.kind === 'static')
   const condition = compileIf(context, statement.condition)
   const parts = assemble(context, type, operations, condition, where, onlyStatics)
   if (type === 'DELETE') checkConditionalDelete(parts, operations)

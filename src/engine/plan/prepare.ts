@@ -11,6 +11,7 @@ import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 import { hashText } from '../execute/paging-state.ts'
 import { asServerError, invalid } from '../faults.ts'
 import { type BatchPlan, checkBatch } from './batch.ts'
+import { checkDepth } from './depth.ts'
 import { type ModifyPlan, planModification } from './modify.ts'
 import { completeMarkers, partitionKeyIndexes, PrepareContext } from './prepare-context.ts'
 import type { Plan, PreparedPlan } from './prepared-plan.ts'
@@ -29,6 +30,7 @@ export function prepareText(
   } catch (error) {
     throw asServerError(error)
   }
+  checkDepth(text, statement)
   return prepareStatement(catalog, statement, text, keyspace)
 }
 

@@ -50,7 +50,9 @@ interface Sets {
   token: TokenBounds | undefined
 }
 
-/** StatementRestrictions: the rules of WHERE, in Cassandra's order so that its errors come first. */
+/**
+ * StatementRestrictions: the rules of WHERE, in Cassandra's order so that its errors come first.
+ */
 export function analyzeRestrictions(
   context: PrepareContext,
   where: readonly Relation[],
@@ -73,22 +75,6 @@ export function checkFiltering(restrictions: Restrictions, allowFiltering: boole
   const isKeyRange = restrictions.keys === undefined
   if (isKeyRange && restrictions.hasClustering && !allowFiltering)
     throw invalid(allowFilteringMessage)
-}
-
-/** Restrictions made of compiled parts: INSERT names its keys as columns. */
-export function restrictionsOf(
-  table: TableSchema,
-  parts: readonly Restriction[],
-  options: RestrictionOptions,
-): Restrictions {
-  const sets: Sets = {
-    partition: new RestrictionSet(),
-    clustering: new RestrictionSet(),
-    others: new RestrictionSet(),
-    token: undefined,
-  }
-  for (const part of parts) addRestriction(table, part, sets, options)
-  return buildRestrictions(table, sets, options)
 }
 
 function addRelation(

@@ -81,7 +81,7 @@ export function planSelect(context: PrepareContext, statement: SelectStatement):
     perPartitionLimit,
     reversed,
     sortColumns: restrictions.hasPartitionIn
-      ? statement.orderBy.map(({ column }) => context.column(column))
+      ? [...orderingsOf(statement).keys()].map((name) => context.column(name))
       : [],
     readsLonelyStatics: !restrictions.hasClustering && !restrictions.hasRegular,
   }
@@ -203,12 +203,18 @@ function compileGroupBy(
   return columns
 }
 
+/** A column that is named twice has its first place and its last direction. */
+function orderingsOf({ orderBy }: SelectStatement): Map<string, boolean> {
+  return new Map(orderBy.map(({ column, descending }) => [column, descending]))
+}
+
 /** SelectStatement.isReversed and verifyOrderingIsAllowed */
 function orderReversed(
   context: PrepareContext,
-  { orderBy }: SelectStatement,
+  statement: SelectStatement,
   restrictions: Restrictions,
 ): boolean {
+  const { orderBy } = statement
   if (orderBy.length === 0) return false
   if (orderBy.some(({ annOf }) => annOf !== undefined)) {
     throw invalid('ANN ordering is not supported by this server')
@@ -222,7 +228,7 @@ function orderReversed(
   const { clustering } = context.table
   let next = 0
   let reversed: boolean | undefined
-  for (const { column: name, descending } of orderBy) {
+  for (const [name, descending] of orderingsOf(statement)) {
     const column = context.column(name)
     if (column.kind !== 'clustering') {
       throw invalid(

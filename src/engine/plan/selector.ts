@@ -25,7 +25,9 @@ export interface Selector {
   accumulator(): Accumulator
 }
 
-/** Of a plain selector in an aggregate query, Cassandra gives the value of the group's first row. */
+/**
+ * Of a plain selector in an aggregate query, Cassandra gives the value of the group's first row.
+ */
 class FirstValue implements Accumulator {
   readonly #selector: Selector
   #value: Cell = null

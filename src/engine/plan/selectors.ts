@@ -17,6 +17,7 @@ import {
   tokenBytes,
 } from '../functions/call.ts'
 import { castCell, castType } from '../functions/casts.ts'
+import { isGeneric, resolveGeneric } from '../functions/collections.ts'
 import type { Cell } from '../functions/definitions.ts'
 import { concatCells } from '../functions/wire.ts'
 import { cellInfoSelector } from './cell-info.ts'
@@ -107,6 +108,7 @@ function compileCallSelector(context: PrepareContext, call: FunctionCall): Selec
   if (isSystem && aggregateNames.has(call.name)) return compileAggregate(context, call)
   if (isSystem && call.name === 'token') return compileTokenSelector(context, call)
   const typed = call.args.map((arg) => (isTyped(arg) ? compileSelector(context, arg) : undefined))
+  if (isSystem && isGeneric(call.name)) return compileGeneric(context, call, typed)
   const args = call.args.map((arg, index): Argument => {
     const selector = typed[index]
     return {
@@ -123,6 +125,29 @@ function compileCallSelector(context: PrepareContext, call: FunctionCall): Selec
   const name = `system.${chosen.name}(${parts.map((part) => part.name).join(', ')})`
   return combinedSelector(name, chosen.returns, parts, (cells, row) =>
     chosen.call(cells, row!.environment),
+  )
+}
+
+/** A function whose types are those of its arguments. */
+function compileGeneric(
+  context: PrepareContext,
+  call: FunctionCall,
+  typed: readonly (Selector | undefined)[],
+): Selector {
+  const texts = call.args.map((arg, index) => typed[index]?.name ?? selectorText(arg))
+  const args = texts.map((text, index) => ({ text, type: typed[index]?.type }))
+  const chosen = resolveGeneric(call.name, args)
+  const parts = call.args.map((arg, index) => {
+    const type = chosen.args[index]!
+    if (arg.kind === 'list' && type.kind === 'vector' && arg.elements.length !== type.dimension) {
+      throw invalid('All arguments must have the same vector dimensions')
+    }
+    const receiver = argumentReceiver(call.name, index, type)
+    return typed[index] ?? renamed(termSelector(context, arg, receiver), texts[index]!)
+  })
+  const name = `system.${call.name}(${texts.join(', ')})`
+  return combinedSelector(name, chosen.returns, parts, (cells) =>
+    cells.includes(null) ? null : chosen.call(cells as Uint8Array[]),
   )
 }
 

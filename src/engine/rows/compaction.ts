@@ -1,8 +1,8 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
 import { PartitionEntry, prefixLength, tableRange } from '../encode/index.ts'
-import { type KvStore, nextTurn, ValueRef, WriteBatch } from '../storage/index.ts'
+import { type KvStore, nextSlot, ValueRef, WriteBatch } from '../storage/index.ts'
 import { PartitionDeletions, type TableStates } from './partition-state.ts'
-import { writeRangeTombstones } from './range-tombstones.ts'
+import { readRangeTombstone } from './range-tombstones.ts'
 import { RowData } from './row-data.ts'
 import { type MergeContext, RowMerger } from './row-merge.ts'
 
@@ -27,6 +27,8 @@ export class Compaction {
   readonly #deletions: PartitionDeletions = new PartitionDeletions()
   readonly #value: ValueRef = new ValueRef()
   #prefix: string | undefined
+  /** Range deletions of the partition that may go once all of its rows were visited. */
+  #oldRanges: string[] = []
 
   constructor(
     kv: KvStore,
@@ -51,7 +53,7 @@ export class Compaction {
       this.#table = table
       from = this.#step(from, lt)
       await this.#kv.commit()
-      await nextTurn()
+      await nextSlot()
     }
     return this.#isTransient
   }
@@ -92,7 +94,8 @@ export class Compaction {
       this.#load(prefix)
     }
     const entry = key.slice(prefix.length)
-    if (entry === PartitionEntry.header || entry === PartitionEntry.rangeTombstones) return
+    if (entry === PartitionEntry.header) return
+    if (entry.startsWith(PartitionEntry.rangeTombstones)) return this.#visitRange(key, value)
     this.#rewrite(key, value, {
       ...this.#context(),
       outer: this.#deletions.covering(entry),
@@ -100,23 +103,24 @@ export class Compaction {
     })
   }
 
+  #visitRange(key: string, value: ValueRef): void {
+    if (readRangeTombstone('', value).time < this.#context().gcBefore) this.#oldRanges.push(key)
+    else this.#isTransient = true
+  }
+
   /** All rows were visited: what is left of the partition's own deletions hides nothing old. */
   #finishPartition(): void {
     const prefix = this.#prefix
     if (prefix === undefined) return
     this.#prefix = undefined
-    this.#load(prefix)
     const { gcBefore } = this.#context()
-    const { ranges } = this.#deletions
-    const kept = ranges.filter((range) => range.time >= gcBefore)
-    this.#isTransient ||= kept.length > 0
-    const rangesKey = prefix + PartitionEntry.rangeTombstones
-    if (kept.length === 0 && ranges.length > 0) this.#batch.delete(rangesKey)
-    else if (kept.length < ranges.length) {
-      const start = this.#batch.sink.length
-      writeRangeTombstones(this.#batch.sink, kept)
-      this.#batch.putWritten(rangesKey, start)
+    for (const key of this.#oldRanges) {
+      // Meanwhile another deletion may have taken its place.
+      const isOld =
+        this.#kv.get(key, this.#value) && readRangeTombstone('', this.#value).time < gcBefore
+      if (isOld) this.#batch.delete(key)
     }
+    this.#oldRanges = []
     const headerKey = prefix + PartitionEntry.header
     if (!this.#kv.get(headerKey, this.#value)) return
     this.#rewrite(headerKey, this.#value, this.#context())

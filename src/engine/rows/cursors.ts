@@ -10,6 +10,8 @@ import {
 } from '../encode/index.ts'
 import { type KeyRange, type KvCursor, type KvReader, ValueRef } from '../storage/index.ts'
 import { PartitionDeletions } from './partition-state.ts'
+import { rangesEnd, rangesHead } from './range-lookup.ts'
+import { type RangeTombstone, readRangeTombstone } from './range-tombstones.ts'
 import type { ClusteringSlice, PartitionReadOptions, RowCursor, RowView } from './reader.ts'
 import { StoredRow } from './stored-row.ts'
 
@@ -96,14 +98,14 @@ export class PartitionCursor extends BaseCursor {
     super(source)
     this.partition = partition
     this.#ranges = keyRanges(source.table, partition, options)
-    this.#loadPartition()
+    this.#loadPartition(options.reversed ?? false)
   }
 
-  #loadPartition(): void {
+  #loadPartition(isReversed: boolean): void {
     const { kv, state, statics } = this.source
     const { prefix } = this.partition
     this.forgetPartition()
-    this.deletions.load(kv, prefix, state)
+    this.deletions.load(kv, prefix, state, isReversed)
     const value = new ValueRef()
     if (!statics || !kv.get(prefix + PartitionEntry.header, value)) return
     // The value of a lookup lasts until the next one only.
@@ -156,6 +158,11 @@ function keyRanges(
 
 /** From this many entries to skip on, looking for the next partition is cheaper. */
 const skipMax = 16
+/**
+ * Range deletions of a partition that are read ahead of its rows; of more, those that are asked
+ * for.
+ */
+const rangesMax = 64
 
 /** Partition after partition in the order of their tokens. */
 export class TableCursor extends BaseCursor {
@@ -205,11 +212,27 @@ export class TableCursor extends BaseCursor {
       this.setHeader(entries.value)
       this.#advance()
     }
-    if (this.#standsOn(PartitionEntry.rangeTombstones)) {
-      this.deletions.setRanges(entries.value)
+    this.#readRanges(prefix)
+    return true
+  }
+
+  /** The range deletions come before the rows. */
+  #readRanges(prefix: string): void {
+    const head = rangesHead(prefix)
+    const ranges: RangeTombstone[] = []
+    while (this.#hasEntry && this.#entries.key.startsWith(head)) {
+      if (ranges.length === rangesMax) {
+        const { kv } = this.source
+        this.deletions.lookUpRanges(kv, prefix, false)
+        this.#entries = kv.scan({ gte: rangesEnd(prefix), lt: this.#end })
+        this.#advance()
+        return
+      }
+      const { key, value } = this.#entries
+      ranges.push(readRangeTombstone(key.slice(head.length), value))
       this.#advance()
     }
-    return true
+    if (ranges.length > 0) this.deletions.setRanges(ranges)
   }
 
   nextRow(): boolean {

@@ -8,7 +8,6 @@ export type {
   RowDeletion,
 } from './mutation.ts'
 export { openRowStore } from './open-row-store.ts'
-export { comparePaths } from './path-order.ts'
 export type {
   ClusteringSlice,
   Elements,
@@ -23,11 +22,8 @@ export type {
   TokenBound,
 } from './reader.ts'
 export {
-  compareTimestamps,
-  noTimestamp,
   type Timestamp,
   timestampBefore,
   timestampOf,
   timestampOfMicros,
-  timestampToBigInt,
 } from './timestamp.ts'

@@ -24,7 +24,7 @@ class KvRowStore extends StoredRows implements RowStore {
   apply(mutations: readonly Mutation[], nowSeconds: number = this.#nowSeconds()): void {
     this.#batch.clear()
     try {
-      for (const mutation of mutations) this.#writer.write(mutation, nowSeconds)
+      this.#writer.write(mutations, nowSeconds)
       this.#kv.write(this.#batch)
     } catch (error) {
       this.states.forgetAll()

@@ -1,17 +1,12 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
 import { PartitionEntry, StoreTag } from '../encode/index.ts'
 import { type KvReader, ValueRef, type WriteBatch } from '../storage/index.ts'
-import {
-  findRangeTombstone,
-  type RangeTombstones,
-  readRangeTombstones,
-} from './range-tombstones.ts'
+import { RangeLookup } from './range-lookup.ts'
+import { findRangeTombstone, type RangeTombstones } from './range-tombstones.ts'
 import { type Deletion, laterDeletion, RowData } from './row-data.ts'
 
 /** Kinds of deletions beside those of rows that a table has ever seen. */
 export const TableState = { partitionDeletions: 1, rangeTombstones: 2 } as const
-
-const noRanges: RangeTombstones = []
 
 /**
  * Which tables have had deletions of whole partitions or of ranges. A table without them needs no
@@ -66,27 +61,31 @@ export function stateKey(generation: number): string {
 /** The deletions that concern all rows of a partition, or ranges of them. */
 export class PartitionDeletions {
   partition: Deletion | undefined = undefined
-  ranges: RangeTombstones = noRanges
+  readonly #lookup: RangeLookup = new RangeLookup()
+  /** Whether ranges are to be looked up, or else all of them are known. */
+  #isLookup = false
+  #ranges: RangeTombstones | undefined
   readonly #header: RowData = new RowData()
   readonly #value: ValueRef = new ValueRef()
 
   clear(): void {
     this.partition = undefined
-    this.ranges = noRanges
+    this.#isLookup = false
+    this.#ranges = undefined
   }
 
-  /** Looks up what may be there, going by the state of the table. */
-  load(kv: KvReader, prefix: string, state: number): void {
+  /**
+   * Looks up what may be there, going by the state of the table.
+   * @param isReversed whether rows are asked for from the last to the first
+   */
+  load(kv: KvReader, prefix: string, state: number, isReversed = false): void {
     this.clear()
     if (state === 0) return
     const value = this.#value
     const hasHeader =
       (state & TableState.partitionDeletions) !== 0 && kv.get(prefix + PartitionEntry.header, value)
     if (hasHeader) this.setHeader(value)
-    const hasRanges =
-      (state & TableState.rangeTombstones) !== 0 &&
-      kv.get(prefix + PartitionEntry.rangeTombstones, value)
-    if (hasRanges) this.setRanges(value)
+    if ((state & TableState.rangeTombstones) !== 0) this.lookUpRanges(kv, prefix, isReversed)
   }
 
   setHeader({ bytes, start, end }: ValueRef): void {
@@ -94,13 +93,19 @@ export class PartitionDeletions {
     this.partition = this.#header.deletion
   }
 
-  setRanges(value: ValueRef): void {
-    this.ranges = readRangeTombstones(value)
+  setRanges(ranges: RangeTombstones): void {
+    this.#ranges = ranges
+  }
+
+  lookUpRanges(kv: KvReader, prefix: string, isReversed: boolean): void {
+    this.#isLookup = true
+    this.#lookup.begin(kv, prefix, isReversed)
   }
 
   /** The latest deletion that covers a row. */
   covering(clustering: string): Deletion | undefined {
-    if (this.ranges.length === 0) return this.partition
-    return laterDeletion(this.partition, findRangeTombstone(this.ranges, clustering))
+    if (this.#isLookup) return laterDeletion(this.partition, this.#lookup.covering(clustering))
+    if (this.#ranges === undefined) return this.partition
+    return laterDeletion(this.partition, findRangeTombstone(this.#ranges, clustering))
   }
 }

@@ -1,4 +1,4 @@
-import type { ByteSink, ValueRef } from '../storage/index.ts'
+import { type ByteSink, type ValueRef } from '../storage/index.ts'
 import { type Deletion, laterDeletion } from './row-data.ts'
 
 /** Deletes the rows whose keys are between two bounds. */
@@ -7,47 +7,64 @@ export interface RangeTombstone extends Deletion {
   readonly end: string
 }
 
-/** The range deletions of a partition: disjoint, ascending (RangeTombstoneList). */
+/** Range deletions of a partition: disjoint, ascending (RangeTombstoneList). */
 export type RangeTombstones = readonly RangeTombstone[]
 
-/** Adds a range; where ranges overlap the later deletion stays. */
-export function addRangeTombstone(list: RangeTombstones, added: RangeTombstone): RangeTombstones {
-  if (added.start >= added.end) return list
+/** Range deletions in any order as a list; where they overlap the latest stays. */
+export function rangeTombstonesOf(ranges: readonly RangeTombstone[]): RangeTombstones {
+  const { length } = ranges
+  if (length === 0) return ranges
+  if (length === 1) return ranges[0]!.start < ranges[0]!.end ? ranges : []
+  const middle = length >>> 1
+  return mergeRangeTombstones(
+    rangeTombstonesOf(ranges.slice(0, middle)),
+    rangeTombstonesOf(ranges.slice(middle)),
+  )
+}
+
+/** Two lists as one; where ranges overlap the later deletion stays. */
+export function mergeRangeTombstones(a: RangeTombstones, b: RangeTombstones): RangeTombstones {
   const result: RangeTombstone[] = []
-  let rest = added.start
-  for (const range of list) {
-    if (range.end <= added.start || range.start >= added.end) {
-      if (range.start >= added.end && rest < added.end) {
-        append(result, rest, added.end, added)
-        rest = added.end
-      }
-      append(result, range.start, range.end, range)
-      continue
+  let i = 0
+  let j = 0
+  /** What was appended or found empty ends here. */
+  let place = ''
+  while (i < a.length || j < b.length) {
+    const x = a[i]
+    const y = b[j]
+    const xStart = x === undefined ? undefined : later(x.start, place)
+    const yStart = y === undefined ? undefined : later(y.start, place)
+    if (yStart === undefined || (xStart !== undefined && xStart < yStart)) {
+      place = yStart !== undefined && yStart < x!.end ? yStart : x!.end
+      append(result, xStart!, place, x!)
+    } else if (xStart === undefined || yStart < xStart) {
+      place = xStart !== undefined && xStart < y!.end ? xStart : y!.end
+      append(result, yStart, place, y!)
+    } else {
+      place = x!.end < y!.end ? x!.end : y!.end
+      append(result, xStart, place, laterDeletion(x, y)!)
     }
-    if (range.start < added.start) append(result, range.start, added.start, range)
-    if (range.start > rest) append(result, rest, range.start, added)
-    const from = range.start > added.start ? range.start : added.start
-    const to = range.end < added.end ? range.end : added.end
-    append(result, from, to, laterDeletion(range, added)!)
-    rest = to
-    if (range.end > added.end) append(result, added.end, range.end, range)
+    if (x !== undefined && x.end <= place) i++
+    if (y !== undefined && y.end <= place) j++
   }
-  if (rest < added.end) append(result, rest, added.end, added)
   return result
+}
+
+function later(a: string, b: string): string {
+  return a > b ? a : b
 }
 
 /** Appends a piece, joined with the one before it when both are of one deletion. */
 function append(list: RangeTombstone[], start: string, end: string, deletion: Deletion): void {
   const last = list.at(-1)
   const { tsHi, tsLo, time } = deletion
-  const isJoined =
-    last !== undefined &&
-    last.end === start &&
-    last.tsHi === tsHi &&
-    last.tsLo === tsLo &&
-    last.time === time
+  const isJoined = last !== undefined && last.end === start && isSameDeletion(last, deletion)
   if (isJoined) list.pop()
   list.push({ start: isJoined ? last.start : start, end, tsHi, tsLo, time })
+}
+
+export function isSameDeletion(a: Deletion, b: Deletion): boolean {
+  return a.tsHi === b.tsHi && a.tsLo === b.tsLo && a.time === b.time
 }
 
 /** The range a clustering lies in. */
@@ -66,33 +83,22 @@ export function findRangeTombstone(
   return range !== undefined && range.start <= clustering ? range : undefined
 }
 
-/** `[int length][start] [int length][end] timestamp (8) · time (4)`, one after the other. */
-export function writeRangeTombstones(sink: ByteSink, list: RangeTombstones): void {
-  for (const { start, end, tsHi, tsLo, time } of list) {
-    sink.writeInt(start.length)
-    sink.writeLatin1(start)
-    sink.writeInt(end.length)
-    sink.writeLatin1(end)
-    sink.writeInt(tsHi)
-    sink.writeInt(tsLo)
-    sink.writeInt(time)
-  }
+/** `timestamp (8) · time (4) · start`; the end is in the key of the entry. */
+export function writeRangeTombstone(sink: ByteSink, range: RangeTombstone): void {
+  sink.writeInt(range.tsHi)
+  sink.writeInt(range.tsLo)
+  sink.writeInt(range.time)
+  sink.writeLatin1(range.start)
 }
 
-export function readRangeTombstones({ bytes, start, end }: ValueRef): RangeTombstones {
-  const source = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start)
-  const list: RangeTombstone[] = []
-  for (let at = 0; at < source.length; ) {
-    const startEnd = at + 4 + source.readInt32BE(at)
-    const endEnd = startEnd + 4 + source.readInt32BE(startEnd)
-    list.push({
-      start: source.toString('latin1', at + 4, startEnd),
-      end: source.toString('latin1', startEnd + 4, endEnd),
-      tsHi: source.readInt32BE(endEnd),
-      tsLo: source.readInt32BE(endEnd + 4),
-      time: source.readUInt32BE(endEnd + 8),
-    })
-    at = endEnd + 12
+export function readRangeTombstone(end: string, value: ValueRef): RangeTombstone {
+  const { bytes } = value
+  const source = Buffer.from(bytes.buffer, bytes.byteOffset + value.start, value.end - value.start)
+  return {
+    start: source.toString('latin1', 12),
+    end,
+    tsHi: source.readInt32BE(0),
+    tsLo: source.readInt32BE(4),
+    time: source.readUInt32BE(8),
   }
-  return list
 }

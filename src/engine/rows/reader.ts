@@ -58,6 +58,8 @@ export interface Elements {
  * written or read again. A write may overwrite them in place: copy what must last.
  */
 export interface RowView {
+  /** Whether it is there by INSERT, whatever its columns are. */
+  readonly hasLiveness: boolean
   /** Undefined for a static row. */
   readonly clustering: ClusteringKey | undefined
   /** The value of a simple column in wire encoding; `undefined` is null. Counters: their sum. */

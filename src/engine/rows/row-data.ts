@@ -75,6 +75,17 @@ export function isDeleted(deletion: Deletion | undefined, tsHi: number, tsLo: nu
   return deletion !== undefined && compareTimestamps(tsHi, tsLo, deletion.tsHi, deletion.tsLo) <= 0
 }
 
+/** Whether a cell was written before its column was dropped, the last time it was. */
+export function isDropped(
+  { dropTimes }: TableSchema,
+  columnId: number,
+  tsHi: number,
+  tsLo: number,
+): boolean {
+  const dropped = dropTimes?.[columnId]
+  return dropped !== undefined && compareTimestamps(tsHi, tsLo, dropped.hi, dropped.lo) <= 0
+}
+
 function readInt(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }
@@ -215,7 +226,7 @@ export class RowData {
   keepLive(table: TableSchema, nowSeconds: number, outer: Deletion | undefined): void {
     if (this.hasLiveness && !this.#isLivenessLive(nowSeconds, outer)) this.hasLiveness = false
     const { cells, count } = this
-    const { columnsById } = table
+    const { columnsById, dropTimes } = table
     let kept = 0
     for (let i = 0; i < count; i++) {
       const cell = i * fieldCount
@@ -224,7 +235,10 @@ export class RowData {
       const isExpired =
         cells[cell + Field.ttl] !== 0 && cells[cell + Field.time]! >>> 0 <= nowSeconds
       if (isExpired || columnsById[cells[cell + Field.column]!] === undefined) continue
-      if (isDeleted(outer, cells[cell + Field.tsHi]!, cells[cell + Field.tsLo]!)) continue
+      const tsHi = cells[cell + Field.tsHi]!
+      const tsLo = cells[cell + Field.tsLo]!
+      if (isDeleted(outer, tsHi, tsLo)) continue
+      if (dropTimes !== undefined && isDropped(table, cells[cell]!, tsHi, tsLo)) continue
       if (kept !== i) cells.copyWithin(kept * fieldCount, cell, cell + fieldCount)
       kept++
     }

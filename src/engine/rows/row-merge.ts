@@ -8,6 +8,7 @@ import {
   Field,
   fieldCount,
   isDeleted,
+  isDropped,
   laterDeletion,
   RowData,
 } from './row-data.ts'
@@ -108,7 +109,7 @@ export class RowMerger {
     const hasPathB = y[b + Field.pathStart] !== -1
     if (!hasPathA || !hasPathB) return Number(hasPathA) - Number(hasPathB)
     return comparePaths(
-      table.columnsById[x[a]!]!,
+      table.storedById[x[a]!]!,
       left.bytes.subarray(x[a + Field.pathStart], x[a + Field.pathEnd]),
       right.bytes.subarray(y[b + Field.pathStart], y[b + Field.pathEnd]),
     )
@@ -156,13 +157,14 @@ export class RowMerger {
     const at = index * fieldCount
     const column = cells[at]!
     if (column !== this.#column) {
-      if (table.columnsById[column] === undefined) return
+      if (table.storedById[column] === undefined) return
       this.#column = column
       this.#columnDeletion = undefined
     }
     const tsHi = cells[at + Field.tsHi]!
     const tsLo = cells[at + Field.tsLo]!
     if (isDeleted(this.#deletion, tsHi, tsLo) || isDeleted(this.#columnDeletion, tsHi, tsLo)) return
+    if (table.dropTimes !== undefined && isDropped(table, column, tsHi, tsLo)) return
     const flags = cells[at + Field.flags]!
     const time = cells[at + Field.time]! >>> 0
     if ((flags & CellFlag.columnDeletion) !== 0) this.#columnDeletion = { tsHi, tsLo, time }

@@ -1,18 +1,28 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
 import { type ClusteringKey, clusteringKeyOf, PartitionEntry } from '../encode/index.ts'
 import { type KvReader, ValueRef, type WriteBatch } from '../storage/index.ts'
-import type { Change, Mutation, RangeDeletion } from './mutation.ts'
+import type { Change, Mutation } from './mutation.ts'
 import { PartitionDeletions, TableState, type TableStates } from './partition-state.ts'
-import { addRangeTombstone, readRangeTombstones, writeRangeTombstones } from './range-tombstones.ts'
+import { RangeWrites } from './range-writes.ts'
 import { type Deletion, RowData } from './row-data.ts'
 import { RowMerger } from './row-merge.ts'
 import { RowUpdate } from './row-update.ts'
+import { RowVersions } from './row-versions.ts'
+
+/** An entry that a batch changes more than once, and what it changes beyond the first time. */
+interface RepeatedEntry {
+  readonly table: TableSchema
+  readonly prefix: string
+  readonly clustering: string | undefined
+  readonly versions: RowVersions
+}
 
 /**
  * Turns mutations into puts and deletes of entries: reads what is stored, merges, writes one value.
- * Sees what the same batch wrote before.
+ * What many mutations do to one row or to the ranges of one partition is merged first.
  */
 export class RowWriter {
+  readonly #kv: KvReader
   readonly #states: TableStates
   readonly #batch: WriteBatch
   readonly #update: RowUpdate = new RowUpdate()
@@ -23,21 +33,45 @@ export class RowWriter {
   readonly #deletions: PartitionDeletions = new PartitionDeletions()
 
   readonly #garbage: Set<number>
+  readonly #ranges: RangeWrites = new RangeWrites()
+  readonly #repeated: Map<string, RepeatedEntry> = new Map()
 
   /** @param garbage takes the generations of tables that get something that will go by itself */
   constructor(kv: KvReader, states: TableStates, batch: WriteBatch, garbage: Set<number>) {
+    this.#kv = kv
     this.#states = states
     this.#garbage = garbage
     this.#batch = batch
     this.#reader = new BatchedReader(kv, batch)
   }
 
-  write(mutation: Mutation, nowSeconds: number): void {
-    for (const change of mutation.changes) this.#writeChange(mutation, change, nowSeconds)
+  write(mutations: readonly Mutation[], nowSeconds: number): void {
+    this.#ranges.clear()
+    if (this.#repeated.size > 0) this.#repeated.clear()
+    for (const mutation of mutations) {
+      for (const change of mutation.changes) this.#writeChange(mutation, change, nowSeconds)
+    }
+    if (!this.#ranges.isEmpty) this.#writeRanges()
+    if (this.#repeated.size > 0) this.#writeRepeated(nowSeconds)
+  }
+
+  #writeRanges(): void {
+    this.#ranges.write(this.#kv, this.#batch, (table) => {
+      this.#states.add(table, TableState.rangeTombstones, this.#batch)
+      this.#garbage.add(table.generation)
+    })
+  }
+
+  #writeRepeated(nowSeconds: number): void {
+    const { row } = this.#update
+    for (const [key, { table, prefix, clustering, versions }] of this.#repeated) {
+      if (!versions.take(row)) continue
+      this.#rewrite(table, prefix, clustering, key, this.#reader, row, nowSeconds)
+    }
   }
 
   #writeChange(mutation: Mutation, change: Change, nowSeconds: number): void {
-    const { table } = mutation
+    const { table, partition, timestamp } = mutation
     switch (change.kind) {
       case 'row':
         this.#update.setChange(mutation, change, nowSeconds)
@@ -53,67 +87,76 @@ export class RowWriter {
         if (!isRow) this.#states.add(table, TableState.partitionDeletions, this.#batch)
         return this.#merge(mutation, clustering, nowSeconds)
       }
-      case 'deleteRange':
-        return this.#deleteRange(mutation, change, nowSeconds)
+      case 'deleteRange': {
+        const { hi: tsHi, lo: tsLo } = timestamp
+        const { start, end } = change
+        const range = { start: start.key, end: end.key, tsHi, tsLo, time: nowSeconds }
+        return this.#ranges.add(table, partition.prefix, range)
+      }
     }
   }
 
-  #merge(mutation: Mutation, clustering: ClusteringKey | undefined, nowSeconds: number): void {
-    const { table, partition } = mutation
-    const { prefix } = partition
-    const entry = clustering === undefined ? PartitionEntry.header : clustering.key
-    const outer = clustering === undefined ? undefined : this.#outer(table, prefix, clustering.key)
-    this.#rewrite(prefix + entry, this.#update.row, {
+  #merge(
+    { table, partition: { prefix } }: Mutation,
+    key: ClusteringKey | undefined,
+    nowSeconds: number,
+  ): void {
+    const clustering = key?.key
+    const { row } = this.#update
+    const entry = prefix + (clustering ?? PartitionEntry.header)
+    const isRepeated = this.#batch.count > 0 && this.#batch.indexOf(entry) !== -1
+    // What is added to a counter is no version of it.
+    if (!isRepeated || table.isCounter) {
+      const reader = isRepeated ? this.#reader : this.#kv
+      return this.#rewrite(table, prefix, clustering, entry, reader, row, nowSeconds)
+    }
+    let repeated = this.#repeated.get(entry)
+    if (repeated === undefined) {
+      repeated = { table, prefix, clustering, versions: new RowVersions(table, nowSeconds) }
+      this.#repeated.set(entry, repeated)
+    }
+    repeated.versions.add(row)
+  }
+
+  /** What the batch or the store has of an entry, merged with an update. */
+  #rewrite(
+    table: TableSchema,
+    prefix: string,
+    clustering: string | undefined,
+    key: string,
+    reader: KvReader,
+    update: RowData,
+    nowSeconds: number,
+  ): void {
+    const batch = this.#batch
+    const value = this.#value
+    const outer = clustering === undefined ? undefined : this.#outer(table, prefix, clustering)
+    let existing: RowData | undefined
+    if (reader.get(key, value)) {
+      existing = this.#existing
+      existing.parse(value.bytes, value.start, value.end)
+    }
+    const context = {
       table,
       outer,
       nowSeconds,
       gcBefore: nowSeconds - table.gcGraceSeconds,
       isDeletionPurgeable: clustering !== undefined,
-    })
-  }
-
-  /** What the batch has for the key merged with an update, as another entry of the batch. */
-  #rewrite(key: string, update: RowData, context: Parameters<RowMerger['merge']>[2]): void {
-    const batch = this.#batch
-    const value = this.#value
-    let existing: RowData | undefined
-    if (this.#reader.get(key, value)) {
-      existing = this.#existing
-      existing.parse(value.bytes, value.start, value.end)
     }
     const start = batch.sink.length
     const merger = this.#merger
     if (merger.merge(existing, update, context, batch.sink)) {
       batch.putWritten(key, start)
-      if (merger.isTransient) this.#garbage.add(context.table.generation)
+      if (merger.isTransient) this.#garbage.add(table.generation)
     } else if (existing !== undefined) batch.delete(key)
   }
 
+  /** Deletions of the same batch may be missed: whoever reads the row applies them. */
   #outer(table: TableSchema, prefix: string, clustering: string): Deletion | undefined {
     const state = this.#states.of(table)
     if (state === 0) return undefined
     this.#deletions.load(this.#reader, prefix, state)
     return this.#deletions.covering(clustering)
-  }
-
-  #deleteRange(
-    { table, partition, timestamp }: Mutation,
-    { start, end }: RangeDeletion,
-    nowSeconds: number,
-  ): void {
-    const batch = this.#batch
-    const key = partition.prefix + PartitionEntry.rangeTombstones
-    const value = this.#value
-    const before = this.#reader.get(key, value) ? readRangeTombstones(value) : []
-    const { hi: tsHi, lo: tsLo } = timestamp
-    const added = { start: start.key, end: end.key, tsHi, tsLo, time: nowSeconds }
-    const after = addRangeTombstone(before, added)
-    if (after === before) return
-    this.#states.add(table, TableState.rangeTombstones, batch)
-    this.#garbage.add(table.generation)
-    const written = batch.sink.length
-    writeRangeTombstones(batch.sink, after)
-    batch.putWritten(key, written)
   }
 }
 

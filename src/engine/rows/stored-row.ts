@@ -51,6 +51,10 @@ export class StoredRow implements RowView {
     return this.#data.deletion
   }
 
+  get hasLiveness(): boolean {
+    return this.#data.hasLiveness
+  }
+
   get bytes(): Uint8Array {
     return this.#data.bytes
   }

@@ -50,9 +50,9 @@ export class StoredRows implements RowReader {
     const state = this.states.of(table)
     const deletions = this.#deletions
     if (state !== 0) deletions.load(this.#kv, prefix, state)
+    const outer = state === 0 ? undefined : deletions.covering(key)
     const value = this.#value
     if (!this.#kv.get(prefix + key, value)) return undefined
-    const outer = state === 0 ? undefined : deletions.covering(key)
     const row = this.#row
     const { bytes, start, end } = value
     return row.load(table, key, bytes, start, end, this.#now(options), outer) ? row : undefined

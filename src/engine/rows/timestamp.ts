@@ -9,9 +9,6 @@ export interface Timestamp {
   readonly lo: number
 }
 
-/** Below every timestamp a statement may carry (LivenessInfo.NO_TIMESTAMP): "never written". */
-export const noTimestamp: Timestamp = { hi: -0x80000000, lo: 0 }
-
 export function timestampOf(value: bigint): Timestamp {
   return {
     hi: Number(BigInt.asIntN(32, value >> 32n)),

@@ -1,4 +1,5 @@
 import type { KeyRange, KvStore } from './kv-store.ts'
+import { nextSlot } from './turns.ts'
 import { WriteBatch } from './write-batch.ts'
 
 const keysPerStep = 1000
@@ -25,11 +26,6 @@ export async function deleteRange(store: KvStore, range: KeyRange): Promise<void
     if (batch.count === 0) return
     store.write(batch)
     await store.commit()
-    await nextTurn()
+    await nextSlot()
   }
-}
-
-/** Lets everything that is due run first, timers and sockets included. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }

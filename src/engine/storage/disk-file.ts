@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises'
 import { DependencyMissingError, StorageError } from '../../errors/index.ts'
+import { makeDirectory } from './make-directory.ts'
 
 /**
  * - `fsync`: a commit resolves when the disk has it: it survives a power loss.
@@ -44,7 +44,7 @@ export interface DiskFile {
 export async function openDiskFile(path: string, durability: Durability): Promise<DiskFile> {
   const lmdb = await importLmdb()
   try {
-    await mkdir(path, { recursive: true })
+    await makeDirectory(path)
     return lmdb.open({
       path,
       noSubdir: false,

@@ -1,19 +1,28 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { link, mkdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
+import { link, lstat, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { EngineLockedError, StorageError } from '../../errors/index.ts'
+import { makeDirectory } from './make-directory.ts'
 
 const lockName = 'tsylla.lock'
 /** Most bytes a unix socket's path can have everywhere (macOS has the least). */
 const socketPathMax = 103
 const triesMax = 20
+/** So many processes may have died one after the other while they took the same lock over. */
+const takeoversMax = 8
 
 interface Owner {
   readonly pid: number
   /** Socket that answers for as long as the owner lives, however it dies. */
   readonly socket: string
+}
+
+/** What a lock file says. Without `owner` it is not ours, or a crash left it without content. */
+interface LockContent {
+  readonly text: string
+  readonly owner: Owner | undefined
 }
 
 /**
@@ -26,18 +35,15 @@ export interface PathLock {
 
 /** @throws EngineLockedError when a living process has the directory, this one included */
 export async function lockPath(directory: string): Promise<PathLock> {
-  await mkdir(directory, { recursive: true })
-  const path = await realpath(directory)
+  const path = await directoryOf(directory)
   const file = join(path, lockName)
   const owner: Owner = { pid: process.pid, socket: socketPath(path) }
   const server = await listen(owner.socket)
   try {
     for (let tries = 0; tries < triesMax; tries++) {
-      if (await create(file, owner)) return { release: () => release(file, server, owner) }
-      const other = await readOwner(file)
-      if (other === undefined) continue
-      if (await isAlive(other.socket)) throw new EngineLockedError(directory, other.pid)
-      await removeStale(file, other)
+      if (await acquire(file, owner, 0)) {
+        return { release: () => release(file, server, owner) }
+      }
     }
     throw new StorageError(`Cannot lock ${directory}: ${lockName} keeps changing`, 'not_applied')
   } catch (error) {
@@ -46,8 +52,72 @@ export async function lockPath(directory: string): Promise<PathLock> {
   }
 }
 
+async function directoryOf(path: string): Promise<string> {
+  try {
+    await makeDirectory(path)
+    return await realpath(path)
+  } catch (cause) {
+    throw new StorageError(`Cannot use ${path} as a directory`, 'not_applied', { cause })
+  }
+}
+
+/**
+ * Makes the file name `owner`, unless it names another one that lives; false when it changed
+ * meanwhile.
+ *
+ * A dead owner's file is replaced by whoever has the *claim* on it, a file of the same kind whose
+ * name comes from what the dead one says, so that nobody else replaces it in between. A claim whose
+ * owner died is taken over in the same way.
+ * @throws EngineLockedError, StorageError
+ */
+async function acquire(file: string, owner: Owner, depth: number): Promise<boolean> {
+  if (await create(file, owner)) return true
+  const dead = await readLock(file)
+  if (dead === undefined) return false
+  if (depth === takeoversMax) throw unknownOwner(file)
+  if (await isOwned(file, dead, owner)) {
+    throw new EngineLockedError(dirname(file), dead.owner?.pid ?? 0)
+  }
+  const claim = `${file}.${hashOf(dead.text).slice(0, 12)}`
+  if (!(await acquire(claim, owner, depth + 1))) return false
+  try {
+    const current = await readLock(file)
+    if (current?.text !== dead.text) return false
+    await replace(file, owner)
+    await removeSocket(dead.owner?.socket, dirname(file))
+    return true
+  } finally {
+    await rm(claim, { force: true })
+  }
+}
+
+/** Whether somebody lives who has the lock, as far as can be told. */
+async function isOwned(file: string, { owner }: LockContent, self: Owner): Promise<boolean> {
+  if (owner !== undefined) return isAlive(owner.socket)
+  const path = dirname(file)
+  // Somebody's socket may lie in a folder for temporary files that this process does not know.
+  if (dirname(self.socket) !== path) throw unknownOwner(file)
+  for (const name of await readdir(path)) {
+    const socket = join(path, name)
+    if (!name.endsWith('.sock') || socket === self.socket) continue
+    if (await isAlive(socket)) return true
+  }
+  return false
+}
+
+function unknownOwner(file: string): StorageError {
+  return new StorageError(
+    `${file} does not say who owns the directory: when no process uses it, delete that file`,
+    'not_applied',
+  )
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
+
 function socketPath(path: string): string {
-  const hash = createHash('sha256').update(path).digest('hex').slice(0, 16)
+  const hash = hashOf(path).slice(0, 16)
   const name = `tsylla-${hash}-${randomBytes(6).toString('hex')}`
   if (process.platform === 'win32') return `\\\\.\\pipe\\${name}`
   const inside = join(path, `${name}.sock`)
@@ -67,10 +137,9 @@ function listen(socket: string): Promise<Server> {
   })
 }
 
-/** Makes the lock file, whole at once; false when there is one. */
+/** Makes the file, whole at once; false when there is one. */
 async function create(file: string, owner: Owner): Promise<boolean> {
-  const draft = `${file}.${randomBytes(6).toString('hex')}`
-  await writeFile(draft, JSON.stringify(owner))
+  const draft = await writeDraft(file, owner)
   try {
     await link(draft, file)
     return true
@@ -82,15 +151,50 @@ async function create(file: string, owner: Owner): Promise<boolean> {
   }
 }
 
-async function readOwner(file: string): Promise<Owner | undefined> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')) as Owner
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined
-    throw new StorageError(`${file} is not a lock of tsylla`, 'not_applied', { cause: error })
-  }
+/** Puts the file in place of the one that is there. */
+async function replace(file: string, owner: Owner): Promise<void> {
+  await rename(await writeDraft(file, owner), file)
 }
 
+async function writeDraft(file: string, owner: Owner): Promise<string> {
+  const draft = `${file}.${randomBytes(6).toString('hex')}.draft`
+  const handle = await open(draft, 'wx')
+  try {
+    await handle.writeFile(JSON.stringify(owner))
+    // After a power loss the name must not be there without the content.
+    await handle.datasync()
+  } finally {
+    await handle.close()
+  }
+  return draft
+}
+
+async function readLock(file: string): Promise<LockContent | undefined> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw new StorageError(`Cannot read ${file}`, 'not_applied', { cause: error })
+  }
+  return { text, owner: ownerOf(text) }
+}
+
+function ownerOf(text: string): Owner | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null) return undefined
+  if (!('pid' in value) || !('socket' in value)) return undefined
+  const { pid, socket } = value
+  if (typeof pid !== 'number' || typeof socket !== 'string' || socket === '') return undefined
+  return { pid, socket }
+}
+
+/** Who cannot be asked, for want of permission or because he is busy, counts as living. */
 function isAlive(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
     const connection = connect(socket)
@@ -98,31 +202,23 @@ function isAlive(socket: string): Promise<boolean> {
       connection.destroy()
       resolve(true)
     })
-    connection.once('error', () => resolve(false))
+    connection.once('error', (error) => {
+      resolve(!hasCode(error, 'ECONNREFUSED') && !hasCode(error, 'ENOENT'))
+    })
   })
 }
 
-/**
- * Takes a dead owner's lock away. Another process may do so at the same time and already have its
- * own lock in place: what was taken is looked at, and put back if it is not the dead owner's.
- */
-async function removeStale(file: string, dead: Owner): Promise<void> {
-  const taken = `${file}.${randomBytes(6).toString('hex')}`
-  try {
-    await rename(file, taken)
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return
-    throw error
-  }
-  const owner = await readOwner(taken)
-  if (owner?.socket === dead.socket) await rm(dead.socket, { force: true })
-  else await link(taken, file)
-  await rm(taken, { force: true })
+/** Only what is a socket, in a place where ours are. */
+async function removeSocket(socket: string | undefined, path: string): Promise<void> {
+  if (socket === undefined || process.platform === 'win32') return
+  if (dirname(socket) !== path && !basename(socket).startsWith('tsylla-')) return
+  const stats = await lstat(socket).catch(() => undefined)
+  if (stats?.isSocket() === true) await rm(socket, { force: true })
 }
 
 async function release(file: string, server: Server, owner: Owner): Promise<void> {
-  const current = await readOwner(file)
-  if (current?.socket === owner.socket) await rm(file, { force: true })
+  const current = await readLock(file)
+  if (current?.owner?.socket === owner.socket) await rm(file, { force: true })
   await closeServer(server, owner.socket)
 }
 

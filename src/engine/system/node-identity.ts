@@ -26,7 +26,9 @@ export interface NodeAddress {
 
 export const loopbackAddress: NodeAddress = { address: Inet.parse('127.0.0.1'), port: 9042 }
 
-/** The identity of the node a store belongs to: its host id stays the same for as long as the store. */
+/**
+ * The identity of the node a store belongs to: its host id stays the same for as long as the store.
+ */
 export function nodeIdentityOf(kv: KvStore): NodeIdentity {
   return {
     hostId: hostIdOf(kv),

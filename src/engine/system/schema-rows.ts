@@ -71,7 +71,7 @@ export function* droppedColumnRows(keyspace: KeyspaceSchema): Generator<SystemRo
         keyspace_name: keyspace.name,
         table_name: schema.name,
         column_name: column.name,
-        dropped_time: new Date(Number(droppedAt / 1000n)),
+        dropped_time: droppedAt / 1000n,
         kind: column.kind,
         type: cqlTypeText(column.type),
       }

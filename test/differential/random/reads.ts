@@ -55,13 +55,15 @@ function selection(dice: Dice, table: RandomTable): string {
   }
   return dice
     .some(table.columns, 1)
-    .map((column) => selector(dice, column))
+    .map((column) => selector(dice, table, column))
     .join(', ')
 }
 
 function aggregate(dice: Dice, table: RandomTable): string {
   const { name, type } = dice.pick(table.columns)
-  const isNumber = ['int', 'bigint', 'smallint', 'tinyint', 'varint'].includes(type)
+  const isNumber = ['int', 'bigint', 'smallint', 'tinyint', 'varint', 'decimal', 'double'].includes(
+    type,
+  )
   // Cassandra says that the smallest timeuuid is of a class of its own.
   const isOrdered = type !== 'timeuuid'
   return dice.pick([
@@ -72,8 +74,10 @@ function aggregate(dice: Dice, table: RandomTable): string {
   ])
 }
 
-function selector(dice: Dice, { name, type, kind }: RandomColumn): string {
+function selector(dice: Dice, table: RandomTable, { name, type, kind }: RandomColumn): string {
   if (kind === 'partition' || kind === 'clustering' || dice.chance(0.5)) return name
+  // When a conditional statement writes is not for us to say.
+  if (table.hasConditions) return name
   const elements = elementsOf(type)
   const choices = [`writetime(${name})`]
   if (type === 'u' || elements !== undefined) choices.push(`maxwritetime(${name})`)

@@ -10,6 +10,8 @@ export interface RandomColumn {
 }
 
 export interface RandomTable {
+  /** Whether it is written by conditional statements too. */
+  readonly hasConditions: boolean
   readonly name: string
   readonly create: string
   readonly columns: readonly RandomColumn[]
@@ -130,6 +132,7 @@ export function randomTable(dice: Dice, name: string): RandomTable {
   const clustering = ofKind('clustering')
   return {
     name,
+    hasConditions: dice.chance(0.4),
     create: createTable(name, columns, partition, clustering),
     columns,
     partition,

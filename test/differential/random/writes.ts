@@ -91,7 +91,7 @@ function randomUpdate(
 }
 
 /** Elements of lists are read before they are written: positions may be out of bounds. */
-function assignment(dice: Dice, { name, type }: RandomColumn): string {
+export function assignment(dice: Dice, { name, type }: RandomColumn): string {
   if (dice.chance(0.1)) return `${name} = null`
   if (type === 'u' && dice.chance(0.6)) {
     return dice.chance(0.5)
@@ -152,7 +152,7 @@ function randomDelete(dice: Dice, table: RandomTable, time: number | undefined):
   return `${head()} WHERE ${prefix} AND ${sliceOf(dice, clustering.slice(depth))}`
 }
 
-function deleted(dice: Dice, { name, type }: RandomColumn): string {
+export function deleted(dice: Dice, { name, type }: RandomColumn): string {
   if (type === 'u' && dice.chance(0.5)) return `${name}.${dice.pick(['x', 'y'])}`
   const elements = elementsOf(type)
   if (elements === undefined || dice.chance(0.5)) return name

@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
-  addRangeTombstone,
   findRangeTombstone,
-  type RangeTombstones,
-  readRangeTombstones,
-  writeRangeTombstones,
+  mergeRangeTombstones,
+  type RangeTombstone,
+  rangeTombstonesOf,
+  readRangeTombstone,
+  writeRangeTombstone,
 } from '../../../src/engine/rows/range-tombstones.ts'
 import { ByteSink, ValueRef } from '../../../src/engine/storage/index.ts'
 
@@ -20,17 +21,15 @@ test('of overlapping range deletions the latest covers each place, and the list 
   })
   fc.assert(
     fc.property(fc.array(range, { maxLength: 8 }), (ranges) => {
-      let list: RangeTombstones = []
-      for (const { start, end, ts, time } of ranges) {
-        const tombstone = {
-          start: places[start]!,
-          end: places[end]!,
-          tsHi: ts >> 31,
-          tsLo: ts,
-          time,
-        }
-        list = addRangeTombstone(list, tombstone)
-      }
+      const tombstones = ranges.map(({ start, end, ts, time }): RangeTombstone => {
+        return { start: places[start]!, end: places[end]!, tsHi: ts >> 31, tsLo: ts, time }
+      })
+      const list = rangeTombstonesOf(tombstones)
+      const oneByOne = tombstones.reduce(
+        (before, each) => mergeRangeTombstones(before, rangeTombstonesOf([each])),
+        rangeTombstonesOf([]),
+      )
+      expect(list).toEqual(oneByOne)
       for (let i = 0; i < places.length; i++) {
         const [latest] = ranges
           .filter(({ start, end }) => start <= i && i < end)
@@ -44,12 +43,14 @@ test('of overlapping range deletions the latest covers each place, and the list 
         const isSame = before.tsLo === here.tsLo && before.time === here.time
         expect(isSame && before.end === here.start).toBe(false)
       }
-      const sink = new ByteSink(4)
-      writeRangeTombstones(sink, list)
-      const value = new ValueRef()
-      value.bytes = sink.bytes
-      value.end = sink.length
-      expect(readRangeTombstones(value)).toEqual(list)
+      for (const each of list) {
+        const sink = new ByteSink(4)
+        writeRangeTombstone(sink, each)
+        const value = new ValueRef()
+        value.bytes = sink.bytes
+        value.end = sink.length
+        expect(readRangeTombstone(each.end, value)).toEqual(each)
+      }
     }),
     { numRuns: 1000 },
   )

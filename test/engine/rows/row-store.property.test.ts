@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ColumnSchema } from '../../../src/engine/catalog/table-schema.ts'
@@ -13,7 +16,7 @@ import {
   type RowView,
   timestampOf,
 } from '../../../src/engine/rows/index.ts'
-import { MemoryStore } from '../../../src/engine/storage/index.ts'
+import { MemoryStore, openDiskStore } from '../../../src/engine/storage/index.ts'
 import { type LiveRow, PartitionModel, staticRow } from './row-model.ts'
 import { clustering, columns, FixedClock, int32, partition, sampleTable } from './sample-table.ts'
 
@@ -426,6 +429,33 @@ describe('rows', () => {
         },
       ),
       { numRuns: 150, interruptAfterTimeLimit: 10_000 },
+    )
+  })
+
+  test('read the same from a file, whether it has taken the writes in or not', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 8 }),
+        fc.array(fc.nat(9), { minLength: 4, maxLength: 4 }),
+        async (steps, cuts) => {
+          const path = mkdtempSync(join(tmpdir(), 'tsylla-rows-'))
+          const file = await openDiskStore(path, 'os')
+          const store = openRowStore(file, new FixedClock())
+          const models = new Map(partitions.map((pk) => [pk, new PartitionModel()]))
+          for (const [index, { writes }] of steps.entries()) {
+            applyStep(store, models, writes, 1_000_000)
+            if (index % 2 === 0) await file.commit()
+          }
+          for (const pk of partitions) {
+            checkPartition(store, pk, models.get(pk)!, 1_000_000)
+            checkSlices(store, pk, models.get(pk)!, 1_000_000, cuts)
+          }
+          checkScan(store, models, 1_000_000)
+          await file.close()
+          rmSync(path, { recursive: true })
+        },
+      ),
+      { numRuns: 25, interruptAfterTimeLimit: 6000 },
     )
   })
 

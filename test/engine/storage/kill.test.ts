@@ -8,7 +8,9 @@ import { openDiskStore, ValueRef } from '../../../src/engine/storage/index.ts'
 
 const script = fileURLToPath(new URL('support/writer.ts', import.meta.url))
 
-/** Runs the writers, kills them after `count` acknowledgements; the writes that were acknowledged. */
+/**
+ * Runs the writers, kills them after `count` acknowledgements; the writes that were acknowledged.
+ */
 async function killAfter(path: string, count: number): Promise<string[]> {
   const child = spawn(process.execPath, ['--import', 'tsx', script, path], {
     stdio: ['ignore', 'pipe', 'inherit'],

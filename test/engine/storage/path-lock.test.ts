@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,5 +72,70 @@ describe('the lock of a path', () => {
     const won = tries.filter((result) => result.status === 'fulfilled')
     expect(won.length).toBe(1)
     for (const result of won) await result.value.release()
+  })
+
+  test.each(['', 'null', '{"pid":1}', '{"pid":1,"socket":7}', '[]', 'PID 5'])(
+    'that says %j is stale when nobody answers in the directory',
+    async (text) => {
+      const path = await temporaryPath()
+      await writeFile(join(path, 'tsylla.lock'), text)
+      const lock = await lockPath(path)
+      await lock.release()
+      expect(await readdir(path)).toEqual([])
+    },
+  )
+
+  test('that says nothing holds while somebody answers in the directory', async () => {
+    const path = await temporaryPath()
+    const lock = await lockPath(path)
+    const file = join(path, 'tsylla.lock')
+    const text = await readFile(file, 'utf8')
+    await writeFile(file, '')
+    await expect(lockPath(path)).rejects.toMatchObject({ code: 'TSYLLA_ENGINE_LOCKED' })
+    await writeFile(file, text)
+    await lock.release()
+  })
+
+  test('that says nothing names the remedy where its socket may be anywhere', async () => {
+    const path = join(await temporaryPath(), 'd'.repeat(100))
+    await (await lockPath(path)).release()
+    const file = join(path, 'tsylla.lock')
+    await writeFile(file, '')
+    await expect(lockPath(path)).rejects.toMatchObject({
+      code: 'TSYLLA_ENGINE_STORAGE',
+      message: expect.stringContaining(`${file} does not say who owns`),
+    })
+  })
+
+  test('of an owner who cannot be asked holds', async () => {
+    const path = await temporaryPath()
+    const loop = join(path, 'loop')
+    await symlink(loop, loop)
+    const socket = join(loop, 'owner.sock')
+    await writeFile(join(path, 'tsylla.lock'), JSON.stringify({ pid: 77, socket }))
+    await expect(lockPath(path)).rejects.toMatchObject({
+      code: 'TSYLLA_ENGINE_LOCKED',
+      ownerPid: 77,
+    })
+  })
+
+  test('whose taker died while he took it over is taken over from him', async () => {
+    const path = await temporaryPath()
+    const nobody = (name: string): string =>
+      JSON.stringify({ pid: 1, socket: join(path, `tsylla-${name}.sock`) })
+    const lock = join(path, 'tsylla.lock')
+    const claimOf = (file: string, text: string): string =>
+      `${file}.${createHash('sha256').update(text).digest('hex').slice(0, 12)}`
+    const claim = claimOf(lock, nobody('a'))
+    await writeFile(lock, nobody('a'))
+    await writeFile(claim, nobody('b'))
+    const tries = await Promise.allSettled(Array.from({ length: 8 }, () => lockPath(path)))
+    const won = tries.filter((result) => result.status === 'fulfilled')
+    expect(won.length).toBe(1)
+    for (const result of tries) {
+      if (result.status === 'rejected') expect(result.reason.code).toBe('TSYLLA_ENGINE_LOCKED')
+    }
+    for (const result of won) await result.value.release()
+    expect(await readdir(path)).toEqual([])
   })
 })

@@ -1,0 +1,64 @@
+import { Decimal } from '../../types/index.ts'
+import { invalid } from '../faults.ts'
+
+/** Digits a result may have: two short decimals, brought to one scale, may be long. */
+const digitsMax = 10_000
+
+export const decimalZero: Decimal = new Decimal(0n, 0)
+
+/** BigDecimal.add: the larger scale. */
+export function addDecimals(a: Decimal, b: Decimal): Decimal {
+  const scale = Math.max(a.scale, b.scale)
+  return new Decimal(unscaledAt(a, scale) + unscaledAt(b, scale), scale)
+}
+
+export function subtractDecimals(a: Decimal, b: Decimal): Decimal {
+  return addDecimals(a, new Decimal(-b.unscaled, b.scale))
+}
+
+/** BigDecimal.divide by a whole number, at the scale of the dividend, half to even. */
+export function divideDecimal({ unscaled, scale }: Decimal, divisor: bigint): Decimal {
+  const sign = unscaled < 0n ? -1n : 1n
+  const size = unscaled * sign
+  const quotient = size / divisor
+  const twice = (size % divisor) * 2n
+  const isUp = twice > divisor || (twice === divisor && quotient % 2n === 1n)
+  return new Decimal((isUp ? quotient + 1n : quotient) * sign, scale)
+}
+
+function unscaledAt({ unscaled, scale }: Decimal, wanted: number): bigint {
+  return unscaled === 0n ? 0n : unscaled * powerOfTen(wanted - scale)
+}
+
+/** @throws ServerError when there would be too many digits */
+function powerOfTen(exponent: number): bigint {
+  if (exponent > digitsMax) {
+    throw invalid(`Decimals that differ by more than ${digitsMax} digits are not computed with`)
+  }
+  return 10n ** BigInt(exponent)
+}
+
+/**
+ * The whole part of a decimal.
+ * @param isWrapped whether only its lowest 64 bits count
+ */
+export function wholePart({ unscaled, scale }: Decimal, isWrapped: boolean): bigint {
+  if (scale <= 0) {
+    // 10^64 and beyond are multiples of 2^64.
+    return isWrapped && scale <= -64 ? 0n : unscaled * powerOfTen(-scale)
+  }
+  // A hexadecimal digit is a little more than 1.2 decimal ones.
+  const digitsAtMost = unscaled.toString(16).length * 1.21 + 1
+  return scale > digitsAtMost ? 0n : unscaled / 10n ** BigInt(scale)
+}
+
+/** BigDecimal.valueOf(double): the digits Java prints, of which one at least is a fraction. */
+export function decimalOfDouble(value: number): Decimal {
+  const size = Math.abs(value)
+  if (value === 0 || (size >= 1e-3 && size < 1e7)) {
+    const text = String(value)
+    return Decimal.parse(text.includes('.') ? text : `${text}.0`)
+  }
+  const text = value.toExponential()
+  return Decimal.parse(text.includes('.') ? text : text.replace('e', '.0e'))
+}

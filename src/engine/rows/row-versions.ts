@@ -1,0 +1,78 @@
+import type { TableSchema } from '../catalog/table-schema.ts'
+import { ByteSink } from '../storage/index.ts'
+import { RowData } from './row-data.ts'
+import { RowMerger } from './row-merge.ts'
+
+interface Version {
+  readonly start: number
+  readonly end: number
+  /** How many changes are in it. */
+  readonly weight: number
+}
+
+const merger: RowMerger = new RowMerger()
+const left: RowData = new RowData()
+const right: RowData = new RowData()
+
+/**
+ * Changes of one row that were not merged with what is stored yet. Merging each with all before it
+ * would take the square of their number: only versions of equal weight are merged, as they come.
+ */
+export class RowVersions {
+  readonly #table: TableSchema
+  readonly #nowSeconds: number
+  readonly #sink: ByteSink = new ByteSink(256)
+  readonly #versions: Version[] = []
+
+  constructor(table: TableSchema, nowSeconds: number) {
+    this.#table = table
+    this.#nowSeconds = nowSeconds
+  }
+
+  add(change: RowData): void {
+    const start = this.#sink.length
+    if (!this.#merge(undefined, change)) return
+    this.#versions.push({ start, end: this.#sink.length, weight: 1 })
+    while (this.#hasEqualTop()) this.#mergeTop()
+  }
+
+  /** All of them as one change; false when nothing is in them. */
+  take(into: RowData): boolean {
+    while (this.#versions.length > 1) this.#mergeTop()
+    const version = this.#versions[0]
+    if (version === undefined) return false
+    into.parse(this.#sink.bytes, version.start, version.end)
+    return true
+  }
+
+  #hasEqualTop(): boolean {
+    const last = this.#versions.length - 1
+    return last > 0 && this.#versions[last]!.weight === this.#versions[last - 1]!.weight
+  }
+
+  #mergeTop(): void {
+    const sink = this.#sink
+    const b = this.#versions.pop()!
+    const a = this.#versions.pop()!
+    left.parse(sink.bytes, a.start, a.end)
+    right.parse(sink.bytes, b.start, b.end)
+    if (!this.#merge(left, right)) return
+    // In the place of the two, so that no more is held than they are.
+    const end = a.start + sink.length - b.end
+    sink.bytes.copyWithin(a.start, b.end, sink.length)
+    sink.length = end
+    this.#versions.push({ start: a.start, end, weight: a.weight + b.weight })
+  }
+
+  #merge(a: RowData | undefined, b: RowData): boolean {
+    const context = {
+      table: this.#table,
+      outer: undefined,
+      nowSeconds: this.#nowSeconds,
+      // What is stored is still to be deleted by it, however old it is.
+      gcBefore: Number.NEGATIVE_INFINITY,
+      isDeletionPurgeable: false,
+    }
+    return merger.merge(a, b, context, this.#sink)
+  }
+}

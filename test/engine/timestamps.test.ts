@@ -1,0 +1,98 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Engine } from '../../src/engine/index.ts'
+import { openDiskStore } from '../../src/engine/index.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { ask, openEngine } from './support/ask.ts'
+
+const table = 'CREATE TABLE IF NOT EXISTS t (k int PRIMARY KEY, v int)'
+
+/** Stamps as a client does that writes more often than its clock ticks. */
+class Client {
+  readonly #clock: VirtualClock
+  #last = 0n
+  constructor(clock: VirtualClock) {
+    this.#clock = clock
+  }
+  write(engine: Engine, cql: string, aheadMicros = 0n): Promise<unknown[][]> {
+    const now = BigInt(this.#clock.nowMs()) * 1000n + aheadMicros
+    this.#last = now > this.#last ? now : this.#last + 1n
+    return ask(engine, cql, [], { timestamp: this.#last })
+  }
+}
+
+describe('a conditional write', () => {
+  test('is seen although a client stamped earlier writes ahead of the clock', async () => {
+    const clock = new VirtualClock()
+    const engine = await openEngine({ clock }, table)
+    const client = new Client(clock)
+    for (let v = 0; v < 50; v++) {
+      await client.write(engine, 'DELETE FROM t WHERE k = 1')
+      const insert = `INSERT INTO t (k, v) VALUES (1, ${v}) IF NOT EXISTS`
+      expect(await ask(engine, insert)).toEqual([[true]])
+      expect(await ask(engine, 'SELECT v FROM t')).toEqual([[v]])
+    }
+  })
+
+  test('is overwritten by what a client stamps in the same microsecond, and later', async () => {
+    const clock = new VirtualClock()
+    const engine = await openEngine({ clock }, table)
+    const client = new Client(clock)
+    for (let v = 100; v > 0; v -= 2) {
+      await client.write(engine, `INSERT INTO t (k, v) VALUES (1, ${v})`)
+      await ask(engine, `UPDATE t SET v = 1000 WHERE k = 1 IF v = ${v}`)
+      await client.write(engine, `UPDATE t SET v = ${v - 1} WHERE k = 1`)
+      expect(await ask(engine, 'SELECT v FROM t')).toEqual([[v - 1]])
+    }
+  })
+
+  test('is overwritten by a client whose clock ticks later', async () => {
+    const clock = new VirtualClock()
+    const engine = await openEngine({ clock }, table)
+    const client = new Client(clock)
+    await ask(engine, 'INSERT INTO t (k, v) VALUES (1, 9) IF NOT EXISTS')
+    await client.write(engine, 'UPDATE t SET v = 1 WHERE k = 1', -999n)
+    expect(await ask(engine, 'SELECT v FROM t')).toEqual([[1]])
+  })
+
+  test('leaves alone what is stamped in the past', async () => {
+    const engine = await openEngine({}, table)
+    await ask(engine, 'INSERT INTO t (k, v) VALUES (1, 9) IF NOT EXISTS')
+    for (const timestamp of [5n, -7n]) {
+      await ask(engine, `INSERT INTO t (k, v) VALUES (2, ${timestamp})`, [], { timestamp })
+    }
+    expect(await ask(engine, 'SELECT v, writetime(v) FROM t WHERE k = 2')).toEqual([[5, 5n]])
+  })
+
+  test('does not follow a client whose clock is far ahead', async () => {
+    const clock = new VirtualClock()
+    const engine = await openEngine({ clock }, table)
+    const future = 3_600_000_000n
+    await new Client(clock).write(engine, 'INSERT INTO t (k, v) VALUES (1, 1)', future)
+    await ask(engine, 'INSERT INTO t (k, v) VALUES (2, 2) IF NOT EXISTS')
+    const [[micros]] = (await ask(engine, 'SELECT writetime(v) FROM t WHERE k = 2')) as [[bigint]]
+    expect(micros).toBeLessThan(BigInt(clock.nowMs()) * 1000n + 1_000_000n)
+  })
+
+  test('is seen by an engine on disk whose clock was set back since', async () => {
+    const path = await mkdtemp(join(tmpdir(), 'tsylla-timestamps-'))
+    const clock = new VirtualClock()
+    for (const [v, byMs] of [
+      [1, 0],
+      [2, 60_000],
+      [3, -3_600_000],
+    ] as const) {
+      clock.advance(byMs)
+      const storage = await openDiskStore(path, 'none')
+      const engine = await openEngine({ clock, storage }, table)
+      await ask(engine, `INSERT INTO t (k, v) VALUES (1, ${v})`)
+      await ask(engine, `UPDATE t SET v = ${v * 10} WHERE k = 1 IF v = ${v}`)
+      expect(await ask(engine, 'SELECT v FROM t')).toEqual([[v * 10]])
+      await engine.close()
+      await storage.close()
+    }
+    await rm(path, { recursive: true })
+  })
+})
