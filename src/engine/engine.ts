@@ -274,7 +274,8 @@ export class Engine {
 
   #timestamp({ timestamp }: EngineExecuteOptions): Timestamp {
     if (timestamp === undefined) return timestampOfMicros(this.#timestamps.next())
-    return timestampOf(this.#timestamps.follow(timestamp))
+    this.#timestamps.observe(timestamp)
+    return timestampOf(timestamp)
   }
 
   #select(
@@ -307,7 +308,7 @@ export class Engine {
     const timestamp = batchTimestamp ?? this.#timestamp(options)
     const { nowSeconds } = first.environment
     if (parts.some(({ plan }) => plan.condition !== undefined)) {
-      const at = timestampOfMicros(this.#timestamps.next())
+      const at = timestampOfMicros(this.#timestamps.ballot())
       const decision = new ConditionalRequest(parts, batch !== undefined).decide(at)
       if ('refused' in decision) return decision.refused
       this.#write(decision.mutations, nowSeconds)

@@ -3,14 +3,8 @@ import { type KvStore, ValueRef, WriteBatch } from './storage/index.ts'
 
 /** Where the latest timestamp lies in the store: beside the catalog. */
 const markKey = '\u0001timestamp'
-/**
- * How far behind its clock the engine stamps. A client that stamps its writes from the same clock
- * may see a coarser or an earlier time of it, and what it writes after a conditional write was
- * answered must not be the older of the two.
- */
-const behindMicros = 2_000
-/** How far a client's clock may be ahead and still be followed. */
-const aheadMicrosMax = 1_000_000
+/** How far a client's stamps may be ahead of the engine's clock and still come before a ballot. */
+const aheadMicrosMax = 10_000
 /** What a crash may cost: so much is stamped again, if the clock was set back meanwhile. */
 const markIntervalMicros = 1_000_000
 
@@ -22,17 +16,14 @@ export interface TimestampOptions {
 }
 
 /**
- * Write timestamps of an engine, in microseconds: always later than those given before, by this
- * engine or by clients that stamp their own writes. So what a condition was decided on and what it
- * wrote is seen by everybody who comes later, whatever the resolution of the clocks.
+ * Write timestamps of an engine, in microseconds, each later than those it gave before. What a
+ * client stamps itself is never changed.
  */
 export class Timestamps {
   readonly #options: TimestampOptions
   #last: number
-  /** The latest one of a client. */
-  #followed = 0
-  /** What was the latest to be followed when the clock was looked at last. */
-  #followedMax = 0
+  /** The latest that a client brought. */
+  #observed = 0
   #marked: number
 
   constructor(options: TimestampOptions) {
@@ -42,31 +33,27 @@ export class Timestamps {
     this.#marked = this.#last
   }
 
+  /** Of a plain write that brings none. */
   next(): number {
-    const now = this.#options.clock.nowMs() * 1000 - behindMicros
+    const now = this.#options.clock.nowMs() * 1000
     this.#last = now > this.#last ? now : this.#last + 1
     return this.#last
   }
 
   /**
-   * What a client stamped with `timestamp` itself is stamped with. Nothing else, but where the
-   * engine gave that timestamp away before the client came with it: then it is the later one.
-   * A clock that is far ahead is not followed.
+   * Of a conditional write: also later than what clients stamped before, whose clocks are finer, or
+   * go on by a microsecond a write. Else what it was decided on could hide what it wrote.
    */
-  follow(timestamp: bigint): bigint {
+  ballot(): number {
+    if (this.#observed > this.#last) this.#last = this.#observed
+    return this.next()
+  }
+
+  /** A client has stamped a write. One whose clock is ahead does not move those of others. */
+  observe(timestamp: bigint): void {
     const micros = Number(timestamp)
-    if (micros <= this.#followed) return timestamp
-    if (micros > this.#followedMax) {
-      this.#followedMax = this.#options.clock.nowMs() * 1000 + aheadMicrosMax
-      if (micros > this.#followedMax) return timestamp
-    }
-    this.#followed = micros
-    if (micros > this.#last) {
-      this.#last = micros
-      return timestamp
-    }
-    // What the client repeats with this timestamp loses against it, as it should.
-    return micros > this.#last - behindMicros ? BigInt(this.next()) : timestamp
+    if (micros <= this.#observed) return
+    if (micros <= this.#options.clock.nowMs() * 1000 + aheadMicrosMax) this.#observed = micros
   }
 
   /** Keeps the latest timestamp now and then, for an engine that opens the store after a crash. */

@@ -16,4 +16,15 @@ export class MonotonicTimestamps {
     this.#lastUs = nowUs > this.#lastUs ? nowUs : this.#lastUs + 1
     return this.#lastUs
   }
+
+  /**
+   * A server has stamped a write of ours, a conditional one, within this millisecond of its clock or
+   * just behind our last: what comes next is later than that.
+   *
+   * @param nowMs what the clock tells, which may be more than a finer clock has come to
+   */
+  passServers(nowMs: number): void {
+    const endUs = nowMs * 1000 + 999
+    this.#lastUs = endUs > this.#lastUs ? endUs : this.#lastUs + 1
+  }
 }

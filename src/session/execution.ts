@@ -137,6 +137,7 @@ export abstract class Execution extends Request<ResultSet<unknown>> {
     const { columns, rows, pagingState } = this.shapes.readPage(reader)
     const address = this.connection!.address
     const isConditional = this.kind === 'lwt'
+    if (isConditional) this.core.onConditional()
     if (this.#pages === 'one' || (pagingState === undefined && this.#gathered === undefined)) {
       this.#checkSize(byteCount)
       this.succeed(

@@ -18,6 +18,8 @@ export interface SessionCore {
   readonly queryShapes: ShapeCache
   /** The next write timestamp in microseconds, or `undefined` when the servers stamp. */
   nextTimestamp(): number | undefined
+  /** A conditional write was answered, which a server has stamped. */
+  onConditional(): void
   /** The prepared form of a text; one PREPARE however many ask. */
   prepare(statement: CachedStatement): Promise<PreparedEntry>
   /** Prepares a statement on the node that does not know it; one PREPARE however many ask. */

@@ -101,6 +101,7 @@ export class Session implements Executor, AsyncDisposable {
       codecOptions,
       queryShapes: new ShapeCache(codecOptions),
       nextTimestamp,
+      onConditional: () => timestamps.passServers(ticker.clock.nowMs()),
       prepare: (statement) => this.#preparer.prepare(statement),
       refresh: (entry) => this.#preparer.refresh(entry),
       prepareOn: (connection, entry) => this.#preparer.prepareOn(connection, entry),
