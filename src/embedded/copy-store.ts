@@ -1,6 +1,7 @@
 import { type KvStore, MemoryStore, nextSlot, WriteBatch } from '../engine/index.ts'
 
 const batchEntriesMax = 1_000
+const batchBytesMax = 1 << 20
 
 /**
  * A store in memory with everything another one holds at this moment, whatever is written to it
@@ -16,7 +17,7 @@ export async function copyStore(source: KvStore, check: () => void): Promise<Mem
     for (let isAtEnd = false; !isAtEnd; ) {
       check()
       batch.clear()
-      while (!isAtEnd && batch.count < batchEntriesMax) {
+      while (!isAtEnd && batch.count < batchEntriesMax && batch.sink.length < batchBytesMax) {
         isAtEnd = !cursor.next()
         if (isAtEnd) break
         const { bytes, start, end } = cursor.value

@@ -8,6 +8,7 @@ import type { TableSchema } from './catalog/table-schema.ts'
 import { appliedAnswer, type ConditionalPart, ConditionalRequest } from './execute/conditional.ts'
 import { type BatchLimits, batchLimitsDefault, batchWarnings } from './execute/batch-limits.ts'
 import { checkPartitionKeys, mutationsOf, timestampOfPlan } from './execute/modify.ts'
+import { LongReads } from './execute/long-reads.ts'
 import { type EngineResult, voidResult } from './execute/result.ts'
 import { executeSelect } from './execute/select.ts'
 import { invalid } from './faults.ts'
@@ -71,6 +72,7 @@ export class Engine {
   readonly #awaitsCommit: boolean
   readonly #batchLimits: BatchLimits
   readonly #sweeper: Sweeper
+  readonly #longReads: LongReads = new LongReads()
   readonly #timestamps: Timestamps
   #tableSource: TableSource | undefined
   readonly #plans: PlanCache = new PlanCache()
@@ -87,6 +89,7 @@ export class Engine {
     const timeUuids = new TimeUuidGenerator(clock)
     this.#services = {
       rows: this.#rows,
+      longReads: this.#longReads,
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
       nextTimestampMicros: () => this.#timestamps.next(),
@@ -229,7 +232,7 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    await this.#sweeper.close()
+    await Promise.all([this.#sweeper.close(), this.#longReads.close()])
     this.#timestamps.mark()
     await this.#rows.commit()
   }
@@ -361,12 +364,12 @@ export class Engine {
 
   /** Nobody can reach those rows any more, so nobody waits for their removal. */
   #dropLater(generations: readonly number[]): void {
-    for (const generation of generations) {
-      const dropping = this.#rows.dropGeneration(generation)
+    if (generations.length === 0) return
+    Promise.all(generations.map((generation) => this.#rows.dropGeneration(generation)))
+      .then(() => this.catalog.forgetDropped(generations))
       // A store that fails here fails its next write too, and says so there. What is left of the
       // rows, the next engine on the store removes.
-      dropping.then(() => this.catalog.forgetDropped(generation)).catch(() => undefined)
-    }
+      .catch(() => undefined)
   }
 }
 

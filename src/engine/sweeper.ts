@@ -4,6 +4,8 @@ import type { RowStore } from './rows/index.ts'
 
 /** How long garbage may lie at least; what it costs to look for it is little compared to that. */
 const sweepIntervalMs = 60_000
+/** How long a timer sleeps at most, whatever is due. */
+const sweepIntervalMsMax = 86_400_000
 /** A table that takes long is swept less often: sweeping takes a fiftieth of the time at most. */
 const restFactor = 50
 
@@ -21,9 +23,13 @@ export interface SweeperOptions {
  */
 export class Sweeper {
   readonly #options: SweeperOptions
-  /** By generation: when it may be swept again, in milliseconds of the clock. */
+  /** By generation: when it may be swept again, in milliseconds of the monotonic clock. */
   readonly #notBefore: Map<number, number> = new Map()
+  /** By generation: when there will be something to sweep, in milliseconds since the epoch. */
+  readonly #due: Map<number, number> = new Map()
   #timer: Timer | undefined
+  /** Whether the timer is set for new garbage, and not for what will be due some day. */
+  #isSoon = false
   #sweeping: Promise<void> | undefined
   #isClosed = false
 
@@ -33,26 +39,40 @@ export class Sweeper {
 
   /** There may be something to sweep. */
   wake(): void {
-    if (this.#timer !== undefined || this.#sweeping !== undefined || this.#isClosed) return
+    if (this.#isSoon || this.#sweeping !== undefined || this.#isClosed) return
     const { clock, rows } = this.#options
-    if (rows.garbage.size === 0) return
-    this.#timer = clock.schedule(sweepIntervalMs, () => {
+    this.#isSoon = rows.garbage.size > 0
+    const delayMs = this.#isSoon ? sweepIntervalMs : this.#untilDueMs()
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (delayMs === undefined) return
+    this.#timer = clock.schedule(delayMs, () => {
       this.#timer = undefined
-      this.#sweeping = this.#sweep().then(
-        () => {
-          this.#sweeping = undefined
-          this.wake()
-        },
-        // A store that fails here fails its next write too, and says so there.
-        () => {},
-      )
+      this.#isSoon = false
+      // A store that fails here fails its next write too, and says so there.
+      const swept = this.#sweep().catch(() => undefined)
+      this.#sweeping = swept.then(() => {
+        this.#sweeping = undefined
+        this.wake()
+      })
     })
+  }
+
+  #untilDueMs(): number | undefined {
+    if (this.#due.size === 0) return undefined
+    const dueMs = Math.min(...this.#due.values()) - this.#options.clock.nowMs()
+    return Math.min(Math.max(dueMs, sweepIntervalMs), sweepIntervalMsMax)
   }
 
   async #sweep(): Promise<void> {
     const { clock, rows, tableOf } = this.#options
-    for (const generation of this.#notBefore.keys()) {
-      if (tableOf(generation) === undefined) this.#notBefore.delete(generation)
+    for (const generations of [this.#notBefore, this.#due]) {
+      for (const generation of generations.keys()) {
+        if (tableOf(generation) === undefined) generations.delete(generation)
+      }
+    }
+    for (const [generation, dueMs] of this.#due) {
+      if (dueMs <= clock.nowMs()) rows.garbage.add(generation)
     }
     for (const generation of [...rows.garbage]) {
       if (tableOf(generation) === undefined) {
@@ -61,7 +81,11 @@ export class Sweeper {
       }
       const startMs = clock.monotonicMs()
       if (startMs < (this.#notBefore.get(generation) ?? startMs)) continue
-      await rows.compact(() => (this.#isClosed ? undefined : tableOf(generation)))
+      const dueSeconds = await rows.compact(() =>
+        this.#isClosed ? undefined : tableOf(generation),
+      )
+      if (Number.isFinite(dueSeconds)) this.#due.set(generation, dueSeconds * 1000)
+      else this.#due.delete(generation)
       const endMs = clock.monotonicMs()
       this.#notBefore.set(generation, endMs + (endMs - startMs) * restFactor)
     }

@@ -1,5 +1,15 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { Engine, MemoryStore, resultRows, type RowsResult } from '../../src/engine/index.ts'
+import {
+  Engine,
+  type KvStore,
+  MemoryStore,
+  openDiskStore,
+  resultRows,
+  type RowsResult,
+} from '../../src/engine/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const partitionCount = 6_000
@@ -19,8 +29,11 @@ function ints(count: number): Buffer {
 }
 
 /** Table `a` has partitions of one row, `b` one partition of many. */
-async function openFilled(clock = new VirtualClock()): Promise<Engine> {
-  const engine = Engine.open({ storage: new MemoryStore(), clock })
+async function openFilled(
+  clock = new VirtualClock(),
+  storage: KvStore = new MemoryStore(),
+): Promise<Engine> {
+  const engine = Engine.open({ storage, clock })
   await engine.query(keyspace)
   await engine.query('CREATE TABLE ks.a (k int PRIMARY KEY, v int)')
   await engine.query('CREATE TABLE ks.b (k int, c int, v int, PRIMARY KEY (k, c))')
@@ -95,6 +108,24 @@ describe('reads that take long', () => {
         few,
       ),
     ).toMatchObject({ rowCount: 0 })
+  })
+
+  test('a read ends when its engine is closed, before the store is', async () => {
+    for (const kind of ['memory', 'disk'] as const) {
+      const path = await mkdtemp(join(tmpdir(), 'tsylla-long-'))
+      const storage = kind === 'memory' ? new MemoryStore() : await openDiskStore(path, 'none')
+      const engine = await openFilled(new VirtualClock(), storage)
+      const reading = Array.from({ length: 3 }, () =>
+        engine.query('SELECT k FROM ks.a WHERE k IN ?', 'ks', [ints(partitionCount)]),
+      )
+      const outcomes = Promise.allSettled(reading)
+      await engine.close()
+      await storage.close()
+      for (const outcome of await outcomes) {
+        expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'TSYLLA_CLOSED' } })
+      }
+      await rm(path, { recursive: true })
+    }
   })
 
   test('a read makes way after five milliseconds, however few rows it passed', async () => {

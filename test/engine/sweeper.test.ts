@@ -70,6 +70,38 @@ describe('an engine', () => {
     expect(clock.pendingCount).toBe(0)
   })
 
+  test('looks again when something is due, not every minute', async () => {
+    const { clock, engine } = await open()
+    let sweepCount = 0
+    const compact = engine.rows.compact.bind(engine.rows)
+    engine.rows.compact = (tableNow) => {
+      sweepCount++
+      return compact(tableNow)
+    }
+    await engine.query('ALTER TABLE ks.t WITH gc_grace_seconds = 3600')
+    await engine.query('DELETE FROM ks.t WHERE k = 1 AND c = 1')
+    await pass(clock, 50)
+    expect([sweepCount, clock.pendingCount]).toEqual([1, 1])
+    // New garbage does not wait for the old.
+    await engine.query("INSERT INTO ks.t (k, c, v) VALUES (2, 2, 'v') USING TTL 5")
+    await pass(clock, 2)
+    expect(sweepCount).toBe(2)
+    await pass(clock, 130)
+    expect(clock.pendingCount).toBe(0)
+  })
+
+  test('goes on after a sweep that failed', async () => {
+    const { clock, engine, entryCount } = await open()
+    await insert(engine, ' USING TTL 30')
+    const compact = engine.rows.compact.bind(engine.rows)
+    engine.rows.compact = () => {
+      engine.rows.compact = compact
+      return Promise.reject(new Error('this once'))
+    }
+    await pass(clock, 8)
+    expect(entryCount()).toBe(0)
+  })
+
   test('wakes up for nothing that stays', async () => {
     const { clock, engine } = await open()
     await insert(engine)

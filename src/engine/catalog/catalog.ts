@@ -120,9 +120,10 @@ export class Catalog {
     return [...this.#dropped]
   }
 
-  /** The rows of a dropped generation are gone. */
-  forgetDropped(generation: number): void {
-    if (this.#dropped.delete(generation)) this.#persist()
+  /** The rows of dropped generations are gone. */
+  forgetDropped(generations: readonly number[]): void {
+    for (const generation of generations) this.#dropped.delete(generation)
+    this.#persist()
   }
 
   /** The keyspace of a name, or the one in use. */

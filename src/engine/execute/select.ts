@@ -10,6 +10,7 @@ import { clusteringKeyOf, partitionComponents } from '../encode/index.ts'
 import type { RowReader, RowStore } from '../rows/index.ts'
 import { areSlotsTaken, ByteSink, nextSlot } from '../storage/index.ts'
 import { clusteringKeysOf, partitionKeysOf } from './key-values.ts'
+import type { LongReads } from './long-reads.ts'
 import { RowContext } from './row-context.ts'
 import { writePlainRow } from './row-writer.ts'
 import { decodePagingState, encodePagingState, type PagePosition } from './paging-state.ts'
@@ -87,7 +88,8 @@ export function executeSelect(
   const isPaged = options.pageSize > 0 && (plan.isAggregate || !run.readsNothing)
   if (isPaged && plan.sortColumns.length > 0) throw invalid(pagedOrderByIn)
   if (run.run(areSlotsTaken())) return resultOf(plan, run, options)
-  return continueLater(plan, run, options, reader)
+  const { longReads } = environment.services
+  return longReads.run(() => continueLater(plan, run, options, reader, longReads))
 }
 
 async function continueLater(
@@ -95,12 +97,14 @@ async function continueLater(
   run: SelectRun,
   options: SelectOptions,
   reader: RowReader,
+  longReads: LongReads,
 ): Promise<RowsResult> {
   const snapshot = 'snapshot' in reader ? (reader as RowStore).snapshot() : undefined
   try {
     if (snapshot !== undefined) run.continueOn(snapshot)
     do {
       await nextSlot()
+      longReads.checkOpen()
       if (options.signal?.aborted) throw new AbortedError('not_applied', options.signal.reason)
     } while (!run.run())
     return resultOf(plan, run, options)

@@ -1,9 +1,11 @@
 import type { RawValue } from '../../protocol/index.ts'
+import type { LongReads } from '../execute/long-reads.ts'
 import type { RowStore } from '../rows/index.ts'
 
 /** What executing a statement may ask of the engine around it. */
 export interface EngineServices {
   readonly rows: RowStore
+  readonly longReads: LongReads
   /** Wall clock in milliseconds. */
   nowMs(): number
   /** Milliseconds that never go backwards, to see how long something takes. */

@@ -7,6 +7,7 @@ import { RowData } from './row-data.ts'
 import { type MergeContext, RowMerger } from './row-merge.ts'
 
 const entriesPerStep = 500
+const bytesPerStep = 1 << 20
 
 /**
  * Rewrites a table without what nobody can see any more: what deletions of ranges and partitions
@@ -17,7 +18,8 @@ export class Compaction {
   readonly #kv: KvStore
   readonly #tableNow: () => TableSchema | undefined
   #table!: TableSchema
-  #isTransient = false
+  /** When something of what is left will be over, in seconds. */
+  #dueSeconds: number = Number.POSITIVE_INFINITY
   readonly #states: TableStates
   readonly #nowSeconds: number
   readonly #batch: WriteBatch = new WriteBatch()
@@ -42,20 +44,20 @@ export class Compaction {
     this.#nowSeconds = nowSeconds
   }
 
-  /** @returns whether something is left that will go later, or that was not looked at */
-  async run(generation: number): Promise<boolean> {
+  /** @returns when more may be taken away, in seconds: 0 when it did not come to the end */
+  async run(generation: number): Promise<number> {
     const { gte, lt } = tableRange(generation)
     let from: string | undefined = gte
     while (from !== undefined) {
       // ALTER may have added a column since the last step: what is not known would be dropped.
       const table = this.#tableNow()
-      if (table?.generation !== generation) return true
+      if (table?.generation !== generation) return 0
       this.#table = table
       from = this.#step(from, lt)
       await this.#kv.commit()
       await nextSlot()
     }
-    return this.#isTransient
+    return this.#dueSeconds
   }
 
   /** Rewrites some entries; where to go on, or `undefined` at the end. */
@@ -66,11 +68,13 @@ export class Compaction {
     let next: string | undefined
     // Others may have deleted since the last step.
     if (this.#prefix !== undefined) this.#load(this.#prefix)
+    let byteCount = 0
     for (let count = 0; entries.next(); count++) {
-      if (count === entriesPerStep) {
+      if (count === entriesPerStep || byteCount > bytesPerStep) {
         next = entries.key
         break
       }
+      byteCount += entries.value.end - entries.value.start
       this.#visit(entries.key, entries.value)
     }
     if (next === undefined) this.#finishPartition()
@@ -104,8 +108,13 @@ export class Compaction {
   }
 
   #visitRange(key: string, value: ValueRef): void {
-    if (readRangeTombstone('', value).time < this.#context().gcBefore) this.#oldRanges.push(key)
-    else this.#isTransient = true
+    const { time } = readRangeTombstone('', value)
+    if (time < this.#context().gcBefore) this.#oldRanges.push(key)
+    else this.#ends(time + this.#table.gcGraceSeconds + 1)
+  }
+
+  #ends(seconds: number): void {
+    if (seconds < this.#dueSeconds) this.#dueSeconds = seconds
   }
 
   /** All rows were visited: what is left of the partition's own deletions hides nothing old. */
@@ -138,7 +147,7 @@ export class Compaction {
     this.#row.parse(bytes, start, end)
     const written = sink.length
     const isLeft = this.#merger.merge(this.#row, this.#nothing, context, sink)
-    this.#isTransient ||= isLeft && this.#merger.isTransient
+    if (isLeft) this.#ends(this.#merger.dueSeconds)
     if (!isLeft) this.#batch.delete(key)
     else if (isSame(sink.bytes, written, sink.length, bytes, start, end)) sink.length = written
     else this.#batch.putWritten(key, written)

@@ -45,15 +45,22 @@ class KvRowStore extends StoredRows implements RowStore {
     this.garbage.delete(generation)
     await deleteRange(this.#kv, tableRange(generation))
     await deleteRange(this.#kv, prefixRange(stateKey(generation)))
+    // Reads that had begun before may have looked it up again.
+    this.states.forget(generation)
   }
 
-  async compact(tableNow: () => TableSchema | undefined): Promise<void> {
+  async compact(tableNow: () => TableSchema | undefined): Promise<number> {
     const table = tableNow()
-    if (table === undefined) return
+    if (table === undefined) return Number.POSITIVE_INFINITY
     const { generation } = table
     this.garbage.delete(generation)
-    const compaction = new Compaction(this.#kv, this.states, tableNow, this.#nowSeconds())
-    if (await compaction.run(generation)) this.garbage.add(generation)
+    try {
+      const compaction = new Compaction(this.#kv, this.states, tableNow, this.#nowSeconds())
+      return await compaction.run(generation)
+    } catch (error) {
+      this.garbage.add(generation)
+      throw error
+    }
   }
 
   #nowSeconds(): number {

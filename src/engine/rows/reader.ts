@@ -150,8 +150,13 @@ export interface RowStore extends RowReader {
   /**
    * Rewrites a table without what nobody can see any more, in steps: `nodetool compact`.
    * @param tableNow the table as it is at each step; `undefined` ends it
+   * @returns when more may be taken away, in seconds since the epoch; infinite when nothing is left
+   *   that goes by itself
    */
-  compact(tableNow: () => TableSchema | undefined): Promise<void>
-  /** Generations of tables with something that goes by itself in time: deletions and TTLs. */
+  compact(tableNow: () => TableSchema | undefined): Promise<number>
+  /**
+   * Generations of tables that got something that goes by itself in time, deletions or TTLs, since
+   * they were compacted.
+   */
   readonly garbage: Set<number>
 }

@@ -39,8 +39,12 @@ export class RowMerger {
   #deletion: Deletion | undefined
   #column = -1
   #columnDeletion: Deletion | undefined
-  /** Whether the last row that was written has what will go by itself: deletions, TTLs. */
-  isTransient = false
+  /**
+   * When something of the last row that was written will be over, in seconds: a TTL, or the time
+   * for which a deletion is kept. Infinite when nothing will.
+   */
+  dueSeconds: number = Number.POSITIVE_INFINITY
+  #keepSeconds = 0
 
   /** Writes the merged row; false when nothing is left of it, and nothing was written. */
   merge(left: RowData | undefined, right: RowData, context: MergeContext, sink: ByteSink): boolean {
@@ -48,7 +52,8 @@ export class RowMerger {
     this.#right = right
     this.#picks.count = 0
     this.#column = -1
-    this.isTransient = false
+    this.dueSeconds = Number.POSITIVE_INFINITY
+    this.#keepSeconds = context.nowSeconds - context.gcBefore + 1
     const own = laterDeletion(this.#left.deletion, right.deletion)
     this.#deletion = laterDeletion(own, context.outer)
     this.#mergeLiveness(context)
@@ -56,10 +61,14 @@ export class RowMerger {
     const head = this.#head
     const isPurged = own !== undefined && context.isDeletionPurgeable && own.time < context.gcBefore
     head.deletion = isPurged ? undefined : own
-    this.isTransient ||= head.deletion !== undefined
+    if (head.deletion !== undefined) this.#ends(head.deletion.time + this.#keepSeconds)
     if (this.#picks.count === 0 && !head.hasLiveness && head.deletion === undefined) return false
     writeRow(sink, head, this.#left, right, this.#picks)
     return true
+  }
+
+  #ends(seconds: number): void {
+    if (seconds < this.dueSeconds) this.dueSeconds = seconds
   }
 
   #mergeLiveness({ nowSeconds, gcBefore }: MergeContext): void {
@@ -78,7 +87,7 @@ export class RowMerger {
     head.livenessLo = winner.livenessLo
     head.livenessTtl = winner.livenessTtl
     head.livenessExpiry = winner.livenessExpiry
-    this.isTransient ||= winner.livenessTtl !== 0
+    if (winner.livenessTtl !== 0) this.#ends(winner.livenessExpiry + this.#keepSeconds)
   }
 
   #mergeCells(context: MergeContext): void {
@@ -170,10 +179,10 @@ export class RowMerger {
     if ((flags & CellFlag.columnDeletion) !== 0) this.#columnDeletion = { tsHi, tsLo, time }
     if ((flags & (CellFlag.tombstone | CellFlag.columnDeletion)) !== 0) {
       if (time < gcBefore) return
-      this.isTransient = true
+      this.#ends(time + this.#keepSeconds)
     } else {
       const ttl = cells[at + Field.ttl]!
-      this.isTransient ||= ttl !== 0
+      if (ttl !== 0) this.#ends(time > nowSeconds ? time : time - ttl + this.#keepSeconds)
       if (ttl !== 0 && time <= nowSeconds) {
         if (time - ttl < gcBefore) return
         // Nobody can read it any more, but it still hides older writes.

@@ -147,7 +147,7 @@ export class RowWriter {
     const merger = this.#merger
     if (merger.merge(existing, update, context, batch.sink)) {
       batch.putWritten(key, start)
-      if (merger.isTransient) this.#garbage.add(table.generation)
+      if (merger.dueSeconds !== Number.POSITIVE_INFINITY) this.#garbage.add(table.generation)
     } else if (existing !== undefined) batch.delete(key)
   }
 

@@ -93,14 +93,21 @@ async function acquire(file: string, owner: Owner, depth: number): Promise<boole
 
 /** Whether somebody lives who has the lock, as far as can be told. */
 async function isOwned(file: string, { owner }: LockContent, self: Owner): Promise<boolean> {
-  if (owner !== undefined) return isAlive(owner.socket)
   const path = dirname(file)
+  if (owner !== undefined) {
+    const state = await stateOf(owner.socket)
+    // Folders for temporary files are tidied up, and other processes may have one of their own: a
+    // socket that is missing there says nothing of its owner.
+    return state === 'missing' && dirname(owner.socket) !== path
+      ? isProcess(owner.pid)
+      : state === 'alive'
+  }
   // Somebody's socket may lie in a folder for temporary files that this process does not know.
   if (dirname(self.socket) !== path) throw unknownOwner(file)
   for (const name of await readdir(path)) {
     const socket = join(path, name)
     if (!name.endsWith('.sock') || socket === self.socket) continue
-    if (await isAlive(socket)) return true
+    if ((await stateOf(socket)) === 'alive') return true
   }
   return false
 }
@@ -195,17 +202,28 @@ function ownerOf(text: string): Owner | undefined {
 }
 
 /** Who cannot be asked, for want of permission or because he is busy, counts as living. */
-function isAlive(socket: string): Promise<boolean> {
+function stateOf(socket: string): Promise<'alive' | 'dead' | 'missing'> {
   return new Promise((resolve) => {
     const connection = connect(socket)
     connection.once('connect', () => {
       connection.destroy()
-      resolve(true)
+      resolve('alive')
     })
     connection.once('error', (error) => {
-      resolve(!hasCode(error, 'ECONNREFUSED') && !hasCode(error, 'ENOENT'))
+      if (hasCode(error, 'ENOENT')) resolve('missing')
+      else resolve(hasCode(error, 'ECONNREFUSED') ? 'dead' : 'alive')
     })
   })
+}
+
+/** Whether there is a process of that number, of whomever. */
+function isProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return !hasCode(error, 'ESRCH')
+  }
 }
 
 /** Only what is a socket, in a place where ours are. */

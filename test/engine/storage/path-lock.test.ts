@@ -61,6 +61,20 @@ describe('the lock of a path', () => {
     await lock.release()
   })
 
+  test('whose socket was tidied away from a folder for temporary files holds while its process lives', async () => {
+    const path = await mkdtemp(join(await temporaryPath(), 'x'.repeat(120)))
+    const first = await lockPath(path)
+    const { socket } = JSON.parse(await readFile(join(path, 'tsylla.lock'), 'utf8')) as {
+      socket: string
+    }
+    expect(socket.startsWith(path)).toBe(false)
+    await rm(socket)
+    await expect(lockPath(path)).rejects.toMatchObject({ code: 'TSYLLA_ENGINE_LOCKED' })
+    await first.release()
+    const second = await lockPath(path)
+    await second.release()
+  })
+
   test('of many who find a dead owner at once exactly one gets the path', async () => {
     const path = await temporaryPath()
     const server = createServer()
