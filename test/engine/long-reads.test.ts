@@ -115,7 +115,7 @@ describe('reads that take long', () => {
       const path = await mkdtemp(join(tmpdir(), 'tsylla-long-'))
       const storage = kind === 'memory' ? new MemoryStore() : await openDiskStore(path, 'none')
       const engine = await openFilled(new VirtualClock(), storage)
-      const reading = Array.from({ length: 3 }, () =>
+      const reading = Array.from({ length: 3 }, async () =>
         engine.query('SELECT k FROM ks.a WHERE k IN ?', 'ks', [ints(partitionCount)]),
       )
       const outcomes = Promise.allSettled(reading)
