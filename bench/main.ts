@@ -1,9 +1,8 @@
 /**
  * `npm run bench`: the driver against `cassandra-driver` and a bare client, on a responder that
- * does
- * nothing and on Cassandra; the embedded engine by itself. Ratios are of one run; absolute numbers
- * are of the machine. `-- --cassandra HOST:PORT` measures on a real server too, `--write` keeps the
- * results in bench/results.md and bench/results.json.
+ * does nothing and on Cassandra; the embedded engine by itself. Ratios are of one run; absolute
+ * numbers are of the machine. `-- --cassandra HOST:PORT` measures on a real server too, `--write`
+ * keeps the results in bench/results.md and bench/results.json.
  */
 import { fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

@@ -51,8 +51,7 @@ export interface StatementFacts {
 
 /**
  * Reads the facts of any text, also of one that is no CQL: servers have words of their own
- * (Scylla's
- * `USING TIMEOUT`, `BYPASS CACHE`), and it is the server that judges.
+ * (Scylla's `USING TIMEOUT`, `BYPASS CACHE`), and it is the server that judges.
  */
 export function analyzeStatement(text: string): StatementFacts {
   try {

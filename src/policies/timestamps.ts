@@ -19,8 +19,7 @@ export class MonotonicTimestamps {
 
   /**
    * A server has stamped a write of ours, a conditional one, within this millisecond of its clock
-   * or
-   * just behind our last: what comes next is later than that.
+   * or just behind our last: what comes next is later than that.
    *
    * @param nowMs what the clock tells, which may be more than a finer clock has come to
    */

@@ -2,7 +2,6 @@ import type { Route } from '../cluster/index.ts'
 import type { RequestKind } from '../errors/index.ts'
 import {
   BatchTypeCode,
-  beginRequest,
   endFrame,
   Opcode,
   QueryFlag,
@@ -77,8 +76,7 @@ export class BatchExecution extends Execution {
 
   override encode(writer: WireWriter, streamId: number, connection: Connection): void {
     const { settings } = this
-    const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.BATCH)
-    if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
+    const start = this.begin(writer, streamId, Opcode.BATCH)
     writeBatchHead(writer, typeCodes[this.#type], this.#parts.length)
     for (const [index, part] of this.#parts.entries()) {
       if (part.state !== undefined) {

@@ -1,13 +1,11 @@
 import type { Route } from '../cluster/index.ts'
 import { BindError, type RequestKind } from '../errors/index.ts'
 import {
-  beginRequest,
   endFrame,
   Opcode,
   QueryFlag,
   type WireWriter,
   writeExecuteHead,
-  writeParametersTail,
 } from '../protocol/index.ts'
 import type { Connection } from '../transport/index.ts'
 import type { BindValues } from '../types/index.ts'
@@ -68,20 +66,12 @@ export class ExecuteRequest extends Execution {
     const { settings } = this
     const { plan } = this.#state
     const id = this.#state.idOn(connection.address)
-    const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.EXECUTE)
-    if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
+    const start = this.begin(writer, streamId, Opcode.EXECUTE)
     const timestamp = this.#timestamp
     const flags = this.parameterFlags(timestamp !== undefined) | QueryFlag.VALUES
     writeExecuteHead(writer, id, settings.consistency, flags)
     plan.write(writer, this.#values)
-    writeParametersTail(
-      writer,
-      flags,
-      settings.pageSize,
-      this.pagingState,
-      settings.serialConsistency,
-      timestamp ?? 0,
-    )
+    this.writeTail(writer, flags, timestamp)
     endFrame(writer, start)
   }
 

@@ -6,7 +6,9 @@ import {
   TsyllaError,
 } from '../errors/index.ts'
 import {
+  beginRequest,
   HeaderFlag,
+  type Opcode,
   QueryFlag,
   readResponsePrefix,
   readSchemaChange,
@@ -14,6 +16,8 @@ import {
   emptyResponsePrefix,
   ResultKind,
   type WireReader,
+  type WireWriter,
+  writeParametersTail,
 } from '../protocol/index.ts'
 import { Request } from './request.ts'
 import { ResultSet } from './result-set.ts'
@@ -63,23 +67,45 @@ export abstract class Execution extends Request<ResultSet<unknown>> {
   protected abstract readonly shapes: ShapeCache
   abstract override readonly kind: RequestKind
 
-  /** Flags of the frame header. */
-  protected headerFlags(): number {
-    const { settings } = this
-    if (!settings.isTraced && settings.customPayload === undefined) return 0
-    return (
-      (settings.isTraced ? HeaderFlag.TRACING : 0) |
-      (settings.customPayload === undefined ? 0 : HeaderFlag.CUSTOM_PAYLOAD)
-    )
+  /**
+   * Begins the frame: its header, and the custom payload before all else.
+   *
+   * @returns where the frame starts, for `endFrame`
+   */
+  protected begin(writer: WireWriter, streamId: number, opcode: Opcode): number {
+    const { isTraced, customPayload } = this.settings
+    const flags =
+      (isTraced ? HeaderFlag.TRACING : 0) |
+      (customPayload === undefined ? 0 : HeaderFlag.CUSTOM_PAYLOAD)
+    const start = beginRequest(writer, flags, streamId, opcode)
+    if (customPayload !== undefined) writer.writeBytesMap(customPayload)
+    return start
   }
 
-  /** Query flags that do not depend on the statement. */
+  /** Query flags that do not depend on the statement: those of {@link writeTail}. */
   protected parameterFlags(hasTimestamp: boolean): number {
     return (
       QueryFlag.PAGE_SIZE |
       QueryFlag.SERIAL_CONSISTENCY |
       (this.pagingState === undefined ? 0 : QueryFlag.PAGING_STATE) |
       (hasTimestamp ? QueryFlag.TIMESTAMP : 0)
+    )
+  }
+
+  /** The parameters after the values, which QUERY and EXECUTE share. */
+  protected writeTail(
+    writer: WireWriter,
+    flags: number,
+    timestamp: number | bigint | undefined,
+  ): void {
+    const { pageSize, serialConsistency } = this.settings
+    writeParametersTail(
+      writer,
+      flags,
+      pageSize,
+      this.pagingState,
+      serialConsistency,
+      timestamp ?? 0,
     )
   }
 
@@ -154,7 +180,9 @@ export abstract class Execution extends Request<ResultSet<unknown>> {
       return
     }
     const extras = { ...prefix, warnings: gathered.warnings }
-    this.succeed(new ResultSet<unknown>(address, columns, gathered.rows, undefined, extras))
+    this.succeed(
+      new ResultSet<unknown>(address, columns, gathered.rows, undefined, extras, isConditional),
+    )
   }
 
   /** Adds a page to those before it. */

@@ -27,7 +27,7 @@ export class PreparedState {
   /** Up to which change of the schema this is what PREPARE says: {@link SchemaLog.epoch}. */
   epoch: number
   readonly isIdempotent: boolean
-  /** Whether the client may stamp it: a plain write that has no timestamp of its own. */
+  /** Whether the client may stamp it. */
   readonly takesTimestamp: boolean
   readonly isCounterUpdate: boolean
   /** Whether it is known to be about one partition. */
@@ -51,7 +51,7 @@ export class PreparedState {
     this.epoch = epoch
     this.isIdempotent = isRepeatable(markers, facts)
     this.isCounterUpdate = facts.mayUpdateCounter && !assignsCollection(markers, facts)
-    this.takesTimestamp = isPlainWrite(facts) && !facts.hasUsingTimestamp && !this.isCounterUpdate
+    this.takesTimestamp = takesTimestamp(facts, this.isCounterUpdate)
     this.isSinglePartition = namesOnePartition(prepared, facts)
   }
 
@@ -125,6 +125,11 @@ export function isPlainWrite(facts: StatementFacts): boolean {
   const { kind } = facts
   const isWrite = kind === 'insert' || kind === 'update' || kind === 'delete' || kind === 'batch'
   return isWrite && !facts.isConditional
+}
+
+/** Whether the client may stamp it: a plain write that has no timestamp of its own. */
+export function takesTimestamp(facts: StatementFacts, isCounterUpdate: boolean): boolean {
+  return isPlainWrite(facts) && !facts.hasUsingTimestamp && !isCounterUpdate
 }
 
 /**

@@ -1,17 +1,15 @@
 import type { RequestKind, ServerError } from '../errors/index.ts'
 import {
-  beginRequest,
   endFrame,
   Opcode,
   type WireWriter,
   writeExecuteHead,
-  writeParametersTail,
   writeQueryHead,
 } from '../protocol/index.ts'
 import type { Connection } from '../transport/index.ts'
 import { Execution, type PagingOptions } from './execution.ts'
 import { checkKeyspaceOf, keyspaceMoved } from './keyspace-moved.ts'
-import { isPlainWrite, isStamped, type PreparedEntry } from './prepared-entry.ts'
+import { isStamped, type PreparedEntry, takesTimestamp } from './prepared-entry.ts'
 import { kindOfStatement } from './request-kind.ts'
 import type { ResultSet } from './result-set.ts'
 import type { SessionCore } from './session-core.ts'
@@ -38,9 +36,8 @@ export class QueryRequest extends Execution {
     super(core, settings, signal, paging, resolve, reject)
     this.#statement = statement
     const { facts } = statement
-    const takesTimestamp =
-      isPlainWrite(facts) && !facts.hasUsingTimestamp && !facts.mayUpdateCounter
-    this.#timestamp = settings.timestamp ?? (takesTimestamp ? core.nextTimestamp() : undefined)
+    const isStampable = takesTimestamp(facts, facts.mayUpdateCounter)
+    this.#timestamp = settings.timestamp ?? (isStampable ? core.nextTimestamp() : undefined)
   }
 
   override get kind(): RequestKind {
@@ -67,39 +64,18 @@ export class QueryRequest extends Execution {
   }
 
   override encode(writer: WireWriter, streamId: number, connection: Connection): void {
-    if (this.#prepared !== undefined) {
-      this.#encodeExecute(writer, streamId, this.#prepared.state.idOn(connection.address))
-      return
-    }
-    if (this.#statement.facts.kind !== 'use') {
-      checkKeyspaceOf(connection, this.#statement.keyspace)
-    }
-    const { settings } = this
-    const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.QUERY)
-    if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
+    const { text, facts, keyspace } = this.#statement
+    const prepared = this.#prepared?.state
+    if (prepared === undefined && facts.kind !== 'use') checkKeyspaceOf(connection, keyspace)
+    const { consistency } = this.settings
+    const opcode = prepared === undefined ? Opcode.QUERY : Opcode.EXECUTE
+    const start = this.begin(writer, streamId, opcode)
     const timestamp = this.#timestamp
     const flags = this.parameterFlags(timestamp !== undefined)
-    writeQueryHead(writer, this.#statement.text, settings.consistency, flags)
-    this.#writeTail(writer, flags)
+    if (prepared === undefined) writeQueryHead(writer, text, consistency, flags)
+    else writeExecuteHead(writer, prepared.idOn(connection.address), consistency, flags)
+    this.writeTail(writer, flags, timestamp)
     endFrame(writer, start)
-  }
-
-  #encodeExecute(writer: WireWriter, streamId: number, id: Uint8Array): void {
-    const { settings } = this
-    const start = beginRequest(writer, this.headerFlags(), streamId, Opcode.EXECUTE)
-    if (settings.customPayload !== undefined) writer.writeBytesMap(settings.customPayload)
-    const timestamp = this.#timestamp
-    const flags = this.parameterFlags(timestamp !== undefined)
-    writeExecuteHead(writer, id, settings.consistency, flags)
-    this.#writeTail(writer, flags)
-    endFrame(writer, start)
-  }
-
-  #writeTail(writer: WireWriter, flags: number): void {
-    const { settings, pagingState } = this
-    const { pageSize, serialConsistency } = settings
-    const timestamp = this.#timestamp ?? 0
-    writeParametersTail(writer, flags, pageSize, pagingState, serialConsistency, timestamp)
   }
 
   override onEncodeFailed(error: unknown): void {

@@ -84,13 +84,8 @@ export class StatementPreparer {
 
   /** Prepares on the node behind the connection, which has said that it does not know it. */
   prepareOn(connection: Connection, entry: PreparedEntry): Promise<void> {
-    const running = entry.preparing.get(connection.address)
-    if (running !== undefined) return running.catch(rejectWithCopy)
-    const preparing = this.#prepareAgain(connection, entry).finally(() => {
-      entry.preparing.delete(connection.address)
-    })
-    entry.preparing.set(connection.address, preparing)
-    return preparing
+    const { address } = connection
+    return share(entry.preparing, address, () => this.#prepareAgain(connection, entry))
   }
 
   /** Whether the schema has changed so that the statement has to be prepared again. */
@@ -104,11 +99,7 @@ export class StatementPreparer {
 
   /** Prepares on any node, to see whether the statement's types have changed. */
   refresh(entry: PreparedEntry): Promise<void> {
-    const running = this.#refreshing.get(entry)
-    if (running !== undefined) return running.catch(rejectWithCopy)
-    const refreshing = this.#refresh(entry).finally(() => this.#refreshing.delete(entry))
-    this.#refreshing.set(entry, refreshing)
-    return refreshing
+    return share(this.#refreshing, entry, () => this.#refresh(entry))
   }
 
   async #refresh(entry: PreparedEntry): Promise<void> {
@@ -172,6 +163,19 @@ export class StatementPreparer {
       else next()
     }
   }
+}
+
+/** Whoever comes while the work for the key is under way waits for that. */
+function share<Key>(
+  running: Map<Key, Promise<void>>,
+  key: Key,
+  start: () => Promise<void>,
+): Promise<void> {
+  const current = running.get(key)
+  if (current !== undefined) return current.catch(rejectWithCopy)
+  const started = start().finally(() => running.delete(key))
+  running.set(key, started)
+  return started
 }
 
 /** Who shares a PREPARE does not share its error: each request adds what it knows to its own. */

@@ -10,7 +10,13 @@ import {
   ScriptedNode,
   voidResult,
 } from '../support/scripted-node.ts'
-import { connect, isExecute, serverError, settle } from '../support/scripted-session.ts'
+import {
+  connect,
+  holdExecutes,
+  isExecute,
+  serverError,
+  settle,
+} from '../support/scripted-session.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const createdKeyspace: Response = {
@@ -409,12 +415,7 @@ describe('a connection that is full', () => {
     const node = new ScriptedNode()
     const session = await connect(node)
     const select = await session.prepare('SELECT c FROM t WHERE c = ?')
-    const held: Exchange[] = []
-    node.script = (exchange) => {
-      if (!isExecute(exchange)) return 'default'
-      held.push(exchange)
-      return 'done'
-    }
+    const held = holdExecutes(node)
     const full = Array.from({ length: 1_100 }, (_, i) => session.executePrepared(select, [i]))
     await settle()
     await session.prepare('SELECT c FROM t WHERE c > ?')

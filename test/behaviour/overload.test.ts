@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Opcode } from '../../src/protocol/index.ts'
-import { type Exchange, ScriptedNode, voidResult } from '../support/scripted-node.ts'
-import { connect, isExecute, settle } from '../support/scripted-session.ts'
+import { ScriptedNode, voidResult } from '../support/scripted-node.ts'
+import { connect, holdExecutes, isExecute, settle } from '../support/scripted-session.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 describe('overload', () => {
@@ -9,12 +9,7 @@ describe('overload', () => {
     const node = new ScriptedNode()
     const session = await connect(node, { queueCountMax: 100 })
     const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
-    const held: Exchange[] = []
-    node.script = (exchange) => {
-      if (!isExecute(exchange)) return 'default'
-      held.push(exchange)
-      return 'done'
-    }
+    const held = holdExecutes(node)
     const results = Array.from({ length: 1_130 }, (_, i) => session.executePrepared(insert, [i]))
     const settled = Promise.allSettled(results)
     await settle()
@@ -37,12 +32,7 @@ describe('overload', () => {
     const node = new ScriptedNode()
     const session = await connect(node, { queueCountMax: 50 })
     const select = await session.prepare('SELECT c FROM t WHERE c = ?')
-    const held: Exchange[] = []
-    node.script = (exchange) => {
-      if (!isExecute(exchange)) return 'default'
-      held.push(exchange)
-      return 'done'
-    }
+    const held = holdExecutes(node)
     const execute = (signal?: AbortSignal): Promise<unknown> =>
       session.executePrepared(select, [1], { signal })
     const inFlight = Array.from({ length: 1_024 }, () => execute())
@@ -67,12 +57,7 @@ describe('overload', () => {
     const node = new ScriptedNode(clock)
     const session = await connect(node)
     const select = await session.prepare('SELECT c FROM t WHERE c = ?')
-    const held: Exchange[] = []
-    node.script = (exchange) => {
-      if (!isExecute(exchange)) return 'default'
-      held.push(exchange)
-      return 'done'
-    }
+    const held = holdExecutes(node)
     const inFlight = Array.from({ length: 1_024 }, () => session.executePrepared(select, [1]))
     const hostile = {
       get x(): never {

@@ -9,7 +9,13 @@ import {
   ScriptedNode,
   voidResult,
 } from '../support/scripted-node.ts'
-import { connect, isExecute, serverError, settle } from '../support/scripted-session.ts'
+import {
+  connect,
+  holdExecutes,
+  isExecute,
+  serverError,
+  settle,
+} from '../support/scripted-session.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 describe('deadlines', () => {
@@ -49,12 +55,7 @@ describe('deadlines', () => {
     const node = new ScriptedNode(clock)
     const session = await connect(node, { requestTimeoutMs: 2 ** 31 - 1 })
     const select = await session.prepare('SELECT c FROM t WHERE c = ?')
-    const held: Exchange[] = []
-    node.script = (exchange) => {
-      if (!isExecute(exchange)) return 'default'
-      held.push(exchange)
-      return 'done'
-    }
+    const held = holdExecutes(node)
     clock.advance(1_000)
     const slow = session.executePrepared(select, [1])
     await settle()

@@ -23,6 +23,17 @@ export async function settle(): Promise<void> {
 
 export const isExecute = ({ request }: Exchange): boolean => request.opcode === Opcode.EXECUTE
 
+/** The EXECUTEs that come from now on, for the test to answer; all else is answered as always. */
+export function holdExecutes(node: ScriptedNode): Exchange[] {
+  const held: Exchange[] = []
+  node.script = (exchange) => {
+    if (!isExecute(exchange)) return 'default'
+    held.push(exchange)
+    return 'done'
+  }
+  return held
+}
+
 export function serverError(code: number, details: ServerErrorDetails = {}): Response {
   return { opcode: Opcode.ERROR, error: new ServerError(code, 'said the server', details) }
 }
