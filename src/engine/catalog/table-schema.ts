@@ -1,5 +1,5 @@
 import type { CqlType } from '../../types/index.ts'
-import { type Timestamp, timestampOf } from '../rows/timestamp.ts'
+import { type Timestamp, timestampOf } from '../timestamp.ts'
 
 export type ColumnKind = 'partition_key' | 'clustering' | 'static' | 'regular'
 

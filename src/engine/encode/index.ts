@@ -1,6 +1,7 @@
 export { comparableKey } from './comparable-bytes.ts'
 export { ComparableReader, isRecoverable } from './comparable-decode.ts'
 export { compareValues } from './compare-values.ts'
+export { hasPart, mapEntry } from './find-part.ts'
 export {
   boundAfter,
   boundBefore,

@@ -1,14 +1,14 @@
 import { UNSET } from '../../protocol/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { compareValues, splitCollection } from '../encode/index.ts'
+import { compareValues, hasPart, mapEntry, splitCollection } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 import type { CqlType } from '../../types/index.ts'
-import type { Environment } from '../plan/environment.ts'
+import type { Environment } from '../environment.ts'
 import { isWholeTuple, type Restriction, type TupleTerms } from '../plan/relations.ts'
 import type { Bound, Merged } from '../plan/restriction-set.ts'
 import type { Term } from '../plan/values.ts'
-import type { RowContext } from './row-context.ts'
 import type { Restrictions } from '../plan/restrictions.ts'
+import type { RowContext } from '../plan/row-context.ts'
 import type { ClusteringSlice } from '../rows/index.ts'
 import { clusteringSlicesOf, tupleValues } from './key-values.ts'
 
@@ -143,23 +143,6 @@ function containsFilter(
   return (row) => hasPart(row.value(column), element, value, 0, 1)
 }
 
-/** Whether any of the parts from `first` on, `step` apart, equals `value`. */
-export function hasPart(
-  collection: Uint8Array | null,
-  type: CqlType,
-  value: Uint8Array,
-  first: number,
-  step: number,
-): boolean {
-  if (collection === null) return false
-  const parts = splitCollection(collection)
-  for (let i = first; i < parts.length; i += step) {
-    const part = parts[i]
-    if (part !== undefined && compareValues(type, part, value) === 0) return true
-  }
-  return false
-}
-
 function hasEntry(
   collection: Uint8Array | null,
   type: CqlType,
@@ -168,19 +151,4 @@ function hasEntry(
 ): boolean {
   const found = mapEntry(collection, type, key)
   return type.kind === 'map' && found !== null && compareValues(type.value, found, value) === 0
-}
-
-/** The value of a key in a map in wire encoding. */
-export function mapEntry(
-  collection: Uint8Array | null,
-  type: CqlType,
-  key: Uint8Array,
-): Uint8Array | null {
-  if (collection === null || type.kind !== 'map') return null
-  const parts = splitCollection(collection)
-  for (let i = 0; i < parts.length; i += 2) {
-    const each = parts[i]
-    if (each !== undefined && compareValues(type.key, each, key) === 0) return parts[i + 1] ?? null
-  }
-  return null
 }

@@ -2,7 +2,7 @@ import { compareValues } from '../encode/index.ts'
 import type { SelectPlan } from '../plan/select.ts'
 import type { Accumulator } from '../plan/selector.ts'
 import type { ByteSink } from '../storage/index.ts'
-import type { RowContext } from './row-context.ts'
+import type { RowContext } from '../plan/row-context.ts'
 import { writeCell } from './row-writer.ts'
 
 /** The group rows are being folded into: all rows, or those of equal GROUP BY columns. */

@@ -12,7 +12,7 @@ import {
   splitFields,
 } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
-import type { Environment } from '../plan/environment.ts'
+import type { Environment } from '../environment.ts'
 import { nullCondition, unsetValue } from '../plan/messages.ts'
 import { isWholeTuple, type TupleTerms } from '../plan/relations.ts'
 import type { Merged } from '../plan/restriction-set.ts'

@@ -3,22 +3,17 @@ import { ttlSecondsMax } from '../catalog/table-options.ts'
 import { type ClusteringKey, clusteringKeyOf, type PartitionKey } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 import { int32Of, int64Of } from '../functions/wire.ts'
-import type { Environment } from '../plan/environment.ts'
+import type { Environment } from '../environment.ts'
 import type { ModifyPlan } from '../plan/modify.ts'
 import type { Operation } from '../plan/operations.ts'
-import {
-  type CellChange,
-  type Change,
-  type Mutation,
-  type Timestamp,
-  timestampOf,
-} from '../rows/index.ts'
+import type { CellChange, Change, Mutation } from '../rows/index.ts'
 import {
   checkCombinations,
   clusteringKeysOf,
   clusteringSlicesOf,
   partitionKeysOf,
 } from './key-values.ts'
+import { type Timestamp, timestampOf } from '../timestamp.ts'
 
 /** Attributes.getTimestamp */
 export function timestampOfPlan(

@@ -1,7 +1,7 @@
 import type { ColumnSchema } from '../catalog/table-schema.ts'
 import type { Cell } from '../functions/definitions.ts'
 import type { ByteSink } from '../storage/index.ts'
-import type { RowContext } from './row-context.ts'
+import type { RowContext } from '../plan/row-context.ts'
 
 export function writeCell(sink: ByteSink, cell: Cell): void {
   if (cell === null) {

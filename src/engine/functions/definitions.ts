@@ -1,5 +1,5 @@
 import type { CqlType } from '../../types/index.ts'
-import type { Environment } from '../plan/environment.ts'
+import type { Environment } from '../environment.ts'
 
 export type Cell = Uint8Array | null
 

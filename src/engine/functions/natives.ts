@@ -1,5 +1,5 @@
 import { type CqlType, type NativeTypeName, nativeTypes, TimeUuid } from '../../types/index.ts'
-import type { Environment } from '../plan/environment.ts'
+import type { Environment } from '../environment.ts'
 import { invalid } from '../faults.ts'
 import { type Cell, define, type ScalarFunction } from './definitions.ts'
 import { int64Bytes, int64Of } from './wire.ts'

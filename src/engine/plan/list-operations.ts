@@ -2,7 +2,7 @@ import type { ColumnSchema } from '../catalog/table-schema.ts'
 import { compareValues, splitCollection } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 import type { CellChange, RowView } from '../rows/index.ts'
-import type { Environment } from './environment.ts'
+import type { Environment } from '../environment.ts'
 
 /*
  * Elements of a list are cells whose path is a timeuuid: appending takes later ones, prepending

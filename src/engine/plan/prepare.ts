@@ -8,7 +8,6 @@ import {
 import { type ColumnSpec, nativeTypes } from '../../types/index.ts'
 import { type Catalog, unsupported } from '../catalog/catalog.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
-import { hashText } from '../execute/paging-state.ts'
 import { asServerError, invalid } from '../faults.ts'
 import { type BatchPlan, checkBatch } from './batch.ts'
 import { checkDepth } from './depth.ts'
@@ -182,4 +181,11 @@ function outlineOfBatch(
     isConditional: parts.some((part) => part.condition !== undefined),
     tables,
   }
+}
+
+/** A number that tells statements apart (FNV-1a). */
+function hashText(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash | 0
 }

@@ -1,6 +1,6 @@
 import type { CqlType } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import type { RowContext } from '../execute/row-context.ts'
+import type { RowContext } from './row-context.ts'
 import type { Aggregate } from '../functions/aggregates.ts'
 import type { Cell } from '../functions/definitions.ts'
 

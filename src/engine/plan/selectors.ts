@@ -3,9 +3,8 @@ import { UNSET } from '../../protocol/index.ts'
 import { type CqlType, nativeTypes } from '../../types/index.ts'
 import { resolveType } from '../catalog/types.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { splitFields } from '../encode/index.ts'
-import { mapEntry } from '../execute/filters.ts'
-import type { RowContext } from '../execute/row-context.ts'
+import { mapEntry, splitFields } from '../encode/index.ts'
+import type { RowContext } from './row-context.ts'
 import { invalid } from '../faults.ts'
 import { aggregateFunction, aggregateNames } from '../functions/aggregates.ts'
 import {
@@ -15,7 +14,7 @@ import {
   compileCall,
   resolveFunction,
   tokenBytes,
-} from '../functions/call.ts'
+} from './call.ts'
 import { castCell, castType } from '../functions/casts.ts'
 import { isGeneric, resolveGeneric } from '../functions/collections.ts'
 import type { Cell } from '../functions/definitions.ts'

@@ -4,7 +4,7 @@ import type { CqlType } from '../../types/index.ts'
 import { invalid } from '../faults.ts'
 import { isSorted, sortedCollection } from '../functions/sorted.ts'
 import { validateValue } from '../functions/validate.ts'
-import type { Environment } from './environment.ts'
+import type { Environment } from '../environment.ts'
 import type { PrepareContext, Receiver } from './prepare-context.ts'
 
 /** A value of a statement, ready to be asked for its wire bytes. */

@@ -21,9 +21,3 @@ export type {
   ScanOptions,
   TokenBound,
 } from './reader.ts'
-export {
-  type Timestamp,
-  timestampBefore,
-  timestampOf,
-  timestampOfMicros,
-} from './timestamp.ts'

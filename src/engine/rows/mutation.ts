@@ -1,6 +1,6 @@
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 import type { ClusteringBound, ClusteringKey, PartitionKey } from '../encode/table-key.ts'
-import type { Timestamp } from './timestamp.ts'
+import type { Timestamp } from '../timestamp.ts'
 
 /**
  * What one statement writes to one partition. Everything in it shares a timestamp and a TTL;

@@ -1,5 +1,5 @@
 import { CellFlag, Field, type RowData } from './row-data.ts'
-import { compareTimestamps } from './timestamp.ts'
+import { compareTimestamps } from '../timestamp.ts'
 
 /**
  * Whether the cell of `a` wins over the cell of `b`, of the same row, column and path:

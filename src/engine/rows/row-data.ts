@@ -1,5 +1,5 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
-import { compareTimestamps } from './timestamp.ts'
+import { compareTimestamps } from '../timestamp.ts'
 
 /**
  * A row in the store, cells in the order of column ids and paths:

@@ -13,7 +13,7 @@ import {
   RowData,
 } from './row-data.ts'
 import { writeRow } from './row-writer.ts'
-import { compareTimestamps } from './timestamp.ts'
+import { compareTimestamps } from '../timestamp.ts'
 
 /** What a merge has to know beside the two rows. */
 export interface MergeContext {

@@ -5,7 +5,7 @@ import type { CellChange, Mutation, RowChange } from './mutation.ts'
 import { comparePaths } from './path-order.ts'
 import { winsOver } from './reconcile.ts'
 import { CellFlag, Field, fieldCount, RowData } from './row-data.ts'
-import { type Timestamp, timestampBefore } from './timestamp.ts'
+import { type Timestamp, timestampBefore } from '../timestamp.ts'
 
 /** Latest second a cell can expire at: the store keeps them as unsigned 32 bits. */
 const expiryMax = 0xffff_fffe

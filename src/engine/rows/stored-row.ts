@@ -4,7 +4,7 @@ import { ByteSink } from '../storage/index.ts'
 import { comparePaths } from './path-order.ts'
 import type { Elements, RowView } from './reader.ts'
 import { type Deletion, Field, fieldCount, RowData } from './row-data.ts'
-import { timestampToBigInt } from './timestamp.ts'
+import { timestampToBigInt } from '../timestamp.ts'
 
 /** A live row, read in place from its entry; used for one row after the other. */
 export class StoredRow implements RowView {

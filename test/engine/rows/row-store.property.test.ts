@@ -14,11 +14,11 @@ import {
   type RowReader,
   type RowStore,
   type RowView,
-  timestampOf,
 } from '../../../src/engine/rows/index.ts'
 import { MemoryStore, openDiskStore } from '../../../src/engine/storage/index.ts'
 import { type LiveRow, PartitionModel, staticRow } from './row-model.ts'
 import { clustering, columns, FixedClock, int32, partition, sampleTable } from './sample-table.ts'
+import { timestampOf } from '../../../src/engine/timestamp.ts'
 
 const table = sampleTable()
 const partitions = [1, 2, 3]

@@ -16,7 +16,6 @@ import {
   type Mutation,
   openRowStore,
   type RowStore,
-  timestampOf,
 } from '../../../src/engine/rows/index.ts'
 import { type KvStore, MemoryStore } from '../../../src/engine/storage/index.ts'
 import { nativeTypes } from '../../../src/types/index.ts'
@@ -30,6 +29,7 @@ import {
   partition,
   sampleTable,
 } from './sample-table.ts'
+import { timestampOf } from '../../../src/engine/timestamp.ts'
 
 const table = sampleTable()
 const { a, b, m, e } = columns

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { openRowStore, timestampOf } from '../../../src/engine/rows/index.ts'
+import { openRowStore } from '../../../src/engine/rows/index.ts'
 import { MemoryStore } from '../../../src/engine/storage/index.ts'
 import { PartitionModel } from './row-model.ts'
 import { clustering, columns, FixedClock, partition, sampleTable } from './sample-table.ts'
+import { timestampOf } from '../../../src/engine/timestamp.ts'
 
 const table = sampleTable()
 const { a } = columns

@@ -1,6 +1,6 @@
 import type { ColumnSchema } from '../catalog/table-schema.ts'
 import type { RowView } from '../rows/index.ts'
-import type { Environment } from '../plan/environment.ts'
+import type { Environment } from '../environment.ts'
 
 /** The row an expression or filter looks at, with its partition. One object for a whole read. */
 export class RowContext {

@@ -2,15 +2,15 @@ import { type Expression, type FunctionCall, printExpression } from '../../cql/i
 import { UNSET } from '../../protocol/index.ts'
 import { type CqlType, cqlTypeText, nativeTypes } from '../../types/index.ts'
 import { partitionKeyOf } from '../encode/index.ts'
+import type { Environment } from '../environment.ts'
 import { invalid } from '../faults.ts'
-import type { Environment } from '../plan/environment.ts'
-import { fitOf, isAssignable } from '../plan/fits.ts'
-import type { PrepareContext, Receiver } from '../plan/prepare-context.ts'
-import { ComputedTerm, ConstantTerm, type Term, type TermCompiler } from '../plan/values.ts'
-import type { ScalarFunction } from './definitions.ts'
-import type { Fit } from './literals.ts'
-import { nativeFunctions } from './natives.ts'
-import { int64Bytes } from './wire.ts'
+import type { ScalarFunction } from '../functions/definitions.ts'
+import type { Fit } from '../functions/literals.ts'
+import { nativeFunctions } from '../functions/natives.ts'
+import { int64Bytes } from '../functions/wire.ts'
+import { fitOf, isAssignable } from './fits.ts'
+import type { PrepareContext, Receiver } from './prepare-context.ts'
+import { ComputedTerm, ConstantTerm, type Term, type TermCompiler } from './values.ts'
 
 /** What is known of an argument before a function is chosen. */
 export interface Argument {

@@ -1,6 +1,6 @@
-import type { RawValue } from '../../protocol/index.ts'
-import type { LongReads } from '../execute/long-reads.ts'
-import type { RowStore } from '../rows/index.ts'
+import type { RawValue } from '../protocol/index.ts'
+import type { RowStore } from './rows/index.ts'
+import type { LongReads } from './storage/index.ts'
 
 /** What executing a statement may ask of the engine around it. */
 export interface EngineServices {
