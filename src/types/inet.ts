@@ -6,18 +6,19 @@ const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
 /** An IPv4 or IPv6 address. Immutable. */
 export class Inet {
-  readonly #bytes: Uint8Array
+  /** Dotted decimal, or the canonical form of RFC 5952: the whole value, so it survives a clone. */
+  readonly address: string
 
   private constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+    this.address = bytes.length === 4 ? bytes.join('.') : formatIpv6(bytes)
   }
 
-  /** @param bytes 4 or 16 bytes in network order; copied */
+  /** @param bytes 4 or 16 bytes in network order */
   static fromBytes(bytes: Uint8Array): Inet {
     if (!isBytes(bytes) || (bytes.length !== 4 && bytes.length !== 16)) {
       throw new ValueError('An inet address is a Uint8Array of 4 or 16 bytes')
     }
-    return new Inet(Uint8Array.from(bytes))
+    return new Inet(bytes)
   }
 
   /** @throws ValueError unless `text` is an IPv4 or IPv6 address without zone or prefix length */
@@ -29,20 +30,19 @@ export class Inet {
 
   /** 4 or 6. */
   get family(): 4 | 6 {
-    return this.#bytes.length === 4 ? 4 : 6
+    return this.address.includes(':') ? 6 : 4
   }
 
   toBytes(): Uint8Array {
-    return this.#bytes.slice()
+    return Uint8Array.from(parseAddress(this.address)!)
   }
 
   equals(other: Inet): boolean {
-    return this.toString() === other.toString()
+    return this.address === other.address
   }
 
-  /** Dotted decimal, or the canonical form of RFC 5952. */
   toString(): string {
-    return this.#bytes.length === 4 ? this.#bytes.join('.') : formatIpv6(this.#bytes)
+    return this.address
   }
 
   toJSON(): string {

@@ -21,16 +21,17 @@ for (let digit = 0; digit < 16; digit++) {
   digitValue[digit.toString(16).toUpperCase().charCodeAt(0)] = digit
 }
 
-/** A 128-bit identifier. Immutable; results carry uuids as strings, either form can be bound. */
+/** A 128-bit identifier. Immutable. Results carry uuids as strings; either form can be bound. */
 export class Uuid {
-  readonly #bytes: Uint8Array
+  /** 32 hexadecimal digits in lower case, as 8-4-4-4-12: the whole value, so it survives a clone. */
+  readonly text: string
 
-  /** @param bytes 16 bytes; copied */
+  /** @param bytes the 16 bytes in network order */
   constructor(bytes: Uint8Array) {
     if (!isBytes(bytes) || bytes.length !== 16) {
       throw new ValueError('A UUID is a Uint8Array of 16 bytes')
     }
-    this.#bytes = Uint8Array.from(bytes)
+    this.text = uuidToText(bytes, 0)
   }
 
   /** A random UUID (version 4) from the system's secure generator. */
@@ -56,19 +57,21 @@ export class Uuid {
   }
 
   get version(): number {
-    return this.#bytes[6]! >> 4
+    return Number.parseInt(this.text[14]!, 16)
   }
 
   toBytes(): Uint8Array {
-    return this.#bytes.slice()
+    const bytes = new Uint8Array(16)
+    parseUuidInto(this.text, bytes, 0)
+    return bytes
   }
 
   equals(other: Uuid): boolean {
-    return this.toString() === other.toString()
+    return this.text === other.text
   }
 
   toString(): string {
-    return uuidToText(this.#bytes, 0)
+    return this.text
   }
 
   toJSON(): string {
