@@ -43,14 +43,14 @@ export { type User, UserRepository } from './patterns/user-repository.ts'
 
 /** Options of {@link DatabaseManager.connect} beside nodes and keyspace. */
 export interface DatabaseOptions {
-  readonly user?: string
-  readonly password?: string | Secret
-  readonly poolSize?: number
-  readonly compression?: 'lz4' | 'snappy' | null
-  readonly tls?: SessionOptions['tls']
-  readonly createKeyspace?: boolean | CreateKeyspaceOptions
+  readonly user?: string | undefined
+  readonly password?: string | Secret | undefined
+  readonly poolSize?: number | undefined
+  readonly compression?: 'lz4' | 'snappy' | null | undefined
+  readonly tls?: SessionOptions['tls'] | undefined
+  readonly createKeyspace?: boolean | CreateKeyspaceOptions | undefined
   /** Whatever else a session can be built with. */
-  readonly session?: Partial<SessionOptions>
+  readonly session?: Partial<SessionOptions> | undefined
 }
 
 /** Managers by name, one set for the process: the ESM and the CJS build share it. */

@@ -1,35 +1,38 @@
 import { ConfigError, type SerialConsistency } from '../errors/index.ts'
+import { didYouMean } from '../util/index.ts'
 
-/** Longest delay a timer takes. */
+/** Longest delay that a timer of Node takes, in milliseconds. */
 export const timeoutMsMax = 2_147_483_647
 
-/** @returns `value` when it is a whole number of `min` … `max` @throws ConfigError */
+/** @returns `value` @throws ConfigError unless it is an integer from `min` to `max` */
 export function checkInteger(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value
-  throw new ConfigError(`${name} is a whole number of ${min} … ${max}`)
+  throw new ConfigError(`${name} must be an integer from ${min} to ${max}, not ${shown(value)}`)
 }
 
-/** @returns `value` when it is one of `allowed` @throws ConfigError */
+/** @returns `value` @throws ConfigError unless it is one of `allowed` */
 export function checkOneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value
-  throw new ConfigError(`${name} is one of ${allowed.join(', ')}`)
+  throw new ConfigError(`${name} must be one of ${allowed.join(', ')}, not ${shown(value)}`)
 }
 
 const serialLevels: readonly SerialConsistency[] = ['SERIAL', 'LOCAL_SERIAL']
 
-/** @returns the level, LOCAL_SERIAL when there is none @throws ConfigError */
+/** @returns the level, by default LOCAL_SERIAL @throws ConfigError */
 export function checkSerialLevel(level: SerialConsistency = 'LOCAL_SERIAL'): SerialConsistency {
   return checkOneOf('serialConsistency', level, serialLevels)
 }
 
-/** Every name of options `T`, so that one that is added cannot be forgotten here. */
+/** Every name of the options `T`, so that a new option cannot be forgotten here. */
 export type OptionNames<T> = { readonly [Name in keyof Required<T>]: true }
 
 /**
- * An option that is misspelled would silently count as left out.
+ * Checks the names of options: a misspelt option would silently count as left out.
  *
- * @param what whose options they are
- * @returns `options` when it is an object that has no others than `names` @throws ConfigError
+ * @param what the class or call that takes the options, for the message
+ * @param names every option there is
+ * @returns `options`
+ * @throws ConfigError unless `options` is an object whose names are all in `names`
  */
 export function checkOptions<T extends object>(what: string, options: T, names: OptionNames<T>): T {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
@@ -37,8 +40,17 @@ export function checkOptions<T extends object>(what: string, options: T, names: 
   }
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(names, name)) continue
-    const known = Object.keys(names).join(', ')
-    throw new ConfigError(`${what} has no option ${JSON.stringify(name)}, it has ${known}`)
+    const known = Object.keys(names)
+    throw new ConfigError(
+      `${what} has no option ${JSON.stringify(name)}.${didYouMean(name, known)} It has: ${known.join(', ')}`,
+    )
   }
   return options
+}
+
+/** An option's value in a message: numbers and short texts as they are, else the type. */
+function shown(value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'boolean' || value == null) return `${value}`
+  if (typeof value === 'string' && value.length <= 40) return JSON.stringify(value)
+  return `a value of type ${typeof value}`
 }

@@ -16,11 +16,11 @@ import { type Flight, KeyTraffic } from './key-traffic.ts'
 
 export interface CacheOptions {
   /** Life of an entry that is set without one. Default 3,600. */
-  readonly ttlSeconds?: number
+  readonly ttlSeconds?: number | undefined
   /** Largest encoded value. Default 1 MiB. */
-  readonly valueBytesMax?: number
+  readonly valueBytesMax?: number | undefined
   /** Default `cache`. */
-  readonly table?: string
+  readonly table?: string | undefined
 }
 
 /** `hit` tells a cached `undefined` from none. */

@@ -33,18 +33,18 @@ import {
 
 export interface EventStoreOptions {
   /** Time an append may take, retries included, in milliseconds. Default 10,000. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Events one append takes at most. Default 1,000. */
-  readonly appendCountMax?: number
+  readonly appendCountMax?: number | undefined
   /** Default `events`. */
-  readonly table?: string
+  readonly table?: string | undefined
   /**
    * Where appends are ordered: in each data center by itself, or over all of them. All stores on a
    * table need the same. Default `LOCAL_SERIAL`.
    */
-  readonly serialConsistency?: SerialConsistency
-  readonly clock?: Clock
-  readonly random?: RandomSource
+  readonly serialConsistency?: SerialConsistency | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: RandomSource | undefined
 }
 
 export interface AppendOptions {
@@ -54,7 +54,7 @@ export interface AppendOptions {
 
 export interface ReadOptions {
   /** Only events after this version. Default 0. */
-  readonly fromVersion?: number
+  readonly fromVersion?: number | undefined
 }
 
 interface EventRow {

@@ -19,14 +19,14 @@ import { randomUUID } from 'node:crypto'
 
 export interface MetricsStoreOptions {
   /** How long points are kept, counted from their own time. Default 7 days. */
-  readonly retentionSeconds?: number
+  readonly retentionSeconds?: number | undefined
   /** Time span of one partition, in UTC. Default one day. */
-  readonly bucketSeconds?: number
+  readonly bucketSeconds?: number | undefined
   /** Buckets a query reads at the same time. Default 4. */
-  readonly parallelBuckets?: number
+  readonly parallelBuckets?: number | undefined
   /** Default `metrics`. */
-  readonly table?: string
-  readonly clock?: Clock
+  readonly table?: string | undefined
+  readonly clock?: Clock | undefined
 }
 
 /** One recorded value. */

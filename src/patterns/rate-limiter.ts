@@ -27,27 +27,27 @@ export interface RateLimiterOptions {
    * What `check` and `take` do when the database fails. Default `throw`. Arguments that are wrong,
    * and a table that is missing, always throw.
    */
-  readonly onError?: 'throw' | 'allow' | 'deny'
+  readonly onError?: 'throw' | 'allow' | 'deny' | undefined
   /** Time a decision may take, retries included, in milliseconds. Default 10,000. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Default `rate_limits`. */
-  readonly table?: string
+  readonly table?: string | undefined
   /**
    * Where limits hold: in each data center by itself, or over all of them. All limiters on a table
    * need the same. Default `LOCAL_SERIAL`.
    */
-  readonly serialConsistency?: SerialConsistency
-  readonly clock?: Clock
-  readonly random?: RandomSource
+  readonly serialConsistency?: SerialConsistency | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: RandomSource | undefined
 }
 
 export interface TakeOptions {
   /** Units admitted per window. */
   readonly limit: number
   /** Default 60. */
-  readonly windowSeconds?: number
+  readonly windowSeconds?: number | undefined
   /** Units to take, all or none. Default 1. */
-  readonly cost?: number
+  readonly cost?: number | undefined
 }
 
 export interface RateLimitDecision {

@@ -1,15 +1,18 @@
 import { quoteIdentifier } from '../cql/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import { checkOptions } from '../kernel/index.ts'
+import { didYouMean } from '../util/index.ts'
 
 /** How one property of an entity is stored. */
 export interface RepositoryColumn<Value = unknown> {
   /** CQL type. */
   readonly type: string
   /** Column name; default that of the property, `createdAt` becoming `created_at`. */
-  readonly column?: string
-  /** Makes the property of what the session gives, which is not null. Default: as it is. */
-  readonly read?: (value: unknown) => Value
+  readonly column?: string | undefined
+  /**
+   * Converts the value that the session decodes, which is not null. Default: the value as it is.
+   */
+  readonly read?: ((value: unknown) => Value) | undefined
 }
 
 /** A property and its column. */
@@ -20,6 +23,11 @@ export interface Property {
   readonly text: string
   readonly type: string
   readonly read: ((value: unknown) => unknown) | undefined
+  /**
+   * Makes the empty value of a collection that is not frozen, which a server stores as null.
+   * `undefined` for all other types.
+   */
+  readonly makeEmpty: (() => unknown) | undefined
 }
 
 /** @throws ConfigError */
@@ -49,7 +57,21 @@ function toProperty(name: string, definition: string | RepositoryColumn): Proper
   if (typeof type !== 'string' || !/^[a-z][a-z0-9_<>, ]*$/i.test(type)) {
     throw new ConfigError(`${what}: ${JSON.stringify(type)} is no CQL type`)
   }
-  return { name, column, text: quoteIdentifier(column), type, read }
+  return { name, column, text: quoteIdentifier(column), type, read, makeEmpty: makeEmptyOf(type) }
+}
+
+/** Only collections outside `frozen<…>` lose the difference between empty and null. */
+function makeEmptyOf(type: string): (() => unknown) | undefined {
+  switch (/^(set|list|map)\s*</i.exec(type)?.[1]?.toLowerCase()) {
+    case 'set':
+      return () => new Set()
+    case 'list':
+      return () => []
+    case 'map':
+      return () => new Map()
+    default:
+      return undefined
+  }
 }
 
 function snakeCase(name: string): string {
@@ -69,6 +91,43 @@ export function keyValues(method: string, keys: readonly Property[], from: unkno
   })
 }
 
+/**
+ * Whether an entity has a property: its own, or an accessor of its class. What every object
+ * inherits from `Object.prototype`, and the methods of a class, do not count.
+ */
+export function hasProperty(entity: object, name: string): boolean {
+  if (Object.hasOwn(entity, name)) return true
+  for (
+    let holder = Object.getPrototypeOf(entity) as object | null;
+    holder !== null && holder !== Object.prototype;
+    holder = Object.getPrototypeOf(holder) as object | null
+  ) {
+    const property = Object.getOwnPropertyDescriptor(holder, name)
+    if (property !== undefined) return property.get !== undefined
+  }
+  return false
+}
+
+/** The value of a property of an entity, `undefined` when the entity has none of that name. */
 export function valueOf(entity: object, name: string): unknown {
+  if (!hasProperty(entity, name)) return undefined
   return (entity as { readonly [name: string]: unknown })[name]
+}
+
+/**
+ * Refuses an entity with a property that no column holds: it would silently not be stored.
+ *
+ * @throws ConfigError that names the property and the nearest column
+ */
+export function checkNames(method: string, entity: unknown, properties: readonly Property[]): void {
+  if (typeof entity !== 'object' || entity === null || Array.isArray(entity)) {
+    throw new ConfigError(`${method} takes an entity, which is an object of its properties`)
+  }
+  for (const name of Object.keys(entity)) {
+    if (properties.some((property) => property.name === name)) continue
+    const known = properties.map((property) => property.name)
+    throw new ConfigError(
+      `${method}: no column holds the property ${JSON.stringify(name)}.${didYouMean(name, known)} There are: ${known.join(', ')}`,
+    )
+  }
 }

@@ -9,6 +9,8 @@ import {
 } from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
 import {
+  checkNames,
+  hasProperty,
   keyValues,
   type Property,
   propertiesOf,
@@ -28,7 +30,7 @@ export interface RepositoryOptions<T extends object, Key extends keyof T & strin
    */
   readonly key: readonly Key[]
   /** How many properties of `key` form the partition key. Default 1. */
-  readonly partitionKeyCount?: number
+  readonly partitionKeyCount?: number | undefined
 }
 
 type IsOne<Name, All = Name> = [Name] extends [never]
@@ -108,9 +110,14 @@ export class Repository<T extends object, Key extends keyof T & string = Default
     await createTables(this.#executor, this.tables())
   }
 
-  /** Stores a new entity. @throws RowExistsError when its key is taken; nothing is changed */
+  /**
+   * Stores a new entity. A property that is left out or `undefined` has no value in the row.
+   *
+   * @throws RowExistsError when its key is taken; nothing is changed
+   * @throws ConfigError when a key property is missing, or no column holds a property
+   */
   async create(entity: T): Promise<void> {
-    // It has a key at least; what else it lacks is left out of the row.
+    checkNames('create', entity, this.#properties)
     keyValues('create', this.#keys, entity)
     const columns = this.#properties.map(({ text }) => text).join(', ')
     const markers = this.#properties.map(() => '?').join(', ')
@@ -121,6 +128,10 @@ export class Repository<T extends object, Key extends keyof T & string = Default
     if (result.applied !== true) throw new RowExistsError(this.#name)
   }
 
+  /**
+   * Reads an entity. A property without a value is `null`, but for collections that are not frozen:
+   * a server does not tell an empty one from none, so the property is the empty collection.
+   */
   async get(key: RepositoryKey<T, Key>): Promise<T | undefined> {
     const columns = this.#properties.map(({ text }) => text).join(', ')
     const result = await this.#runner.run(
@@ -129,8 +140,8 @@ export class Repository<T extends object, Key extends keyof T & string = Default
     )
     const row = result.firstRow()
     if (row === undefined) return undefined
-    const entries = this.#properties.map(({ name, column, read }) => {
-      const value: unknown = row[column]
+    const entries = this.#properties.map(({ name, column, read, makeEmpty }) => {
+      const value: unknown = row[column] ?? makeEmpty?.() ?? null
       return [name, value === null || read === undefined ? value : read(value)]
     })
     return Object.fromEntries(entries) as T
@@ -141,8 +152,10 @@ export class Repository<T extends object, Key extends keyof T & string = Default
    * it.
    *
    * @throws RowNotFoundError when there is none; none is created
+   * @throws ConfigError when a key property is missing, or no column holds a property
    */
   async update(entity: Pick<T, Key> & Partial<T>): Promise<void> {
+    checkNames('update', entity, this.#properties)
     if (this.#others.length === 0) throw new ConfigError(`${this.#name} has key columns only`)
     const key = keyValues('update', this.#keys, entity)
     const assignments = this.#others.map(({ text }) => `${text} = ?`).join(', ')
@@ -174,5 +187,5 @@ export class Repository<T extends object, Key extends keyof T & string = Default
 }
 
 function isRecordWith(value: unknown, name: string): boolean {
-  return typeof value === 'object' && value !== null && name in value
+  return typeof value === 'object' && value !== null && hasProperty(value, name)
 }

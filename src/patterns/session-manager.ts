@@ -18,17 +18,17 @@ import { type Clock, systemClock } from '../util/index.ts'
 
 export interface SessionManagerOptions {
   /** How long a session lives; with sliding expiry, how long it may be idle. Default 3,600. */
-  readonly ttlSeconds?: number
+  readonly ttlSeconds?: number | undefined
   /**
    * `fixed`: ends `ttlSeconds` after its creation. `sliding`: after its last use. Default fixed.
    */
-  readonly expiry?: 'fixed' | 'sliding'
+  readonly expiry?: 'fixed' | 'sliding' | undefined
   /** Longest life of a sliding session, used or not. Default 30 days. */
-  readonly absoluteSeconds?: number
+  readonly absoluteSeconds?: number | undefined
   /** Default `sessions`; the table of last uses is named after it. */
-  readonly table?: string
+  readonly table?: string | undefined
   /** Default: the clock of the machine. */
-  readonly clock?: Clock
+  readonly clock?: Clock | undefined
 }
 
 /** Why a token is valid or not. */

@@ -23,7 +23,7 @@ for (let digit = 0; digit < 16; digit++) {
 
 /** A 128-bit identifier. Immutable. Results carry uuids as strings; either form can be bound. */
 export class Uuid {
-  /** 32 hexadecimal digits in lower case, as 8-4-4-4-12: the whole value, so it survives a clone. */
+  /** 32 lower-case hexadecimal digits as 8-4-4-4-12: the whole value, so it survives a clone. */
   readonly text: string
 
   /** @param bytes the 16 bytes in network order */

@@ -277,7 +277,7 @@ describePattern('EventStore', (target) => {
       code: 'TSYLLA_CONFIG',
     })
     for (const options of [{ timeoutMs: 0 }, { timeoutMs: Number.NaN }, { appendCountMax: 1e6 }]) {
-      expect(() => new EventStore(target.session, options)).toThrow(/whole number/)
+      expect(() => new EventStore(target.session, options)).toThrow(/must be an integer from/)
     }
     await expect(store.append('s', [])).rejects.toThrow(/1 … 1000 events/)
     await expect(store.append('s', 'x', 1, { expectedVersion: -1 })).rejects.toThrow(

@@ -196,6 +196,8 @@ describePattern('RateLimiter', (target) => {
     await expect(limiter.take('k', undefined as never)).rejects.toThrow(/options of take/)
     await expect(limiter.take('k', { limit: 1, costs: 2 } as never)).rejects.toThrow(/"costs"/)
     const options = { serialConsistency: 'ONE' as never }
-    expect(() => new RateLimiter(target.session, options)).toThrow(/serialConsistency is one of/)
+    expect(() => new RateLimiter(target.session, options)).toThrow(
+      /serialConsistency must be one of/,
+    )
   })
 })

@@ -93,7 +93,9 @@ describePattern('Repository', (target) => {
         message: `${method} needs the key (id), and id is missing`,
       })
     }
-    await expect(users.update(null as never)).rejects.toThrow(/update takes an object with the key/)
+    await expect(users.update(null as never)).rejects.toThrow(
+      /update takes an entity, which is an object/,
+    )
   })
 
   test('names that are words of CQL, or need quotes, are quoted', async () => {
@@ -124,7 +126,7 @@ describePattern('Repository', (target) => {
     const create = (wrong: object): unknown =>
       new Repository<Pair, 'a' | 'b'>(target.session, { ...options, ...wrong })
     const cases: [object, RegExp][] = [
-      [{ partitionKeyCount: 1.5 }, /partitionKeyCount is a whole number of 1 … 2/],
+      [{ partitionKeyCount: 1.5 }, /partitionKeyCount must be an integer from 1 to 2, not 1.5/],
       [{ partitionKeyCount: 3 }, /partitionKeyCount/],
       [{ key: [] }, /key is a list/],
       [{ key: ['a', 'c'] }, /"c" is not in columns/],
@@ -136,5 +138,73 @@ describePattern('Repository', (target) => {
       [{ keys: ['a'] }, /"keys"/],
     ]
     for (const [wrong, message] of cases) expect(() => create(wrong)).toThrow(message)
+  })
+
+  test('a property that no column holds is refused with the nearest name, and nothing is stored', async () => {
+    const users = new UserRepository(target.session)
+    const misspelt = { ...user, id: 20, nmae: 'x' }
+    const message = /no column holds the property "nmae".* Did you mean "name"\?/
+    await expect(users.create(misspelt)).rejects.toThrow(message)
+    expect(await users.get(20)).toBeUndefined()
+    await users.create({ ...user, id: 20 })
+    await expect(users.update({ id: 20, nmae: 'x' } as never)).rejects.toThrow(message)
+    await expect(users.update({ id: 20, constructor: 'x' } as never)).rejects.toThrow(/constructor/)
+    expect((await users.get(20))?.name).toBe('Ada')
+    for (const none of [null, 5, 'x', [user]]) {
+      await expect(users.create(none as never)).rejects.toThrow(/takes an entity/)
+    }
+  })
+
+  test('what every object inherits is never a value; an accessor of a class is one', async () => {
+    const columns = { id: 'int', toString: 'text', constructor: 'text', __proto__: null } as const
+    const odd = new Repository<{ id: number; constructor: never }>(target.session, {
+      table: 'odd_names',
+      columns: { ...columns, constructor: { type: 'text', column: 'ctor' } } as never,
+      key: ['id'],
+    })
+    await odd.createTables()
+    await odd.create({ id: 1 } as never)
+    expect(await odd.get(1)).toEqual({ id: 1, toString: null, constructor: null })
+    class Point {
+      readonly id = 21
+      readonly email = 'p@example.org'
+      readonly createdAt = new Date(5)
+      get name(): string {
+        return 'computed'
+      }
+    }
+    const users = new UserRepository(target.session)
+    await users.create(new Point())
+    expect((await users.get(21))?.name).toBe('computed')
+    await expect(users.get({ id: undefined } as never)).rejects.toThrow(/id is missing/)
+  })
+
+  test('an empty collection comes back empty, in every way to write it', async () => {
+    interface Tagged {
+      readonly id: number
+      readonly tags: ReadonlySet<string>
+      readonly steps: readonly string[]
+      readonly marks: ReadonlyMap<string, number>
+      readonly whole: ReadonlySet<string> | null
+    }
+    const tagged = new Repository<Tagged>(target.session, {
+      table: 'tagged',
+      columns: {
+        id: 'int',
+        tags: 'set<text>',
+        steps: 'LIST<text>',
+        marks: 'map<text, int>',
+        whole: 'frozen<set<text>>',
+      },
+      key: ['id'],
+    })
+    await tagged.createTables()
+    const empty = { tags: new Set<string>(), steps: [], marks: new Map<string, number>() }
+    await tagged.create({ id: 1, ...empty, whole: new Set() })
+    expect(await tagged.get(1)).toEqual({ id: 1, ...empty, whole: new Set() })
+    await tagged.update({ id: 1, tags: new Set(['a']), whole: null })
+    expect(await tagged.get(1)).toEqual({ id: 1, ...empty, tags: new Set(['a']), whole: null })
+    await tagged.update({ id: 1, tags: new Set() })
+    expect((await tagged.get(1))?.tags).toEqual(new Set())
   })
 })

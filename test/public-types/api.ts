@@ -11,7 +11,15 @@ import {
   cql,
 } from 'tsylla'
 import { embedded } from 'tsylla/embedded'
-import { EventStore, type RateLimitDecision, RateLimiter, Repository } from 'tsylla/patterns'
+import {
+  Cache,
+  EventStore,
+  MetricsStore,
+  type RateLimitDecision,
+  RateLimiter,
+  Repository,
+  SessionManager,
+} from 'tsylla/patterns'
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -144,4 +152,16 @@ export async function keysOfRepositoriesAreTyped(executor: Executor): Promise<vo
   // @ts-expect-error -- key properties other than id are named as a type, too
   new Repository<Item>(executor, { table: 'items', columns, key: ['org', 'id'] })
   void item
+}
+
+/** Under `exactOptionalPropertyTypes`, what is computed may be undefined. */
+export async function optionsMayBeUndefined(executor: Executor): Promise<void> {
+  const none = undefined as number | undefined
+  const noText = undefined as string | undefined
+  new Cache(executor, { ttlSeconds: none, valueBytesMax: none, table: noText })
+  new EventStore(executor, { timeoutMs: none, appendCountMax: none, serialConsistency: undefined })
+  new MetricsStore(executor, { retentionSeconds: none, bucketSeconds: none, clock: undefined })
+  new SessionManager(executor, { ttlSeconds: none, expiry: undefined, absoluteSeconds: none })
+  const limiter = new RateLimiter(executor, { onError: undefined, timeoutMs: none, table: noText })
+  await limiter.take('key', { limit: 5, windowSeconds: none, cost: none })
 }
