@@ -50,7 +50,8 @@ export function checkOptions<T extends object>(what: string, options: T, names: 
 
 /** An option's value in a message: numbers and short texts as they are, else the type. */
 function shown(value: unknown): string {
-  if (typeof value === 'number' || typeof value === 'boolean' || value == null) return `${value}`
+  if (value === null || ['number', 'boolean', 'undefined'].includes(typeof value))
+    return String(value)
   if (typeof value === 'string' && value.length <= 40) return JSON.stringify(value)
   return `a value of type ${typeof value}`
 }

@@ -159,7 +159,7 @@ describePattern('Repository', (target) => {
     const columns = { id: 'int', toString: 'text', constructor: 'text', __proto__: null } as const
     const odd = new Repository<{ id: number; constructor: never }>(target.session, {
       table: 'odd_names',
-      columns: { ...columns, constructor: { type: 'text', column: 'ctor' } } as never,
+      columns: { ...columns, constructor: { type: 'text', column: 'ctor' } },
       key: ['id'],
     })
     await odd.createTables()
