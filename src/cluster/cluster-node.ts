@@ -12,6 +12,12 @@ export class ClusterNode {
   /** As of the last refresh. */
   tokens: readonly string[]
   readonly pool: NodePool
+  /**
+   * Whether other nodes have reported it as down, or it has disagreed about the schema for long
+   * without being reachable. Schema agreement does not wait for such a node; once it has a
+   * connection it is asked like any other.
+   */
+  isPresumedDown = false
 
   constructor(
     described: Pick<NodeDescription, 'hostId' | 'dataCenter' | 'rack' | 'tokens' | 'address'>,

@@ -4,12 +4,11 @@ import {
   ConfigError,
   type Outcome,
   NoNodeAvailableError,
-  SchemaAgreementError,
   TlsError,
   type TsyllaError,
 } from '../errors/index.ts'
 import type { ReconnectionPolicy } from '../policies/index.ts'
-import type { SchemaChange, ServerEvent } from '../protocol/index.ts'
+import type { SchemaChange, ServerEvent, StatusChangeEvent } from '../protocol/index.ts'
 import {
   type CallOptions,
   callUse,
@@ -21,12 +20,13 @@ import {
   NodePool,
   type Ticker,
 } from '../transport/index.ts'
-import { assert, sleep, type Timer } from '../util/index.ts'
+import { assert, type Timer } from '../util/index.ts'
 import type { ClusterData } from './cluster-data.ts'
 import { ClusterNode } from './cluster-node.ts'
 import { ControlConnection } from './control-connection.ts'
 import { Placement, type Route } from './placement.ts'
 import { Refresher } from './refresher.ts'
+import { SchemaAgreement } from './schema-agreement.ts'
 import { SchemaNews } from './schema-news.ts'
 import { SideConnections } from './side-connections.ts'
 import {
@@ -36,7 +36,6 @@ import {
   readKeyspaces,
   readLocal,
   readPeers,
-  readSchemaVersion,
 } from './system-tables.ts'
 
 export interface ClusterOptions {
@@ -58,11 +57,17 @@ export interface ClusterOptions {
   readonly onSchemaUnknown: () => void
 }
 
+/** What one node says of the cluster. */
+interface ClusterDescription {
+  readonly local: LocalDescription
+  readonly peers: readonly NodeDescription[]
+  readonly keyspaces: readonly KeyspaceDescription[]
+}
+
 /** How long to wait for the other nodes once one can be asked. */
 const otherNodesMs = 1_000
 /** How long topology and schema events are gathered before the system tables are read. */
 const eventQuietMs = 1_000
-const schemaAgreementPollMs = 200
 
 /**
  * The nodes of a cluster: found, connected to, and chosen for requests. A host id is one node
@@ -72,9 +77,10 @@ export class Cluster implements ConnectionListener {
   readonly #options: ClusterOptions
   readonly #connector: Connector
   readonly #sides: SideConnections
-  readonly #control: ControlConnection
+  readonly #control: ControlConnection<ClusterDescription>
   readonly #refresher: Refresher
   readonly #schemaNews: SchemaNews
+  readonly #agreement: SchemaAgreement
   readonly #nodes = new Map<string, ClusterNode>()
   /** Pools of nodes that are gone, with requests that are still being answered. */
   readonly #leaving = new Set<NodePool>()
@@ -103,10 +109,22 @@ export class Cluster implements ConnectionListener {
       reconnection,
       clock,
       endpoints: () => this.#endpoints(),
-      load: (connection, endpoint) => this.#loadAnew(connection, endpoint),
+      read: (connection) => this.#read(connection),
+      adopt: (description, endpoint) => {
+        this.#adopt(description, endpoint)
+        // Events were missed while there was no control connection.
+        options.onSchemaUnknown()
+      },
       onEvent: (event) => this.#onEvent(event),
     })
     this.#refresher = new Refresher(clock, eventQuietMs, () => this.#refresh())
+    this.#agreement = new SchemaAgreement({
+      ticker,
+      call: this.#call,
+      timeoutMs: options.schemaAgreementTimeoutMs,
+      nodes: () => this.#nodes.values(),
+      unavailableError: () => this.unavailableError(),
+    })
     this.#schemaNews = new SchemaNews({
       clock,
       quietMs: eventQuietMs,
@@ -162,20 +180,31 @@ export class Cluster implements ConnectionListener {
     })
   }
 
-  /** Over a new control connection: what happened while there was none is not known. */
-  async #loadAnew(connection: Connection, endpoint: Endpoint): Promise<void> {
-    await this.#load(connection, endpoint)
-    this.#options.onSchemaUnknown()
-  }
-
-  /** Reads nodes and keyspaces over a control connection to `endpoint`. */
-  async #load(connection: Connection, endpoint: Endpoint): Promise<void> {
+  /** Reads nodes and keyspaces over a control connection. */
+  async #read(connection: Connection): Promise<ClusterDescription> {
     const [local, peers, keyspaces] = await Promise.all([
       readLocal(connection, this.#call),
       readPeers(connection, this.#call),
       readKeyspaces(connection, this.#call),
     ])
     if (this.#isClosed) throw new ClosedError('session')
+    if (this.#local === undefined) this.#checkLocalDataCenter([local, ...peers])
+    return { local, peers, keyspaces }
+  }
+
+  /** A misspelt data center would silently cost locality and token awareness. */
+  #checkLocalDataCenter(nodes: readonly NodeDescription[]): void {
+    const { localDataCenter } = this.#options
+    const known = [...new Set(nodes.map(({ dataCenter }) => dataCenter))].sort()
+    if (localDataCenter === undefined || known.includes(localDataCenter)) return
+    const names = known.map((name) => JSON.stringify(name)).join(', ')
+    throw new ConfigError(
+      `localDataCenter is ${JSON.stringify(localDataCenter)}, but no node is in that data center; the data centers of this cluster are ${names}`,
+    )
+  }
+
+  /** Takes over what the node at `endpoint` has described. */
+  #adopt({ local, peers, keyspaces }: ClusterDescription, endpoint: Endpoint): void {
     this.#local = local
     this.#localDataCenter ??= local.dataCenter
     this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
@@ -220,9 +249,12 @@ export class Cluster implements ConnectionListener {
       connect: () => this.#connectTo(node),
       reconnection,
       clock: ticker.clock,
-      onAvailability: onRoom,
+      onAvailability: (isAvailable) => {
+        if (isAvailable) node.isPresumedDown = false
+        onRoom()
+      },
     })
-    const node = new ClusterNode(described, endpoint, pool)
+    const node: ClusterNode = new ClusterNode(described, endpoint, pool)
     this.#nodes.set(node.hostId, node)
     void pool.fill()
   }
@@ -254,6 +286,7 @@ export class Cluster implements ConnectionListener {
   }
 
   #onEvent(event: ServerEvent): void {
+    if (event.type === 'STATUS_CHANGE') this.#noteStatus(event)
     if (event.type === 'STATUS_CHANGE' && event.change === 'UP') {
       // A hint only: the node says so before it may take connections, the pool keeps trying.
       for (const { pool } of this.#nodes.values()) if (!pool.isAvailable) void pool.fill()
@@ -263,14 +296,21 @@ export class Cluster implements ConnectionListener {
     if (event.type === 'TOPOLOGY_CHANGE' || isKeyspace) this.#refresher.request()
   }
 
+  #noteStatus({ change, address, port }: StatusChangeEvent): void {
+    const at = { host: address.toString(), port }
+    for (const node of this.#nodes.values()) {
+      if (node.isAt(at)) node.isPresumedDown = change === 'DOWN'
+    }
+  }
+
   async #refresh(): Promise<void> {
     const connection = this.#control.current
     const endpoint = this.#endpoints().find(({ address }) => address === connection?.address)
     if (connection === undefined || endpoint === undefined) return
     try {
-      await this.#load(connection, endpoint)
+      this.#adopt(await this.#read(connection), endpoint)
     } catch (error) {
-      // The control connection moves on to another node, and reads everything anew.
+      // The control connection moves on to another node and reads everything there.
       connection.destroy(error as TsyllaError)
     }
   }
@@ -400,36 +440,9 @@ export class Cluster implements ConnectionListener {
     }
   }
 
-  /**
-   * Waits until all nodes that can be asked have one schema version. Each is asked for its own:
-   * what nodes know of each other is late.
-   *
-   * @param coordinator has run the DDL and must answer; others that are lost are passed over
-   */
-  async awaitSchemaAgreement(coordinator?: Connection): Promise<void> {
-    const { schemaAgreementTimeoutMs: timeoutMs, ticker } = this.#options
-    const deadlineMs = ticker.nowMs() + timeoutMs
-    for (;;) {
-      const versions = await this.#schemaVersions(coordinator)
-      if (versions.size === 1) return
-      if (ticker.nowMs() >= deadlineMs) throw new SchemaAgreementError(timeoutMs)
-      await sleep(ticker.clock, schemaAgreementPollMs)
-    }
-  }
-
-  async #schemaVersions(coordinator: Connection | undefined): Promise<ReadonlySet<string>> {
-    const others = [...this.#nodes.values()]
-      .filter((node) => coordinator === undefined || node !== this.nodeOf(coordinator))
-      .flatMap(({ pool }) => pool.connections.slice(0, 1))
-    if (coordinator === undefined && others.length === 0) {
-      throw this.unavailableError()
-    }
-    const own = coordinator === undefined ? [] : [readSchemaVersion(coordinator, this.#call)]
-    const rest = others.map((connection) =>
-      readSchemaVersion(connection, this.#call).catch(() => undefined),
-    )
-    const versions = await Promise.all([...own, ...rest])
-    return new Set(versions.filter((version) => version !== undefined))
+  /** Waits until all nodes have one schema version: {@link SchemaAgreement.wait}. */
+  awaitSchemaAgreement(coordinator?: Connection): Promise<void> {
+    return this.#agreement.wait(coordinator)
   }
 
   data(): ClusterData {

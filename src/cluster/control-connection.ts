@@ -10,31 +10,37 @@ import {
 } from '../transport/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
 
-export interface ControlConnectionOptions {
+export interface ControlConnectionOptions<Description> {
   readonly connector: Connector
   readonly reconnection: ReconnectionPolicy
   readonly clock: Clock
   /** Nodes to try, best first: those known now, then the contact points. */
   readonly endpoints: () => readonly Endpoint[]
   /** Reads the cluster over a new connection. A failure tries the next node. */
-  readonly load: (connection: Connection, endpoint: Endpoint) => Promise<void>
+  readonly read: (connection: Connection) => Promise<Description>
+  /** Takes over what the node that became the control connection has described. */
+  readonly adopt: (description: Description, endpoint: Endpoint) => void
   readonly onEvent: (event: ServerEvent) => void
 }
 
+/** How long one node is waited for before the next one is tried as well. */
+export const nextNodeDelayMs = 250
+
 /**
- * The one connection that events come over and system tables are read by. When it is lost it moves
- * to another node; requests of users never go over it.
+ * The connection that events come over and system tables are read by. When it is lost it moves to
+ * another node; requests of users never go over it. Nodes are tried side by side: a silent one
+ * delays the next by {@link nextNodeDelayMs}, a refusing one not at all.
  */
-export class ControlConnection implements ConnectionListener {
-  readonly #options: ControlConnectionOptions
+export class ControlConnection<Description> implements ConnectionListener {
+  readonly #options: ControlConnectionOptions<Description>
   #connection: Connection | undefined
-  /** The one that the cluster is being read over. */
-  #loading: Connection | undefined
   #isOpen = true
   #failureCount = 0
   #timer: Timer | undefined
+  /** Ends the attempts that are under way. */
+  #opening: AbortController | undefined
 
-  constructor(options: ControlConnectionOptions) {
+  constructor(options: ControlConnectionOptions<Description>) {
     this.#options = options
   }
 
@@ -43,40 +49,76 @@ export class ControlConnection implements ConnectionListener {
     return this.#connection
   }
 
-  /** Connects to the first node that can be read. @returns why each failed, when all did */
+  /**
+   * Connects to the first node that can be read.
+   *
+   * @returns why each node failed, in the order of the endpoints, when all of them did
+   */
   async open(): Promise<ReadonlyMap<string, TsyllaError> | undefined> {
+    const endpoints = distinctByAddress(this.#options.endpoints())
     const errors = new Map<string, TsyllaError>()
-    for (const endpoint of this.#options.endpoints()) {
-      if (!this.#isOpen) break
-      try {
-        await this.#openAt(endpoint)
-        this.#failureCount = 0
-        return undefined
-      } catch (error) {
-        errors.set(endpoint.address, error as TsyllaError)
+    const opening = new AbortController()
+    this.#opening = opening
+    await new Promise<void>((resolve) => {
+      let next = 0
+      let runningCount = 0
+      let timer: Timer | undefined
+      const finish = (): void => {
+        timer?.cancel()
+        opening.abort(new ClosedError('attempt to connect'))
+        resolve()
       }
+      const startNext = (): void => {
+        timer?.cancel()
+        const endpoint = endpoints[next]
+        if (endpoint === undefined || !this.#isOpen || opening.signal.aborted) {
+          if (runningCount === 0) finish()
+          return
+        }
+        next++
+        runningCount++
+        if (next < endpoints.length) {
+          timer = this.#options.clock.schedule(nextNodeDelayMs, startNext, true)
+        }
+        void this.#openAt(endpoint, opening.signal).then(
+          () => finish(),
+          (error: TsyllaError) => {
+            runningCount--
+            errors.set(endpoint.address, error)
+            startNext()
+          },
+        )
+      }
+      startNext()
+    })
+    if (this.#connection !== undefined) {
+      this.#failureCount = 0
+      return undefined
     }
-    return errors
+    return new Map(endpoints.flatMap(({ address }) => withError(errors, address)))
   }
 
-  async #openAt(endpoint: Endpoint): Promise<void> {
-    const purpose = { eventTypes: Object.values(EventType) }
+  /** @throws TsyllaError also when another node was faster */
+  async #openAt(endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+    const purpose = { eventTypes: Object.values(EventType), signal }
     const connection = await this.#options.connector.open(endpoint, this, purpose)
-    this.#loading = connection
+    const giveUp = (): void => connection.destroy(new ClosedError('session'))
+    signal.addEventListener('abort', giveUp)
     try {
-      await this.#options.load(connection, endpoint)
+      signal.throwIfAborted()
+      const description = await this.#options.read(connection)
+      signal.throwIfAborted()
+      if (!this.#isOpen || connection.state !== ConnectionState.ready) {
+        throw connection.closedError ?? new ClosedError('session')
+      }
+      this.#options.adopt(description, endpoint)
+      this.#connection = connection
     } catch (error) {
       connection.destroy(error as TsyllaError)
       throw error
     } finally {
-      this.#loading = undefined
+      signal.removeEventListener('abort', giveUp)
     }
-    if (!this.#isOpen || connection.state !== ConnectionState.ready) {
-      const error = connection.closedError ?? new ClosedError('session')
-      connection.destroy(error)
-      throw error
-    }
-    this.#connection = connection
   }
 
   onRoom(): void {}
@@ -104,7 +146,20 @@ export class ControlConnection implements ConnectionListener {
   close(): void {
     this.#isOpen = false
     this.#timer?.cancel()
-    this.#loading?.destroy(new ClosedError('session'))
+    this.#opening?.abort(new ClosedError('session'))
     this.#connection?.destroy(new ClosedError('session'))
   }
+}
+
+/** The same node named twice is tried once. */
+function distinctByAddress(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  return [...new Map(endpoints.map((endpoint) => [endpoint.address, endpoint])).values()]
+}
+
+function withError(
+  errors: ReadonlyMap<string, TsyllaError>,
+  address: string,
+): [string, TsyllaError][] {
+  const error = errors.get(address)
+  return error === undefined ? [] : [[address, error]]
 }

@@ -4,4 +4,8 @@ export {
   type ReconnectionPolicy,
 } from './reconnection.ts'
 export { attemptCountMax, decideRetry, type FailedAttempt, type RetryDecision } from './retry.ts'
-export { MonotonicTimestamps } from './timestamps.ts'
+export {
+  MonotonicTimestampGenerator,
+  sharedTimestampGenerator,
+  type TimestampGenerator,
+} from './timestamp-generator.ts'

@@ -3,32 +3,40 @@ export interface Abortable {
   onAborted(reason: unknown): void
 }
 
+interface Watch {
+  readonly waiting: Set<Abortable>
+  readonly onAbort: () => void
+}
+
 /**
- * One listener per signal, however many requests share it: `addEventListener` walks the listeners
- * that are there, so one per request would be quadratic.
+ * One listener per signal, however many requests share it at a time: `addEventListener` walks the
+ * listeners that are there, so one per request would be quadratic. The listener is removed with
+ * the last request that waits, so a signal that lives for long keeps nothing of the session.
  */
 export class AbortRegistry {
-  readonly #waiting = new WeakMap<AbortSignal, Set<Abortable>>()
+  readonly #watches = new WeakMap<AbortSignal, Watch>()
 
   add(signal: AbortSignal, abortable: Abortable): void {
-    const waiting = this.#waiting.get(signal)
-    if (waiting !== undefined) {
-      waiting.add(abortable)
+    const known = this.#watches.get(signal)
+    if (known !== undefined) {
+      known.waiting.add(abortable)
       return
     }
-    const fresh = new Set([abortable])
-    this.#waiting.set(signal, fresh)
-    signal.addEventListener(
-      'abort',
-      () => {
-        this.#waiting.delete(signal)
-        for (const one of fresh) one.onAborted(signal.reason)
-      },
-      { once: true },
-    )
+    const waiting = new Set([abortable])
+    const onAbort = (): void => {
+      this.#watches.delete(signal)
+      for (const one of waiting) one.onAborted(signal.reason)
+    }
+    this.#watches.set(signal, { waiting, onAbort })
+    signal.addEventListener('abort', onAbort, { once: true })
   }
 
   remove(signal: AbortSignal, abortable: Abortable): void {
-    this.#waiting.get(signal)?.delete(abortable)
+    const watch = this.#watches.get(signal)
+    if (watch === undefined) return
+    watch.waiting.delete(abortable)
+    if (watch.waiting.size > 0) return
+    this.#watches.delete(signal)
+    signal.removeEventListener('abort', watch.onAbort)
   }
 }

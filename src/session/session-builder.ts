@@ -7,7 +7,7 @@ import {
   type SerialConsistency,
   type TsyllaError,
 } from '../errors/index.ts'
-import { ExponentialReconnectionPolicy, MonotonicTimestamps } from '../policies/index.ts'
+import { ExponentialReconnectionPolicy, sharedTimestampGenerator } from '../policies/index.ts'
 import {
   type Endpoint,
   type EndpointFactory,
@@ -178,7 +178,7 @@ export abstract class SessionBuilderBase<S extends Session> {
         timestamp: options.timestampValues,
         codeGeneration: options.codeGeneration,
       },
-      timestamps: new MonotonicTimestamps(() => ticker.nowUs()),
+      timestamps: sharedTimestampGenerator(clock),
       schemaLog,
     })
     try {

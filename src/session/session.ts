@@ -9,7 +9,7 @@ import {
   ServerError,
   ServerErrorCode,
 } from '../errors/index.ts'
-import type { MonotonicTimestamps } from '../policies/index.ts'
+import type { TimestampGenerator } from '../policies/index.ts'
 import { WireWriter } from '../protocol/index.ts'
 import type { Ticker } from '../transport/index.ts'
 import {
@@ -53,7 +53,7 @@ export interface SessionParts {
   readonly dispatcher: Dispatcher
   readonly ticker: Ticker
   readonly codecOptions: CodecOptions
-  readonly timestamps: MonotonicTimestamps
+  readonly timestamps: TimestampGenerator
   readonly schemaLog: SchemaLog
 }
 
@@ -101,7 +101,7 @@ export class Session implements Executor, AsyncDisposable {
       codecOptions,
       queryShapes: new ShapeCache(codecOptions),
       nextTimestamp,
-      onConditional: () => timestamps.passServers(ticker.clock.nowMs()),
+      onConditional: () => timestamps.onLwtResult(),
       prepare: (statement) => this.#preparer.prepare(statement),
       refresh: (entry) => this.#preparer.refresh(entry),
       prepareOn: (connection, entry) => this.#preparer.prepareOn(connection, entry),

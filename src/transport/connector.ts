@@ -24,6 +24,8 @@ export interface ConnectionPurpose {
   readonly eventTypes?: readonly string[]
   /** Keyspace it has to be in when it becomes visible; may change meanwhile. */
   readonly keyspace?: () => string | undefined
+  /** Ends the attempt. */
+  readonly signal?: AbortSignal
 }
 
 /** Opens connections that are ready: handshake done, keyspace set, heartbeat on. */
@@ -49,27 +51,33 @@ export class Connector {
     purpose: ConnectionPurpose = {},
   ): Promise<Connection> {
     const { ticker } = this.#options
+    const { signal } = purpose
     const connection = new Connection(endpoint.address, ticker, listener)
+    const giveUp = (): void => connection.destroy(signal?.reason as TsyllaError)
     this.#opening.add(connection)
+    signal?.addEventListener('abort', giveUp)
     try {
       return await this.#open(connection, endpoint, purpose)
     } finally {
       this.#opening.delete(connection)
+      signal?.removeEventListener('abort', giveUp)
     }
   }
 
   async #open(
     connection: Connection,
     endpoint: Endpoint,
-    { eventTypes = [], keyspace: keyspaceNow = () => undefined }: ConnectionPurpose,
+    { eventTypes = [], keyspace: keyspaceNow = () => undefined, ...purpose }: ConnectionPurpose,
   ): Promise<Connection> {
+    const closing = this.#closing.signal
+    const signal =
+      purpose.signal === undefined ? closing : AbortSignal.any([closing, purpose.signal])
     const { ticker, connectionTimeoutMs } = this.#options
     const callOptions = { ticker, timeoutMs: connectionTimeoutMs }
     // Within the process bytes gain nothing by being smaller, and no link is ever half open.
     const isInside = endpoint.network === undefined
     try {
       const compressor = isInside ? undefined : await this.#loadCompressor()
-      const { signal } = this.#closing
       signal.throwIfAborted()
       connection.attach(await endpoint.open(connection, signal))
       const { credentials, authenticators, startup } = this.#options

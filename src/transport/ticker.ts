@@ -11,8 +11,8 @@ const busyTickMs = 25
 const idleTickMs = 500
 
 /**
- * One timer for all deadlines and heartbeats of a session: a `setTimeout` a request would cost more
- * than encoding it. Times are whole milliseconds since the ticker was made; after 24 days they no
+ * One timer for all deadlines and heartbeats of a session: a `setTimeout` per request would cost
+ * more than encoding it. Times are whole milliseconds since the ticker was made; after 24 days they no
  * longer fit an int32.
  */
 export class Ticker {
@@ -21,13 +21,10 @@ export class Ticker {
   readonly #listeners = new Set<TickListener>()
   #timer: Timer | undefined
   #isBusy = false
-  /** Wall-clock µs of the origin, taken afresh on every tick to follow clock corrections. */
-  #originUs: number
 
   constructor(clock: Clock) {
     this.#clock = clock
     this.#originMs = clock.monotonicMs()
-    this.#originUs = clock.nowMs() * 1000
   }
 
   get clock(): Clock {
@@ -37,11 +34,6 @@ export class Ticker {
   /** Milliseconds since the ticker was made, never going backwards. */
   nowMs(): number {
     return Math.floor(this.#clock.monotonicMs() - this.#originMs)
-  }
-
-  /** Wall-clock time in microseconds since the epoch. */
-  nowUs(): number {
-    return Math.floor((this.#clock.monotonicMs() - this.#originMs) * 1000 + this.#originUs)
   }
 
   add(listener: TickListener): void {
@@ -58,7 +50,7 @@ export class Ticker {
     }
   }
 
-  /** Something now has a deadline: tick finely until {@link relax}. */
+  /** Something now has a deadline: tick finely until nothing has one any more. */
   hasten(): void {
     if (this.#isBusy) return
     this.#isBusy = true
@@ -73,8 +65,6 @@ export class Ticker {
 
   #tick(): void {
     this.#timer = undefined
-    this.#originUs =
-      this.#clock.nowMs() * 1000 - (this.#clock.monotonicMs() - this.#originMs) * 1000
     // A listener that still has deadlines calls hasten() again from its onTick.
     this.#isBusy = false
     const nowMs = this.nowMs()

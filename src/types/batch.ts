@@ -21,7 +21,7 @@ interface Link {
   readonly before: Link | undefined
 }
 
-/** Statements that go to the server together. Immutable: `append…` gives a new batch. */
+/** Statements that go to the server together. Immutable: `append…` returns a new batch. */
 export class Batch extends StatementBase {
   static {
     shareAcrossBuilds(this, 'Batch')
@@ -48,10 +48,17 @@ export class Batch extends StatementBase {
     return new Batch(this.type, options, new Tail(this.#last, this.#count)) as this
   }
 
-  /** A new batch with one more entry. @throws ConfigError beyond 65,535 statements */
-  append(entry: BatchEntry): Batch {
+  /**
+   * Returns a new batch with one more entry; this batch stays as it is.
+   *
+   * @throws ConfigError beyond 65,535 statements
+   */
+  append(statement: string | BatchEntry): Batch {
+    const entry = typeof statement === 'string' ? new Statement(statement) : statement
     if (!(entry instanceof Statement) && !(entry instanceof PreparedStatement)) {
-      throw new ConfigError('A batch is made of statements and prepared statements')
+      throw new ConfigError(
+        'A batch is made of CQL texts, Statements and PreparedStatements; values go to session.batch(batch, [values, …])',
+      )
     }
     if (this.#count === batchStatementCountMax) {
       throw new ConfigError(`A batch holds at most ${batchStatementCountMax} statements`)
@@ -60,7 +67,7 @@ export class Batch extends StatementBase {
     return new Batch(this.type, this.options, tail)
   }
   appendStatement(statement: string | Statement): Batch {
-    return this.append(typeof statement === 'string' ? new Statement(statement) : statement)
+    return this.append(statement)
   }
   appendQuery(query: Statement): Batch {
     return this.append(query)

@@ -1,78 +1,18 @@
 import { describe, expect, test } from 'vitest'
-import { Cluster } from '../../src/cluster/index.ts'
-import { ClosedError, ServerError } from '../../src/errors/index.ts'
+import { Cluster, type ClusterOptions } from '../../src/cluster/index.ts'
+import { ClosedError } from '../../src/errors/index.ts'
 import { ExponentialReconnectionPolicy } from '../../src/policies/index.ts'
-import { beginResponse, endFrame, Opcode, WireWriter } from '../../src/protocol/index.ts'
+import { Opcode } from '../../src/protocol/index.ts'
 import { type Endpoint, type Link, type LinkHandler, Ticker } from '../../src/transport/index.ts'
-import { nativeTypes } from '../../src/types/index.ts'
-import { rowsOf, type ScriptedConnection, ScriptedNode } from '../support/scripted-node.ts'
+import { MemberNode, membersOf, sendEvent } from '../support/member-node.ts'
 import { settle } from '../support/scripted-session.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-
-const { inet, int, text, uuid } = nativeTypes
-const hostId = (n: number): string => `00000000-0000-4000-8000-00000000000${n}`
-
-/** A node of a cluster, which tells of those it is given as peers. */
-class MemberNode extends ScriptedNode {
-  readonly number: number
-  override readonly network: { host: string; port: number }
-  peers: readonly MemberNode[] = []
-  isBroken = false
-
-  constructor(clock: VirtualClock, number: number, host = `10.0.0.${number}`) {
-    super(clock, `${host}:9042`)
-    this.number = number
-    this.network = { host, port: 9042 }
-    this.script = (exchange) => {
-      const { request } = exchange
-      if (request.opcode !== Opcode.QUERY) return 'default'
-      if (this.isBroken) {
-        exchange.reply({ opcode: Opcode.ERROR, error: new ServerError(0x1001, 'busy') })
-        return 'done'
-      }
-      const isLocal = request.text.includes('system.local')
-      if (!isLocal && !request.text.includes('system.peers_v2')) return 'default'
-      exchange.reply(describeNodes(isLocal ? [this] : this.peers))
-      return 'done'
-    }
-  }
-
-  /** Says that a node has come or gone. */
-  announce(connection: ScriptedConnection): void {
-    const writer = new WireWriter()
-    const start = beginResponse(writer, 0, -1, Opcode.EVENT)
-    writer.writeString('TOPOLOGY_CHANGE')
-    writer.writeString('NEW_NODE')
-    writer.writeByte(4)
-    for (const byte of [10, 0, 0, 3]) writer.writeByte(byte)
-    writer.writeInt(9042)
-    endFrame(writer, start)
-    connection.send(writer.copyFrom(0))
-  }
-}
-
-const describeNodes = (nodes: readonly MemberNode[]): ReturnType<typeof rowsOf> =>
-  rowsOf(
-    [
-      ['native_address', inet],
-      ['native_port', int],
-      ['rpc_address', inet],
-      ['rpc_port', int],
-      ['host_id', uuid],
-      ['data_center', text],
-      ['rack', text],
-      ['tokens', { kind: 'set', element: text, frozen: false }],
-    ],
-    nodes.map(({ number, network }) => {
-      const address = [network.host, network.port]
-      return [...address, ...address, hostId(number), 'dc1', 'r1', new Set([`${number}`])]
-    }),
-  )
 
 function clusterOf(
   clock: VirtualClock,
   members: readonly MemberNode[],
-  contact: Endpoint = members[0]!,
+  contact: Endpoint | readonly Endpoint[] = members[0]!,
+  options: Partial<ClusterOptions> = {},
 ): Cluster {
   return new Cluster({
     ticker: new Ticker(clock),
@@ -84,7 +24,7 @@ function clusterOf(
       compression: undefined,
       startup: new Map(),
     },
-    contactEndpoints: [contact],
+    contactEndpoints: [contact].flat(),
     endpointOf: (host) => members.find(({ network }) => network.host === host)!,
     poolSize: 1,
     reconnection: new ExponentialReconnectionPolicy({ random: () => 0 }),
@@ -94,6 +34,7 @@ function clusterOf(
     onRoom() {},
     onSchemaChange() {},
     onSchemaUnknown() {},
+    ...options,
   })
 }
 
@@ -182,17 +123,18 @@ describe('a cluster', () => {
     const cluster = clusterOf(clock, [first, second])
     await cluster.connect()
     first.peers = [second]
-    const { script } = first
     const held: (() => void)[] = []
-    first.script = (exchange) => {
+    const hold: typeof first.script = (exchange) => {
       if (exchange.request.opcode !== Opcode.QUERY) return 'default'
-      held.push(() => void script(exchange))
+      held.push(() => first.onRequest(exchange))
       return 'done'
     }
+    first.script = hold
     first.connections[0]!.destroy()
     await pass(clock, 2_000)
     expect(held.length).toBeGreaterThan(0)
     cluster.destroy(new ClosedError('session'))
+    first.script = () => 'default'
     for (const answer of held) answer()
     await pass(clock, 60_000)
     expect([...first.connections, ...second.connections].every(({ isClosed }) => isClosed)).toBe(
@@ -235,6 +177,114 @@ describe('a cluster', () => {
     first.isBroken = false
     await pass(clock, 30_000)
     expect(availableNodes(cluster)).toEqual(['10.0.0.1:9042', '10.0.0.2:9042'])
+    cluster.destroy(new ClosedError('session'))
+  })
+
+  test('asks the next contact point while one is silent', async () => {
+    const clock = new VirtualClock()
+    const silent = [3, 4, 5].map((n) => new MemberNode(clock, n))
+    for (const node of silent) node.open = () => new Promise(() => {})
+    const answering = new MemberNode(clock, 1)
+    const cluster = clusterOf(clock, [answering], [...silent, answering])
+    const connecting = cluster.connect()
+    await pass(clock, 1_000)
+    await connecting
+    expect(availableNodes(cluster)).toEqual(['10.0.0.1:9042'])
+    cluster.destroy(new ClosedError('session'))
+    expect(clock.pendingCount).toBe(0)
+  })
+
+  test('asks the next contact point while one connects and then answers nothing', async () => {
+    const clock = new VirtualClock()
+    const [silent, answering] = [3, 1].map((n) => new MemberNode(clock, n)) as [
+      MemberNode,
+      MemberNode,
+    ]
+    silent.script = ({ request }) => (request.opcode === Opcode.QUERY ? 'done' : 'default')
+    const cluster = clusterOf(clock, [answering], [silent, answering])
+    const connecting = cluster.connect()
+    await pass(clock, 1_000)
+    await connecting
+    expect(availableNodes(cluster)).toEqual(['10.0.0.1:9042'])
+    expect(silent.connections.map(({ isClosed }) => isClosed)).toEqual([true])
+    cluster.destroy(new ClosedError('session'))
+  })
+
+  test('tries a contact point that is named twice once', async () => {
+    const clock = new VirtualClock()
+    const node = new MemberNode(clock, 1)
+    node.isBroken = true
+    const cluster = clusterOf(clock, [node], [node, node, node])
+    await expect(cluster.connect()).rejects.toMatchObject({ message: 'busy' })
+    expect(node.connections).toHaveLength(1)
+    cluster.destroy(new ClosedError('session'))
+  })
+
+  test('refuses a local data center that no node is in', async () => {
+    const clock = new VirtualClock()
+    const members = membersOf(3, clock)
+    members[2]!.dataCenter = 'dc2'
+    const cluster = clusterOf(clock, members, members[0]!, { localDataCenter: 'dc9' })
+    await expect(cluster.connect()).rejects.toMatchObject({
+      code: 'TSYLLA_CONFIG',
+      message: expect.stringContaining('"dc9"') && expect.stringContaining('"dc1", "dc2"'),
+    })
+    cluster.destroy(new ClosedError('session'))
+  })
+})
+
+describe('schema agreement', () => {
+  /** A cluster of three whose third node cannot be connected to. */
+  async function withUnreachable(clock: VirtualClock) {
+    const members = membersOf(3, clock)
+    members[2]!.open = () => new Promise(() => {})
+    const cluster = clusterOf(clock, members, members[0]!, { schemaAgreementTimeoutMs: 60_000 })
+    const connecting = cluster.connect()
+    await pass(clock, 2_000)
+    await connecting
+    for (const member of members.slice(0, 2)) member.schema = 1
+    let isAgreed = false
+    const agree = (): Promise<void> => {
+      isAgreed = false
+      return cluster.awaitSchemaAgreement().then(() => void (isAgreed = true))
+    }
+    return { cluster, members, agree, hasAgreed: () => isAgreed }
+  }
+
+  test('waits for a node that cannot be asked until others report its version', async () => {
+    const clock = new VirtualClock()
+    const { cluster, members, agree, hasAgreed } = await withUnreachable(clock)
+    const agreeing = agree()
+    await pass(clock, 3_000)
+    expect(hasAgreed()).toBe(false)
+    members[2]!.schema = 1
+    await pass(clock, 1_000)
+    await agreeing
+    cluster.destroy(new ClosedError('session'))
+  })
+
+  test('passes over a node that is reported as down', async () => {
+    const clock = new VirtualClock()
+    const { cluster, members, agree } = await withUnreachable(clock)
+    sendEvent(members[0]!.connections[0]!, 'STATUS_CHANGE', 'DOWN', 3)
+    await settle()
+    const agreeing = agree()
+    await pass(clock, 1_000)
+    await agreeing
+    cluster.destroy(new ClosedError('session'))
+  })
+
+  test('waits for a node that may be dead for a bounded time, and only once', async () => {
+    const clock = new VirtualClock()
+    const { cluster, agree, hasAgreed } = await withUnreachable(clock)
+    const first = agree()
+    await pass(clock, 5_000)
+    expect(hasAgreed()).toBe(false)
+    await pass(clock, 10_000)
+    await first
+    const second = agree()
+    await pass(clock, 1_000)
+    await second
     cluster.destroy(new ClosedError('session'))
   })
 })

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Engine } from '../../src/engine/index.ts'
-import { MonotonicTimestamps } from '../../src/policies/index.ts'
+import { MonotonicTimestampGenerator } from '../../src/policies/index.ts'
 import { openDiskStore } from '../../src/engine/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { ask, openEngine } from './support/ask.ts'
@@ -12,19 +12,21 @@ const table = 'CREATE TABLE IF NOT EXISTS t (k int PRIMARY KEY, v int)'
 
 /** Stamps as a session does that writes more often than its clock ticks. */
 class Client {
-  readonly #clock: VirtualClock
-  readonly #timestamps: MonotonicTimestamps
+  readonly #timestamps: MonotonicTimestampGenerator
   /** @param aheadUs what its own clock tells more than the engine's */
   constructor(clock: VirtualClock, aheadUs = 0) {
-    this.#clock = clock
-    this.#timestamps = new MonotonicTimestamps(() => clock.nowMs() * 1000 + aheadUs)
+    this.#timestamps = new MonotonicTimestampGenerator({
+      nowMs: () => clock.nowMs() + Math.trunc(aheadUs / 1000),
+      monotonicMs: () => clock.monotonicMs(),
+      schedule: () => ({ cancel() {} }),
+    })
   }
   write(engine: Engine, cql: string): Promise<unknown[][]> {
     return ask(engine, cql, [], { timestamp: BigInt(this.#timestamps.next()) })
   }
   async decide(engine: Engine, cql: string): Promise<unknown[][]> {
     const answer = await ask(engine, cql)
-    this.#timestamps.passServers(this.#clock.nowMs())
+    this.#timestamps.onLwtResult()
     return answer
   }
 }

@@ -12,24 +12,8 @@ import {
   attemptCountMax,
   decideRetry,
   ExponentialReconnectionPolicy,
-  MonotonicTimestamps,
 } from '../../src/policies/index.ts'
 import { createRandom } from '../../src/util/index.ts'
-
-describe('client timestamps', () => {
-  test('increase strictly, also when the clock stands still or goes back an hour', () => {
-    let nowUs = 1_700_000_000_000_000
-    const timestamps = new MonotonicTimestamps(() => nowUs)
-    let last = 0
-    for (let i = 0; i < 100_000; i++) {
-      if (i === 50_000) nowUs -= 3_600_000_000
-      if (i % 3 === 0) nowUs++
-      const next = timestamps.next()
-      expect(next).toBeGreaterThan(last)
-      last = next
-    }
-  })
-})
 
 describe('reconnection delays', () => {
   test('double up to the ceiling, with jitter in the upper half', () => {
