@@ -224,7 +224,7 @@ describe('a cluster', () => {
     const clock = new VirtualClock()
     const members = membersOf(3, clock)
     members[2]!.dataCenter = 'dc2'
-    const cluster = clusterOf(clock, members, members[0]!, { localDataCenter: 'dc9' })
+    const cluster = clusterOf(clock, members, members[0], { localDataCenter: 'dc9' })
     await expect(cluster.connect()).rejects.toMatchObject({
       code: 'TSYLLA_CONFIG',
       message: expect.stringContaining('"dc9"') && expect.stringContaining('"dc1", "dc2"'),
@@ -238,7 +238,7 @@ describe('schema agreement', () => {
   async function withUnreachable(clock: VirtualClock) {
     const members = membersOf(3, clock)
     members[2]!.open = () => new Promise(() => {})
-    const cluster = clusterOf(clock, members, members[0]!, { schemaAgreementTimeoutMs: 60_000 })
+    const cluster = clusterOf(clock, members, members[0], { schemaAgreementTimeoutMs: 60_000 })
     const connecting = cluster.connect()
     await pass(clock, 2_000)
     await connecting
