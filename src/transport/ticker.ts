@@ -12,8 +12,8 @@ const idleTickMs = 500
 
 /**
  * One timer for all deadlines and heartbeats of a session: a `setTimeout` per request would cost
- * more than encoding it. Times are whole milliseconds since the ticker was made; after 24 days they no
- * longer fit an int32.
+ * more than encoding it. Times are whole milliseconds since the ticker was made; after 24 days they
+ * no longer fit an int32.
  */
 export class Ticker {
   readonly #clock: Clock
