@@ -245,8 +245,14 @@ export class Catalog {
   }
 
   #replace(schema: Schema): void {
+    const before = this.#schema
     this.#schema = { ...schema, version: Uuid.random().toString() }
-    this.#persist()
+    try {
+      this.#persist()
+    } catch (error) {
+      this.#schema = before
+      throw error
+    }
   }
 
   #persist(): void {

@@ -1,4 +1,6 @@
 import { DependencyMissingError, StorageError } from '../../errors/index.ts'
+import { checkDataFile } from './data-file.ts'
+import { shortKeyMax } from './disk-entry.ts'
 import { makeDirectory } from './make-directory.ts'
 
 /**
@@ -45,7 +47,8 @@ export async function openDiskFile(path: string, durability: Durability): Promis
   const lmdb = await importLmdb()
   try {
     await makeDirectory(path)
-    return lmdb.open({
+    await checkDataFile(path)
+    const database = lmdb.open({
       path,
       noSubdir: false,
       encoding: 'binary',
@@ -53,14 +56,86 @@ export async function openDiskFile(path: string, durability: Durability): Promis
       // Without it a write of LMDB resolves when it is flushed instead of when it is visible.
       overlappingSync: durability === 'os',
       noSync: durability === 'none',
+      // With it LMDB makes promises that no caller sees: a failed commit would end the process.
+      eventTurnBatching: false,
+      txnStartThreshold: 1,
     })
+    return new LmdbFile(database)
   } catch (cause) {
-    throw new StorageError(`Cannot open the store in ${path}`, 'not_applied', { cause })
+    if (cause instanceof StorageError) throw cause
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new StorageError(`Cannot open the store in ${path}: ${why}`, 'not_applied', { cause })
   }
 }
 
 interface Lmdb {
-  open(options: object): DiskFile
+  open(options: object): LmdbDatabase
+}
+
+/** A write of LMDB; its promise is shared by the writes of a transaction. */
+interface LmdbDatabase extends Omit<DiskFile, 'batch'> {
+  batch(action: () => void): Promise<unknown>
+  remove(key: Buffer): Promise<unknown>
+}
+
+/** Longer than every key in the file, so that no entry has it. */
+const absentKey: Buffer = Buffer.alloc(shortKeyMax + 2, 0xff)
+
+/** An LMDB database whose failed commits reject one promise: the one `batch` returned. */
+class LmdbFile implements DiskFile {
+  readonly #database: LmdbDatabase
+
+  constructor(database: LmdbDatabase) {
+    this.#database = database
+  }
+
+  getBinaryFast(key: Buffer, options?: DiskReadOptions): Buffer | undefined {
+    return this.#database.getBinaryFast(key, options)
+  }
+
+  getRange(range: DiskRange): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {
+    return this.#database.getRange(range)
+  }
+
+  put(key: Buffer, value: Buffer): unknown {
+    return this.#database.put(key, value)
+  }
+
+  remove(key: Buffer): unknown {
+    return this.#database.remove(key)
+  }
+
+  batch(action: () => void): Promise<unknown> {
+    const committed = this.#database.batch(action)
+    // LMDB starts to write at the second call, and else in a later turn of the event loop.
+    this.#database.remove(absentKey).catch(() => {})
+    return committed.catch(async (error: unknown) => {
+      throw await commitErrorOf(error)
+    })
+  }
+
+  resetReadTxn(): void {
+    this.#database.resetReadTxn()
+  }
+
+  useReadTransaction(): DiskTransaction {
+    return this.#database.useReadTransaction()
+  }
+
+  close(): Promise<void> {
+    return this.#database.close()
+  }
+}
+
+/** What the operating system said, which LMDB reports in a second promise. */
+async function commitErrorOf(error: unknown): Promise<unknown> {
+  if (!(error instanceof Error) || !('commitError' in error)) return error
+  const { commitError } = error
+  if (!(commitError instanceof Promise)) return error
+  return await commitError.then(
+    () => error,
+    (cause: unknown) => cause,
+  )
 }
 
 async function importLmdb(): Promise<Lmdb> {
@@ -69,11 +144,22 @@ async function importLmdb(): Promise<Lmdb> {
   try {
     return (await import(name)) as Lmdb
   } catch (cause) {
-    if (isMissing(cause)) throw new DependencyMissingError('lmdb', 'An engine on disk', { cause })
-    throw new StorageError('The package lmdb does not load', 'not_applied', { cause })
+    const missing = missingPackage(cause)
+    if (missing === name) throw new DependencyMissingError(name, 'An engine on disk', { cause })
+    const why =
+      missing === undefined
+        ? `The package ${name} does not load`
+        : `The package ${name} does not load: ${missing}, which it needs, is not installed. Install ${name} again`
+    throw new StorageError(why, 'not_applied', { cause })
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
+/**
+ * The package that an import did not find, as the message of Node names it: the one that was
+ * imported, or one that it depends on in turn.
+ */
+export function missingPackage(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  if (error.code !== 'ERR_MODULE_NOT_FOUND' && error.code !== 'MODULE_NOT_FOUND') return undefined
+  return /Cannot find (?:package|module) '([^']+)'/.exec(error.message)?.[1]
 }

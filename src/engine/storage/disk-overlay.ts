@@ -7,15 +7,29 @@ export interface PendingEntry {
   readonly value: Buffer | undefined
 }
 
+/** Writes that go to the file as one transaction. */
+export type WriteGroup = Map<string, PendingEntry>
+
 /** Writes on their way to the file: readers look here first. */
 export class DiskOverlay {
   readonly tree: KeyTree<PendingEntry>
-  #group: Map<string, PendingEntry> = new Map()
+  #group: WriteGroup = new Map()
+  /** Bytes added to the gathering group; an entry that was overwritten still counts. */
+  #groupBytes = 0
   readonly #value: ValueRef
 
   constructor(value: ValueRef, tree: KeyTree<PendingEntry> = createKeyTree()) {
     this.tree = tree
     this.#value = value
+  }
+
+  /** Whether a group has gathered that is not being written. */
+  get hasGathered(): boolean {
+    return this.#group.size > 0
+  }
+
+  get gatheredBytes(): number {
+    return this.#groupBytes
   }
 
   add(batch: WriteBatch): void {
@@ -29,20 +43,34 @@ export class DiskOverlay {
       }
       this.tree.set(key, entry)
       this.#group.set(key, entry)
+      this.#groupBytes += bytesOf(key, entry)
     }
   }
 
-  /** Takes what waits, to be written as one transaction. */
-  takeGroup(): Map<string, PendingEntry> {
+  /** Takes the gathered group, to be written as one transaction. */
+  takeGroup(): WriteGroup {
     const group = this.#group
     this.#group = new Map()
+    this.#groupBytes = 0
     return group
   }
 
-  /** The group is in the file: forgets its entries, but for those written again since. */
-  dropGroup(group: ReadonlyMap<string, PendingEntry>): void {
+  /** The group is in the file: drops its entries, but for those written again since. */
+  dropGroup(group: WriteGroup): void {
     for (const key of group.keys()) if (!this.#group.has(key)) this.tree.delete(key)
+  }
+
+  /** The group did not reach the file: it is written again, with what has gathered since. */
+  putBack(group: WriteGroup): void {
+    for (const [key, entry] of this.#group) group.set(key, entry)
+    this.#group = group
+    this.#groupBytes = 0
+    for (const [key, entry] of group) this.#groupBytes += bytesOf(key, entry)
   }
 }
 
 const deletedEntry: PendingEntry = { value: undefined }
+
+function bytesOf(key: string, { value }: PendingEntry): number {
+  return key.length + (value === undefined ? 0 : value.length)
+}

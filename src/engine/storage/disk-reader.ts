@@ -12,9 +12,15 @@ import { type KeyTree, TreeCursor } from './key-tree.ts'
 import type { KeyRange, KvCursor, KvReader } from './kv-store.ts'
 import { ValueRef } from './value-ref.ts'
 
+/** Whether reads met entries of the overlay, which are not in the file yet. */
+export interface OverlayReads {
+  hasRead: boolean
+}
+
 /** Reads through the overlay into the file. */
 export class DiskReader implements KvReader {
   protected readonly file: DiskFile
+  protected readonly overlayReads: OverlayReads = { hasRead: false }
   readonly #tree: KeyTree<PendingEntry>
   readonly #transaction: DiskTransaction | undefined
 
@@ -27,7 +33,10 @@ export class DiskReader implements KvReader {
   get(key: string, into: ValueRef): boolean {
     if (this.#tree.size > 0) {
       const pending = this.#tree.get(key)
-      if (pending !== undefined) return readPending(pending, into)
+      if (pending !== undefined) {
+        this.overlayReads.hasRead = true
+        return readPending(pending, into)
+      }
     }
     return readFile(this.file, key, into, this.#transaction)
   }
@@ -38,7 +47,8 @@ export class DiskReader implements KvReader {
 
   scan(range: KeyRange): KvCursor {
     const file = new FileCursor(this.file, range, this.#transaction)
-    return this.#tree.size === 0 ? file : new MergedCursor(this.#tree, file, range)
+    if (this.#tree.size === 0) return file
+    return new MergedCursor(this.#tree, file, range, this.overlayReads)
   }
 }
 
@@ -170,7 +180,7 @@ class FileCursor implements KvCursor {
   }
 }
 
-/** The file and what waits to go there as one sequence; what waits hides what is in the file. */
+/** The file and the overlay as one sequence; an entry of the overlay hides that of the file. */
 class MergedCursor implements KvCursor {
   key = ''
   value: ValueRef
@@ -178,12 +188,19 @@ class MergedCursor implements KvCursor {
   readonly #pending: TreeCursor<PendingEntry>
   readonly #file: FileCursor
   readonly #direction: number
+  readonly #reads: OverlayReads
   #hasPending: boolean
   #hasFile: boolean
   #isFileFirst = false
   #isStarted = false
 
-  constructor(tree: KeyTree<PendingEntry>, file: FileCursor, range: KeyRange) {
+  constructor(
+    tree: KeyTree<PendingEntry>,
+    file: FileCursor,
+    range: KeyRange,
+    reads: OverlayReads,
+  ) {
+    this.#reads = reads
     this.value = this.#own
     this.#pending = new TreeCursor(tree, range)
     this.#file = file
@@ -204,6 +221,7 @@ class MergedCursor implements KvCursor {
         this.value = this.#file.value
         return true
       }
+      this.#reads.hasRead = true
       if (order === 0) this.#hasFile = this.#file.next()
       this.key = this.#pending.key
       this.value = this.#own

@@ -10,7 +10,7 @@ import {
   sealValue,
 } from './disk-entry.ts'
 import type { DiskFile, DiskTransaction, Durability } from './disk-file.ts'
-import { DiskOverlay, type PendingEntry } from './disk-overlay.ts'
+import { DiskOverlay, type PendingEntry, type WriteGroup } from './disk-overlay.ts'
 import { DiskReader } from './disk-reader.ts'
 import type { KeyTree } from './key-tree.ts'
 import type { KeyRange, KvCursor, KvSnapshot, KvStats, KvStore } from './kv-store.ts'
@@ -29,9 +29,19 @@ class DiskSnapshot extends DiskReader implements KvSnapshot {
 }
 
 /**
+ * Bytes of writes that wait for a disk that takes none. Beyond that, further writes are refused, so
+ * that a full disk does not fill the memory as well.
+ */
+export const unwrittenBytesMax: number = 64 * 1024 * 1024
+
+/**
  * The store of `embedded:PATH`: LMDB. What LMDB has not committed yet is not visible to its
  * synchronous reads, so it is kept in an overlay that reads consult first. While one group of
  * writes is being committed the next gathers, and a commit waits for the group its writes are in.
+ *
+ * A group that could not be committed stays in the overlay and is written again as part of the next
+ * one: with the next write, or when a caller needs it to be durable. Writing the same entries twice
+ * is harmless, and the file never has a later write without the earlier ones.
  */
 export class DiskStore extends DiskReader implements KvStore {
   readonly #durability: Durability
@@ -41,10 +51,11 @@ export class DiskStore extends DiskReader implements KvStore {
   #gathering: Deferred<void> | undefined
   /** Resolves when the group that is being written is durable. */
   #writing: Promise<void> | undefined
+  /** Why the last group could not be committed; `undefined` after one that was. */
   #failure: StorageError | undefined
   #isClosed = false
 
-  /** @param release called after the file was closed: gives the directory back */
+  /** @param release called after the file was closed: releases the lock of the directory */
   constructor(
     file: DiskFile,
     durability: Durability,
@@ -58,34 +69,45 @@ export class DiskStore extends DiskReader implements KvStore {
   }
 
   override get(key: string, into: ValueRef): boolean {
-    this.#check()
+    this.#checkOpen()
     return super.get(key, into)
   }
 
   override scan(range: KeyRange): KvCursor {
-    this.#check()
+    this.#checkOpen()
     return super.scan(range)
   }
 
   write(batch: WriteBatch): void {
-    this.#check()
+    this.#checkOpen()
     if (batch.count === 0) return
+    if (this.#failure !== undefined && this.#overlay.gatheredBytes > unwrittenBytesMax) {
+      const cause = this.#failure
+      this.#gather()
+      throw new StorageError(
+        `The store takes no more writes: ${unwrittenBytesMax} bytes wait for a disk that takes none`,
+        'not_applied',
+        { cause },
+      )
+    }
     this.#overlay.add(batch)
-    if (this.#gathering !== undefined) return
-    this.#gathering = createDeferred<void>()
-    // Whoever needs to know waits for it; nobody has to.
-    this.#gathering.promise.catch(() => {})
-    if (this.#writing === undefined) queueMicrotask(() => this.#drain())
+    this.#gather()
   }
 
   commit(): Promise<void> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure)
     if (this.#durability === 'none') return Promise.resolve()
-    return this.#gathering?.promise ?? this.#writing ?? Promise.resolve()
+    return this.#written()
+  }
+
+  takeUncommittedRead(): boolean {
+    const { overlayReads } = this
+    if (!overlayReads.hasRead) return false
+    overlayReads.hasRead = false
+    return this.#durability !== 'none'
   }
 
   snapshot(): KvSnapshot {
-    this.#check()
+    this.#checkOpen()
     // The read transaction may be as old as the turn of the event loop: what was committed since
     // has left the overlay.
     this.file.resetReadTxn()
@@ -100,22 +122,38 @@ export class DiskStore extends DiskReader implements KvStore {
     if (this.#isClosed) return
     this.#isClosed = true
     try {
-      await (this.#gathering?.promise ?? this.#writing)
+      await this.#written()
     } finally {
       await this.file.close()
       await this.#release()
     }
   }
 
-  #check(): void {
-    if (this.#failure !== undefined) throw this.#failure
+  #checkOpen(): void {
     if (this.#isClosed) throw new ClosedError('store')
+  }
+
+  /** Resolves when the file has everything, whatever the durability. */
+  #written(): Promise<void> {
+    if (this.#gathering === undefined && this.#writing === undefined && this.#overlay.hasGathered) {
+      this.#gather()
+    }
+    return this.#gathering?.promise ?? this.#writing ?? Promise.resolve()
+  }
+
+  /** Sees to it that the gathered group is written. */
+  #gather(): void {
+    if (this.#gathering !== undefined) return
+    this.#gathering = createDeferred<void>()
+    // Callers that need to know wait for it, but they need not.
+    this.#gathering.promise.catch(() => {})
+    if (this.#writing === undefined) queueMicrotask(() => this.#drain())
   }
 
   /** Writes the gathered group, and then the one that gathered meanwhile. */
   #drain(): void {
     const deferred = this.#gathering
-    if (deferred === undefined || this.#failure !== undefined) return
+    if (deferred === undefined) return
     this.#gathering = undefined
     this.#writing = deferred.promise
     const group = this.#overlay.takeGroup()
@@ -123,33 +161,24 @@ export class DiskStore extends DiskReader implements KvStore {
       () => {
         this.file.resetReadTxn()
         this.#overlay.dropGroup(group)
-        this.#writing = undefined
-        deferred.resolve()
-        this.#drain()
+        this.#failure = undefined
+        this.#settled(() => deferred.resolve())
       },
-      (cause: unknown) => this.#fail(cause, deferred),
+      (cause: unknown) => {
+        this.#overlay.putBack(group)
+        this.#failure = commitFailed(cause)
+        this.#settled(() => deferred.reject(this.#failure))
+      },
     )
   }
 
-  /**
-   * Whether the file has the group is unknown, and the groups after it build on it: no write is
-   * acknowledged any more. Opening the store again shows what the file has.
-   */
-  #fail(cause: unknown, deferred: Deferred<void>): void {
-    this.#failure = new StorageError(
-      'The store could not commit and takes no more writes',
-      'unknown',
-      {
-        cause,
-      },
-    )
+  #settled(settle: () => void): void {
     this.#writing = undefined
-    deferred.reject(this.#failure)
-    this.#gathering?.reject(this.#failure)
-    this.#gathering = undefined
+    settle()
+    this.#drain()
   }
 
-  async #writeGroup(group: ReadonlyMap<string, PendingEntry>): Promise<void> {
+  async #writeGroup(group: WriteGroup): Promise<void> {
     const { file } = this
     const lists = this.#mergeLongEntries(group)
     await file.batch(() => {
@@ -161,7 +190,7 @@ export class DiskStore extends DiskReader implements KvStore {
   }
 
   /** The lists of long keys that a group changes, as they will be; `undefined` when empty. */
-  #mergeLongEntries(group: ReadonlyMap<string, PendingEntry>): Map<string, Buffer | undefined> {
+  #mergeLongEntries(group: WriteGroup): Map<string, Buffer | undefined> {
     const lists = new Map<string, Map<string, LongEntry>>()
     for (const [key, { value }] of group) {
       if (!isLongKey(key)) continue
@@ -190,6 +219,15 @@ export class DiskStore extends DiskReader implements KvStore {
     openValue(key, sealed, sealed.length, value)
     return decodeLongEntries(name, value)
   }
+}
+
+function commitFailed(cause: unknown): StorageError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new StorageError(
+    `The store could not commit: ${why}. What was written is kept in memory and goes to the disk with the next write that succeeds`,
+    'unknown',
+    { cause },
+  )
 }
 
 function putOrRemove(file: DiskFile, key: string, value: Buffer | undefined): void {

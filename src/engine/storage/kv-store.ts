@@ -48,8 +48,17 @@ export interface KvStats {
 export interface KvStore extends KvReader {
   /** Applies a batch: all of it, or nothing when it throws. Keeps no reference to the batch. */
   write(batch: WriteBatch): void
-  /** Resolves when all that was written before is durable. @throws StorageError, then for ever */
+  /**
+   * Resolves when all that was written before is durable.
+   * @throws StorageError when the commit failed; a later call tries again
+   */
   commit(): Promise<void>
+  /**
+   * Returns whether a read of the store since the last call met a write whose commit is still to
+   * come. What was computed from such a read must not leave the process before `commit()` resolves.
+   * Reads of snapshots do not count: whoever takes one commits before it answers.
+   */
+  takeUncommittedRead(): boolean
   snapshot(): KvSnapshot
   stats(): KvStats
   /** Makes everything durable and gives the store back. */

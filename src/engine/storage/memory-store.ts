@@ -100,6 +100,10 @@ export class MemoryStore extends MemoryReader implements KvStore, SlabOwner {
     return Promise.resolve()
   }
 
+  takeUncommittedRead(): boolean {
+    return false
+  }
+
   snapshot(): KvSnapshot {
     return new MemorySnapshot(this.tree.clone(), this.slabs.share())
   }

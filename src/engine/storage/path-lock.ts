@@ -152,7 +152,7 @@ async function create(file: string, owner: Owner): Promise<boolean> {
     return true
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false
-    throw new StorageError(`Cannot lock ${file}`, 'not_applied', { cause: error })
+    throw lockFailed(file, error)
   } finally {
     await rm(draft, { force: true })
   }
@@ -160,20 +160,37 @@ async function create(file: string, owner: Owner): Promise<boolean> {
 
 /** Puts the file in place of the one that is there. */
 async function replace(file: string, owner: Owner): Promise<void> {
-  await rename(await writeDraft(file, owner), file)
+  const draft = await writeDraft(file, owner)
+  try {
+    await rename(draft, file)
+  } catch (cause) {
+    await rm(draft, { force: true })
+    throw lockFailed(file, cause)
+  }
 }
 
+/** Writes a lock file under a name of its own. @throws StorageError, and leaves no file behind */
 async function writeDraft(file: string, owner: Owner): Promise<string> {
   const draft = `${file}.${randomBytes(6).toString('hex')}.draft`
-  const handle = await open(draft, 'wx')
   try {
-    await handle.writeFile(JSON.stringify(owner))
-    // After a power loss the name must not be there without the content.
-    await handle.datasync()
-  } finally {
-    await handle.close()
+    const handle = await open(draft, 'wx')
+    try {
+      await handle.writeFile(JSON.stringify(owner))
+      // After a power loss the name must not be there without the content.
+      await handle.datasync()
+    } finally {
+      await handle.close()
+    }
+  } catch (cause) {
+    await rm(draft, { force: true })
+    throw lockFailed(file, cause)
   }
   return draft
+}
+
+function lockFailed(file: string, cause: unknown): StorageError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new StorageError(`Cannot write the lock file ${file}: ${why}`, 'not_applied', { cause })
 }
 
 async function readLock(file: string): Promise<LockContent | undefined> {
