@@ -117,8 +117,12 @@ export class OpenEngine {
     // Sessions hear of it in a later turn at the latest; what they do afterwards finds it closed.
     await nextTurn()
     await Promise.allSettled(this.#copies)
-    await this.#engine.close()
-    await this.#storage.close()
+    try {
+      await this.#engine.close()
+    } finally {
+      // Also when the disk did not take the last writes: the directory is released.
+      await this.#storage.close()
+    }
   }
 
   #checkOpen(): void {

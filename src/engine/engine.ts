@@ -2,6 +2,7 @@ import { ClosedError, type Consistency, type SerialConsistency } from '../errors
 import type { RawValue } from '../protocol/index.ts'
 import { TimeUuidGenerator, Uuid } from '../types/index.ts'
 import { type Clock, systemClock } from '../util/index.ts'
+import { CommitGate } from './commit-gate.ts'
 import { Catalog, type SchemaListener } from './catalog/catalog.ts'
 import type { SchemaChange } from './catalog/schema.ts'
 import type { TableSchema } from './catalog/table-schema.ts'
@@ -20,7 +21,7 @@ import type { PreparedPlan } from './plan/prepared-plan.ts'
 import type { SelectPlan } from './plan/select.ts'
 import type { Mutation, RowReader, RowStore } from './rows/index.ts'
 import { openRowStore } from './rows/open-row-store.ts'
-import { type KvStore, LongReads, MemoryStore } from './storage/index.ts'
+import { type KvStore, LongReads, MemoryStore, nextTurn } from './storage/index.ts'
 import { Sweeper } from './sweeper.ts'
 import { Timestamps } from './timestamps.ts'
 import { type Timestamp, timestampOf, timestampOfMicros } from './timestamp.ts'
@@ -68,7 +69,8 @@ export class Engine {
   readonly #storage: KvStore
   readonly #rows: RowStore
   readonly #services: EngineServices
-  readonly #awaitsCommit: boolean
+  /** Holds answers back until what they depend on is durable; `undefined` in memory. */
+  readonly #gate: CommitGate | undefined
   readonly #batchLimits: BatchLimits
   readonly #sweeper: Sweeper
   readonly #longReads: LongReads = new LongReads()
@@ -83,8 +85,8 @@ export class Engine {
     this.clock = clock
     this.#storage = storage
     this.#rows = openRowStore(storage, clock)
-    this.#awaitsCommit = !(storage instanceof MemoryStore)
-    this.#timestamps = new Timestamps({ clock, kv: storage, isDurable: this.#awaitsCommit })
+    const isDurable = !(storage instanceof MemoryStore)
+    this.#timestamps = new Timestamps({ clock, kv: storage, isDurable })
     const timeUuids = new TimeUuidGenerator(clock)
     this.#services = {
       rows: this.#rows,
@@ -100,6 +102,7 @@ export class Engine {
       nowMicros: () => BigInt(this.#timestamps.next()),
       timeUuid: () => timeUuids.next().toString(),
     })
+    this.#gate = isDurable ? new CommitGate(storage, this.catalog) : undefined
     const tableOf = (generation: number): TableSchema | undefined =>
       this.catalog.tableOfGeneration(generation)
     this.#sweeper = new Sweeper({ rows: this.#rows, clock, tableOf })
@@ -144,11 +147,38 @@ export class Engine {
     })
   }
 
-  /** Executes a statement with values in wire encoding, one a marker. */
+  /**
+   * Resolves when the schema as it is now is durable; `undefined` when it is already. Answers that
+   * depend on the schema alone, such as that of PREPARE, wait for it.
+   */
+  schemaCommit(): Promise<void> | undefined {
+    return this.#gate?.schemaCommit()
+  }
+
+  /**
+   * Resolves when the schema as it is now is durable and the statement that changed it has been
+   * answered.
+   */
+  async schemaAnswered(): Promise<void> {
+    if (this.#gate === undefined) return
+    await this.#gate.schemaDurable()
+    await nextTurn()
+  }
+
+  /** Executes a statement with values in wire encoding, one per marker. */
   execute(
     prepared: PreparedPlan,
     values: readonly RawValue[] = [],
     options: EngineExecuteOptions = {},
+  ): EngineResult | Promise<EngineResult> {
+    if (this.#gate === undefined) return this.#execute(prepared, values, options)
+    return this.#gate.settle(() => this.#execute(prepared, values, options))
+  }
+
+  #execute(
+    prepared: PreparedPlan,
+    values: readonly RawValue[],
+    options: EngineExecuteOptions,
   ): EngineResult | Promise<EngineResult> {
     this.#checkOpen()
     if (values.length !== prepared.markers.length) {
@@ -180,7 +210,7 @@ export class Engine {
         )
       case 'schema': {
         const outcome = this.catalog.apply(plan.statement, current.keyspace)
-        return this.#afterSchemaChange(outcome.change, outcome.droppedGenerations)
+        return this.#schemaChanged(outcome.change, outcome.droppedGenerations)
       }
     }
   }
@@ -204,6 +234,15 @@ export class Engine {
     type: BatchKind,
     entries: readonly EngineBatchEntry[],
     options: EngineExecuteOptions = {},
+  ): EngineResult | Promise<EngineResult> {
+    if (this.#gate === undefined) return this.#batch(type, entries, options)
+    return this.#gate.settle(() => this.#batch(type, entries, options))
+  }
+
+  #batch(
+    type: BatchKind,
+    entries: readonly EngineBatchEntry[],
+    options: EngineExecuteOptions,
   ): EngineResult | Promise<EngineResult> {
     this.#checkOpen()
     const parts = entries.map(({ prepared, values }): ConditionalPart => {
@@ -296,7 +335,9 @@ export class Engine {
       signal: options.signal,
       statementHash: prepared.hash,
     }
-    return executeSelect(plan, this.#environment(values), selectOptions, reader)
+    const outcome = executeSelect(plan, this.#environment(values), selectOptions, reader)
+    if (this.#gate === undefined || !(outcome instanceof Promise)) return outcome
+    return this.#gate.settleLongRead(outcome)
   }
 
   #modify(
@@ -336,7 +377,7 @@ export class Engine {
   }
 
   #durable(result: EngineResult): EngineResult | Promise<EngineResult> {
-    return this.#awaitsCommit ? this.#rows.commit().then(() => result) : result
+    return this.#gate === undefined ? result : this.#gate.commit().then(() => result)
   }
 
   #use(keyspace: string): EngineResult {
@@ -352,7 +393,7 @@ export class Engine {
     return this.#durable(voidResult)
   }
 
-  #afterSchemaChange(
+  #schemaChanged(
     change: SchemaChange | undefined,
     generations: readonly number[],
   ): EngineResult | Promise<EngineResult> {

@@ -17,18 +17,28 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-test(`a process killed ${killCount} times under 64 writers keeps what it acknowledged`, async () => {
+test(`a process killed ${killCount} times keeps what it acknowledged and what was read of it`, async () => {
   const acknowledged = new Set<number>()
   for (let round = 0; round < killCount; round++) {
     const child = startProcess('writer-process.ts', [folder, String(round * 1_000_000)])
     let count = 0
+    let seen = 0
     for await (const line of linesOf(child)) {
       if (line === 'ready') continue
+      if (line.startsWith('saw ')) {
+        seen = Math.max(seen, Number(line.slice(4)))
+        continue
+      }
       acknowledged.add(Number(line))
       if (++count === rowsBeforeKill(round)) child.kill('SIGKILL')
     }
     await exitOf(child)
     expect(count).toBeGreaterThanOrEqual(rowsBeforeKill(round))
+    const session = await Session.connect([`embedded:${folder}`], { keyspace: 'k' })
+    const { v } = (await session.execute<{ v: string }>('SELECT v FROM t WHERE p = -1')).singleRow()
+    await session.close()
+    expect(seen).toBeGreaterThan(0)
+    expect(Number(v)).toBeGreaterThanOrEqual(seen)
   }
   const session = await Session.connect([`embedded:${folder}`], { keyspace: 'k' })
   const stored = new Map<number, string>()

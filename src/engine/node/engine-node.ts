@@ -105,9 +105,12 @@ export class EngineNode implements NodeState, NodeHost {
     this.#connections.clear()
   }
 
-  /** Tells who registered, after the answer to the statement that made the change. */
+  /**
+   * Sends an event to the clients that registered for it, once the change is durable and after the
+   * answer to the statement that made it.
+   */
   #announce(schemaChange: SchemaChange): void {
-    queueMicrotask(() => {
+    void this.engine.schemaAnswered().then(() => {
       for (const connection of this.#connections) {
         connection.sendEvent({ type: 'SCHEMA_CHANGE', schemaChange })
       }

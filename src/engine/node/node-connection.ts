@@ -165,8 +165,25 @@ export class NodeConnection implements FrameHandler {
       if ((flags & HeaderFlag.TRACING) !== 0) trace = this.#beginTrace(request)
       this.#handle(streamId, request, trace)
     } catch (error) {
-      this.#fail(streamId, error, trace)
+      this.#failAfterCommit(streamId, error, trace)
     }
+  }
+
+  /** The schema may be why a statement fails, and its last change may not be durable yet. */
+  #failAfterCommit(streamId: number, error: unknown, trace: Trace | undefined): void {
+    const committed = this.#node.engine.schemaCommit()
+    if (committed === undefined || this.#pendingCount >= pendingCountMax) {
+      this.#fail(streamId, error, trace)
+    } else {
+      this.#whenSettled(committed, streamId, trace, () => this.#fail(streamId, error, trace))
+    }
+  }
+
+  #sendPrepared(streamId: number, body: Uint8Array, trace: Trace | undefined): void {
+    this.#send(streamId, Opcode.RESULT, trace, () => {
+      this.#writer.writeInt(ResultKind.PREPARED)
+      this.#writer.writeRaw(body)
+    })
   }
 
   /** ServerConnection.validateNewMessage. */
@@ -204,10 +221,12 @@ export class NodeConnection implements FrameHandler {
         return
       case Opcode.PREPARE: {
         const { body } = node.statements.prepare(request.text, this.#keyspace)
-        this.#send(streamId, Opcode.RESULT, trace, () => {
-          this.#writer.writeInt(ResultKind.PREPARED)
-          this.#writer.writeRaw(body)
-        })
+        const committed = node.engine.schemaCommit()
+        if (committed === undefined) this.#sendPrepared(streamId, body, trace)
+        else
+          this.#whenSettled(committed, streamId, trace, () => {
+            this.#sendPrepared(streamId, body, trace)
+          })
         return
       }
       case Opcode.OPTIONS:
@@ -287,25 +306,29 @@ export class NodeConnection implements FrameHandler {
     skipMetadata: boolean,
     trace: Trace | undefined,
   ): void {
-    if (outcome instanceof Promise) this.#answerLater(streamId, outcome, skipMetadata, trace)
-    else this.#sendResult(streamId, outcome, skipMetadata, trace)
+    if (outcome instanceof Promise) {
+      this.#whenSettled(outcome, streamId, trace, (result) =>
+        this.#sendResult(streamId, result, skipMetadata, trace),
+      )
+    } else {
+      this.#sendResult(streamId, outcome, skipMetadata, trace)
+    }
   }
 
-  #answerLater(
+  /** Answers when `outcome` has settled: with `send`, or with its error. */
+  #whenSettled<T>(
+    outcome: Promise<T>,
     streamId: number,
-    outcome: Promise<EngineResult>,
-    skipMetadata: boolean,
     trace: Trace | undefined,
+    send: (value: T) => void,
   ): void {
     const isTooMany = this.#pendingCount >= pendingCountMax
     if (!isTooMany) this.#pendingCount++
     outcome.then(
-      (result) => {
+      (value) => {
         if (isTooMany) return
         this.#pendingCount--
-        this.#sendLater(streamId, trace, () =>
-          this.#sendResult(streamId, result, skipMetadata, trace),
-        )
+        this.#sendLater(streamId, trace, () => send(value))
       },
       (error: unknown) => {
         if (isTooMany) return

@@ -194,12 +194,7 @@ class MergedCursor implements KvCursor {
   #isFileFirst = false
   #isStarted = false
 
-  constructor(
-    tree: KeyTree<PendingEntry>,
-    file: FileCursor,
-    range: KeyRange,
-    reads: OverlayReads,
-  ) {
+  constructor(tree: KeyTree<PendingEntry>, file: FileCursor, range: KeyRange, reads: OverlayReads) {
     this.#reads = reads
     this.value = this.#own
     this.#pending = new TreeCursor(tree, range)

@@ -1,0 +1,80 @@
+import { createDeferred, type Deferred } from '../util/index.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import type { Schema } from './catalog/schema.ts'
+import type { KvStore } from './storage/index.ts'
+
+/**
+ * Holds back answers that depend on writes whose commit is still to come: after a crash the client
+ * would have seen what never was. An answer that met no such write leaves at once.
+ */
+export class CommitGate {
+  readonly #storage: KvStore
+  readonly #catalog: Catalog
+  /** The schema of the last commit. Every change makes a new object. */
+  #committedSchema: Schema
+  /** What waits for the schema to be committed; kept when a commit fails. */
+  readonly #waiting: Set<Deferred<void>> = new Set()
+
+  constructor(storage: KvStore, catalog: Catalog) {
+    this.#storage = storage
+    this.#catalog = catalog
+    this.#committedSchema = catalog.schema
+  }
+
+  /** Runs what reads the store synchronously; the outcome waits for the commit of what was read. */
+  settle<T>(run: () => T | Promise<T>): T | Promise<T> {
+    // Reads that do not lead to an answer, such as those of compactions, may have left the mark.
+    this.#storage.takeUncommittedRead()
+    let outcome: T | Promise<T>
+    try {
+      outcome = run()
+    } catch (error) {
+      if (!this.#dependsOnUncommitted()) throw error
+      return this.commit().then(() => {
+        throw error
+      })
+    }
+    if (outcome instanceof Promise || !this.#dependsOnUncommitted()) return outcome
+    return this.commit().then(() => outcome)
+  }
+
+  /** A read that lasted several turns waits for all that was written before it ended. */
+  async settleLongRead<T>(outcome: Promise<T>): Promise<T> {
+    try {
+      return await outcome
+    } finally {
+      await this.commit()
+    }
+  }
+
+  /** Resolves when the schema as it is now is durable; `undefined` when it is already. */
+  schemaCommit(): Promise<void> | undefined {
+    return this.#catalog.schema === this.#committedSchema ? undefined : this.commit()
+  }
+
+  /** Resolves once the schema as it is now is durable. A commit that fails only postpones it. */
+  schemaDurable(): Promise<void> {
+    const durable = createDeferred<void>()
+    this.#waiting.add(durable)
+    this.commit().catch(() => {})
+    return durable.promise
+  }
+
+  commit(): Promise<void> {
+    const { schema } = this.#catalog
+    if (schema === this.#committedSchema && this.#waiting.size === 0) return this.#storage.commit()
+    const waiting = [...this.#waiting]
+    return this.#storage.commit().then(() => {
+      if (schema === this.#catalog.schema) this.#committedSchema = schema
+      for (const durable of waiting) {
+        this.#waiting.delete(durable)
+        durable.resolve()
+      }
+    })
+  }
+
+  #dependsOnUncommitted(): boolean {
+    const hasRead = this.#storage.takeUncommittedRead()
+    return hasRead || this.#catalog.schema !== this.#committedSchema
+  }
+}
