@@ -161,6 +161,11 @@ const pureFunctions: ReadonlySet<string> = new Set([
   'maxtimeuuid',
   'to_json',
   'tojson',
+  'abs',
+  'exp',
+  'log',
+  'log10',
+  'round',
 ])
 const blobFunction = /^(?:[a-z]+_?as_?blob|blob_?as_?[a-z]+)$/
 

@@ -10,6 +10,7 @@ const marshalPackage = 'org.apache.cassandra.db.marshal.'
 /** Nesting beyond this is no type anyone has, but a way to exhaust the stack. */
 export const typeDepthMax = 64
 
+/** Classes by name; of several for one type, the first is the one that is written. */
 const nativeClasses: ReadonlyMap<string, NativeTypeName> = new Map([
   ['AsciiType', 'ascii'],
   ['LongType', 'bigint'],
@@ -26,6 +27,9 @@ const nativeClasses: ReadonlyMap<string, NativeTypeName> = new Map([
   ['UTF8Type', 'text'],
   ['IntegerType', 'varint'],
   ['TimeUUIDType', 'timeuuid'],
+  // Functions of Cassandra over timeuuids declare their results so.
+  ['LegacyTimeUUIDType', 'timeuuid'],
+  ['LexicalUUIDType', 'uuid'],
   ['InetAddressType', 'inet'],
   ['SimpleDateType', 'date'],
   ['TimeType', 'time'],

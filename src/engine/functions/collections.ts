@@ -1,31 +1,17 @@
-import { type CqlType, cqlTypeText, nativeTypes } from '../../types/index.ts'
+import { type CqlType, nativeTypes } from '../../types/index.ts'
 import { splitCollection, splitVector } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 import { aggregateFunction } from './aggregates.ts'
-import type { Cell } from './definitions.ts'
+import {
+  type Generic,
+  type GenericArgument,
+  type GenericCall,
+  type Parameter,
+  sameAs,
+  withoutNulls,
+  wrongType,
+} from './generics.ts'
 import { collectionBytes, floatBytes, int32Bytes } from './wire.ts'
-
-/** An argument of a function whose overload its type makes. */
-export interface GenericArgument {
-  readonly text: string
-  /** `undefined` when nothing but its use tells. */
-  readonly type: CqlType | undefined
-}
-
-/** A function made for arguments of certain types. */
-export interface GenericCall {
-  readonly returns: CqlType
-  /** What each argument is to be, for those that have no type of their own. */
-  readonly args: readonly CqlType[]
-  /** Not called when an argument is null: so is the result. */
-  call(values: readonly Uint8Array[]): Cell
-}
-
-interface Generic {
-  /** Names of the parameters in messages. */
-  readonly parameters: readonly string[]
-  make(name: string, args: readonly GenericArgument[]): GenericCall
-}
 
 const numericKinds = [
   ...['tinyint', 'smallint', 'int', 'bigint', 'counter', 'varint', 'float', 'double', 'decimal'],
@@ -35,35 +21,26 @@ function elementsOf(bytes: Uint8Array): Uint8Array[] {
   return splitCollection(bytes) as Uint8Array[]
 }
 
-function wrongType(name: string, what: string, { text }: GenericArgument, type: CqlType): Error {
-  return invalid(
-    `Function system.${name} requires a ${what} argument, but found argument ${text} of type ${cqlTypeText(type)}`,
-  )
-}
-
-/** A function of one argument whose type is known. */
+/** A function of one argument, whose type decides what the function is. */
 function ofOne(
   parameter: string,
-  make: (type: CqlType, fail: (what: string) => Error, name: string) => GenericCall,
+  make: (type: CqlType, fail: (what: string) => Error) => Omit<GenericCall, 'args'>,
 ): Generic {
-  return {
-    parameters: [parameter],
-    make(name, [arg]) {
-      const { type } = arg!
-      if (type === undefined) throw notInferred(name, [parameter], arg!)
-      return make(type, (what) => wrongType(name, what, arg!, type), name)
-    },
+  const fault = (name: string, arg: GenericArgument, type: CqlType): ((what: string) => Error) => {
+    return (what) => wrongType(name, `a ${what} argument`, arg, type)
   }
-}
-
-function notInferred(
-  name: string,
-  parameters: readonly string[],
-  { text }: GenericArgument,
-): Error {
-  return invalid(
-    `Cannot infer type of argument ${text} in call to function system.${name}(${parameters.join(', ')}): use type casts to disambiguate`,
-  )
+  const unexpected = (): Error => new Error('tsylla invariant violated: the type was checked')
+  return {
+    requiredCount: 1,
+    parameters: [
+      {
+        text: parameter,
+        infer: ({ type }) => type,
+        check: (name, arg, type) => void make(type, fault(name, arg, type)),
+      },
+    ],
+    make: (_name, [type]) => ({ ...make(type!, unexpected), args: [type!] }),
+  }
 }
 
 /** The keys or the values of a map (CollectionFcts.makeMapKeysFunction, makeMapValuesFunction). */
@@ -72,15 +49,14 @@ function mapPart(offset: 0 | 1): Generic {
     if (type.kind !== 'map') throw fail('map')
     const returns: CqlType =
       offset === 0
-        ? { kind: 'set', element: type.key, frozen: false }
-        : { kind: 'list', element: type.value, frozen: false }
+        ? { kind: 'set', element: type.key, frozen: true }
+        : { kind: 'list', element: type.value, frozen: true }
     return {
       returns,
-      args: [type],
-      call([map]) {
+      call: withoutNulls(([map]) => {
         const parts = elementsOf(map!).filter((_part, i) => i % 2 === offset)
         return collectionBytes(parts, parts.length)
-      },
+      }),
     }
   })
 }
@@ -90,8 +66,7 @@ const count: Generic = ofOne('collection', (type, fail) => {
   const step = type.kind === 'map' ? 2 : 1
   return {
     returns: nativeTypes.int,
-    args: [type],
-    call: ([value]) => int32Bytes(elementsOf(value!).length / step),
+    call: withoutNulls(([value]) => int32Bytes(elementsOf(value!).length / step)),
   }
 })
 
@@ -107,39 +82,45 @@ function folded(aggregate: 'min' | 'max' | 'sum' | 'avg'): Generic {
     const fold = aggregateFunction(aggregate, element)
     return {
       returns: fold.returns,
-      args: [type],
-      call([value]) {
+      call: withoutNulls(([value]) => {
         const folding = fold.create()
         for (const each of elementsOf(value!)) folding.add(each)
         return folding.result()
-      },
+      }),
     }
   })
 }
 
 type Similarity = (a: readonly number[], b: readonly number[], name: string) => number
 
+const floatVector: Parameter = {
+  text: 'vector<float, n>',
+  infer({ type, listLength }, receiver) {
+    if (type?.kind === 'vector' || listLength === undefined) return type ?? receiver
+    if (listLength === 0) throw invalid('vectors may only have positive dimensions; given 0')
+    return { kind: 'vector', element: nativeTypes.float, dimension: listLength }
+  },
+  check(name, arg, type) {
+    const isFloats = type.kind === 'vector' && type.element.kind === 'float'
+    if (isFloats && (arg.listLength ?? type.dimension) !== type.dimension) {
+      throw invalid('All arguments must have the same vector dimensions')
+    }
+    if (!isFloats) throw wrongType(name, 'a float vector argument', arg, type)
+  },
+}
+
 /** VectorFcts: two vectors of floats; one of them may take its type from the other. */
 function similarity(measure: Similarity): Generic {
-  const parameters = ['vector<float, n>', 'vector<float, n>']
   return {
-    parameters,
-    make(name, args) {
-      for (const arg of args) {
-        const { type } = arg
-        if (type === undefined) continue
-        const isVector = type.kind === 'vector' && type.element.kind === 'float'
-        if (!isVector) throw wrongType(name, 'float vector', arg, type)
-      }
-      const known = args.find(({ type }) => type !== undefined)?.type
-      if (known === undefined) throw notInferred(name, parameters, args[0]!)
-      const types = args.map(({ type }) => type ?? known)
+    parameters: [sameAs(1, floatVector), sameAs(0, floatVector)],
+    requiredCount: 2,
+    make(name, types) {
       const [a, b] = types.map((type) => (type.kind === 'vector' ? type.dimension : 0))
       if (a !== b) throw invalid('All arguments must have the same vector dimensions')
       return {
         returns: nativeTypes.float,
         args: types,
-        call: ([x, y]) => floatBytes(measure(floats(x!), floats(y!), name)),
+        call: withoutNulls(([x, y]) => floatBytes(measure(floats(x!), floats(y!), name))),
       }
     },
   }
@@ -167,7 +148,8 @@ const euclidean: Similarity = (a, b) => {
   return 1 / (1 + dot(distance, distance))
 }
 
-const generics: ReadonlyMap<string, Generic> = new Map([
+/** Functions of collections and vectors by name. */
+export const collectionFunctions: readonly (readonly [string, Generic])[] = [
   ['map_keys', mapPart(0)],
   ['map_values', mapPart(1)],
   ['collection_count', count],
@@ -178,20 +160,4 @@ const generics: ReadonlyMap<string, Generic> = new Map([
   ['similarity_cosine', similarity(cosine)],
   ['similarity_euclidean', similarity(euclidean)],
   ['similarity_dot_product', similarity((a, b) => (1 + dot(a, b)) / 2)],
-])
-
-export function isGeneric(name: string): boolean {
-  return generics.has(name)
-}
-
-/** @throws ServerError in Cassandra's words (FunctionFactory, FunctionParameter) */
-export function resolveGeneric(name: string, args: readonly GenericArgument[]): GenericCall {
-  const generic = generics.get(name)!
-  const { parameters } = generic
-  if (args.length !== parameters.length) {
-    throw invalid(
-      `Invalid number of arguments for function system.${name}(${parameters.join(', ')})`,
-    )
-  }
-  return generic.make(name, args)
-}
+]

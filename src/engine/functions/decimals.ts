@@ -31,9 +31,9 @@ function unscaledAt({ unscaled, scale }: Decimal, wanted: number): bigint {
 }
 
 /** @throws ServerError when there would be too many digits */
-function powerOfTen(exponent: number): bigint {
-  if (exponent > digitsMax) {
-    throw invalid(`Decimals that differ by more than ${digitsMax} digits are not computed with`)
+function powerOfTen(exponent: number, exponentMax = digitsMax): bigint {
+  if (exponent > exponentMax) {
+    throw invalid(`Decimals that differ by more than ${exponentMax} digits are not computed with`)
   }
   return 10n ** BigInt(exponent)
 }
@@ -42,14 +42,27 @@ function powerOfTen(exponent: number): bigint {
  * The whole part of a decimal.
  * @param isWrapped whether only its lowest 64 bits count
  */
-export function wholePart({ unscaled, scale }: Decimal, isWrapped: boolean): bigint {
+export function wholePart(
+  { unscaled, scale }: Decimal,
+  isWrapped: boolean,
+  zerosMax: number = digitsMax,
+): bigint {
   if (scale <= 0) {
     // 10^64 and beyond are multiples of 2^64.
-    return isWrapped && scale <= -64 ? 0n : unscaled * powerOfTen(-scale)
+    return isWrapped && scale <= -64 ? 0n : unscaled * powerOfTen(-scale, zerosMax)
   }
   // A hexadecimal digit is a little more than 1.2 decimal ones.
   const digitsAtMost = unscaled.toString(16).length * 1.21 + 1
   return scale > digitsAtMost ? 0n : unscaled / 10n ** BigInt(scale)
+}
+
+/** BigDecimal.setScale(0, HALF_UP). */
+export function roundedToWhole(value: Decimal): Decimal {
+  const { unscaled, scale } = value
+  if (scale <= 0) return new Decimal(wholePart(value, false), 0)
+  const sign = unscaled < 0n ? -1n : 1n
+  const tenths = wholePart(new Decimal(unscaled * sign, scale - 1), false)
+  return new Decimal(((tenths + 5n) / 10n) * sign, 0)
 }
 
 /** BigDecimal.valueOf(double): the digits Java prints, of which one at least is a fraction. */

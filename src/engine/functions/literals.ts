@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { encodeValue } from '../../codec/index.ts'
 import type { Constant } from '../../cql/index.ts'
 import {
@@ -8,6 +9,7 @@ import {
   LocalDate,
   LocalTime,
   type NativeTypeName,
+  nativeTypes,
   Uuid,
 } from '../../types/index.ts'
 import { invalid } from '../faults.ts'
@@ -58,7 +60,7 @@ export function constantFit(constant: Constant, type: CqlType): Fit {
 }
 
 /** The type a constant has where nothing else says so (Literal.getPreferedTypeFor). */
-export function preferredType(constant: Constant): NativeTypeName {
+function preferredType(constant: Constant): NativeTypeName {
   switch (constant.type) {
     case 'string':
       return 'text'
@@ -77,6 +79,16 @@ export function preferredType(constant: Constant): NativeTypeName {
       return 'blob'
     case 'duration':
       return 'duration'
+  }
+}
+
+/** The first type a constant fits (Constants.Literal.getCompatibleTypeIfKnown). */
+export function compatibleType(constant: Constant): CqlType {
+  switch (constant.type) {
+    case 'string':
+      return isAscii(textBytes(constant.text)) ? nativeTypes.ascii : nativeTypes.text
+    default:
+      return nativeTypes[preferredType(constant)]
   }
 }
 

@@ -3,6 +3,7 @@ import type { Environment } from '../environment.ts'
 import { invalid } from '../faults.ts'
 import { type Cell, define, type ScalarFunction } from './definitions.ts'
 import { int64Bytes, int64Of } from './wire.ts'
+import { mathFunctions } from './math.ts'
 import { validateValue } from './validate.ts'
 
 const { timeuuid, timestamp, date, time, bigint, uuid, blob } = nativeTypes
@@ -114,18 +115,9 @@ function checkBlob(name: string, kind: string, type: CqlType, value: Uint8Array)
   }
 }
 
-/** All overloads of every native scalar function. */
-export const nativeFunctions: ReadonlyMap<string, readonly ScalarFunction[]> = group([
+/** Native scalar functions with their overloads, one after the other. */
+export const nativeFunctions: readonly ScalarFunction[] = [
   ...timeFunctions(),
   ...blobFunctions(),
-])
-
-function group(list: readonly ScalarFunction[]): Map<string, ScalarFunction[]> {
-  const map = new Map<string, ScalarFunction[]>()
-  for (const each of list) {
-    const overloads = map.get(each.name)
-    if (overloads === undefined) map.set(each.name, [each])
-    else overloads.push(each)
-  }
-  return map
-}
+  ...mathFunctions(),
+]

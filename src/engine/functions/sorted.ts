@@ -1,6 +1,6 @@
 import { type CqlType } from '../../types/index.ts'
 import { compareValues, splitCollection } from '../encode/index.ts'
-import { collectionBytes } from './wire.ts'
+import { collectionBytes, concatCells, int32Bytes } from './wire.ts'
 
 export function sortedSet(cells: readonly Uint8Array[], type: CqlType): Uint8Array {
   const ordered = [...cells].sort((a, b) => compareValues(type, a, b))
@@ -10,16 +10,17 @@ export function sortedSet(cells: readonly Uint8Array[], type: CqlType): Uint8Arr
   return collectionBytes(unique, unique.length)
 }
 
-/** Keys in order; of equal keys the last value. */
-export function sortedMap(cells: readonly Uint8Array[], keyType: CqlType): Uint8Array {
-  const pairs: [Uint8Array, Uint8Array][] = []
-  for (let i = 0; i < cells.length; i += 2) {
-    const at = pairs.findIndex(([key]) => compareValues(keyType, key, cells[i]!) === 0)
-    if (at === -1) pairs.push([cells[i]!, cells[i + 1]!])
-    else pairs[at] = [cells[i]!, cells[i + 1]!]
-  }
+/** Keys in order; of equal keys the last value. Values may be null in a selection. */
+export function sortedMap(cells: readonly (Uint8Array | null)[], keyType: CqlType): Uint8Array {
+  const pairs: [Uint8Array, Uint8Array | null][] = []
+  for (let i = 0; i < cells.length; i += 2) pairs.push([cells[i]!, cells[i + 1]!])
+  // The sort is stable, so the last of equal keys is the one that was given last.
   pairs.sort((a, b) => compareValues(keyType, a[0], b[0]))
-  return collectionBytes(pairs.flat(), pairs.length)
+  const unique = pairs.filter((pair, i) => {
+    const next = pairs[i + 1]
+    return next === undefined || compareValues(keyType, pair[0], next[0]) !== 0
+  })
+  return concatCells(unique.flat(), int32Bytes(unique.length))
 }
 
 /** Whether values of a type hold elements in an order of their own. */

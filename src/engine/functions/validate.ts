@@ -28,6 +28,14 @@ const strictLengths: {
   time: { bytes: 8, text: 'Expected 8 byte long for time' },
 }
 
+/** Whether a vector stores such elements without their lengths. */
+export function isFixedWidth(type: CqlType): boolean {
+  if (type.kind === 'vector') return isFixedWidth(type.element)
+  return ['boolean', 'int', 'float', 'bigint', 'double', 'timestamp', 'uuid', 'timeuuid'].includes(
+    type.kind,
+  )
+}
+
 /** Checks a bound value's bytes as TypeSerializer.validate does. @throws ServerError */
 export function validateValue(type: CqlType, value: Uint8Array, allowsNullElements = false): void {
   const { length } = value

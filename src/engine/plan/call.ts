@@ -1,72 +1,14 @@
-import { type Expression, type FunctionCall, printExpression } from '../../cql/index.ts'
+import type { Expression, FunctionCall } from '../../cql/index.ts'
 import { UNSET } from '../../protocol/index.ts'
 import { type CqlType, cqlTypeText, nativeTypes } from '../../types/index.ts'
 import { partitionKeyOf } from '../encode/index.ts'
 import type { Environment } from '../environment.ts'
 import { invalid } from '../faults.ts'
-import type { ScalarFunction } from '../functions/definitions.ts'
-import type { Fit } from '../functions/literals.ts'
-import { nativeFunctions } from '../functions/natives.ts'
+import { isAssignable } from '../functions/assignable.ts'
 import { int64Bytes } from '../functions/wire.ts'
-import { fitOf, isAssignable } from './fits.ts'
+import { resolveCall } from './fits.ts'
 import type { PrepareContext, Receiver } from './prepare-context.ts'
 import { ComputedTerm, ConstantTerm, type Term, type TermCompiler } from './values.ts'
-
-/** What is known of an argument before a function is chosen. */
-export interface Argument {
-  readonly text: string
-  fit(type: CqlType): Fit
-}
-
-function signature(each: ScalarFunction): string {
-  return `system.${each.name} : (${each.args.map(cqlTypeText).join(', ')}) -> ${cqlTypeText(each.returns)}`
-}
-
-/** The overload that fits best (FunctionResolver.pickBestMatch). */
-export function resolveFunction(
-  call: FunctionCall,
-  args: readonly Argument[],
-  unknown: (name: string) => string,
-): ScalarFunction {
-  const overloads = nativeFunctions.get(call.name)
-  const isSystem = call.keyspace === undefined || call.keyspace === 'system'
-  if (overloads === undefined || !isSystem) {
-    throw invalid(
-      unknown(call.keyspace === undefined ? call.name : `${call.keyspace}.${call.name}`),
-    )
-  }
-  const weak: ScalarFunction[] = []
-  for (const overload of overloads) {
-    if (overload.args.length !== args.length) continue
-    const fits = args.map((arg, index) => arg.fit(overload.args[index]!))
-    if (fits.every((fit) => fit === 'exact')) return overload
-    if (!fits.includes('none')) weak.push(overload)
-  }
-  if (weak.length === 1) return weak[0]!
-  if (weak.length > 1) {
-    const list = weak.map((each) => signature(each)).join(', ')
-    throw invalid(
-      `Ambiguous call to function ${call.name} (can be matched by following signatures: ${list}): use type casts to disambiguate`,
-    )
-  }
-  if (overloads.length === 1) throw wrongCall(overloads[0]!, args)
-  const list = overloads.map((each) => signature(each)).join(', ')
-  throw invalid(
-    `Invalid call to function ${call.name}, none of its type signatures match (known type signatures: ${list})`,
-  )
-}
-
-function wrongCall(only: ScalarFunction, args: readonly Argument[]): Error {
-  if (only.args.length !== args.length) {
-    return invalid(
-      `Invalid number of arguments in call to function system.${only.name}: ${only.args.length} required but ${args.length} provided`,
-    )
-  }
-  const index = args.findIndex((arg, i) => arg.fit(only.args[i]!) === 'none')
-  return invalid(
-    `Type error: ${args[index]!.text} cannot be passed as argument ${index} of function system.${only.name} of type ${cqlTypeText(only.args[index]!)}`,
-  )
-}
 
 /** A function call as a value (FunctionCall.Raw.prepare). */
 export function compileCall(
@@ -76,10 +18,7 @@ export function compileCall(
   compile: TermCompiler,
 ): Term {
   if (call.name === 'token') return compileToken(context, call, receiver, compile)
-  const args = call.args.map((arg): Argument => {
-    return { text: printExpression(arg), fit: (type) => fitOf(context, arg, type) }
-  })
-  const chosen = resolveFunction(call, args, (name) => `Unknown function ${name} called`)
+  const chosen = resolveCall(context, call, receiver.type)
   checkResult(`system.${chosen.name}`, chosen.returns, receiver)
   const terms = call.args.map((arg, index) =>
     compile(context, arg, argumentReceiver(chosen.name, index, chosen.args[index]!)),

@@ -1,20 +1,12 @@
-import type { Expression } from '../../cql/index.ts'
+import { type Expression, type FunctionCall, printExpression } from '../../cql/index.ts'
+import { ServerError } from '../../errors/index.ts'
 import { type CqlType, cqlTypeText } from '../../types/index.ts'
 import { resolveType } from '../catalog/types.ts'
-import { constantFit, type Fit } from '../functions/literals.ts'
+import { isAssignable } from '../functions/assignable.ts'
+import type { ScalarFunction } from '../functions/definitions.ts'
+import { compatibleType, constantFit, type Fit } from '../functions/literals.ts'
+import { type Argument, resolveFunction } from './overloads.ts'
 import type { PrepareContext } from './prepare-context.ts'
-
-/** Whether values of `from` may be stored as `to`: the same type, or bytes that mean the same. */
-export function isAssignable(to: CqlType, from: CqlType): boolean {
-  if (to.kind === from.kind && cqlTypeText(to) === cqlTypeText(from)) return true
-  if (to.kind === 'text') return from.kind === 'ascii'
-  if (to.kind === 'blob') return from.kind !== 'counter' && from.kind !== 'duration'
-  if (to.kind === 'bigint') return from.kind === 'timestamp' || from.kind === 'counter'
-  if (to.kind === 'counter') return from.kind === 'bigint'
-  if (to.kind === 'uuid') return from.kind === 'timeuuid'
-  if (to.kind === 'varint') return ['int', 'bigint', 'smallint', 'tinyint'].includes(from.kind)
-  return false
-}
 
 /** How well a term fits a type, without preparing it (AssignmentTestable.testAssignment). */
 export function fitOf(context: PrepareContext, value: Expression, type: CqlType): Fit {
@@ -56,9 +48,100 @@ export function fitOf(context: PrepareContext, value: Expression, type: CqlType)
     case 'hint':
     case 'cast':
       return fitOfType(type, resolveType(value.type, context.scope))
+    case 'call':
+      return fitOfCall(context, value, type)
     default:
       return 'weak'
   }
+}
+
+/** FunctionCall.Raw.testAssignment: what is wrong with the call is said when it is compiled. */
+function fitOfCall(context: PrepareContext, call: FunctionCall, type: CqlType): Fit {
+  const chosen = tryResolve(context, call, type)
+  return chosen === undefined ? 'weak' : fitOfType(type, chosen.returns)
+}
+
+function tryResolve(
+  context: PrepareContext,
+  call: FunctionCall,
+  receiver: CqlType | undefined,
+): ScalarFunction | undefined {
+  if (call.name === 'token') return undefined
+  try {
+    return resolveCall(context, call, receiver)
+  } catch (error) {
+    if (error instanceof ServerError) return undefined
+    throw error
+  }
+}
+
+/**
+ * The function a call of a term stands for. A call is looked at once for each type its result may be
+ * assigned to, however deep calls are nested.
+ * @throws ServerError when there is none, or more than one
+ */
+export function resolveCall(
+  context: PrepareContext,
+  call: FunctionCall,
+  receiver: CqlType | undefined,
+): ScalarFunction {
+  const known = context.resolvedCalls(call)
+  const key = receiver === undefined ? '' : cqlTypeText(receiver)
+  const found = known.get(key)
+  if (found instanceof ServerError) throw found
+  if (found !== undefined) return found
+  try {
+    const args = call.args.map((arg): Argument => {
+      return {
+        text: printExpression(arg),
+        type: typeOfTerm(context, arg),
+        listLength: undefined,
+        fit: (type) => fitOf(context, arg, type),
+      }
+    })
+    const unknown = (name: string): string => `Unknown function ${name} called`
+    const chosen = resolveFunction(call, args, receiver, unknown)
+    known.set(key, chosen)
+    return chosen
+  } catch (error) {
+    if (error instanceof ServerError) known.set(key, error)
+    throw error
+  }
+}
+
+/** The type a term has by itself, when it has one (AssignmentTestable.getCompatibleTypeIfKnown). */
+export function typeOfTerm(context: PrepareContext, value: Expression): CqlType | undefined {
+  switch (value.kind) {
+    case 'constant':
+      return compatibleType(value)
+    case 'hint':
+    case 'cast':
+      return resolveType(value.type, context.scope)
+    case 'call':
+      return tryResolve(context, value, undefined)?.returns
+    case 'set': {
+      const element = firstType(context, value.elements)
+      return element && { kind: 'set', element, frozen: true }
+    }
+    case 'tuple': {
+      const elements = value.elements.map((each) => typeOfTerm(context, each))
+      if (elements.length === 1) return elements[0]
+      return elements.includes(undefined)
+        ? undefined
+        : { kind: 'tuple', elements: elements as CqlType[] }
+    }
+    default:
+      return undefined
+  }
+}
+
+/** The type of the first of some elements that has one. */
+function firstType(context: PrepareContext, values: readonly Expression[]): CqlType | undefined {
+  for (const value of values) {
+    const type = typeOfTerm(context, value)
+    if (type !== undefined) return type
+  }
+  return undefined
 }
 
 function fitOfField(context: PrepareContext, value: Expression, type: CqlType | undefined): Fit {

@@ -1,8 +1,10 @@
-import type { Marker } from '../../cql/index.ts'
+import type { FunctionCall, Marker } from '../../cql/index.ts'
+import type { ServerError } from '../../errors/index.ts'
 import { type ColumnSpec, type CqlType, nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 import type { TypeScope } from '../catalog/types.ts'
 import { invalid } from '../faults.ts'
+import type { ScalarFunction } from '../functions/definitions.ts'
 import { undefinedColumn } from './messages.ts'
 
 /** What a value is for: its type, and the name errors and markers give it. */
@@ -24,6 +26,7 @@ export class PrepareContext {
   readonly scope: TypeScope
   readonly #markers: (ColumnSpec | undefined)[]
   readonly #targets: (ColumnSchema | undefined)[]
+  readonly #resolvedCalls: Map<FunctionCall, Map<string, ScalarFunction | ServerError>> = new Map()
 
   /** @param markers shared by all parts of a batch */
   constructor(
@@ -47,6 +50,16 @@ export class PrepareContext {
       type: receiver.type,
     }
     this.#targets[marker.index] = receiver.column
+  }
+
+  /** Functions found for a call so far, or the errors of looking, by the type of the receiver. */
+  resolvedCalls(call: FunctionCall): Map<string, ScalarFunction | ServerError> {
+    let resolved = this.#resolvedCalls.get(call)
+    if (resolved === undefined) {
+      resolved = new Map()
+      this.#resolvedCalls.set(call, resolved)
+    }
+    return resolved
   }
 
   column(name: string): ColumnSchema {

@@ -1,30 +1,28 @@
-import { type Expression, type FunctionCall, printExpression, printType } from '../../cql/index.ts'
-import { UNSET } from '../../protocol/index.ts'
+import { type Expression, type FunctionCall, printType } from '../../cql/index.ts'
 import { type CqlType, nativeTypes } from '../../types/index.ts'
 import { resolveType } from '../catalog/types.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
 import { mapEntry, splitFields } from '../encode/index.ts'
-import type { RowContext } from './row-context.ts'
 import { invalid } from '../faults.ts'
 import { aggregateFunction, aggregateNames } from '../functions/aggregates.ts'
-import {
-  type Argument,
-  argumentReceiver,
-  checkTokenArguments,
-  compileCall,
-  resolveFunction,
-  tokenBytes,
-} from './call.ts'
+import { argumentReceiver, checkTokenArguments, compileCall, tokenBytes } from './call.ts'
 import { castCell, castType } from '../functions/casts.ts'
-import { isGeneric, resolveGeneric } from '../functions/collections.ts'
 import type { Cell } from '../functions/definitions.ts'
-import { concatCells } from '../functions/wire.ts'
 import { cellInfoSelector } from './cell-info.ts'
 import { setElement, sliceOf } from './collection-parts.ts'
 import { fitOf, fitOfType } from './fits.ts'
-import type { PrepareContext, Receiver } from './prepare-context.ts'
+import { hintSelector, typedSelector, typeOfUntyped } from './literal-selectors.ts'
+import { type Argument, isSystemCall, resolveFunction } from './overloads.ts'
+import type { PrepareContext } from './prepare-context.ts'
 import { aggregateSelector, combinedSelector, scalarSelector, type Selector } from './selector.ts'
 import { compileTerm } from './term.ts'
+import {
+  cellOfTerm,
+  compileSelected,
+  namedTermSelector,
+  selectorText,
+  termSelector,
+} from './term-selector.ts'
 import type { Term } from './values.ts'
 
 export function columnSelector(column: ColumnSchema): Selector {
@@ -48,13 +46,12 @@ export function compileSelector(context: PrepareContext, value: Expression): Sel
       return compileElement(context, value)
     case 'slice':
       return compileSlice(context, value)
+    case 'hint':
+      return hintSelector(context, value, compileSelector)
+    case 'list':
+    case 'set':
     case 'tuple':
-      return compileTupleSelector(context, value)
-    case 'hint': {
-      const type = resolveType(value.type, context.scope)
-      const name = `(${printType(value.type)})${selectorText(value.value)}`
-      return termSelector(context, value.value, { name, type })
-    }
+      return typedSelector(context, value, compileSelector) ?? notInferred(value)
     case 'cast': {
       const of = compileSelector(context, value.value)
       const type = castType(of.type, resolveType(value.type, context.scope), of.name)
@@ -65,10 +62,14 @@ export function compileSelector(context: PrepareContext, value: Expression): Sel
     case 'negate':
       throw invalid(`Arithmetic is not supported in selection clauses: ${selectorText(value)}`)
     default:
-      throw invalid(
-        `Cannot infer type for term ${selectorText(value)} in selection clause (try using a cast to force a type)`,
-      )
+      return notInferred(value)
   }
+}
+
+function notInferred(value: Expression): never {
+  throw invalid(
+    `Cannot infer type for term ${selectorText(value)} in selection clause (try using a cast to force a type)`,
+  )
 }
 
 function countRows(): Selector {
@@ -76,50 +77,16 @@ function countRows(): Selector {
   return aggregateSelector('count', count.returns, undefined, () => count.create())
 }
 
-/** Names of columns do not tell how their markers are called. */
-function selectorText(value: Expression): string {
-  return value.kind === 'marker' ? '?' : printExpression(value)
-}
-
-function termSelector(context: PrepareContext, value: Expression, receiver: Receiver): Selector {
-  const term = compileSelected(context, value, receiver)
-  return scalarSelector(receiver.name, receiver.type, [], (row) => cellOfTerm(term, row))
-}
-
-/** Markers of the selection have one name (Selectable.BIND_MARKER_NAME). */
-function compileSelected(context: PrepareContext, value: Expression, receiver: Receiver): Term {
-  const isMarker = value.kind === 'marker'
-  return compileTerm(context, value, isMarker ? { ...receiver, name: '[selection]' } : receiver)
-}
-
-function cellOfTerm(term: Term, row: RowContext): Cell {
-  const value = term.evaluate(row.environment)
-  return value === UNSET ? null : value
-}
-
-/** Expressions whose type nothing but their use tells. */
-function isTyped(value: Expression): boolean {
-  return !['constant', 'null', 'marker', 'list', 'set', 'map', 'udt'].includes(value.kind)
-}
-
 function compileCallSelector(context: PrepareContext, call: FunctionCall): Selector {
-  const isSystem = call.keyspace === undefined || call.keyspace === 'system'
+  const isSystem = isSystemCall(call)
   if (isSystem && aggregateNames.has(call.name)) return compileAggregate(context, call)
   if (isSystem && call.name === 'token') return compileTokenSelector(context, call)
-  const typed = call.args.map((arg) => (isTyped(arg) ? compileSelector(context, arg) : undefined))
-  if (isSystem && isGeneric(call.name)) return compileGeneric(context, call, typed)
-  const args = call.args.map((arg, index): Argument => {
-    const selector = typed[index]
-    return {
-      text: selector?.name ?? selectorText(arg),
-      fit: (type) =>
-        selector === undefined ? fitOf(context, arg, type) : fitOfType(type, selector.type),
-    }
-  })
-  const chosen = resolveFunction(call, args, (name) => `Unknown function '${name}'`)
+  const typed = call.args.map((arg) => typedSelector(context, arg, compileSelector))
+  const args = call.args.map((arg, index) => selectedArgument(context, arg, typed[index]))
+  const chosen = resolveFunction(call, args, undefined, (name) => `Unknown function '${name}'`)
   const parts = call.args.map((arg, index) => {
     const receiver = argumentReceiver(chosen.name, index, chosen.args[index]!)
-    return typed[index] ?? renamed(termSelector(context, arg, receiver), selectorText(arg))
+    return typed[index] ?? namedTermSelector(context, arg, receiver, selectorText(arg))
   })
   const name = `system.${chosen.name}(${parts.map((part) => part.name).join(', ')})`
   return combinedSelector(name, chosen.returns, parts, (cells, row) =>
@@ -127,31 +94,18 @@ function compileCallSelector(context: PrepareContext, call: FunctionCall): Selec
   )
 }
 
-/** A function whose types are those of its arguments. */
-function compileGeneric(
+function selectedArgument(
   context: PrepareContext,
-  call: FunctionCall,
-  typed: readonly (Selector | undefined)[],
-): Selector {
-  const texts = call.args.map((arg, index) => typed[index]?.name ?? selectorText(arg))
-  const args = texts.map((text, index) => ({ text, type: typed[index]?.type }))
-  const chosen = resolveGeneric(call.name, args)
-  const parts = call.args.map((arg, index) => {
-    const type = chosen.args[index]!
-    if (arg.kind === 'list' && type.kind === 'vector' && arg.elements.length !== type.dimension) {
-      throw invalid('All arguments must have the same vector dimensions')
-    }
-    const receiver = argumentReceiver(call.name, index, type)
-    return typed[index] ?? renamed(termSelector(context, arg, receiver), texts[index]!)
-  })
-  const name = `system.${call.name}(${texts.join(', ')})`
-  return combinedSelector(name, chosen.returns, parts, (cells) =>
-    cells.includes(null) ? null : chosen.call(cells as Uint8Array[]),
-  )
-}
-
-function renamed(selector: Selector, name: string): Selector {
-  return { ...selector, name }
+  arg: Expression,
+  selector: Selector | undefined,
+): Argument {
+  return {
+    text: selector?.name ?? selectorText(arg),
+    type: selector?.type ?? typeOfUntyped(context, arg),
+    listLength: arg.kind === 'list' ? arg.elements.length : undefined,
+    fit: (type) =>
+      selector === undefined ? fitOf(context, arg, type) : fitOfType(type, selector.type),
+  }
 }
 
 function compileAggregate(context: PrepareContext, call: FunctionCall): Selector {
@@ -163,13 +117,23 @@ function compileAggregate(context: PrepareContext, call: FunctionCall): Selector
   }
   // count(1) is count(*).
   if (call.name === 'count' && argument.kind === 'constant') return countRows()
-  const of = compileSelector(context, argument)
+  const of =
+    typedSelector(context, argument, compileSelector) ?? untypedArgument(context, call, argument)
   if (of.isAggregate) {
     throw invalid('aggregate functions cannot be used as arguments of aggregate functions')
   }
   const aggregate = aggregateFunction(call.name, of.type)
   const name = `system.${call.name}(${of.name})`
   return aggregateSelector(name, aggregate.returns, of, () => aggregate.create())
+}
+
+function untypedArgument(context: PrepareContext, call: FunctionCall, value: Expression): Selector {
+  const isNullCounted = call.name === 'count' && value.kind === 'null'
+  const type = isNullCounted ? nativeTypes.blob : typeOfUntyped(context, value)
+  if (type !== undefined) return termSelector(context, value, type)
+  throw invalid(
+    `Cannot infer type of argument ${selectorText(value)} in call to function system.${call.name}(any): use type casts to disambiguate`,
+  )
 }
 
 function compileTokenSelector(context: PrepareContext, call: FunctionCall): Selector {
@@ -270,15 +234,4 @@ function compileSlice(
       to === undefined ? null : cellOfTerm(to, row!),
     ),
   )
-}
-
-function compileTupleSelector(
-  context: PrepareContext,
-  value: Extract<Expression, { kind: 'tuple' }>,
-): Selector {
-  if (value.elements.length === 1) return compileSelector(context, value.elements[0]!)
-  const parts = value.elements.map((element) => compileSelector(context, element))
-  const name = `(${parts.map((part) => part.name).join(', ')})`
-  const type: CqlType = { kind: 'tuple', elements: parts.map((part) => part.type) }
-  return combinedSelector(name, type, parts, (cells) => concatCells(cells))
 }

@@ -5,10 +5,12 @@ import { invalid } from '../faults.ts'
 import { compileCall } from './call.ts'
 import { constantBytes, constantFit } from '../functions/literals.ts'
 import { sortedMap, sortedSet } from '../functions/sorted.ts'
+import { isFixedWidth } from '../functions/validate.ts'
 import { collectionBytes, concatCells, vectorBytes } from '../functions/wire.ts'
 import { resolveType } from '../catalog/types.ts'
 import type { Environment } from '../environment.ts'
-import { fitOf, isAssignable } from './fits.ts'
+import { isAssignable } from '../functions/assignable.ts'
+import { fitOf } from './fits.ts'
 import {
   invalidConstant,
   invalidLiteral,
@@ -176,14 +178,6 @@ function compileVector(
   })
   const isFixed = isFixedWidth(type.element)
   return combine(parts, (cells) => vectorBytes(cells, isFixed), nullInVector)
-}
-
-/** Whether a vector stores such elements without their lengths. */
-export function isFixedWidth(type: CqlType): boolean {
-  if (type.kind === 'vector') return isFixedWidth(type.element)
-  return ['boolean', 'int', 'float', 'bigint', 'double', 'timestamp', 'uuid', 'timeuuid'].includes(
-    type.kind,
-  )
 }
 
 function compileUserType(
