@@ -104,7 +104,7 @@ function compute(each: NumberFunction, type: CqlType, cell: Cell): Cell {
   const value = decodeValue(type, cell)
   switch (type.kind) {
     case 'float':
-      return encodeValue(type, (each.float ?? each.double)(value as number))
+      return encodeValue(type, each.float?.(value as number) ?? each.double(value as number))
     case 'double':
       return encodeValue(type, each.double(value as number))
     case 'decimal':
