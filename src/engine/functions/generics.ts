@@ -3,8 +3,8 @@ import { invalid } from '../faults.ts'
 import type { Cell } from './definitions.ts'
 
 /*
- * Functions that are made for the types of their arguments (FunctionFactory). Types are found in two
- * passes: of every argument alone, then with the types of the others in view (FunctionParameter).
+ * Functions that are made for the types of their arguments (FunctionFactory). Types are found in
+ * two passes: of every argument alone, then with the types of the others (FunctionParameter).
  */
 
 /** An argument of a function whose overload its type makes. */

@@ -76,7 +76,7 @@ function tryResolve(
 }
 
 /**
- * The function a call of a term stands for. A call is looked at once for each type its result may be
+ * The function a call of a term stands for. A call is resolved once per type its result may be
  * assigned to, however deep calls are nested.
  * @throws ServerError when there is none, or more than one
  */
