@@ -31,13 +31,17 @@ import type {
   RowExistsError,
   RowNotFoundError,
 } from './pattern-errors.ts'
-import type { ServerError } from './server-errors.ts'
+import type { AnyServerError } from './server-errors.ts'
 import { TsyllaError as Base } from './tsylla-error.ts'
 
-/** Every error there is: `error.code` tells which one, and TypeScript then knows its fields. */
+/**
+ * Every error there is: checking `error.code` narrows the type to one class and its fields, and for
+ * errors of the server to the `details` of that code.
+ */
 export type AnyTsyllaError =
   | AbortedError
   | AlreadyConnectedError
+  | AnyServerError
   | AuthenticationError
   | BindError
   | CacheValueError
@@ -62,12 +66,11 @@ export type AnyTsyllaError =
   | RowExistsError
   | RowNotFoundError
   | SchemaAgreementError
-  | ServerError
   | StorageError
   | TlsError
   | ValueError
 
-interface TellsErrors {
+interface TsyllaErrorStatics {
   /** Works across the ESM and CJS builds, where `instanceof` does not. */
   is(value: unknown): value is AnyTsyllaError
   readonly prototype: Base
@@ -79,12 +82,13 @@ type BaseConstructor = abstract new (
   options?: ErrorOptions,
 ) => Base
 
-// That every error with the brand is one of these is known here, where all of them are.
+// Every error with the brand is one of the classes above; only this file knows all of them.
 const typed: unknown = Base
 
 /**
- * Base of every error tsylla throws or rejects with. Tell them apart by `code`, which is stable;
+ * Base of every error tsylla throws or rejects with. Distinguish them by `code`, which is stable;
  * `message` is for people and never contains a secret or a bound value.
  */
-export const TsyllaError: TellsErrors & BaseConstructor = typed as TellsErrors & BaseConstructor
+export const TsyllaError: TsyllaErrorStatics & BaseConstructor = typed as TsyllaErrorStatics &
+  BaseConstructor
 export type TsyllaError = Base

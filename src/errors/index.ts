@@ -33,6 +33,7 @@ export {
 } from './consistency.ts'
 export { CqlSyntaxError } from './cql-syntax-error.ts'
 export { EngineLockedError, StorageError } from './engine-errors.ts'
+export { type Fault, faultOf } from './fault.ts'
 export type { Outcome } from './outcome.ts'
 export {
   AlreadyConnectedError,
@@ -44,10 +45,12 @@ export {
 } from './pattern-errors.ts'
 export { Secret } from './secret.ts'
 export {
+  type AnyServerError,
   type RequestKind,
   ServerError,
   ServerErrorCode,
   type ServerErrorDetails,
+  type ServerErrorDetailsOf,
   type ServerErrorName,
   serverErrorOutcome,
 } from './server-errors.ts'

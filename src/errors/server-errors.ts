@@ -106,6 +106,39 @@ export interface ServerErrorDetails {
   readonly statementId?: Uint8Array
 }
 
+type Fields<Name extends keyof ServerErrorDetails> = {
+  readonly [Field in Name]-?: NonNullable<ServerErrorDetails[Field]>
+}
+
+/** The fields that an error of each code always has (native_protocol_v4.spec §9). */
+interface ServerErrorFields {
+  TSYLLA_SERVER_UNAVAILABLE: Fields<'consistency' | 'required' | 'alive'>
+  TSYLLA_SERVER_WRITE_TIMEOUT: Fields<'consistency' | 'received' | 'required' | 'writeType'>
+  TSYLLA_SERVER_READ_TIMEOUT: Fields<'consistency' | 'received' | 'required' | 'dataPresent'>
+  TSYLLA_SERVER_READ_FAILURE: Fields<
+    'consistency' | 'received' | 'required' | 'failures' | 'dataPresent'
+  >
+  TSYLLA_SERVER_WRITE_FAILURE: Fields<
+    'consistency' | 'received' | 'required' | 'failures' | 'writeType'
+  >
+  TSYLLA_SERVER_CAS_WRITE_UNKNOWN: Fields<'consistency' | 'received' | 'required'>
+  TSYLLA_SERVER_FUNCTION_FAILURE: Fields<'keyspace' | 'functionName' | 'argumentTypes'>
+  TSYLLA_SERVER_ALREADY_EXISTS: Fields<'keyspace' | 'table'>
+  TSYLLA_SERVER_UNPREPARED: Fields<'statementId'>
+}
+
+/** {@link ServerErrorDetails} as errors of one code have them. */
+export type ServerErrorDetailsOf<Code extends ServerErrorName> = ServerErrorDetails &
+  (Code extends keyof ServerErrorFields ? ServerErrorFields[Code] : unknown)
+
+/** A {@link ServerError} whose `code` decides the type of its `details`. */
+export type AnyServerError = {
+  [Code in ServerErrorName]: ServerError & {
+    readonly code: Code
+    readonly details: ServerErrorDetailsOf<Code>
+  }
+}[ServerErrorName]
+
 /** An ERROR response of a node. */
 export class ServerError extends TsyllaError {
   readonly code: ServerErrorName

@@ -7,7 +7,7 @@ export {
   timeoutMsMax,
 } from './checks.ts'
 export { toBigInt, toDate } from './column-values.ts'
-export { Descent } from './descent.ts'
+export { PlainDataWalker } from './plain-data-walker.ts'
 export { toJsonText } from './json-text.ts'
 export { KeyedQueue } from './keyed-queue.ts'
 export { LruMap } from './lru-map.ts'
@@ -21,4 +21,4 @@ export {
   tableText,
   ttlSecondsMax,
 } from './tables.ts'
-export { Tries } from './tries.ts'
+export { LwtRetry } from './lwt-retry.ts'

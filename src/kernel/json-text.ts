@@ -1,48 +1,46 @@
-import type { Descent } from './descent.ts'
+import type { PlainDataWalker } from './plain-data-walker.ts'
 
 /**
  * The JSON text of a value that comes back from it as it is, but that dates become ISO text,
  * properties that are `undefined` are left out, and objects without a prototype become plain ones.
- * Whatever else JSON would change is refused by `descent`.
+ * Whatever else JSON would change is refused by `walker`.
  */
-export function toJsonText(value: unknown, descent: Descent): string {
+export function toJsonText(value: unknown, walker: PlainDataWalker): string {
   switch (typeof value) {
     case 'string':
     case 'boolean':
       return JSON.stringify(value)
     case 'number':
-      if (!Number.isFinite(value)) descent.refuse(`JSON has no ${value}`)
+      if (!Number.isFinite(value)) walker.refuse(`JSON has no ${value}`)
       return Object.is(value, -0) ? '-0' : String(value)
     case 'object':
-      return value === null ? 'null' : descent.within(value, () => objectText(value, descent))
+      return value === null ? 'null' : walker.within(value, () => objectText(value, walker))
     default:
-      return descent.refuse(`JSON has no ${typeof value}`)
+      return walker.refuse(`JSON has no ${typeof value}`)
   }
 }
 
-function objectText(value: object, descent: Descent): string {
-  const part = descent.kindOf(value)
+function objectText(value: object, walker: PlainDataWalker): string {
+  const part = walker.kindOf(value)
   switch (part.kind) {
     case 'array': {
-      const items = part.array.map((item, i) =>
-        descent.at(`[${i}]`, () => toJsonText(item, descent)),
-      )
+      const items = part.array.map((item, i) => walker.at(`[${i}]`, () => toJsonText(item, walker)))
       return `[${items.join(',')}]`
     }
     case 'date':
-      if (Number.isNaN(part.date.getTime())) descent.refuse('JSON has no invalid Date')
+      if (Number.isNaN(part.date.getTime())) walker.refuse('JSON has no invalid Date')
       return `"${part.date.toISOString()}"`
     case 'record': {
-      const members = descent
+      const members = walker
         .entries(value)
         .filter(([, member]) => member !== undefined)
         .map(([name, member]) => {
-          const text = descent.at(`.${name}`, () => toJsonText(member, descent))
+          const text = walker.at(`.${name}`, () => toJsonText(member, walker))
           return `${JSON.stringify(name)}:${text}`
         })
       return `{${members.join(',')}}`
     }
     default:
-      return descent.refuse(`JSON has no ${part.kind}`)
+      return walker.refuse(`JSON has no ${part.kind}`)
   }
 }

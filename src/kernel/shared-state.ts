@@ -1,10 +1,10 @@
-import type { Executor } from '../types/index.ts'
+import { type Executor, rootOf } from '../types/index.ts'
 
 /**
- * One for the process: the ESM and the CJS build share it. The number changes with the methods of
- * what is shared.
+ * One registry per process, which the ESM and the CJS build share. The number in the key changes
+ * whenever the methods of a shared state do.
  */
-const registryKey: unique symbol = Symbol.for('tsylla.shared/1')
+const registryKey: unique symbol = Symbol.for('tsylla.shared/2')
 type Registry = WeakMap<Executor, Map<string, unknown>>
 
 function registry(): Registry {
@@ -14,17 +14,18 @@ function registry(): Registry {
 }
 
 /**
- * What patterns of one kind on one table know together, however many objects there are: it lives as
- * long as the executor.
+ * State that all patterns of one kind on one table share, however many objects there are. It
+ * belongs to the innermost executor, see `Executor.root`, and lives as long as that.
  *
  * @param name kind of the pattern and table; callers of one name want the same `T`
  */
 export function sharedState<T>(executor: Executor, name: string, create: () => T): T {
   const states = registry()
-  let ofExecutor = states.get(executor)
+  const root = rootOf(executor)
+  let ofExecutor = states.get(root)
   if (ofExecutor === undefined) {
     ofExecutor = new Map()
-    states.set(executor, ofExecutor)
+    states.set(root, ofExecutor)
   }
   if (!ofExecutor.has(name)) ofExecutor.set(name, create())
   return ofExecutor.get(name) as T

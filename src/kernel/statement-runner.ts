@@ -1,4 +1,4 @@
-import { type SerialConsistency, ServerError, TsyllaError } from '../errors/index.ts'
+import { RequestTimeoutError, type SerialConsistency, TsyllaError } from '../errors/index.ts'
 import {
   Batch,
   type BindValues,
@@ -10,24 +10,34 @@ import {
   type RowOf,
   type UnknownColumns,
 } from '../types/index.ts'
+import { type Clock, systemClock } from '../util/index.ts'
 import { sharedState } from './shared-state.ts'
+
+export interface StatementRunnerOptions {
+  /**
+   * Serial level of conditional writes and of {@link StatementRunner.runSerial}; a read at another
+   * level than the write's can miss it. Default: conditional writes use that of the executor.
+   */
+  readonly serialConsistency?: SerialConsistency | undefined
+  /** Default: the clock of the machine. */
+  readonly clock?: Clock | undefined
+}
 
 /**
  * Runs the statements of one pattern: prepares each once, however many callers come at the same
- * time, and sends all of them at one serial level.
+ * time, and sends all of them at one serial level. The `timeout` of a call covers the PREPARE too.
  */
 export class StatementRunner {
   readonly #executor: Executor
   readonly #serialConsistency: SerialConsistency | undefined
-  readonly #prepared = new Map<string, Promise<PreparedStatement>>()
+  readonly #clock: Clock
+  readonly #prepared = new Map<string, PreparedStatement>()
+  readonly #preparing = new Map<string, Promise<PreparedStatement>>()
 
-  /**
-   * @param serialConsistency of conditional writes and of {@link runSerial}; a read at another one
-   *   than the write's can miss it. Default: conditional writes follow the executor
-   */
-  constructor(executor: Executor, serialConsistency?: SerialConsistency) {
+  constructor(executor: Executor, options: StatementRunnerOptions = {}) {
     this.#executor = executor
-    this.#serialConsistency = serialConsistency
+    this.#serialConsistency = options.serialConsistency
+    this.#clock = options.clock ?? systemClock
   }
 
   async run<C = UnknownColumns>(
@@ -35,13 +45,13 @@ export class StatementRunner {
     values: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<C>> {
-    const prepared = await this.#prepare(text)
+    const { prepared, remaining } = await this.#prepareWithin(text, options)
     return await hinted(
-      this.#executor.executePrepared<C>(prepared, values, this.#complete(options)),
+      this.#executor.executePrepared<C>(prepared, values, this.#complete(remaining)),
     )
   }
 
-  /** A read that finishes or supersedes the conditional writes that are still in flight. */
+  /** A read that completes or supersedes the conditional writes that are still in progress. */
   async runSerial<C = UnknownColumns>(
     text: string,
     values: BindValues,
@@ -57,9 +67,14 @@ export class StatementRunner {
     options?: ExecuteOptions,
   ): Promise<Result<C>> {
     let batch = new Batch('logged')
-    for (const [text] of statements) batch = batch.appendPrepared(await this.#prepare(text))
+    let left = options
+    for (const [text] of statements) {
+      const { prepared, remaining } = await this.#prepareWithin(text, left)
+      batch = batch.appendPrepared(prepared)
+      left = remaining
+    }
     const values = statements.map(([, ofStatement]) => ofStatement)
-    return await hinted(this.#executor.batch<C>(batch, values, this.#complete(options)))
+    return await hinted(this.#executor.batch<C>(batch, values, this.#complete(left)))
   }
 
   async page<C = UnknownColumns>(
@@ -67,8 +82,8 @@ export class StatementRunner {
     values: BindValues,
     options?: ExecuteOptions,
   ): Promise<Page<C>> {
-    const prepared = await this.#prepare(text)
-    return await hinted(this.#executor.page<C>(prepared, values, options))
+    const { prepared, remaining } = await this.#prepareWithin(text, options)
+    return await hinted(this.#executor.page<C>(prepared, values, remaining))
   }
 
   async *stream<C>(text: string, values: BindValues): AsyncGenerator<RowOf<C>> {
@@ -81,26 +96,60 @@ export class StatementRunner {
   }
 
   /**
-   * What all patterns of `kind` on the same table of this executor share.
+   * State that all patterns of `kind` on the same table of this executor share.
    *
-   * @param probe a statement of the pattern: the server tells which table it is of, for the name
-   *   alone means another one in another keyspace
+   * @param probe a statement of the pattern: the server says which table it means, because the same
+   *   name is another table in another keyspace
+   * @param options whose `timeout` and `signal` bound the PREPARE
    */
-  async share<T>(kind: string, probe: string, create: () => T): Promise<T> {
-    const prepared = await this.#prepare(probe)
+  async share<T>(
+    kind: string,
+    probe: string,
+    create: () => T,
+    options?: ExecuteOptions,
+  ): Promise<T> {
+    const { prepared } = await this.#prepareWithin(probe, options)
     const [marker] = prepared.getMarkers()
     const table = marker === undefined ? probe : `${marker.keyspace}.${marker.table}`
     return sharedState(this.#executor, `${kind} ${table}`, create)
   }
 
+  /** The prepared statement, and the options with what is left of their timeout. */
+  async #prepareWithin(text: string, options: ExecuteOptions | undefined): Promise<Prepared> {
+    const known = this.#prepared.get(text)
+    if (known !== undefined) return { prepared: known, remaining: options }
+    const timeoutMs = options?.timeout
+    if (timeoutMs === undefined) return { prepared: await this.#prepare(text), remaining: options }
+    const startMs = this.#clock.monotonicMs()
+    const prepared = await this.#orTimeout(this.#prepare(text), timeoutMs)
+    const elapsedMs = this.#clock.monotonicMs() - startMs
+    const timeout = Math.max(1, Math.ceil(timeoutMs - elapsedMs))
+    return { prepared, remaining: { ...options, timeout } }
+  }
+
+  /** Waits for work that other callers share; the work continues when this caller gives up. */
+  #orTimeout<T>(work: Promise<T>, timeoutMs: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const onTimeout = (): void => reject(new RequestTimeoutError(timeoutMs, 'not_applied'))
+      const timer = this.#clock.schedule(timeoutMs, onTimeout, true)
+      void work.then(resolve, reject).finally(() => timer.cancel())
+    })
+  }
+
+  /** Callers of the same statement share one PREPARE. A failure is not kept. */
   #prepare(text: string): Promise<PreparedStatement> {
-    let prepared = this.#prepared.get(text)
-    if (prepared === undefined) {
-      prepared = hinted(this.#executor.prepare(text))
-      this.#prepared.set(text, prepared)
-      // A failure is not kept: the table may exist the next time.
-      prepared.catch(() => this.#prepared.delete(text))
-    }
+    const running = this.#preparing.get(text)
+    if (running !== undefined) return running
+    const preparing = this.#prepareAlone(text).finally(() => this.#preparing.delete(text))
+    this.#preparing.set(text, preparing)
+    return preparing
+  }
+
+  async #prepareAlone(text: string): Promise<PreparedStatement> {
+    const known = this.#prepared.get(text)
+    if (known !== undefined) return known
+    const prepared = await hinted(this.#executor.prepare(text))
+    this.#prepared.set(text, prepared)
     return prepared
   }
 
@@ -108,6 +157,11 @@ export class StatementRunner {
     if (this.#serialConsistency === undefined) return options
     return { ...options, serialConsistency: this.#serialConsistency }
   }
+}
+
+interface Prepared {
+  readonly prepared: PreparedStatement
+  readonly remaining: ExecuteOptions | undefined
 }
 
 async function hinted<T>(work: Promise<T>): Promise<T> {
@@ -118,17 +172,17 @@ async function hinted<T>(work: Promise<T>): Promise<T> {
   }
 }
 
-/** Cassandra's words, then those of ScyllaDB and of Cassandra before 4. */
+/** The wording of Cassandra, then that of ScyllaDB and of Cassandra before 4. */
 const missingTable = /^table \S+ does not exist$|^unconfigured (table|columnfamily) /
 
-/** The server knows that a table is missing; that a pattern can make it, only we know. */
+/** The server reports that a table is missing; the hint adds how to create it. */
 function withHint(error: unknown): unknown {
   if (!TsyllaError.is(error) || error.code !== 'TSYLLA_SERVER_INVALID') return error
   if (!missingTable.test(error.message)) return error
   const message = `${error.message}: call createTables() of the pattern first`
-  const named = new ServerError(error.serverCode, message, error.details)
-  named.outcome = error.outcome
-  named.attempts = error.attempts
+  const named = error.copy()
+  named.stack = error.stack?.replace(error.message, message) ?? message
+  named.message = message
   named.cause = error
   return named
 }

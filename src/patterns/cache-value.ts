@@ -1,5 +1,5 @@
 import { CacheValueError } from '../errors/index.ts'
-import { Descent } from '../kernel/index.ts'
+import { PlainDataWalker } from '../kernel/index.ts'
 import { exhaustive } from '../util/index.ts'
 
 // A version byte, then JSON. What JSON has no form for is an object with the one key `$`:
@@ -20,8 +20,8 @@ function tagged(tag: string, value: Json): Json {
  * @throws CacheValueError when `value` would not come back equal
  */
 export function encodeCacheValue(value: unknown, bytesMax: number): Uint8Array {
-  const descent = new Descent('value', (path, reason) => new CacheValueError(path, reason))
-  const text = JSON.stringify(toJson(value, descent))
+  const walker = new PlainDataWalker('value', (path, reason) => new CacheValueError(path, reason))
+  const text = JSON.stringify(toJson(value, walker))
   const bytes = Buffer.allocUnsafe(1 + Buffer.byteLength(text))
   if (bytes.length > bytesMax) {
     throw new CacheValueError('value', `it takes ${bytes.length} bytes, at most ${bytesMax}`)
@@ -44,7 +44,7 @@ export function decodeCacheValue(bytes: Uint8Array): { readonly value: unknown }
   }
 }
 
-function toJson(value: unknown, descent: Descent): Json {
+function toJson(value: unknown, walker: PlainDataWalker): Json {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -58,9 +58,9 @@ function toJson(value: unknown, descent: Descent): Json {
     case 'undefined':
       return tagged('undefined', null)
     case 'object':
-      return value === null ? null : descent.within(value, () => objectToJson(value, descent))
+      return value === null ? null : walker.within(value, () => objectToJson(value, walker))
     default:
-      return descent.refuse(`a ${typeof value} is not data`)
+      return walker.refuse(`a ${typeof value} is not data`)
   }
 }
 
@@ -68,11 +68,11 @@ function numberText(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value)
 }
 
-function objectToJson(value: object, descent: Descent): Json {
-  const part = descent.kindOf(value)
+function objectToJson(value: object, walker: PlainDataWalker): Json {
+  const part = walker.kindOf(value)
   switch (part.kind) {
     case 'array':
-      return partsToJson(part.array, descent)
+      return partsToJson(part.array, walker)
     case 'date':
       return tagged('date', numberText(part.date.getTime()))
     case 'bytes': {
@@ -82,27 +82,27 @@ function objectToJson(value: object, descent: Descent): Json {
     }
     case 'map': {
       const pairs = [...part.map].map((pair, i) =>
-        descent.at(`.entry(${i})`, () => partsToJson(pair, descent)),
+        walker.at(`.entry(${i})`, () => partsToJson(pair, walker)),
       )
       return tagged('map', pairs)
     }
     case 'set':
-      return tagged('set', partsToJson([...part.set], descent))
+      return tagged('set', partsToJson([...part.set], walker))
     case 'record':
-      return recordToJson(value, descent)
+      return recordToJson(value, walker)
     default:
       return exhaustive(part)
   }
 }
 
-function partsToJson(parts: readonly unknown[], descent: Descent): Json[] {
-  return parts.map((part, i) => descent.at(`[${i}]`, () => toJson(part, descent)))
+function partsToJson(parts: readonly unknown[], walker: PlainDataWalker): Json[] {
+  return parts.map((part, i) => walker.at(`[${i}]`, () => toJson(part, walker)))
 }
 
-function recordToJson(value: object, descent: Descent): Json {
+function recordToJson(value: object, walker: PlainDataWalker): Json {
   const record: { [key: string]: Json } = Object.create(null)
-  for (const [name, part] of descent.entries(value)) {
-    record[name] = descent.at(`.${name}`, () => toJson(part, descent))
+  for (const [name, part] of walker.entries(value)) {
+    record[name] = walker.at(`.${name}`, () => toJson(part, walker))
   }
   if (Object.getPrototypeOf(value) === null) return tagged('null-prototype', record)
   return Object.hasOwn(record, '$') ? tagged('object', record) : record

@@ -12,7 +12,7 @@ import {
 } from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
 import { decodeCacheValue, encodeCacheValue } from './cache-value.ts'
-import { type Flight, KeyTraffic } from './key-traffic.ts'
+import { type InFlight, KeyedSingleFlight } from './keyed-single-flight.ts'
 
 export interface CacheOptions {
   /** Life of an entry that is set without one. Default 3,600. */
@@ -46,7 +46,7 @@ export class Cache {
   readonly #ttlSeconds: number
   readonly #valueBytesMax: number
   /** Of all caches of this process on the same table, once that is known. */
-  #traffic: KeyTraffic | undefined
+  #flights: KeyedSingleFlight | undefined
 
   constructor(executor: Executor, options: CacheOptions = {}) {
     checkOptions('Cache', options, { ttlSeconds: true, valueBytesMax: true, table: true })
@@ -95,14 +95,14 @@ export class Cache {
     checkKey(key)
     checkTtl('ttlSeconds', ttlSeconds)
     const bytes = encodeCacheValue(value, this.#valueBytesMax)
-    const traffic = await this.#shareTraffic()
-    await traffic.write(key, () => this.#store(key, bytes, ttlSeconds))
+    const flights = await this.#shareFlights()
+    await flights.write(key, () => this.#store(key, bytes, ttlSeconds))
   }
 
   async delete(key: string): Promise<void> {
     checkKey(key)
-    const traffic = await this.#shareTraffic()
-    await traffic.delete(key, () => this.#remove(key))
+    const flights = await this.#shareFlights()
+    await flights.delete(key, () => this.#remove(key))
   }
 
   /**
@@ -120,9 +120,9 @@ export class Cache {
     checkKey(key)
     checkTtl('ttlSeconds', ttlSeconds)
     if (typeof factory !== 'function') throw new ConfigError('factory is a function')
-    this.#traffic?.refuseOwnFactory(key)
-    const traffic = await this.#shareTraffic()
-    return (await traffic.fly(key, async (flight) => {
+    this.#flights?.refuseOwnFactory(key)
+    const flights = await this.#shareFlights()
+    return (await flights.join(key, async (flight) => {
       const found = await this.lookup<T>(key)
       return found.hit ? found.value : await this.#make(key, factory, ttlSeconds, flight)
     })) as T
@@ -132,7 +132,7 @@ export class Cache {
     key: string,
     factory: () => T | Promise<T>,
     ttlSeconds: number,
-    flight: Flight,
+    flight: InFlight,
   ): Promise<T> {
     const value = await callIn(flight, factory)
     if (flight.isStale) return value
@@ -168,14 +168,14 @@ export class Cache {
     return `SELECT value FROM ${this.#table} WHERE key = ?`
   }
 
-  async #shareTraffic(): Promise<KeyTraffic> {
-    this.#traffic ??= await this.#runner.share('cache', this.#select, () => new KeyTraffic())
-    return this.#traffic
+  async #shareFlights(): Promise<KeyedSingleFlight> {
+    this.#flights ??= await this.#runner.share('cache', this.#select, () => new KeyedSingleFlight())
+    return this.#flights
   }
 }
 
 /** Calls a factory; while it runs without having given a promise, its flight says so. */
-function callIn<T>(flight: Flight, factory: () => T | Promise<T>): T | Promise<T> {
+function callIn<T>(flight: InFlight, factory: () => T | Promise<T>): T | Promise<T> {
   flight.isCalling = true
   try {
     return factory()

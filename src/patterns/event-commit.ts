@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { ConfigError } from '../errors/index.ts'
-import { checkOptions, Descent, toJsonText } from '../kernel/index.ts'
+import { checkOptions, PlainDataWalker, toJsonText } from '../kernel/index.ts'
+import { Uuid } from '../types/index.ts'
 
 /** An event to append. `data` is anything JSON can hold; a Date in it becomes ISO text. */
 export interface NewEvent<Data = unknown> {
@@ -15,48 +16,68 @@ export interface StoredEvent<Data = unknown> extends NewEvent<Data> {
   readonly ts: Date
 }
 
-/** An append ready to be sent, again and again with the same content. */
+/** An append ready to be sent, any number of times with the same content. */
 export interface Commit {
   readonly streamId: string
+  /** A UUID. */
   readonly id: string
+  /** Whether the caller chose the id, so that this may be the repetition of an earlier call. */
+  readonly mayBeRepeated: boolean
   readonly events: readonly { readonly type: string; readonly json: string }[]
 }
 
-/** @throws ConfigError when an argument is wrong, or JSON would not give an event's data back */
+/** @throws ConfigError when an argument is wrong, or JSON would change the data of an event */
 export function toCommit(
   streamId: string,
   events: readonly NewEvent[],
   appendCountMax: number,
+  options: {
+    readonly expectedVersion?: number | undefined
+    readonly commitId?: string | undefined
+  },
 ): Commit {
   checkStreamId(streamId)
   if (!Array.isArray(events) || events.length === 0 || events.length > appendCountMax) {
     throw new ConfigError(`An append takes 1 … ${appendCountMax} events`)
   }
-  return { streamId, id: randomUUID(), events: events.map(toJsonEvent) }
+  const { expectedVersion, commitId } = options
+  if (expectedVersion !== undefined) checkVersion('expectedVersion', expectedVersion)
+  if (commitId !== undefined) {
+    if (!Uuid.isUuidText(commitId)) throw new ConfigError('commitId must be the text of a UUID')
+    if (expectedVersion === undefined) {
+      throw new ConfigError('commitId needs expectedVersion: it is looked up at that place')
+    }
+  }
+  return {
+    streamId,
+    id: commitId?.toLowerCase() ?? randomUUID(),
+    mayBeRepeated: commitId !== undefined,
+    events: events.map(toJsonEvent),
+  }
 }
 
 function toJsonEvent(event: NewEvent, index: number): Commit['events'][number] {
-  // Whoever copies a stream passes what was read: place and time are given anew.
+  // Copying a stream passes events as they were read: their version and time are assigned again.
   const names = { type: true, data: true, version: true, ts: true } as const
   checkOptions<Partial<StoredEvent>>('An event', event, names)
   const { type, data } = event
   if (typeof type !== 'string' || type === '') {
     throw new ConfigError('The type of an event is a string that is not empty')
   }
-  const descent = new Descent(`events[${index}].data`, (path, reason) => {
+  const walker = new PlainDataWalker(`events[${index}].data`, (path, reason) => {
     const message = `The data of event ${index + 1} would not come back from JSON: ${reason}`
     return new ConfigError(message, 'not_applied', { cause: { path } })
   })
-  return { type, json: toJsonText(data, descent) }
+  return { type, json: toJsonText(data, walker) }
 }
 
 export function checkStreamId(streamId: string): void {
   if (typeof streamId !== 'string' || streamId === '' || Buffer.byteLength(streamId) > 65_533) {
-    throw new ConfigError('streamId is a string of 1 … 65,533 bytes')
+    throw new ConfigError('streamId must be a string of 1 … 65,533 bytes')
   }
 }
 
 export function checkVersion(name: string, version: number): number {
   if (Number.isSafeInteger(version) && version >= 0) return version
-  throw new ConfigError(`${name} is a whole number from 0`)
+  throw new ConfigError(`${name} must be an integer from 0`)
 }

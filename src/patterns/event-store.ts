@@ -18,7 +18,7 @@ import {
   tableText,
   timeoutMsMax,
   toDate,
-  Tries,
+  LwtRetry,
 } from '../kernel/index.ts'
 import { batchStatementCountMax, type BindValues, type Executor } from '../types/index.ts'
 import { type Clock, type RandomSource, systemClock, systemRandom } from '../util/index.ts'
@@ -48,8 +48,14 @@ export interface EventStoreOptions {
 }
 
 export interface AppendOptions {
-  /** Version the stream must have; 0: it must be empty. Without it the events go to the end. */
+  /** Version the stream must have; 0: it must be empty. Default: the events go to the end. */
   readonly expectedVersion?: number | undefined
+  /**
+   * Id of the append, a UUID: repeating an append of the same id at the same `expectedVersion`,
+   * which it needs, returns the version that the first one reached. Use it to repeat an append whose
+   * outcome is unknown, also after a restart. Default: a random one.
+   */
+  readonly commitId?: string | undefined
 }
 
 export interface ReadOptions {
@@ -99,9 +105,10 @@ export class EventStore {
       random: true,
     })
     this.#executor = executor
-    this.#runner = new StatementRunner(executor, checkSerialLevel(options.serialConsistency))
-    this.#table = tableText(checkTableName(options.table ?? 'events'))
     this.#clock = options.clock ?? systemClock
+    const serialConsistency = checkSerialLevel(options.serialConsistency)
+    this.#runner = new StatementRunner(executor, { serialConsistency, clock: this.#clock })
+    this.#table = tableText(checkTableName(options.table ?? 'events'))
     this.#random = options.random ?? systemRandom
     this.#timeoutMs = checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax)
     const { appendCountMax = 1_000 } = options
@@ -140,23 +147,21 @@ export class EventStore {
     const isOne = typeof typeOrEvents === 'string'
     const events = isOne ? [{ type: typeOrEvents, data: dataOrOptions }] : typeOrEvents
     const options = (isOne ? optionsOfOne : (dataOrOptions as AppendOptions | undefined)) ?? {}
-    checkOptions('append', options, { expectedVersion: true })
+    checkOptions('append', options, { expectedVersion: true, commitId: true })
     const { expectedVersion } = options
-    if (expectedVersion !== undefined) checkVersion('expectedVersion', expectedVersion)
-    const commit = toCommit(streamId, events, this.#appendCountMax)
+    const commit = toCommit(streamId, events, this.#appendCountMax, options)
     const backoff = new Backoff({
       clock: this.#clock,
       random: this.#random,
       timeoutMs: this.#timeoutMs,
     })
-    const streams = await this.#shareStreams()
-    return await streams.queue.run(streamId, async () => {
-      // A write that is sent with no time left would only be reported as lost.
-      if (backoff.isExpired) throw new RequestTimeoutError(this.#timeoutMs, 'not_applied')
-      return expectedVersion === undefined
+    const streams = await this.#shareStreams(backoff)
+    const task = async (): Promise<number> =>
+      expectedVersion === undefined
         ? await this.#appendAtEnd(commit, streams, backoff)
         : await this.#appendAt(commit, expectedVersion, streams, backoff)
-    })
+    const { deadlineMs, timeoutMs } = backoff
+    return await streams.queue.run(streamId, task, { clock: this.#clock, deadlineMs, timeoutMs })
   }
 
   /** Events after `fromVersion` in order; fetched as they are consumed. */
@@ -212,19 +217,19 @@ export class EventStore {
     backoff: Backoff,
   ): Promise<number | undefined> {
     const { streamId, events } = commit
-    const tries = new Tries(backoff)
+    const retry = new LwtRetry(backoff)
     // Until the answer is there, nothing is known.
     heads.delete(streamId)
     for (;;) {
       try {
         const actual = await this.#send(commit, head, backoff)
-        // What a batch that was reported lost wrote is what its repetition runs into.
-        const isWritten =
-          actual === undefined || (tries.wasLost && (await this.#isAt(commit, head, backoff)))
-        heads.set(streamId, isWritten ? head + events.length : actual)
-        return isWritten ? undefined : actual
+        heads.set(streamId, actual ?? head + events.length)
+        if (actual === undefined) return undefined
+        // A repetition finds what an earlier attempt wrote.
+        const mayBeWritten = commit.mayBeRepeated || retry.isOutcomeUnknown
+        return mayBeWritten && (await this.#isAt(commit, head, backoff)) ? undefined : actual
       } catch (error) {
-        await tries.next(error)
+        await retry.retryOrThrow(error)
       }
     }
   }
@@ -244,7 +249,7 @@ export class EventStore {
           [streamId, BigInt(head + 1 + i), commit.id, type, json, ts],
         ]),
       ],
-      { timeout: backoff.remainingMs },
+      { timeout: backoff.startAttempt() },
     )
     if (result.applied === true) return undefined
     return Number(result.firstRow()?.head ?? 0)
@@ -255,28 +260,38 @@ export class EventStore {
     const result = await this.#runner.runSerial<{ commit_id: string }>(
       `SELECT commit_id FROM ${this.#table} WHERE stream_id = ? AND version = ?`,
       [commit.streamId, BigInt(head + 1)],
-      { timeout: backoff.remainingMs },
+      { timeout: backoff.startAttempt() },
     )
     return result.firstRow()?.commit_id === commit.id
   }
 
   async #readHead(streamId: string, backoff: Backoff): Promise<number> {
-    const result = await this.#runner.run<{ head: bigint | number | string | null }>(
-      this.#headText,
-      [streamId],
-      { timeout: backoff.remainingMs },
-    )
-    return Number(result.firstRow()?.head ?? 0)
+    const retry = new LwtRetry(backoff)
+    for (;;) {
+      try {
+        const result = await this.#runner.run<{ head: bigint | number | string | null }>(
+          this.#headText,
+          [streamId],
+          { timeout: backoff.startAttempt() },
+        )
+        return Number(result.firstRow()?.head ?? 0)
+      } catch (error) {
+        await retry.retryOrThrow(error)
+      }
+    }
   }
 
   get #headText(): string {
     return `SELECT head FROM ${this.#table} WHERE stream_id = ? LIMIT 1`
   }
 
-  async #shareStreams(): Promise<Streams> {
-    return await this.#runner.share('event-store', this.#headText, () => ({
+  /** The PREPARE may take the whole time: without it nothing can be appended. */
+  async #shareStreams(backoff: Backoff): Promise<Streams> {
+    const create = (): Streams => ({
       queue: new KeyedQueue(),
       heads: new LruMap<string, number>(headCountMax),
-    }))
+    })
+    const options = { timeout: backoff.timeoutMs }
+    return await this.#runner.share('event-store', this.#headText, create, options)
   }
 }

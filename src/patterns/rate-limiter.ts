@@ -1,9 +1,4 @@
-import {
-  type AnyTsyllaError,
-  ConfigError,
-  type SerialConsistency,
-  TsyllaError,
-} from '../errors/index.ts'
+import { ConfigError, faultOf, type SerialConsistency, TsyllaError } from '../errors/index.ts'
 import {
   checkInteger,
   checkOneOf,
@@ -91,8 +86,9 @@ export class RateLimiter {
     this.#onError = checkOneOf('onError', options.onError ?? 'throw', ['throw', 'allow', 'deny'])
     this.#table = tableText(checkTableName(options.table ?? 'rate_limits'))
     const serialConsistency = checkSerialLevel(options.serialConsistency)
+    const runner = new StatementRunner(executor, { serialConsistency, clock: this.#clock })
     this.#settings = {
-      rows: new WindowRows(new StatementRunner(executor, serialConsistency), this.#table),
+      rows: new WindowRows(runner, this.#table),
       timeoutMs: checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax),
       serialConsistency,
       clock: this.#clock,
@@ -128,10 +124,12 @@ export class RateLimiter {
       resetAt: new Date(resetMs),
       retryAfterMs: ok ? 0 : Math.max(0, resetMs - this.#clock.nowMs()),
     })
+    const { rows, timeoutMs } = this.#settings
+    const deadlineMs = this.#clock.monotonicMs() + timeoutMs
     try {
-      this.#counters ??= await this.#settings.rows.share(() => new WindowCounters())
+      this.#counters ??= await rows.share(() => new WindowCounters(), timeoutMs)
       const id = { key, windowSeconds, window }
-      const granted = await this.#counters.take(id, limit, cost, this.#settings)
+      const granted = await this.#counters.take(id, { limit, cost, deadlineMs }, this.#settings)
       return decide(granted.ok, granted.used)
     } catch (error) {
       if (this.#onError === 'throw' || !isOfDatabase(error)) throw error
@@ -140,25 +138,9 @@ export class RateLimiter {
   }
 }
 
-/** What the caller did wrong, or whoever should have made the table. */
-const callersCodes: ReadonlySet<AnyTsyllaError['code']> = new Set([
-  'TSYLLA_BIND_AMBIGUOUS',
-  'TSYLLA_BIND_COUNT',
-  'TSYLLA_BIND_EXTRA',
-  'TSYLLA_BIND_MISSING',
-  'TSYLLA_BIND_NULL',
-  'TSYLLA_BIND_UNSET',
-  'TSYLLA_BIND_VALUE',
-  'TSYLLA_CONFIG',
-  'TSYLLA_ENCODE',
-  'TSYLLA_SERVER_INVALID',
-  'TSYLLA_SERVER_SYNTAX',
-  'TSYLLA_VALUE',
-])
-
-/** Whether the database, or the way to it, has failed. */
+/** Whether the database failed, or the way to it, and not the caller. */
 function isOfDatabase(error: unknown): boolean {
-  return TsyllaError.is(error) && !callersCodes.has(error.code)
+  return TsyllaError.is(error) && faultOf(error) !== 'caller'
 }
 
 function checkArguments(key: string, limit: number, windowSeconds: number, cost: number): void {

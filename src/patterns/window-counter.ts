@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { RequestTimeoutError, TsyllaError } from '../errors/index.ts'
-import { Backoff, Tries } from '../kernel/index.ts'
-import type { Clock, RandomSource } from '../util/index.ts'
+import { Backoff, LwtRetry } from '../kernel/index.ts'
+import type { Clock, RandomSource, Timer } from '../util/index.ts'
 import type { WindowKey, WindowRows, WindowState } from './window-rows.ts'
 
-/** How a limiter counts. Callers for whom it is the same share a write. */
+/** How a limiter counts. Callers with equal settings share a write. */
 export interface CountSettings {
   readonly rows: WindowRows
   readonly timeoutMs: number
@@ -13,26 +13,76 @@ export interface CountSettings {
   readonly random: RandomSource
 }
 
+/** What a caller asks for. */
+export interface Demand {
+  readonly limit: number
+  readonly cost: number
+  /** When the caller gives up, by the monotonic clock. */
+  readonly deadlineMs: number
+}
+
 export interface Granted {
   readonly ok: boolean
   readonly used: number
 }
 
-/** A caller that waits for its decision. */
-interface Waiting {
+/** A caller that waits for its decision, until its own deadline. */
+class Caller {
   readonly limit: number
   readonly cost: number
   readonly settings: CountSettings
-  /** When it waits no longer, by the monotonic clock. */
+  /** By the monotonic clock. */
   readonly deadlineMs: number
-  readonly resolve: (granted: Granted) => void
-  readonly reject: (error: unknown) => void
+  /** Whether a write that counts its units may have been applied. */
+  isMaybeCounted = false
+  isSettled = false
+  readonly #resolve: (granted: Granted) => void
+  readonly #reject: (error: unknown) => void
+  readonly #timer: Timer
+
+  constructor(
+    { limit, cost, deadlineMs }: Demand,
+    settings: CountSettings,
+    resolve: (granted: Granted) => void,
+    reject: (error: unknown) => void,
+  ) {
+    const { clock } = settings
+    this.limit = limit
+    this.cost = cost
+    this.settings = settings
+    this.deadlineMs = deadlineMs
+    this.#resolve = resolve
+    this.#reject = reject
+    const leftMs = Math.max(0, deadlineMs - clock.monotonicMs())
+    this.#timer = clock.schedule(leftMs, () => this.#onDeadline(), true)
+  }
+
+  resolve(granted: Granted): void {
+    if (this.#settle()) this.#resolve(granted)
+  }
+
+  reject(error: unknown): void {
+    if (this.#settle()) this.#reject(error)
+  }
+
+  #onDeadline(): void {
+    const outcome = this.isMaybeCounted ? 'unknown' : 'not_applied'
+    this.reject(new RequestTimeoutError(this.settings.timeoutMs, outcome))
+  }
+
+  /** @returns whether this was the first time */
+  #settle(): boolean {
+    if (this.isSettled) return false
+    this.isSettled = true
+    this.#timer.cancel()
+    return true
+  }
 }
 
-/** The count of one window as this process sees it: one conditional write at a time. */
+/** The count of one window as this process knows it: one conditional write at a time. */
 export class WindowCounter {
   readonly id: WindowKey
-  #waiting: Waiting[] = []
+  #waiting: Caller[] = []
   #isRunning = false
   /** Last state known from the server: a lower bound, for within a window `used` never falls. */
   #state: WindowState | undefined
@@ -46,26 +96,27 @@ export class WindowCounter {
     return this.#state !== undefined
   }
 
-  /** @param onIdle called when nobody waits any more */
-  take(limit: number, cost: number, settings: CountSettings, onIdle: () => void): Promise<Granted> {
-    const deadlineMs = settings.clock.monotonicMs() + settings.timeoutMs
+  /**
+   * Takes the units that are asked for, when they fit.
+   *
+   * @param onIdle called when no caller waits any more
+   */
+  take(demand: Demand, settings: CountSettings, onIdle: () => void): Promise<Granted> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ limit, cost, settings, deadlineMs, resolve, reject })
+      this.#waiting.push(new Caller(demand, settings, resolve, reject))
       if (!this.#isRunning) void this.#run(onIdle)
     })
   }
 
-  /** Serves all who wait, round by round; callers that come meanwhile join the next round. */
+  /** Serves all callers, round by round; those that come meanwhile join the next round. */
   async #run(onIdle: () => void): Promise<void> {
     this.#isRunning = true
     // A turn of the microtask queue lets callers of the same moment join the first round.
     await Promise.resolve()
     for (let [first] = this.#waiting; first !== undefined; [first] = this.#waiting) {
       const { settings } = first
-      const { round: alike, rest } = splitRound(this.#waiting, settings)
+      const { round, rest } = splitRound(this.#waiting, settings)
       this.#waiting = rest
-      const round = rejectLate(alike, settings.clock.monotonicMs())
-      if (round.length === 0) continue
       try {
         await this.#serve(round, settings)
       } catch (error) {
@@ -76,86 +127,92 @@ export class WindowCounter {
     onIdle()
   }
 
-  /** @throws what the database fails with, when it cannot be told; the units then count as used */
-  async #serve(round: readonly Waiting[], settings: CountSettings): Promise<void> {
-    const deadlineMs = Math.min(...round.map((caller) => caller.deadlineMs))
-    const timeoutMs = deadlineMs - settings.clock.monotonicMs()
+  /**
+   * Decides about the callers of a round. A caller whose deadline passes leaves the round, which
+   * goes on for the others.
+   *
+   * @throws what the database fails with, when a decision cannot be made; units that were written
+   *   meanwhile count as used
+   */
+  async #serve(callers: readonly Caller[], settings: CountSettings): Promise<void> {
+    const { clock, rows } = settings
+    const lastDeadlineMs = Math.max(...callers.map(({ deadlineMs }) => deadlineMs))
+    const timeoutMs = Math.max(0, lastDeadlineMs - clock.monotonicMs())
     const backoff = new Backoff({ ...settings, timeoutMs })
-    const tries = new Tries(backoff)
+    const retry = new LwtRetry(backoff)
     for (let isFresh = false; ; isFresh = true) {
+      const round = callers.filter(({ isSettled }) => !isSettled)
+      if (round.length === 0) return
       const before = this.#state
       const { grants, used } = admit(round, before?.used ?? 0n)
       const hasGrants = used !== (before?.used ?? 0n)
       if (hasGrants) {
-        if (await this.#advance({ used, op: randomUUID() }, settings.rows, backoff, tries)) {
+        const granted = round.filter((_, i) => grants[i])
+        if (await this.#advance({ used, op: randomUUID() }, granted, rows, backoff, retry)) {
           return settle(round, grants, used)
         }
-        if (backoff.isExpired) throw tries.timeout()
+        if (backoff.isExpired) throw retry.timeout()
         if (this.#state?.op === before?.op) await backoff.pause()
       } else {
-        // The count never falls: who does not fit on what is known fits on nothing later. What is
-        // left for others must be true as of now, though.
+        // The count never falls: a caller that does not fit on what is known fits on nothing later.
+        // The units left that it is told must be those of now, though.
         if (isFresh || hasNothingLeft(round, used)) return settle(round, grants, used)
-        await this.#refresh(settings.rows, backoff, tries)
+        await this.#refresh(rows, backoff, retry)
       }
     }
   }
 
   /**
-   * Writes `after` if the window still is as it is known to be.
+   * Writes `after` if the window still has the state that is known.
    *
+   * @param granted the callers whose units `after` counts
    * @returns whether it was written; otherwise the state is that of the server
    */
   async #advance(
     after: WindowState,
+    granted: readonly Caller[],
     rows: WindowRows,
     backoff: Backoff,
-    tries: Tries,
+    retry: LwtRetry,
   ): Promise<boolean> {
     const before = this.#state
+    for (const caller of granted) caller.isMaybeCounted = true
     for (let isRepeated = false; ; isRepeated = true) {
       try {
         // The write that failed may have been applied, or be applied until this read: a serial one.
-        if (isRepeated) this.#state = await rows.read(this.id, backoff.remainingMs)
+        if (isRepeated) this.#state = await rows.read(this.id, backoff.startAttempt())
         if (!isRepeated || this.#state?.op === before?.op) {
-          this.#state = await rows.write(this.id, before, after, backoff.remainingMs)
+          this.#state = await rows.write(this.id, before, after, backoff.startAttempt())
         }
+        for (const caller of granted) caller.isMaybeCounted = false
         return this.#state?.op === after.op
       } catch (error) {
-        await tries.next(error)
+        await retry.retryOrThrow(error)
       }
     }
   }
 
-  async #refresh(rows: WindowRows, backoff: Backoff, tries: Tries): Promise<void> {
+  async #refresh(rows: WindowRows, backoff: Backoff, retry: LwtRetry): Promise<void> {
     for (;;) {
       try {
-        this.#state = await rows.read(this.id, backoff.remainingMs)
+        this.#state = await rows.read(this.id, backoff.startAttempt())
         return
       } catch (error) {
-        await tries.next(error)
+        await retry.retryOrThrow(error)
       }
     }
   }
 }
 
-/** Those who still wait; the others are told that their time was over before their turn came. */
-function rejectLate(callers: readonly Waiting[], nowMs: number): readonly Waiting[] {
-  return callers.filter(({ deadlineMs, settings, reject }) => {
-    if (deadlineMs > nowMs) return true
-    reject(new RequestTimeoutError(settings.timeoutMs, 'not_applied'))
-    return false
-  })
-}
-
-/** Callers who count alike, in order, and the others. */
+/** Callers that count alike, in order, and the others. Those that gave up are in neither. */
 function splitRound(
-  waiting: readonly Waiting[],
+  waiting: readonly Caller[],
   settings: CountSettings,
-): { readonly round: Waiting[]; readonly rest: Waiting[] } {
-  const round: Waiting[] = []
-  const rest: Waiting[] = []
+): { readonly round: Caller[]; readonly rest: Caller[] } {
+  const round: Caller[] = []
+  const rest: Caller[] = []
   for (const caller of waiting) {
+    if (caller.isSettled) continue
     if (isAlike(caller.settings, settings)) round.push(caller)
     else rest.push(caller)
   }
@@ -164,13 +221,12 @@ function splitRound(
 
 function isAlike(a: CountSettings, b: CountSettings): boolean {
   if (a === b) return true
-  const isTimeAlike = a.timeoutMs === b.timeoutMs && a.clock === b.clock
-  return isTimeAlike && a.random === b.random && a.serialConsistency === b.serialConsistency
+  return a.clock === b.clock && a.random === b.random && a.serialConsistency === b.serialConsistency
 }
 
 /** Admits callers in order, each whole or not at all, on top of what is used. */
 function admit(
-  round: readonly Waiting[],
+  round: readonly Caller[],
   before: bigint,
 ): { readonly grants: readonly boolean[]; readonly used: bigint } {
   let used = before
@@ -182,11 +238,11 @@ function admit(
   return { grants, used }
 }
 
-function hasNothingLeft(round: readonly Waiting[], used: bigint): boolean {
+function hasNothingLeft(round: readonly Caller[], used: bigint): boolean {
   return round.every(({ limit }) => BigInt(limit) <= used)
 }
 
-function settle(round: readonly Waiting[], grants: readonly boolean[], used: bigint): void {
+function settle(round: readonly Caller[], grants: readonly boolean[], used: bigint): void {
   for (const [i, caller] of round.entries()) {
     caller.resolve({ ok: grants[i] === true, used: Number(used) })
   }

@@ -1,8 +1,8 @@
 import { LruMap } from '../kernel/index.ts'
-import { type CountSettings, type Granted, WindowCounter } from './window-counter.ts'
+import { type CountSettings, type Demand, type Granted, WindowCounter } from './window-counter.ts'
 import type { WindowKey } from './window-rows.ts'
 
-/** Windows whose count is remembered when nobody asks: about 300 bytes each, and the key. */
+/** Windows without callers whose count is remembered: about 300 bytes each, plus the key. */
 const knownCountMax = 10_000
 
 /**
@@ -14,12 +14,7 @@ export class WindowCounters {
   readonly #running = new Map<string, WindowCounter>()
   readonly #known = new LruMap<string, WindowCounter>(knownCountMax)
 
-  async take(
-    id: WindowKey,
-    limit: number,
-    cost: number,
-    settings: CountSettings,
-  ): Promise<Granted> {
+  async take(id: WindowKey, demand: Demand, settings: CountSettings): Promise<Granted> {
     const name = `${id.windowSeconds}/${id.window}/${id.key}`
     let counter = this.#running.get(name)
     if (counter === undefined) {
@@ -27,9 +22,7 @@ export class WindowCounters {
       this.#known.delete(name)
       this.#running.set(name, counter)
     }
-    return await counter.take(limit, cost, settings, () =>
-      this.#onIdle(name, settings.clock.nowMs()),
-    )
+    return await counter.take(demand, settings, () => this.#onIdle(name, settings.clock.nowMs()))
   }
 
   #onIdle(name: string, nowMs: number): void {

@@ -39,9 +39,10 @@ export class WindowRows {
     this.#table = table
   }
 
-  /** What all limiters on this table share. */
-  share<T>(create: () => T): Promise<T> {
-    return this.#runner.share('rate-limiter', this.#selectText(), create)
+  /** State that all limiters on this table share. @param timeoutMs bounds the PREPARE */
+  share<T>(create: () => T, timeoutMs: number): Promise<T> {
+    const options = { timeout: timeoutMs }
+    return this.#runner.share('rate-limiter', this.#selectText(), create, options)
   }
 
   /**

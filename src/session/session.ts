@@ -20,6 +20,7 @@ import {
   type Page,
   PreparedStatement,
   type Result,
+  RowPager,
   type RowStream,
   Statement,
   StatementBase,
@@ -38,7 +39,6 @@ import { PreparedEntry } from './prepared-entry.ts'
 import { Router } from './router.ts'
 import { QueryRequest } from './query-request.ts'
 import { ResultSet } from './result-set.ts'
-import { PagedRows } from './row-stream.ts'
 import type { SchemaLog } from './schema-log.ts'
 import type { SessionCore } from './session-core.ts'
 import { defaultSettings, type ExecutionSettings, mergeSettings } from './settings.ts'
@@ -260,7 +260,7 @@ export class Session implements Executor, AsyncDisposable {
             openPagingState(options.pagingState!, digest),
           )
     first?.catch(() => {})
-    return new PagedRows<Columns>(async (state) => {
+    return new RowPager<Columns>(async (state) => {
       const pagingState = state ?? (await first)
       const paging = { pages: 'one', pagingState } as const
       return await typed<Columns>(this.#accept(() => this.#any(statement, own, options, paging)))

@@ -5,11 +5,11 @@ import type { UnknownColumns } from './row.ts'
 import type { BindValues, ExecuteOptions, Statement } from './statement.ts'
 
 /**
- * All that the patterns know of a database. A `Session` is one, whatever its nodes are; wrap it to
- * add tracing, tenancy or faults.
+ * Everything that the patterns need of a database. A `Session` is an executor, whatever its nodes
+ * are. {@link wrapExecutor} adds tracing, tenancy or faults to one.
  */
 export interface Executor {
-  /** Runs a statement and gives its whole result, all pages. */
+  /** Runs a statement and returns its whole result, all pages. */
   execute<Columns = UnknownColumns>(
     statement: string | Statement,
     values?: BindValues,
@@ -27,7 +27,7 @@ export interface Executor {
     values?: readonly (BindValues | undefined)[],
     options?: ExecuteOptions,
   ): Promise<Result<Columns>>
-  /** Exactly one page. */
+  /** Fetches exactly one page. */
   page<Columns = UnknownColumns>(
     statement: string | Statement | PreparedStatement,
     values?: BindValues,
@@ -39,4 +39,21 @@ export interface Executor {
     values?: BindValues,
     options?: ExecuteOptions,
   ): RowStream<Columns>
+  /**
+   * The executor that this one wraps, when both reach the same data under the same names. What
+   * patterns share within a process (single flights, counters, versions of streams) belongs to the
+   * innermost executor, so it is shared by all that wrap it. Default: the executor itself.
+   */
+  readonly root?: Executor | undefined
+}
+
+/** The innermost executor: the identity of an executor and of everything that wraps it. */
+export function rootOf(executor: Executor): Executor {
+  let root = executor
+  const seen = new Set([root])
+  while (root.root !== undefined && !seen.has(root.root)) {
+    root = root.root
+    seen.add(root)
+  }
+  return root
 }

@@ -19,13 +19,14 @@ export {
 export { Decimal } from './decimal.ts'
 export { Duration } from './duration.ts'
 export { EMPTY, EmptyValue } from './empty-value.ts'
-export type { Executor } from './executor.ts'
+export { type Executor, rootOf } from './executor.ts'
 export { Inet } from './inet.ts'
 export { LocalDate } from './local-date.ts'
 export { LocalTime } from './local-time.ts'
 export type { MarkerClause, MarkerFacts, MarkerOperator } from './marker-facts.ts'
 export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
 export type { Page, Result, RowStream } from './result.ts'
+export { type FetchPage, RowPager } from './row-pager.ts'
 export type { RowMethods, RowOf, UnknownColumns } from './row.ts'
 export {
   type BindValues,
@@ -35,4 +36,13 @@ export {
   type StatementOptions,
 } from './statement.ts'
 export { TimeUuid, TimeUuidGenerator } from './time-uuid.ts'
+export {
+  type ExecutorAnswer,
+  type ExecutorCall,
+  type Interceptor,
+  type RunCall,
+  wrapExecutor,
+  WrappedExecutor,
+  type WrapOptions,
+} from './wrapped-executor.ts'
 export { parseUuidInto, Uuid, uuidToText } from './uuid.ts'

@@ -181,7 +181,7 @@ describePattern('Cache', (target) => {
     expect(nothing).toBe(1)
   })
 
-  test('a failed factory is not cached, and the next caller tries again', async () => {
+  test('a failed factory is not cached, and the next caller retry again', async () => {
     const cache = new Cache(target.session)
     const failing = (): never => {
       throw new Error('source is down')

@@ -109,8 +109,8 @@ describePattern('EventStore', (target) => {
     flaky.writeFaults.push('lost', noNode())
     expect(await store.append('flaky', 'x', 1)).toBe(1)
     expect(await versionsOf(store, 'flaky')).toEqual([1])
-    const hasty = new EventStore(flaky, { timeoutMs: 50 })
-    flaky.writeFaults.push('lost', ...Array.from({ length: 50 }, noNode))
+    const hasty = new EventStore(flaky, { timeoutMs: 1_000 })
+    flaky.writeFaults.push('lost', ...Array.from({ length: 1_000 }, noNode))
     await expect(hasty.append('flaky', 'x', 2)).rejects.toMatchObject({ outcome: 'unknown' })
     flaky.writeFaults.length = 0
     expect(await versionsOf(store, 'flaky')).toEqual([1, 2])
@@ -131,7 +131,7 @@ describePattern('EventStore', (target) => {
         code: error.code,
         outcome: 'unknown',
       })
-      while (clock.pendingCount === 0) await new Promise((resolve) => setImmediate(resolve))
+      await until(() => faulty.writeCount === 1 && clock.pendingCount === 1)
       clock.advance(250)
       await appending
       expect([faulty.writeCount, clock.pendingCount]).toEqual([2, 0])
@@ -158,6 +158,78 @@ describePattern('EventStore', (target) => {
     const stores = Array.from({ length: 4 }, () => new EventStore(counting))
     await Promise.all(stores.map((store, i) => store.append('turns', 'x', i)))
     expect(counting.writeCount).toBe(4)
+  })
+
+  test('timeoutMs covers the PREPARE, which goes on for others', async () => {
+    const clock = new VirtualClock()
+    const faulty = new FaultyExecutor(target.session)
+    faulty.clock = clock
+    faulty.prepareFaults.push('silent')
+    const store = new EventStore(faulty, { timeoutMs: 500, clock })
+    const appending = expect(store.append('prepare', 'x', 1)).rejects.toMatchObject({
+      code: 'TSYLLA_REQUEST_TIMEOUT',
+      outcome: 'not_applied',
+      timeoutMs: 500,
+    })
+    await until(() => clock.pendingCount === 2)
+    clock.advance(500)
+    await appending
+    // The PREPARE itself ends later, and the next append sends a new one.
+    clock.advance(30_000)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(await store.append('prepare', 'x', 1)).toBe(1)
+  })
+
+  test('one answer that never comes costs a part of the time: the append is looked up', async () => {
+    for (const [i, timeoutMs] of [10_000, 1_000].entries()) {
+      const clock = new VirtualClock(Date.now())
+      const startMs = clock.monotonicMs()
+      const faulty = new FaultyExecutor(target.session)
+      faulty.clock = clock
+      const store = new EventStore(faulty, { timeoutMs, clock })
+      await store.append(`silent-${i}`, 'x', 1)
+      faulty.writeFaults.push('silent')
+      faulty.readFaults.push('silent')
+      const appending = store.append(`silent-${i}`, 'x', 2)
+      // Each step that waits is let pass: the batch, a pause, the batch, the look-up, a pause, …
+      let version: number | undefined
+      void appending.then((result) => (version = result))
+      while (version === undefined) {
+        await until(() => clock.pendingCount > 0 || version !== undefined)
+        clock.advance(1)
+      }
+      expect(version).toBe(2)
+      expect(await versionsOf(store, `silent-${i}`)).toEqual([1, 2])
+      expect(clock.monotonicMs() - startMs).toBeLessThan(timeoutMs)
+    }
+  })
+
+  test('an append is repeated by its commit id and place, as often as one likes', async () => {
+    const store = new EventStore(target.session)
+    const commitId = '6BA7B810-9DAD-41D1-80B4-00C04FD430C8'
+    const events = [
+      { type: 'a', data: 1 },
+      { type: 'b', data: 2 },
+    ]
+    const options = { expectedVersion: 0, commitId }
+    expect(await store.append('commit', events, options)).toBe(2)
+    expect(await store.append('commit', events, options)).toBe(2)
+    expect(await store.append('commit', 'c', 3)).toBe(3)
+    const restarted = new EventStore(await target.open())
+    expect(await restarted.append('commit', events, options)).toBe(2)
+    expect(await store.append('commit', 'd', 4)).toBe(4)
+    expect(await versionsOf(store, 'commit')).toEqual([1, 2, 3, 4])
+    const other = { expectedVersion: 0, commitId: '6ba7b810-9dad-41d1-80b4-00c04fd430c9' }
+    await expect(store.append('commit', events, other)).rejects.toMatchObject({
+      code: 'TSYLLA_CONCURRENCY_CONFLICT',
+      actualVersion: 4,
+    })
+    await expect(store.append('commit', 'x', 1, { commitId })).rejects.toThrow(
+      /commitId needs expectedVersion/,
+    )
+    await expect(
+      store.append('commit', 'x', 1, { expectedVersion: 4, commitId: 'x' }),
+    ).rejects.toThrow(/commitId must be the text of a UUID/)
   })
 
   test('an append whose time is over before its turn is not sent', async () => {
@@ -294,3 +366,8 @@ describePattern('EventStore', (target) => {
     expect(() => store.read('s', { from: 1 } as never)).toThrow(/"from"/)
   })
 })
+
+/** Lets other work run until a condition holds. */
+async function until(isMet: () => boolean): Promise<void> {
+  while (!isMet()) await new Promise((resolve) => setImmediate(resolve))
+}

@@ -90,9 +90,9 @@ describePattern('RateLimiter', (target) => {
 
   test('a write that was lost is never called unapplied because another one failed', async () => {
     const faulty = new FaultyExecutor(target.session)
-    const limiter = new RateLimiter(faulty, { timeoutMs: 50 })
+    const limiter = new RateLimiter(faulty, { timeoutMs: 1_000 })
     const noNode = (): Error => new NoNodeAvailableError(new Map())
-    faulty.writeFaults.push('late', ...Array.from({ length: 50 }, noNode))
+    faulty.writeFaults.push('late', ...Array.from({ length: 1_000 }, noNode))
     await expect(limiter.check('late', 5, 3_600)).rejects.toMatchObject({ outcome: 'unknown' })
     await faulty.deliver()
     faulty.writeFaults.length = 0
@@ -124,7 +124,10 @@ describePattern('RateLimiter', (target) => {
     faulty.readFaults.push(new ClosedError('session'))
     const closed = { code: 'TSYLLA_CLOSED', outcome: 'unknown' }
     const deciding = expect(limiter.check('closed', 5, 3_600)).rejects.toMatchObject(closed)
-    while (clock.pendingCount === 0) await new Promise((resolve) => setImmediate(resolve))
+    // The deadline of the caller and the pause before the next attempt.
+    while (faulty.writeCount < 1 || clock.pendingCount !== 2) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
     clock.advance(250)
     await deciding
     expect(clock.pendingCount).toBe(0)

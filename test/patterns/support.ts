@@ -1,16 +1,17 @@
 import { afterAll, beforeAll, describe } from 'vitest'
 import { embedded, type EmbeddedDatabase } from '../../src/embedded.ts'
 import {
-  type BindValues,
   type ExecuteOptions,
-  type PreparedStatement,
+  type Executor,
+  type ExecutorAnswer,
   RequestTimeoutError,
-  type Result,
   type Session,
   SessionBuilder,
   type SessionOptions,
+  WrappedExecutor,
+  type WrapOptions,
 } from '../../src/index.ts'
-import { LosingExecutor } from '../support/losing-executor.ts'
+import { type Clock, sleep, systemClock } from '../../src/util/index.ts'
 import { describeOnServers, type Target } from '../support/targets.ts'
 
 /** Forms of values a session can be told to give; patterns must not care. */
@@ -60,17 +61,40 @@ function defineOnEngine(options: Partial<SessionOptions>, define: (target: Targe
 
 /**
  * What becomes of one request: it is applied but the answer is lost, it is kept back to be applied
- * by {@link FaultyExecutor.deliver}, or it is not sent and fails.
+ * by {@link FaultyExecutor.deliver}, it is not sent and fails, or it is applied and no answer comes:
+ * the request ends at its own timeout, by {@link FaultyExecutor.clock}.
  */
-export type Fault = 'lost' | 'late' | Error
+export type Fault = 'lost' | 'late' | 'silent' | Error
 
 /** An executor whose next writes, and reads, fail as they are told; it keeps what it was asked. */
-export class FaultyExecutor extends LosingExecutor {
+export class FaultyExecutor extends WrappedExecutor {
   readonly writeFaults: Fault[] = []
   readonly readFaults: Fault[] = []
+  readonly prepareFaults: Fault[] = []
   readonly requests: { readonly text: string; readonly options: ExecuteOptions }[] = []
   #late: (() => Promise<unknown>)[] = []
+  clock: Clock = systemClock
   onRequest: (text: string) => void = () => {}
+
+  constructor(inner: Executor, options: WrapOptions = { isolated: true }) {
+    super(
+      inner,
+      (call, next) => {
+        const work = (): Promise<ExecutorAnswer> => next(call)
+        switch (call.verb) {
+          case 'prepare':
+            return this.#apply('PREPARE', this.prepareFaults.shift(), 30_000, work)
+          case 'executePrepared':
+            return this.#ask(call.prepared.getStatement(), call.options, work)
+          case 'batch':
+            return this.#ask('BATCH', call.options, work)
+          default:
+            return work()
+        }
+      },
+      options,
+    )
+  }
 
   get writeCount(): number {
     return this.requests.filter(({ text }) => !text.startsWith('SELECT')).length
@@ -91,24 +115,21 @@ export class FaultyExecutor extends LosingExecutor {
     this.requests.push({ text, options })
     this.onRequest(text)
     const faults = text.startsWith('SELECT') ? this.readFaults : this.writeFaults
-    const fault = faults.shift()
+    return await this.#apply(text, faults.shift(), options.timeout ?? 12_000, work)
+  }
+
+  async #apply<T>(
+    text: string,
+    fault: Fault | undefined,
+    timeoutMs: number,
+    work: () => Promise<T>,
+  ): Promise<T> {
     if (fault instanceof Error) throw fault
     if (fault === 'late') this.#late.push(work)
     const result = fault === 'late' ? undefined : await work()
-    if (fault !== undefined) throw new RequestTimeoutError(1, 'unknown')
+    if (fault === 'silent') await sleep(this.clock, timeoutMs)
+    const outcome = text.startsWith('SELECT') || text === 'PREPARE' ? 'not_applied' : 'unknown'
+    if (fault !== undefined) throw new RequestTimeoutError(timeoutMs, outcome)
     return result as T
-  }
-
-  override executePrepared<C>(
-    prepared: PreparedStatement,
-    values?: BindValues,
-    options?: ExecuteOptions,
-  ): Promise<Result<C>> {
-    const work = (): Promise<Result<C>> => super.executePrepared<C>(prepared, values, options)
-    return this.#ask(prepared.getStatement(), options, work)
-  }
-
-  override batch<C>(...[batch, values, options]: Parameters<Session['batch']>): Promise<Result<C>> {
-    return this.#ask('BATCH', options, () => super.batch<C>(batch, values, options))
   }
 }

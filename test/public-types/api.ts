@@ -165,3 +165,22 @@ export async function optionsMayBeUndefined(executor: Executor): Promise<void> {
   const limiter = new RateLimiter(executor, { onError: undefined, timeoutMs: none, table: noText })
   await limiter.take('key', { limit: 5, windowSeconds: none, cost: none })
 }
+
+export function detailsAreTypedByCode(error: unknown): void {
+  if (!TsyllaError.is(error)) return
+  if (error.code === 'TSYLLA_SERVER_UNAVAILABLE') {
+    const alive: number = error.details.alive
+    void alive
+    // @ts-expect-error -- only timeouts of writes have a write type
+    const writeType: string = error.details.writeType
+    void writeType
+  }
+  if (error.code === 'TSYLLA_SERVER_ALREADY_EXISTS') {
+    const table: string = error.details.table
+    void table
+  }
+  if (error.code === 'TSYLLA_CONCURRENCY_CONFLICT') {
+    const version: number = error.actualVersion
+    void version
+  }
+}

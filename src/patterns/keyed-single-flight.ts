@@ -1,7 +1,7 @@
 import { ConfigError } from '../errors/index.ts'
 
 /** A factory that runs; its result is not stored when its key was written meanwhile. */
-export interface Flight {
+export interface InFlight {
   promise: Promise<unknown>
   isStale: boolean
   /** Whether the factory is being called just now: until it gives a value or a promise of one. */
@@ -21,8 +21,8 @@ interface Writes {
 }
 
 /** What is under way for the keys of one cache table in this process: factories and writes. */
-export class KeyTraffic {
-  readonly #flights = new Map<string, Flight>()
+export class KeyedSingleFlight {
+  readonly #flights = new Map<string, InFlight>()
   readonly #writes = new Map<string, Writes>()
 
   async write(key: string, work: () => Promise<void>): Promise<void> {
@@ -73,11 +73,11 @@ export class KeyTraffic {
    * Joins the flight of `key`, or starts one with `work` once the writes that are under way have
    * ended: what they write is what it shall find.
    */
-  async fly(key: string, work: (flight: Flight) => Promise<unknown>): Promise<unknown> {
+  async join(key: string, work: (flight: InFlight) => Promise<unknown>): Promise<unknown> {
     const running = this.#flights.get(key)
     if (running !== undefined) return await running.promise
     const promise = Promise.resolve()
-    const flight: Flight = { promise, isStale: false, isCalling: false, storing: undefined }
+    const flight: InFlight = { promise, isStale: false, isCalling: false, storing: undefined }
     this.#flights.set(key, flight)
     flight.promise = this.#take(key, flight, work)
     return await flight.promise
@@ -85,8 +85,8 @@ export class KeyTraffic {
 
   async #take(
     key: string,
-    flight: Flight,
-    work: (flight: Flight) => Promise<unknown>,
+    flight: InFlight,
+    work: (flight: InFlight) => Promise<unknown>,
   ): Promise<unknown> {
     try {
       await this.#writes.get(key)?.ended

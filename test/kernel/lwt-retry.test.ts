@@ -11,20 +11,20 @@ import {
   ServerErrorCode,
   type TsyllaError,
 } from '../../src/index.ts'
-import { Backoff, Tries } from '../../src/kernel/index.ts'
+import { Backoff, LwtRetry } from '../../src/kernel/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
-function startTries(): { readonly tries: Tries; readonly clock: VirtualClock } {
+function startRetry(): { readonly retry: LwtRetry; readonly clock: VirtualClock } {
   const clock = new VirtualClock()
   const backoff = new Backoff({ clock, random: () => 0, timeoutMs: 1_000 })
-  return { tries: new Tries(backoff), clock }
+  return { retry: new LwtRetry(backoff), clock }
 }
 
 const lost = (): TsyllaError => new RequestTimeoutError(1, 'unknown')
 
 /** `next` of a try that is worth repeating waits for the clock. */
-async function isRepeated(tries: Tries, clock: VirtualClock, error: unknown): Promise<boolean> {
-  const next = tries.next(error).then(
+async function isRepeated(retry: LwtRetry, clock: VirtualClock, error: unknown): Promise<boolean> {
+  const next = retry.retryOrThrow(error).then(
     () => true,
     () => false,
   )
@@ -33,10 +33,10 @@ async function isRepeated(tries: Tries, clock: VirtualClock, error: unknown): Pr
 }
 
 test('what fails before anything was lost is left to the caller', async () => {
-  const { tries } = startTries()
+  const { retry } = startRetry()
   const error = new ConnectionError('a', 'refused', 'not_applied')
-  await expect(tries.next(error)).rejects.toBe(error)
-  expect([tries.wasLost, error.outcome]).toEqual([false, 'not_applied'])
+  await expect(retry.retryOrThrow(error)).rejects.toBe(error)
+  expect([retry.isOutcomeUnknown, error.outcome]).toEqual([false, 'not_applied'])
 })
 
 test('after a lost write what can pass is tried again', async () => {
@@ -50,9 +50,9 @@ test('after a lost write what can pass is tried again', async () => {
     ),
   ]
   for (const error of passing) {
-    const { tries, clock } = startTries()
-    expect(await isRepeated(tries, clock, lost())).toBe(true)
-    expect([error.code, await isRepeated(tries, clock, error)]).toEqual([error.code, true])
+    const { retry, clock } = startRetry()
+    expect(await isRepeated(retry, clock, lost())).toBe(true)
+    expect([error.code, await isRepeated(retry, clock, error)]).toEqual([error.code, true])
   }
 })
 
@@ -69,9 +69,12 @@ test('after a lost write what no try can mend ends it at once, with an unknown o
   ]
   for (const error of lasting) {
     error.outcome = 'not_applied'
-    const { tries, clock } = startTries()
-    expect(await isRepeated(tries, clock, lost())).toBe(true)
-    await expect(tries.next(error)).rejects.toMatchObject({ code: error.code, outcome: 'unknown' })
+    const { retry, clock } = startRetry()
+    expect(await isRepeated(retry, clock, lost())).toBe(true)
+    await expect(retry.retryOrThrow(error)).rejects.toMatchObject({
+      code: error.code,
+      outcome: 'unknown',
+    })
     // It may be others' error too.
     expect(error.outcome).toBe('not_applied')
     expect(clock.pendingCount).toBe(0)
@@ -79,19 +82,19 @@ test('after a lost write what no try can mend ends it at once, with an unknown o
 })
 
 test('an error that is not ours cannot say that a write was lost: the lost one is told', async () => {
-  const { tries, clock } = startTries()
+  const { retry, clock } = startRetry()
   const first = lost()
-  expect(await isRepeated(tries, clock, first)).toBe(true)
-  await expect(tries.next(new TypeError('x'))).rejects.toBe(first)
+  expect(await isRepeated(retry, clock, first)).toBe(true)
+  await expect(retry.retryOrThrow(new TypeError('x'))).rejects.toBe(first)
 })
 
 test('when the time is over the last failure is told, as unknown', async () => {
-  const { tries, clock } = startTries()
-  expect(await isRepeated(tries, clock, lost())).toBe(true)
+  const { retry, clock } = startRetry()
+  expect(await isRepeated(retry, clock, lost())).toBe(true)
   clock.advance(1_000)
-  await expect(tries.next(new NoNodeAvailableError(new Map()))).rejects.toMatchObject({
+  await expect(retry.retryOrThrow(new NoNodeAvailableError(new Map()))).rejects.toMatchObject({
     code: 'TSYLLA_NO_NODE_AVAILABLE',
     outcome: 'unknown',
   })
-  expect(tries.timeout()).toMatchObject({ code: 'TSYLLA_REQUEST_TIMEOUT', outcome: 'unknown' })
+  expect(retry.timeout()).toMatchObject({ code: 'TSYLLA_REQUEST_TIMEOUT', outcome: 'unknown' })
 })

@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest'
-import { KeyTraffic } from '../../src/patterns/key-traffic.ts'
+import { KeyedSingleFlight } from '../../src/patterns/keyed-single-flight.ts'
 import { createDeferred } from '../../src/util/index.ts'
 
 test('a write that waits for what a factory stores is not overtaken by the next one', async () => {
-  const traffic = new KeyTraffic()
+  const flights = new KeyedSingleFlight()
   const storing = createDeferred<void>()
   const order: string[] = []
   const write = (name: string): Promise<void> =>
-    traffic.write('k', () => {
+    flights.write('k', () => {
       order.push(name)
       return Promise.resolve()
     })
-  const flying = traffic.fly('k', async (flight) => {
+  const flying = flights.join('k', async (flight) => {
     flight.storing = storing.promise
     await storing.promise
     order.push('stored')
@@ -26,11 +26,11 @@ test('a write that waits for what a factory stores is not overtaken by the next 
 })
 
 test('writes that wait for nothing begin at once', async () => {
-  const traffic = new KeyTraffic()
+  const flights = new KeyedSingleFlight()
   const release = createDeferred<void>()
   const begun: number[] = []
   const writes = [1, 2, 3].map((n) =>
-    traffic.write('k', () => {
+    flights.write('k', () => {
       begun.push(n)
       return release.promise
     }),

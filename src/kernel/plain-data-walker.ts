@@ -13,7 +13,7 @@ export type PlainKind =
   | { readonly kind: 'record' }
 
 /** A walk through nested data that refuses what is not plain, and knows where it is. */
-export class Descent {
+export class PlainDataWalker {
   readonly #steps: string[]
   readonly #parents = new Set<object>()
   readonly #toError: (path: string, reason: string) => Error

@@ -1,21 +1,22 @@
 import { ClosedError } from '../errors/index.ts'
-import type { Page, RowOf, RowStream } from '../types/index.ts'
+import type { Page, RowStream } from './result.ts'
+import type { RowOf } from './row.ts'
 
-/** Fetches the page that starts at a paging state, `undefined` being the first. */
+/** Fetches the page that starts at a paging state; `undefined` is the first page. */
 export type FetchPage<Columns> = (pagingState: Uint8Array | undefined) => Promise<Page<Columns>>
 
 /**
- * Rows of one page after another. The next page is asked for when the last row of one has been
- * taken, so what is held is one page; an empty page that is not the last is passed over.
+ * Rows of one page after another. The next page is fetched when the last row of a page has been
+ * taken, so at most one page is held; an empty page that is not the last is skipped.
  */
-export class PagedRows<Columns> implements RowStream<Columns> {
+export class RowPager<Columns> implements RowStream<Columns> {
   readonly #fetch: FetchPage<Columns>
   #rows: RowOf<Columns>[] = []
   #at = 0
   #pagingState: Uint8Array | undefined
   #isAtEnd = false
   #isClosed = false
-  /** `next` calls run one after another, as those of a generator do. */
+  /** Calls of `next` run one after another, as those of a generator do. */
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(fetch: FetchPage<Columns>) {
@@ -47,7 +48,7 @@ export class PagedRows<Columns> implements RowStream<Columns> {
     return { done: false, value: this.#rows[this.#at++]! }
   }
 
-  /** Ends the iteration: nothing more is fetched. */
+  /** Ends the iteration: no further page is fetched. */
   return(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
     this.#isClosed = true
     this.#rows = []
