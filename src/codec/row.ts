@@ -1,4 +1,5 @@
 import { Decimal, EmptyValue } from '../types/index.ts'
+import { shareAcrossBuilds } from '../util/index.ts'
 import { defineOwn, setOwn } from './own-property.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
@@ -88,6 +89,7 @@ export class Row {
   }
 
   static {
+    shareAcrossBuilds(this, 'Row')
     Object.defineProperty(this.prototype, inspectCustom, {
       value(this: Row) {
         return Row.asDict(this)

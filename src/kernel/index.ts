@@ -7,7 +7,7 @@ export {
   timeoutMsMax,
 } from './checks.ts'
 export { toBigInt, toDate } from './column-values.ts'
-export { PlainDataWalker } from './plain-data-walker.ts'
+export { depthMax, PlainDataWalker } from './plain-data-walker.ts'
 export { toJsonText } from './json-text.ts'
 export { KeyedQueue } from './keyed-queue.ts'
 export { LruMap } from './lru-map.ts'

@@ -1,9 +1,10 @@
 import type { PlainDataWalker } from './plain-data-walker.ts'
 
 /**
- * The JSON text of a value that comes back from it as it is, but that dates become ISO text,
- * properties that are `undefined` are left out, and objects without a prototype become plain ones.
- * Whatever else JSON would change is refused by `walker`.
+ * The JSON text of a value that reading it restores, with these exceptions: dates and the values of
+ * CQL types (`Decimal`, `Uuid`, …) become their text, properties that are `undefined` are left out,
+ * and rows and objects without a prototype become plain objects. `walker` refuses everything else
+ * that JSON would change.
  */
 export function toJsonText(value: unknown, walker: PlainDataWalker): string {
   switch (typeof value) {
@@ -30,6 +31,8 @@ function objectText(value: object, walker: PlainDataWalker): string {
     case 'date':
       if (Number.isNaN(part.date.getTime())) walker.refuse('JSON has no invalid Date')
       return `"${part.date.toISOString()}"`
+    case 'cql':
+      return JSON.stringify(part.value)
     case 'record': {
       const members = walker
         .entries(value)

@@ -1,18 +1,67 @@
 import { isDeepStrictEqual, types } from 'node:util'
+import {
+  type Decimal,
+  type Duration,
+  type EmptyValue,
+  type Inet,
+  isRow,
+  type LocalDate,
+  type LocalTime,
+  type TimeUuid,
+  type Uuid,
+} from '../types/index.ts'
 
-/** Nested deeper than this is refused: it is a mistake, and would end the stack of who reads it. */
-const depthMax = 100
+/**
+ * Deepest nesting that is accepted. Deeper data is a mistake, and would overflow the stack of the
+ * code that reads it.
+ */
+export const depthMax = 100
 
-/** What an object is, by what it is made of and not by what it inherits from. */
+/** The value classes for CQL types that JavaScript has no type for, by name. */
+interface CqlClasses {
+  readonly Decimal: Decimal
+  readonly Duration: Duration
+  readonly EmptyValue: EmptyValue
+  readonly Inet: Inet
+  readonly LocalDate: LocalDate
+  readonly LocalTime: LocalTime
+  readonly TimeUuid: TimeUuid
+  readonly Uuid: Uuid
+}
+
+/** A value of a CQL type and the name of its class. */
+export type CqlValue = {
+  [Name in keyof CqlClasses]: {
+    readonly kind: 'cql'
+    readonly name: Name
+    readonly value: CqlClasses[Name]
+  }
+}[keyof CqlClasses]
+
+/** The brand that each class has on its prototype, in every build of this package. */
+const cqlBrands: readonly (readonly [name: keyof CqlClasses, brand: symbol])[] = (
+  [
+    ...(['Decimal', 'Duration', 'EmptyValue', 'Inet', 'LocalDate', 'LocalTime'] as const),
+    ...(['TimeUuid', 'Uuid'] as const),
+  ] as const
+).map((name) => [name, Symbol.for(`tsylla.class.${name}`)])
+
+/** What an object is, by its contents and not by what it inherits from. */
 export type PlainKind =
   | { readonly kind: 'array'; readonly array: readonly unknown[] }
   | { readonly kind: 'date'; readonly date: Date }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'map'; readonly map: ReadonlyMap<unknown, unknown> }
   | { readonly kind: 'set'; readonly set: ReadonlySet<unknown> }
+  | { readonly kind: 'floats'; readonly floats: Float32Array }
+  | CqlValue
+  /** Also a row of a result, whose columns are its properties. */
   | { readonly kind: 'record' }
 
-/** A walk through nested data that refuses what is not plain, and knows where it is. */
+/**
+ * Walks through nested data and refuses everything that is not plain data: JavaScript's own kinds,
+ * rows of results, and the values that results carry. Knows the path of the part it is at.
+ */
 export class PlainDataWalker {
   readonly #steps: string[]
   readonly #parents = new Set<object>()
@@ -20,8 +69,8 @@ export class PlainDataWalker {
 
   /**
    * @param root first part of every path
-   * @param toError makes the error of what is refused; the path has the caller's property names in
-   *   it, so it is no part of a message
+   * @param toError makes the error for a refused part; the path contains the caller's property
+   *   names, so it does not belong into the message
    */
   constructor(root: string, toError: (path: string, reason: string) => Error) {
     this.#steps = [root]
@@ -32,7 +81,7 @@ export class PlainDataWalker {
     throw this.#toError(this.#steps.join(''), reason)
   }
 
-  /** Visits the parts of `value`, which must not be one of its own parts. */
+  /** Visits the parts of `value`, and refuses a value that contains itself. */
   within<T>(value: object, visit: () => T): T {
     if (this.#parents.has(value)) this.refuse('it contains itself')
     if (this.#parents.size === depthMax) this.refuse(`it is nested more than ${depthMax} deep`)
@@ -51,8 +100,8 @@ export class PlainDataWalker {
   }
 
   /**
-   * What `value` is. Refuses what is of a class of its own, or has properties beside its contents:
-   * it would come back as something else.
+   * The kind of `value`. Refuses objects of other classes, and properties besides the contents: they
+   * would come back as something else.
    */
   kindOf(value: object): PlainKind {
     if (Array.isArray(value)) {
@@ -76,11 +125,23 @@ export class PlainDataWalker {
       this.#checkBare(value, Set.prototype)
       return { kind: 'set', set: value }
     }
-    return { kind: 'record' }
+    if (value instanceof Float32Array) {
+      this.#checkPrototype(value, Float32Array.prototype)
+      if (Object.keys(value).length > value.length) this.refuse('it has properties of its own')
+      return { kind: 'floats', floats: value }
+    }
+    const prototype: unknown = Object.getPrototypeOf(value)
+    if (typeof prototype !== 'object' || prototype === null || prototype === Object.prototype) {
+      return { kind: 'record' }
+    }
+    const cqlClass = cqlBrands.find(([, brand]) => Object.hasOwn(prototype, brand))
+    if (cqlClass === undefined) return { kind: 'record' }
+    return { kind: 'cql', name: cqlClass[0], value } as CqlValue
   }
 
-  /** Own properties of a plain object, one without a prototype included. */
+  /** Own properties of a plain object, of one without a prototype, or the columns of a row. */
   entries(record: object): [name: string, value: unknown][] {
+    if (isRow(record)) return Object.entries(record)
     if (Object.getPrototypeOf(record) !== null) this.#checkPrototype(record, Object.prototype)
     return Reflect.ownKeys(record).map((name) => {
       const property = Object.getOwnPropertyDescriptor(record, name)

@@ -1,23 +1,43 @@
 import { CacheValueError } from '../errors/index.ts'
-import { PlainDataWalker } from '../kernel/index.ts'
+import { depthMax, PlainDataWalker } from '../kernel/index.ts'
+import {
+  Decimal,
+  Duration,
+  EMPTY,
+  Inet,
+  LocalDate,
+  LocalTime,
+  TimeUuid,
+  Uuid,
+} from '../types/index.ts'
 import { exhaustive } from '../util/index.ts'
 
-// A version byte, then JSON. What JSON has no form for is an object with the one key `$`:
+// A version byte, then JSON. A value that JSON has no form for is an object with the one key `$`:
 // {"$":["date",0]}. A user's object that has a key `$` is wrapped: {"$":["object",{…}]}.
+// Encoding and decoding take linear time: large integers are hexadecimal, because the time to write
+// or read decimal digits grows faster than their number.
 
 const version = 1
 
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+type Json = null | boolean | number | string | Json[] | JsonObject
+interface JsonObject {
+  [key: string]: Json
+}
+
+/** A decimal integer of more digits is not read: hexadecimal takes its place. */
+const decimalDigitsMax = 1_000
+const smallBigIntBits = 64
 
 function tagged(tag: string, value: Json): Json {
   return { $: [tag, value] }
 }
 
 /**
- * Equal means: of the same classes and with the same contents. That two parts are one object, or
- * that one is frozen, is not kept.
+ * Encodes a value so that decoding restores an equal one: of the same classes and with the same
+ * contents. A row of a result comes back as a plain object of its columns. Not kept: that two parts
+ * are the same object, or that an object is frozen.
  *
- * @throws CacheValueError when `value` would not come back equal
+ * @throws CacheValueError when decoding would not restore `value`
  */
 export function encodeCacheValue(value: unknown, bytesMax: number): Uint8Array {
   const walker = new PlainDataWalker('value', (path, reason) => new CacheValueError(path, reason))
@@ -37,7 +57,7 @@ export function decodeCacheValue(bytes: Uint8Array): { readonly value: unknown }
   try {
     const { buffer, byteOffset, length } = bytes
     return {
-      value: fromJson(JSON.parse(Buffer.from(buffer, byteOffset + 1, length - 1).toString())),
+      value: fromJson(JSON.parse(Buffer.from(buffer, byteOffset + 1, length - 1).toString()), 0),
     }
   } catch {
     return undefined
@@ -54,7 +74,7 @@ function toJson(value: unknown, walker: PlainDataWalker): Json {
         ? value
         : tagged('number', numberText(value))
     case 'bigint':
-      return tagged('bigint', value.toString())
+      return tagged('bigint', bigintText(value))
     case 'undefined':
       return tagged('undefined', null)
     case 'object':
@@ -62,6 +82,19 @@ function toJson(value: unknown, walker: PlainDataWalker): Json {
     default:
       return walker.refuse(`a ${typeof value} is not data`)
   }
+}
+
+/** Decimal for what fits 64 bits, as version 0.1 wrote it, else hexadecimal. */
+function bigintText(value: bigint): string {
+  if (BigInt.asIntN(smallBigIntBits, value) === value) return value.toString()
+  return value < 0n ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`
+}
+
+function bigintOf(text: string): bigint {
+  if (text.startsWith('-0x')) return -BigInt(text.slice(1))
+  if (!text.startsWith('0x') && text.length > decimalDigitsMax)
+    throw new TypeError('too many digits')
+  return BigInt(text)
 }
 
 function numberText(value: number): string {
@@ -88,6 +121,14 @@ function objectToJson(value: object, walker: PlainDataWalker): Json {
     }
     case 'set':
       return tagged('set', partsToJson([...part.set], walker))
+    case 'floats': {
+      const { buffer, byteOffset, byteLength } = part.floats
+      return tagged('float32', Buffer.from(buffer, byteOffset, byteLength).toString('base64'))
+    }
+    case 'cql':
+      return part.name === 'Decimal'
+        ? tagged('Decimal', [bigintText(part.value.unscaled), part.value.scale])
+        : tagged(part.name, part.value.toString())
     case 'record':
       return recordToJson(value, walker)
     default:
@@ -108,45 +149,69 @@ function recordToJson(value: object, walker: PlainDataWalker): Json {
   return Object.hasOwn(record, '$') ? tagged('object', record) : record
 }
 
-function fromJson(json: Json): unknown {
+/** @throws TypeError when the JSON is not an encoded value */
+function fromJson(json: Json, depth: number): unknown {
   if (json === null || typeof json !== 'object') return json
-  if (Array.isArray(json)) return json.map(fromJson)
-  if (!Object.hasOwn(json, '$')) return toRecord(json, Object.prototype)
+  // No value is encoded deeper; deeper JSON would overflow the stack.
+  if (depth > depthMax) throw new TypeError('nested too deep')
+  if (Array.isArray(json)) return json.map((item) => fromJson(item, depth + 1))
+  if (!Object.hasOwn(json, '$')) return toRecord(json, Object.prototype, depth)
   const [tag, value] = json['$'] as [string, Json]
-  switch (tag) {
-    case 'number':
-      return Number(value)
-    case 'bigint':
-      return BigInt(value as string)
-    case 'undefined':
-      return undefined
-    case 'date':
-      return new Date(Number(value))
-    case 'bytes':
-      return new Uint8Array(Buffer.from(value as string, 'base64'))
-    case 'buffer':
-      return Buffer.from(value as string, 'base64')
-    case 'map':
-      return new Map(
-        (value as [Json, Json][]).map(([key, item]) => [fromJson(key), fromJson(item)]),
-      )
-    case 'set':
-      return new Set((value as Json[]).map(fromJson))
-    case 'object':
-      return toRecord(value as { [key: string]: Json }, Object.prototype)
-    case 'null-prototype':
-      return toRecord(value as { [key: string]: Json }, null)
-    default:
-      throw new TypeError(`unknown tag ${tag}`)
-  }
+  const read = readers.get(tag)
+  if (read === undefined) throw new TypeError(`unknown tag ${tag}`)
+  return read(value, depth)
 }
 
+/** How the value of each tag is read. */
+const readers: ReadonlyMap<string, (value: Json, depth: number) => unknown> = new Map<
+  string,
+  (value: Json, depth: number) => unknown
+>([
+  ['number', Number],
+  ['bigint', (value) => bigintOf(value as string)],
+  ['undefined', () => undefined],
+  ['date', (value) => new Date(Number(value))],
+  ['bytes', (value) => new Uint8Array(Buffer.from(value as string, 'base64'))],
+  ['buffer', (value) => Buffer.from(value as string, 'base64')],
+  [
+    'float32',
+    (value) => new Float32Array(new Uint8Array(Buffer.from(value as string, 'base64')).buffer),
+  ],
+  [
+    'map',
+    (value, depth) =>
+      new Map(
+        (value as [Json, Json][]).map(([key, item]) => [
+          fromJson(key, depth + 1),
+          fromJson(item, depth + 1),
+        ]),
+      ),
+  ],
+  ['set', (value, depth) => new Set((value as Json[]).map((item) => fromJson(item, depth + 1)))],
+  ['object', (value, depth) => toRecord(value as JsonObject, Object.prototype, depth)],
+  ['null-prototype', (value, depth) => toRecord(value as JsonObject, null, depth)],
+  [
+    'Decimal',
+    (value) => {
+      const [unscaled, scale] = value as [string, number]
+      return new Decimal(bigintOf(unscaled), scale)
+    },
+  ],
+  ['Duration', (value) => Duration.parse(value as string)],
+  ['EmptyValue', () => EMPTY],
+  ['Inet', (value) => Inet.parse(value as string)],
+  ['LocalDate', (value) => LocalDate.parse(value as string)],
+  ['LocalTime', (value) => LocalTime.parse(value as string)],
+  ['TimeUuid', (value) => TimeUuid.parse(value as string)],
+  ['Uuid', (value) => Uuid.parse(value as string)],
+])
+
 /** Defines properties, so that a key `__proto__` stays a key. */
-function toRecord(json: { [key: string]: Json }, prototype: object | null): object {
+function toRecord(json: JsonObject, prototype: object | null, depth: number): object {
   const record: object = Object.create(prototype)
   for (const [key, value] of Object.entries(json)) {
     Object.defineProperty(record, key, {
-      value: fromJson(value),
+      value: fromJson(value, depth + 1),
       enumerable: true,
       configurable: true,
       writable: true,

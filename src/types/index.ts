@@ -27,7 +27,7 @@ export type { MarkerClause, MarkerFacts, MarkerOperator } from './marker-facts.t
 export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
 export type { Page, Result, RowStream } from './result.ts'
 export { type FetchPage, RowPager } from './row-pager.ts'
-export type { RowMethods, RowOf, UnknownColumns } from './row.ts'
+export { isRow, type RowMethods, type RowOf, type UnknownColumns } from './row.ts'
 export {
   type BindValues,
   type ExecuteOptions,

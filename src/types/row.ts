@@ -1,4 +1,4 @@
-/** Operations every row has beside its columns. A column of the same name hides the method. */
+/** Operations that every row has besides its columns. A column of the same name hides the method. */
 export interface RowMethods {
   /** The value of the column at `index`, counted from 0 in the order of the SELECT. */
   readonly [index: number]: unknown
@@ -16,7 +16,14 @@ export interface RowMethods {
   readonly length: number
 }
 
-/** Columns of a row nobody described. */
+const rowBrand: unique symbol = Symbol.for('tsylla.class.Row')
+
+/** Whether a value is a row of a result, of whichever build of this package. */
+export function isRow(value: unknown): value is RowOf {
+  return typeof value === 'object' && value !== null && rowBrand in value
+}
+
+/** Columns of a row whose type was not declared. */
 export interface UnknownColumns {
   readonly [column: string]: unknown
 }

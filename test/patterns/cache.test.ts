@@ -1,7 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { NoNodeAvailableError, type Session } from '../../src/index.ts'
+import {
+  Decimal,
+  Duration,
+  EMPTY,
+  type Executor,
+  Inet,
+  LocalDate,
+  LocalTime,
+  NoNodeAvailableError,
+  type Session,
+  TimeUuid,
+  Uuid,
+  wrapExecutor,
+} from '../../src/index.ts'
 import { Cache } from '../../src/patterns.ts'
 import { decodeCacheValue, encodeCacheValue } from '../../src/patterns/cache-value.ts'
 import { createDeferred } from '../../src/util/index.ts'
@@ -61,6 +74,53 @@ describe('cache values', () => {
     )
   })
 
+  test('of CQL types come back as such, a row as its columns', () => {
+    const values = [
+      Decimal.parse('12.50'),
+      Decimal.parse('-1e30'),
+      Duration.parse('-1mo2d3h'),
+      EMPTY,
+      Inet.parse('2001:db8::1'),
+      LocalDate.parse('+12024-02-29'),
+      LocalTime.parse('12:30:00.000000001'),
+      TimeUuid.parse('6ba7b810-9dad-11d1-80b4-00c04fd430c8'),
+      Uuid.parse('6ba7b810-9dad-41d1-80b4-00c04fd430c8'),
+      Float32Array.of(1.5, -0, Number.NaN),
+    ]
+    const decoded = decodeCacheValue(encodeCacheValue(values, mebibyte))?.value
+    expect(isDeepStrictEqual(decoded, values)).toBe(true)
+  })
+
+  test('are written and read in linear time: large integers have no decimal digits', () => {
+    for (const value of [2n ** 3_000_000n, -(2n ** 3_000_000n), new Decimal(-(2n ** 99_999n), 5)]) {
+      const bytes = encodeCacheValue([value], mebibyte)
+      expect(Buffer.from(bytes).toString()).toMatch(/^\x01\[\{"\$":\["(bigint|Decimal)",\[?"-?0x/)
+      expect(isDeepStrictEqual(decodeCacheValue(bytes), { value: [value] })).toBe(true)
+    }
+    const encoded = (json: string): Uint8Array => Buffer.from(`\x01${json}`)
+    const digits = '7'.repeat(900_000)
+    expect(decodeCacheValue(encoded(`{"$":["bigint","${digits}"]}`))).toBeUndefined()
+    expect(decodeCacheValue(encoded(`{"$":["bigint","-12345678901234567890123"]}`))).toEqual({
+      value: -12345678901234567890123n,
+    })
+  })
+
+  test('that are nested deeper than any encoded value are a miss', () => {
+    const nested = (depth: number, open: string, close: string): Uint8Array =>
+      Buffer.from(`\x01${open.repeat(depth)}1${close.repeat(depth)}`)
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+      ['{"$":["set",[', ']]}'],
+      ['{"$":["map",[[1,', ']]]}'],
+      ['{"$":["object",{"a":', '}]}'],
+    ] as const) {
+      expect(decodeCacheValue(nested(100, open, close))).toBeDefined()
+      expect(decodeCacheValue(nested(102, open, close))).toBeUndefined()
+      expect(decodeCacheValue(nested(20_000, open, close))).toBeUndefined()
+    }
+  })
+
   test('an invalid date, a Buffer and an object without a prototype come back as such', () => {
     const date = decodeCacheValue(encodeCacheValue(new Date(Number.NaN), mebibyte))?.value
     expect(date).toBeInstanceOf(Date)
@@ -92,7 +152,9 @@ describe('cache values', () => {
       [{ [Symbol('x')]: 1 }, /symbols/],
       [Object.create(Date.prototype), /instance of Date/],
       [Object.setPrototypeOf(new Map(), null), /no known class/],
-      [new Float32Array(1), /instance of Float32Array/],
+      [new Float64Array(1), /instance of Float64Array/],
+      [Object.assign(new Float32Array(1), { x: 1 }), /properties/],
+      [new (class Sub extends Decimal {})(1n, 0), /instance of Sub/],
     ]
     for (const [value, message] of refused) {
       expect(() => encodeCacheValue({ part: value }, mebibyte)).toThrow(message)
@@ -181,7 +243,29 @@ describePattern('Cache', (target) => {
     expect(nothing).toBe(1)
   })
 
-  test('a failed factory is not cached, and the next caller retry again', async () => {
+  test('caches over wrapped sessions share one call of the factory, unless they are isolated', async () => {
+    const wrapped = [1, 2].map(() => wrapExecutor(target.session, (call, next) => next(call)))
+    const twice = wrapExecutor(wrapped[0]!, (call, next) => next(call))
+    const isolated = wrapExecutor(target.session, (call, next) => next(call), { isolated: true })
+    let calls = 0
+    const factory = async (): Promise<number> => ++calls
+    const getAll = (executors: readonly Executor[], key: string): Promise<number[]> =>
+      Promise.all(executors.map((executor) => new Cache(executor).getOrSet(key, factory)))
+    expect(await getAll([target.session, ...wrapped, twice], 'wrapped')).toEqual([1, 1, 1, 1])
+    await getAll([target.session, isolated], 'isolated')
+    expect(calls).toBe(3)
+  })
+
+  test('rows of the driver can be cached', async () => {
+    const cache = new Cache(target.session)
+    const result = await target.session.execute('SELECT key, host_id FROM system.local')
+    const [row] = result.rows()
+    await cache.set('row', { rows: result.rows(), first: row })
+    const columns = row!.asDict()
+    expect(await cache.get('row')).toStrictEqual({ rows: [columns], first: columns })
+  })
+
+  test('a failed factory is not cached, and the next caller tries again', async () => {
     const cache = new Cache(target.session)
     const failing = (): never => {
       throw new Error('source is down')
