@@ -11,8 +11,8 @@ interface Setup {
   readonly clock: VirtualClock
   readonly counter: WindowCounter
   /** Answers the oldest write that waits. */
-  answer(state: (after: WindowState) => WindowState): Promise<void>
-  take(timeoutMs: number): Promise<Granted>
+  readonly answer: (state: (after: WindowState) => WindowState) => Promise<void>
+  readonly take: (timeoutMs: number) => Promise<Granted>
 }
 
 /** A counter over rows whose writes are answered by hand. */
@@ -30,12 +30,12 @@ function setUp(): Setup {
   return {
     clock,
     counter,
-    async answer(state) {
+    answer: async (state) => {
       const write = writes.shift()
       write?.resolve(state(write.after))
       await turns()
     },
-    take(timeoutMs) {
+    take: (timeoutMs) => {
       const settings: CountSettings = {
         rows,
         timeoutMs,
