@@ -40,7 +40,10 @@ export class KeyedQueue {
   }
 }
 
-/** Runs the task after its turn has come, unless the deadline passes first, which `onTimeout` learns. */
+/**
+ * Runs the task after its turn has come, unless the deadline passes first, which `onTimeout`
+ * learns.
+ */
 async function afterTurn<T>(
   turn: Promise<void>,
   task: () => Promise<T>,

@@ -100,8 +100,8 @@ export class PlainDataWalker {
   }
 
   /**
-   * The kind of `value`. Refuses objects of other classes, and properties besides the contents: they
-   * would come back as something else.
+   * The kind of `value`. Refuses objects of other classes, and properties besides the contents:
+   * they would come back as something else.
    */
   kindOf(value: object): PlainKind {
     if (Array.isArray(value)) {

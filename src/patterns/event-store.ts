@@ -52,8 +52,8 @@ export interface AppendOptions {
   readonly expectedVersion?: number | undefined
   /**
    * Id of the append, a UUID: repeating an append of the same id at the same `expectedVersion`,
-   * which it needs, returns the version that the first one reached. Use it to repeat an append whose
-   * outcome is unknown, also after a restart. Default: a random one.
+   * which it needs, returns the version that the first one reached. Use it to repeat an append
+   * whose outcome is unknown, also after a restart. Default: a random one.
    */
   readonly commitId?: string | undefined
 }

@@ -1,4 +1,6 @@
-/** Operations that every row has besides its columns. A column of the same name hides the method. */
+/**
+ * Operations that every row has besides its columns. A column of the same name hides the method.
+ */
 export interface RowMethods {
   /** The value of the column at `index`, counted from 0 in the order of the SELECT. */
   readonly [index: number]: unknown

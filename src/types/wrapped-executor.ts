@@ -35,7 +35,10 @@ export type ExecutorCall =
       readonly options: ExecuteOptions | undefined
     }
 
-/** What a call resolves to: a `Page` for `page`, a `PreparedStatement` for `prepare`, else a `Result`. */
+/**
+ * What a call resolves to: a `Page` for `page`, a `PreparedStatement` for `prepare`, else a
+ * `Result`.
+ */
 export type ExecutorAnswer = Result | Page | PreparedStatement
 
 /** Runs a call. */

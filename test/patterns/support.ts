@@ -61,8 +61,8 @@ function defineOnEngine(options: Partial<SessionOptions>, define: (target: Targe
 
 /**
  * What becomes of one request: it is applied but the answer is lost, it is kept back to be applied
- * by {@link FaultyExecutor.deliver}, it is not sent and fails, or it is applied and no answer comes:
- * the request ends at its own timeout, by {@link FaultyExecutor.clock}.
+ * by {@link FaultyExecutor.deliver}, it is not sent and fails, or it is applied and no answer
+ * comes: the request ends at its own timeout, by {@link FaultyExecutor.clock}.
  */
 export type Fault = 'lost' | 'late' | 'silent' | Error
 
