@@ -45,7 +45,7 @@ export const rooms: readonly Room[] = [
     name: 'embedded',
     level: 7,
     mayImport: [...upTo2, 'engine', 'transport', 'protocol'],
-    mayUse: ['node:fs/promises', 'node:net'],
+    mayUse: ['node:fs/promises', 'node:net', 'node:tls'],
   },
   { name: 'session', level: 8, mayImport: [...upTo6, 'cluster'], mayUse: ['node:crypto'] },
   { name: 'kernel', level: 8, mayImport: [...upTo2, 'cql'], mayUse: ['node:util'] },

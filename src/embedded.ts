@@ -9,6 +9,7 @@ export type {
   EmbeddedOptions,
   Listener,
   ListenOptions,
+  ListenTlsOptions,
 } from './embedded/index.ts'
 export type { Clock, Timer } from './util/index.ts'
 

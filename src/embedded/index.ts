@@ -4,6 +4,6 @@ export {
   type EmbeddedOptions,
   openEmbedded,
 } from './embedded-engine.ts'
-export type { Listener, ListenOptions } from './listener.ts'
+export type { Listener, ListenOptions, ListenTlsOptions } from './listener.ts'
 export type { Durability, OpenEngine } from './open-engine.ts'
 export type { BatchLimits } from '../engine/index.ts'

@@ -36,5 +36,10 @@ export {
 } from './storage/index.ts'
 export type { NodeCredentials } from './node/credentials.ts'
 export { availableCompressors, EngineNode, type EngineNodeOptions } from './node/engine-node.ts'
-export { type ClientAddress, NodeConnection, type NodeOutput } from './node/node-connection.ts'
+export {
+  type ClientAddress,
+  type LoginGuard,
+  NodeConnection,
+} from './node/node-connection.ts'
+export type { NodeOutput } from './node/output-buffer.ts'
 export type { NodeAddress } from './system/node-identity.ts'

@@ -16,6 +16,11 @@ export interface FrameHandler {
     bodyStart: number,
     bodyEnd: number,
   ): void
+  /**
+   * A frame was longer than {@link FrameParser.frameBytesMax} and has been skipped, whatever its
+   * opcode. Without it such a frame is an error like any other malformed one.
+   */
+  onFrameTooLarge?(streamId: number, frameBytes: number): void
 }
 
 /** The peer speaks another version, which an ERROR response in ours can tell it. */
@@ -35,6 +40,8 @@ export interface FrameParserOptions {
   /** What the peer sends: a client parses responses, a node parses requests. */
   readonly direction: 'request' | 'response'
   readonly bodyBytesMax?: number
+  /** See {@link FrameParser.frameBytesMax}. */
+  readonly frameBytesMax?: number
 }
 
 /** A body up to this size gets its memory as soon as its header is known. */
@@ -53,6 +60,8 @@ export class FrameParser {
    * answer already.
    */
   compressor: Compressor | undefined = undefined
+  /** Bytes of the longest frame that is handed over, header included; a longer one is skipped. */
+  frameBytesMax: number
   readonly #handler: FrameHandler
   readonly #versionByte: number
   readonly #bodyBytesMax: number
@@ -63,11 +72,15 @@ export class FrameParser {
   #body: Buffer | undefined = undefined
   #bodyReceived = 0
   #bodyLength = 0
+  /** Bytes of a frame that is too large which are still to come. */
+  #skipBytes = 0
   #isStopped = false
+  #isPaused = false
 
   constructor(handler: FrameHandler, options: FrameParserOptions) {
     this.#handler = handler
     this.#bodyBytesMax = options.bodyBytesMax ?? bodyBytesMax
+    this.frameBytesMax = options.frameBytesMax ?? Number.POSITIVE_INFINITY
     const bit = options.direction === 'response' ? responseBit : 0
     this.#versionByte = ProtocolVersion.V4 | bit
   }
@@ -83,27 +96,65 @@ export class FrameParser {
     this.#body = undefined
   }
 
-  /** Takes the bytes from `start` to `end`. @throws ProtocolError on bytes that are no frames */
-  push(chunk: Uint8Array, start: number = 0, end: number = chunk.length): void {
+  /** Called by the handler: no further frame of the current chunk is handed over. */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  /**
+   * Takes the bytes from `start` to `end`.
+   *
+   * @returns where it stopped: `end`, unless the handler paused it; the rest is to be pushed again
+   * @throws ProtocolError on bytes that are no frames
+   */
+  push(chunk: Uint8Array, start: number = 0, end: number = chunk.length): number {
     const bytes = asBuffer(chunk)
+    this.#isPaused = false
     let at = start
-    if (this.#headerLength > 0) at = this.#resume(bytes, at, end)
-    while (end - at >= headerBytes && !this.#isStopped) {
+    if (this.#skipBytes > 0) at = this.#skip(at, end)
+    if (this.#headerLength > 0 && at < end) at = this.#resume(bytes, at, end)
+    while (end - at >= headerBytes && !this.#isStopped && !this.#isPaused) {
       const length = this.#readHeader(bytes, at)
       const bodyStart = at + headerBytes
+      if (bodyStart - at + length > this.frameBytesMax) {
+        this.#beginSkip(bytes, at, length)
+        at = this.#skip(bodyStart, end)
+        continue
+      }
       if (length > end - bodyStart) break
       at = bodyStart + length
       this.#deliver(bytes, bodyStart - headerBytes, bytes, bodyStart, at)
     }
-    if (at < end && !this.#isStopped) this.#resume(bytes, at, end)
+    if (this.#isStopped) return end
+    if (at < end && !this.#isPaused) at = this.#resume(bytes, at, end)
+    return at
   }
 
-  /** Checks the header at `at` and gives the length of its body. */
+  #beginSkip(header: Buffer, at: number, length: number): void {
+    if (header !== this.#header) header.copy(this.#header, 0, at, at + headerBytes)
+    this.#headerLength = 0
+    this.#bodyLength = length
+    this.#skipBytes = length
+  }
+
+  /** Skips bytes of a frame that is too large; returns where the next frame starts. */
+  #skip(at: number, end: number): number {
+    const skipped = Math.min(this.#skipBytes, end - at)
+    this.#skipBytes -= skipped
+    if (this.#skipBytes === 0) {
+      const frameBytes = headerBytes + this.#bodyLength
+      this.#handler.onFrameTooLarge?.(this.#header.readInt16BE(2), frameBytes)
+    }
+    return at + skipped
+  }
+
+  /** Checks the header at `at` and returns the length of its body. */
   #readHeader(bytes: Buffer, at: number): number {
     if (bytes[at] !== this.#versionByte) this.#refuseVersion(bytes, at)
     const length =
       (bytes[at + 5]! << 24) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 8) | bytes[at + 8]!
-    if (length < 0 || length > this.#bodyBytesMax) {
+    const isSkipped = headerBytes + length > this.frameBytesMax
+    if (length < 0 || (length > this.#bodyBytesMax && !isSkipped)) {
       throw new ProtocolError(
         `A frame declares ${length >>> 0} bytes, at most ${this.#bodyBytesMax} are accepted`,
       )
@@ -146,7 +197,7 @@ export class FrameParser {
     this.#handler.onFrame(plainFlags, streamId, opcode, body, 0, body.length)
   }
 
-  /** Adds bytes to the frame that is not complete; gives where the next frame starts. */
+  /** Adds bytes to the frame that is not complete; returns where the next frame starts. */
   #resume(bytes: Buffer, start: number, end: number): number {
     let at = start
     if (this.#headerLength < headerBytes) {
@@ -159,6 +210,10 @@ export class FrameParser {
       }
       if (this.#headerLength < headerBytes) return at
       this.#bodyLength = this.#readHeader(this.#header, 0)
+      if (headerBytes + this.#bodyLength > this.frameBytesMax) {
+        this.#beginSkip(this.#header, 0, this.#bodyLength)
+        return this.#skip(at, end)
+      }
       this.#body = Buffer.allocUnsafeSlow(Math.min(this.#bodyLength, trustedBytesMax))
     }
     const taken = Math.min(this.#bodyLength - this.#bodyReceived, end - at)

@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { makeCertificates } from '../../scripts/cassandra/certificates.ts'
 import { parseCommand, usage } from '../../src/cli/arguments.ts'
 import { serve } from '../../src/cli/serve.ts'
 import { Session, version } from '../../src/index.ts'
@@ -43,7 +44,17 @@ function listening(child: ChildProcess): Promise<string> {
 describe('arguments', () => {
   test.each([
     [['serve'], { host: '127.0.0.1', port: 9042, path: undefined }],
-    [['serve', '--listen', '0.0.0.0:9043'], { host: '0.0.0.0', port: 9043 }],
+    [['serve', '--listen', '0.0.0.0:9043', '--insecure'], { host: '0.0.0.0', port: 9043 }],
+    [['serve', '--listen', '19078'], { host: '127.0.0.1', port: 19_078 }],
+    [['serve', '--listen', '127.0.0.2:1'], { host: '127.0.0.2', login: undefined }],
+    [
+      ['serve', '--listen', '10.0.0.1:9042', '--user', 'ada', '--password-file', 'secret'],
+      { host: '10.0.0.1', login: { user: 'ada', passwordFile: 'secret' } },
+    ],
+    [
+      ['serve', '--tls-cert', 'c.pem', '--tls-key', 'k.pem'],
+      { tls: { certFile: 'c.pem', keyFile: 'k.pem' } },
+    ],
     [['serve', '--listen=localhost'], { host: 'localhost', port: 9042 }],
     [['serve', '--listen', ':0'], { host: '127.0.0.1', port: 0 }],
     [['serve', '--listen', '[::1]:9042', '--path', 'data'], { host: '::1', path: 'data' }],
@@ -57,8 +68,17 @@ describe('arguments', () => {
     [['serve', 'me'], 'Unexpected argument "me"'],
     [['serve', '--port', '1'], "Unknown option '--port'"],
     [['serve', '--path', ''], '--path needs a directory'],
-    [['serve', '--listen', 'a:b'], '--listen is HOST:PORT, not "a:b"'],
-    [['serve', '--listen', '127.0.0.1:70000'], '--listen is HOST:PORT, not "127.0.0.1:70000"'],
+    [['serve', '--listen', 'a:b'], '--listen is [HOST:]PORT, not "a:b"'],
+    [['serve', '--listen', '127.0.0.1:70000'], '--listen is [HOST:]PORT, not "127.0.0.1:70000"'],
+    [['serve', '--listen', '70000'], '--listen is [HOST:]PORT'],
+    [['serve', '--listen', '0.0.0.0:9043'], 'Other machines can reach 0.0.0.0'],
+    [['serve', '--listen', '[::]:9043'], 'Other machines can reach ::'],
+    [['serve', '--listen', 'db.example:9043'], 'Other machines can reach db.example'],
+    [['serve', '--user', 'ada'], '--user and --password-file go together'],
+    [['serve', '--password-file', 'x'], '--user and --password-file go together'],
+    [['serve', '--user', '', '--password-file', 'x'], 'cannot be empty'],
+    [['serve', '--tls-key', 'x'], '--tls-cert and --tls-key go together'],
+    [['serve', '--password', 'x'], "Unknown option '--password'"],
   ])('%j is refused', (argv, message) => {
     expect(() => parseCommand(argv)).toThrow(message)
   })
@@ -97,6 +117,32 @@ describe('tsylla', () => {
     rmSync(folder, { recursive: true, force: true })
   })
 
+  test('asks for the password in a file, over TLS, and prints neither', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tsylla-'))
+    const ca = readFileSync(makeCertificates(folder, ['IP:127.0.0.1']))
+    const passwordFile = join(folder, 'password')
+    writeFileSync(passwordFile, 'lovelace\n')
+    const login = ['--user', 'ada', '--password-file', passwordFile]
+    const tls = ['--tls-cert', join(folder, 'server.crt'), '--tls-key', join(folder, 'server.key')]
+    const child = start(['serve', '--listen', ':0', ...login, ...tls])
+    const end = ended(child)
+    const address = await listening(child)
+    const options = { tls: { ca }, user: 'ada' }
+    const session = await Session.connect([address], { ...options, password: 'lovelace' })
+    await session.close()
+    await expect(
+      Session.connect([address], { ...options, password: 'babbage' }),
+    ).rejects.toMatchObject({ code: 'TSYLLA_AUTHENTICATION' })
+    child.kill()
+    const { code, out, err } = await end
+    expect(code).toBe(0)
+    expect(out + err).not.toContain('lovelace')
+    const missing = await ended(start(['serve', '--user', 'ada', '--password-file', '/nowhere']))
+    expect(missing.code).toBe(2)
+    expect(missing.err).toContain('--password-file /nowhere cannot be read')
+    rmSync(folder, { recursive: true, force: true })
+  })
+
   test.skipIf(process.platform !== 'linux')('says why it cannot have its directory', async () => {
     const { code, err } = await ended(start(['serve', '--listen', ':0', '--path', '/proc/x/y']))
     expect([code, err]).toEqual([
@@ -107,7 +153,9 @@ describe('tsylla', () => {
 
   test('ends at once when it is told so while it starts', async () => {
     const lines: string[] = []
-    const options = { host: '127.0.0.1', port: 0, path: undefined, stopped: Promise.resolve() }
+    const command = parseCommand(['serve', '--listen', ':0'])
+    if (command.name !== 'serve') throw new Error('another command')
+    const options = { ...command, stopped: Promise.resolve() }
     await serve({ ...options, print: (line) => lines.push(line) })
     expect(lines).toEqual([])
   })

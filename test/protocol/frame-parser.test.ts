@@ -119,6 +119,60 @@ describe('frames', () => {
   })
 })
 
+describe('a parser with a limit of frames', () => {
+  const collect = (frameBytesMax: number, pausesAt?: number) => {
+    const seen: (number | string)[] = []
+    const parser: FrameParser = new FrameParser(
+      {
+        onFrame(_flags, streamId) {
+          seen.push(streamId)
+          if (streamId === pausesAt) parser.pause()
+        },
+        onFrameTooLarge: (streamId, frameBytes) => seen.push(`${streamId}: ${frameBytes}`),
+      },
+      { direction: 'response', frameBytesMax },
+    )
+    return { seen, parser }
+  }
+  const large = new Array<number>(100).fill(7)
+  const stream = Buffer.concat([frame(1, []), frame(2, large), frame(3, [1]), frame(4, large)])
+
+  test('skips and reports those beyond it, however the stream is cut', () => {
+    for (let size = 1; size <= stream.length; size++) {
+      const { seen, parser } = collect(108)
+      for (let at = 0; at < stream.length; at += size) {
+        parser.push(stream, at, Math.min(at + size, stream.length))
+      }
+      expect(seen).toEqual([1, '2: 109', 3, '4: 109'])
+    }
+    const { seen, parser } = collect(109)
+    parser.push(stream)
+    expect(seen).toEqual([1, 2, 3, 4])
+  })
+
+  test('keeps nothing of a frame it skips', () => {
+    const { parser } = collect(1 << 20)
+    parser.push(Uint8Array.of(0x84, 0, 0, 0, 8, 0x7f, 0xff, 0xff, 0xff))
+    for (let i = 0; i < 100; i++) parser.push(new Uint8Array(65_536))
+    expect(parser.pendingBytes).toBe(0)
+  })
+
+  test('stops after the frame during which it was paused, and says where', () => {
+    for (const pausesAt of [1, 3]) {
+      const { seen, parser } = collect(1000, pausesAt)
+      const taken = parser.push(stream)
+      expect(seen.at(-1)).toBe(pausesAt)
+      parser.push(stream, taken)
+      expect(seen).toEqual([1, 2, 3, 4])
+    }
+    // Also when it was put together from two chunks.
+    const { seen, parser } = collect(1000, 1)
+    expect(parser.push(stream, 0, 5)).toBe(5)
+    expect(parser.push(stream, 5)).toBe(9)
+    expect(seen).toEqual([1])
+  })
+})
+
 describe('the parser refuses', () => {
   test('a negative length', () => {
     const { parser } = collecting()

@@ -21,6 +21,11 @@ export function opcodeName(opcode: number): string {
   return names.get(opcode) ?? `0x${opcode.toString(16)}`
 }
 
+/** Versions that clients try: of Cassandra, and from 65 on of DataStax Enterprise. */
+export function isVersion(version: number): boolean {
+  return (version > 0 && version <= 10) || (version >= 65 && version <= 70)
+}
+
 /**
  * The answer to a frame of a version that is not spoken. Clients negotiate on it: some read the
  * text, some the version in its header. Versions 1 and 2 have a header of eight bytes, with which

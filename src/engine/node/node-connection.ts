@@ -16,7 +16,7 @@ import {
   type StartupRequest,
   VersionMismatchError,
   WireReader,
-  WireWriter,
+  type WireWriter,
   writeEvent,
 } from '../../protocol/index.ts'
 import type { Inet } from '../../types/index.ts'
@@ -25,24 +25,29 @@ import type { EngineResult } from '../execute/result.ts'
 import type { SystemRow } from '../system/system-row.ts'
 import type { Trace } from '../system/trace-log.ts'
 import { authenticatorName, checkPlainToken } from './credentials.ts'
-import { checkStartup, opcodeName, unsupportedVersionFrame } from './negotiation.ts'
+import { invalid } from '../faults.ts'
+import { checkStartup, isVersion, opcodeName, unsupportedVersionFrame } from './negotiation.ts'
 import type { NodeHost } from './node-host.ts'
+import { type NodeOutput, OutputBuffer } from './output-buffer.ts'
 import { ResponseWriter } from './response-writer.ts'
 import { executeBatch, executePrepared, executeQuery } from './statement-requests.ts'
 import { describeRequest } from './request-description.ts'
 
-/** Where a connection's answers go. */
-export interface NodeOutput {
-  /** Takes bytes. `true`: their memory may be used again at once; `false`: it is the output's. */
-  write(bytes: Uint8Array): boolean
-  /** Sends what was written, then closes. */
-  end(): void
-}
-
-/** Who is at the other end. */
+/** The other end of a connection. */
 export interface ClientAddress {
   readonly address: Inet
   readonly port: number
+  readonly isEncrypted?: boolean
+  /** Bounds the passwords that are tried from there. */
+  readonly loginGuard?: LoginGuard | undefined
+}
+
+/** Bounds the passwords that clients may try. */
+export interface LoginGuard {
+  /** @throws AuthenticationError or a ServerError when no further password is accepted now */
+  check(): void
+  /** A password was wrong. */
+  failed(): void
 }
 
 /** Stages of a connection (transport.ConnectionStage). */
@@ -51,24 +56,31 @@ export type ConnectionStage = (typeof ConnectionStage)[keyof typeof ConnectionSt
 
 const stageNames: readonly string[] = ['established', 'authenticating', 'ready', 'closed']
 
-/** Requests that wait for the disk or read long; a client that sends more is told so. */
+/** Requests that wait for the disk or read long; a client that sends more gets OVERLOADED. */
 const pendingCountMax = 32_768
-const slabBytes = 64 * 1024
-/** A slab with less room left is not worth going on with. */
-const slabRoomMin = 8 * 1024
+/** Cassandra's `native_transport_max_message_size`: the longest request, header included. */
+const requestBytesMax = 16 * 1024 * 1024
+/** The longest request of a client that has not logged in. */
+const handshakeRequestBytesMax = 256 * 1024
+/** Bytes of answers a client may leave unread before its further requests wait. */
+const outputBytesMax = 4 * 1024 * 1024
+/** Frames of other protocol versions a client may try on one connection. */
+const versionTriesMax = 8
+/** Wrong passwords a client may try on one connection. */
+const passwordTriesMax = 3
 
 /**
- * One client's connection, without I/O: bytes in, frames out. Answers of one turn leave together.
- * Whatever a client sends has an answer; only bytes that are no frames end the connection.
+ * The connection of one client, without I/O: bytes in, frames out. Answers of one turn leave
+ * together. Every request has an answer; bytes that are no frames end the connection.
  */
 export class NodeConnection implements FrameHandler {
   readonly #node: NodeHost
-  readonly #output: NodeOutput
+  readonly #output: OutputBuffer
   readonly #client: ClientAddress
-  readonly #parser: FrameParser = new FrameParser(this, { direction: 'request' })
+  #parser: FrameParser = this.#newParser()
   readonly #reader: WireReader = new WireReader()
-  readonly #writer: WireWriter = new WireWriter(slabBytes)
-  readonly #responses: ResponseWriter = new ResponseWriter(this.#writer)
+  readonly #writer: WireWriter
+  readonly #responses: ResponseWriter
   readonly #abort: AbortController = new AbortController()
   readonly #eventTypes: Set<string> = new Set()
   #startup: ReadonlyMap<string, string> = new Map()
@@ -76,13 +88,32 @@ export class NodeConnection implements FrameHandler {
   #keyspace: string | undefined
   #pendingCount = 0
   #requestCount = 0
-  #isReceiving = false
-  #isFlushScheduled = false
+  #versionTryCount = 0
+  #passwordTryCount = 0
+  /** Whether requests wait until the client has read its answers. */
+  #isHeld = false
+  /** What the client sent while its requests wait. */
+  #backlog: Uint8Array[] = []
 
   constructor(node: NodeHost, output: NodeOutput, client: ClientAddress) {
     this.#node = node
-    this.#output = output
+    this.#output = new OutputBuffer(output, outputBytesMax)
+    this.#writer = this.#output.writer
+    this.#responses = new ResponseWriter(this.#writer)
     this.#client = client
+  }
+
+  /** Whether the client has logged in, where that is asked of it, and may send statements. */
+  get isReady(): boolean {
+    return this.#stage === ConnectionStage.ready
+  }
+
+  /**
+   * Whether requests wait because the client does not read its answers. Until `resume` is called
+   * nothing more should be read from it.
+   */
+  get isHeld(): boolean {
+    return this.#isHeld
   }
 
   /** Keyspace of the last USE. */
@@ -107,7 +138,7 @@ export class NodeConnection implements FrameHandler {
       keyspace_name: this.#keyspace,
       protocol_version: 4,
       request_count: BigInt(this.#requestCount),
-      ssl_enabled: false,
+      ssl_enabled: this.#client.isEncrypted === true,
       username: this.#node.credentials?.user ?? 'anonymous',
     }
   }
@@ -118,21 +149,54 @@ export class NodeConnection implements FrameHandler {
    */
   push(bytes: Uint8Array, start: number = 0, end: number = bytes.length): void {
     if (this.#stage === ConnectionStage.closed) return
-    this.#isReceiving = true
+    if (this.#isHeld) this.#backlog.push(bytes.subarray(start, end))
+    else this.#receive(bytes, start, end)
+  }
+
+  /** The client has read its answers: executes the requests that waited. */
+  resume(): void {
+    if (!this.#isHeld || this.#output.isFull) return
+    this.#isHeld = false
+    const backlog = this.#backlog
+    this.#backlog = []
+    for (const bytes of backlog) this.push(bytes)
+  }
+
+  #receive(bytes: Uint8Array, start: number, end: number): void {
+    this.#output.isCorked = true
+    let taken = end
     try {
-      this.#parser.push(bytes, start, end)
+      taken = this.#parser.push(bytes, start, end)
     } catch (error) {
       this.#refuse(error)
     }
-    this.#isReceiving = false
-    this.flush()
+    this.#output.isCorked = false
+    if (taken < end) this.#backlog.push(bytes.subarray(taken, end))
+    this.#output.flush()
   }
 
-  /** The bytes were no frames: says why, and ends. */
+  #newParser(): FrameParser {
+    const frameBytesMax = handshakeRequestBytesMax
+    return new FrameParser(this, { direction: 'request', frameBytesMax })
+  }
+
+  /**
+   * The bytes were no frames of this version. A client that tries versions may go on, as on
+   * Cassandra: it gets an error and what it sent is dropped. Otherwise the connection ends.
+   */
   #refuse(error: unknown): void {
-    if (error instanceof VersionMismatchError) this.#writer.writeRaw(unsupportedVersionFrame(error))
-    else this.#responses.error(0, emptyResponsePrefix, error)
-    this.flush()
+    if (!(error instanceof VersionMismatchError)) {
+      this.#responses.error(0, emptyResponsePrefix, error)
+      this.#end()
+      return
+    }
+    this.#writer.writeRaw(unsupportedVersionFrame(error))
+    const isNegotiating = this.#stage === ConnectionStage.established && isVersion(error.version)
+    if (isNegotiating && ++this.#versionTryCount < versionTriesMax) this.#parser = this.#newParser()
+    else this.#end()
+  }
+
+  #end(): void {
     this.#output.end()
     this.close()
   }
@@ -142,6 +206,8 @@ export class NodeConnection implements FrameHandler {
     if (this.#stage === ConnectionStage.closed) return
     this.#stage = ConnectionStage.closed
     this.#parser.stop()
+    this.#output.isClosed = true
+    this.#backlog = []
     this.#abort.abort()
     this.#node.forget(this)
   }
@@ -167,6 +233,25 @@ export class NodeConnection implements FrameHandler {
     } catch (error) {
       this.#failAfterCommit(streamId, error, trace)
     }
+    this.#limitOutput()
+  }
+
+  /** Envelope.Decoder. */
+  onFrameTooLarge(streamId: number, frameBytes: number): void {
+    const { frameBytesMax } = this.#parser
+    const error = invalid(
+      `Request is too big: length ${frameBytes} exceeds maximum allowed length ${frameBytesMax}.`,
+    )
+    this.#fail(streamId, error, undefined)
+    this.#limitOutput()
+  }
+
+  /** Lets further requests wait when the client does not read its answers. */
+  #limitOutput(): void {
+    this.#output.flushLarge()
+    if (!this.#output.isFull || this.#stage === ConnectionStage.closed) return
+    this.#isHeld = true
+    this.#parser.pause()
   }
 
   /** The schema may be why a statement fails, and its last change may not be durable yet. */
@@ -262,7 +347,7 @@ export class NodeConnection implements FrameHandler {
     }
     this.#startup = options
     if (this.#node.credentials === undefined) {
-      this.#stage = ConnectionStage.ready
+      this.#becomeReady()
       this.#send(streamId, Opcode.READY, undefined)
     } else {
       this.#stage = ConnectionStage.authenticating
@@ -277,9 +362,24 @@ export class NodeConnection implements FrameHandler {
     if (this.#stage !== ConnectionStage.authenticating || credentials === undefined) {
       throw new ProtocolError('Unexpected message AUTH_RESPONSE, nobody asked for it')
     }
-    checkPlainToken(token, credentials)
-    this.#stage = ConnectionStage.ready
+    const guard = this.#client.loginGuard
+    guard?.check()
+    try {
+      checkPlainToken(token, credentials)
+    } catch (error) {
+      guard?.failed()
+      if (++this.#passwordTryCount < passwordTriesMax) throw error
+      this.#fail(streamId, error, undefined)
+      this.#end()
+      return
+    }
+    this.#becomeReady()
     this.#send(streamId, Opcode.AUTH_SUCCESS, undefined, () => this.#writer.writeBytes(null))
+  }
+
+  #becomeReady(): void {
+    this.#stage = ConnectionStage.ready
+    this.#parser.frameBytesMax = requestBytesMax
   }
 
   #register(eventTypes: readonly string[]): void {
@@ -297,7 +397,7 @@ export class NodeConnection implements FrameHandler {
     this.#responses.frame(eventStreamId, Opcode.EVENT, emptyResponsePrefix, () =>
       writeEvent(this.#writer, event),
     )
-    this.#scheduleFlush()
+    this.#output.scheduleFlush()
   }
 
   #answer(
@@ -348,7 +448,8 @@ export class NodeConnection implements FrameHandler {
     } catch (error) {
       this.#fail(streamId, error, trace)
     }
-    this.#scheduleFlush()
+    this.#output.scheduleFlush()
+    this.#limitOutput()
   }
 
   #sendResult(
@@ -388,29 +489,6 @@ export class NodeConnection implements FrameHandler {
     const { tracer, system } = this.#node
     const { title, parameters } = description
     return tracer.begin(title, this.#client.address, system.address, parameters)
-  }
-
-  #scheduleFlush(): void {
-    if (this.#isFlushScheduled || this.#isReceiving) return
-    this.#isFlushScheduled = true
-    queueMicrotask(() => {
-      this.#isFlushScheduled = false
-      this.flush()
-    })
-  }
-
-  /** Hands over what was written. */
-  flush(): void {
-    const writer = this.#writer
-    if (writer.offset === 0 || this.#stage === ConnectionStage.closed) return
-    const { bytes, offset } = writer
-    if (this.#output.write(bytes.subarray(0, offset)) && bytes.length <= slabBytes) {
-      writer.offset = 0
-    } else if (bytes.length - offset >= slabRoomMin && bytes.length <= slabBytes) {
-      writer.adopt(bytes.subarray(offset))
-    } else {
-      writer.adopt(Buffer.allocUnsafeSlow(slabBytes))
-    }
   }
 }
 

@@ -28,6 +28,7 @@ const int = (value: number): Uint8Array => {
   return Uint8Array.from(bytes)
 }
 
+const betaFlag = 0x10
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 
 function errorOf(response: Response): { code: number; message: string } {
@@ -77,16 +78,41 @@ describe('handshake', () => {
     [5, 'Invalid or unsupported protocol version (5); supported versions are (4/v4)'],
     [3, 'Invalid or unsupported protocol version (3); supported versions are (4/v4)'],
     [66, 'Invalid or unsupported protocol version (66); supported versions are (4/v4)'],
-  ])('version %i is answered in version 4, then the connection ends', (version, message) => {
+    [6, 'Invalid or unsupported protocol version (6); supported versions are (4/v4)'],
+  ])('version %i is answered in version 4, and the client may go on in it', (version, message) => {
+    for (const flags of [0, betaFlag]) {
+      const client = new TestClient(openNode())
+      client.connection.push(Uint8Array.from([version, flags, 0, 9, Opcode.OPTIONS, 0, 0, 0, 0]))
+      expect(client.chunks[0]![0]).toBe(0x84)
+      expect(client.answers[0]!.streamId).toBe(9)
+      expect(errorOf(client.answers[0]!.response)).toEqual({
+        code: ServerErrorCode.PROTOCOL,
+        message,
+      })
+      expect(client.isEnded).toBe(false)
+      expect(client.startup().opcode).toBe(Opcode.READY)
+    }
+  })
+
+  test.each([
+    ['bytes of another protocol', Buffer.from('GET / HTTP/1.1')],
+    ['version 0', Buffer.alloc(9)],
+  ])('%s end the connection', (_, bytes) => {
     const client = new TestClient(openNode())
-    client.connection.push(Uint8Array.from([version, 0, 0, 9, Opcode.OPTIONS, 0, 0, 0, 0]))
-    expect(client.chunks[0]![0]).toBe(0x84)
-    expect(client.answers[0]!.streamId).toBe(9)
-    expect(errorOf(client.answers[0]!.response)).toEqual({
-      code: ServerErrorCode.PROTOCOL,
-      message,
-    })
+    client.connection.push(bytes)
     expect(client.isEnded).toBe(true)
+  })
+
+  test('versions are tried a few times only, and not after STARTUP', () => {
+    const options = Uint8Array.from([5, 0, 0, 9, Opcode.OPTIONS, 0, 0, 0, 0])
+    const client = new TestClient(openNode())
+    for (let i = 0; i < 7; i++) client.connection.push(options)
+    expect(client.isEnded).toBe(false)
+    client.connection.push(options)
+    expect(client.isEnded).toBe(true)
+    const ready = readyClient()
+    ready.connection.push(options)
+    expect(ready.isEnded).toBe(true)
   })
 
   test('versions 1 and 2 are answered with their own short header', () => {
@@ -409,7 +435,6 @@ describe('bad frames', () => {
   })
 
   test.each([
-    ['longer than a frame may be', [4, 0, 0, 1, Opcode.QUERY, 0x7f, 255, 255, 255]],
     ['of negative length', [4, 0, 0, 1, Opcode.QUERY, 255, 255, 255, 255]],
     ['of the wrong direction', [0x84, 0, 0, 1, Opcode.QUERY, 0, 0, 0, 0]],
     ['compressed, though nobody agreed to that', [4, 1, 0, 1, Opcode.QUERY, 0, 0, 0, 1, 0]],
@@ -421,6 +446,46 @@ describe('bad frames', () => {
     const { length } = client.answers
     client.connection.push(Uint8Array.from([4, 0, 0, 1, Opcode.OPTIONS, 0, 0, 0, 0]))
     expect(client.answers).toHaveLength(length)
+  })
+
+  const requestBytesMax = 16 * 1024 * 1024
+
+  /** A request frame whose text has spaces up to the size. */
+  function paddedQuery(frameBytes: number): Uint8Array {
+    const frame = Buffer.alloc(frameBytes, ' ')
+    frame.set([4, 0, 0, 7, Opcode.QUERY])
+    frame.writeInt32BE(frameBytes - 9, 5)
+    frame.writeInt32BE(frameBytes - 16, 9)
+    frame.write('SELECT key FROM system.local', 13)
+    frame.set([0, 1, 0], frameBytes - 3)
+    return frame
+  }
+
+  test('a request of 16 MiB is executed, a longer one is an error and the connection goes on', () => {
+    const client = readyClient()
+    client.connection.push(paddedQuery(requestBytesMax))
+    expect(client.answers.at(-1)!.response.opcode).toBe(Opcode.RESULT)
+    for (const chunkBytes of [requestBytesMax + 1, 65_536]) {
+      const frame = paddedQuery(requestBytesMax + 1)
+      const before = client.answers.length
+      for (let at = 0; at < frame.length; at += chunkBytes) {
+        client.connection.push(frame.subarray(at, at + chunkBytes))
+      }
+      expect(client.answers.length).toBe(before + 1)
+      expect(client.answers.at(-1)!.streamId).toBe(7)
+      expect(errorOf(client.answers.at(-1)!.response)).toEqual({
+        code: ServerErrorCode.INVALID,
+        message: 'Request is too big: length 16777217 exceeds maximum allowed length 16777216.',
+      })
+      expect(client.query('SELECT key FROM system.local').opcode).toBe(Opcode.RESULT)
+    }
+  })
+
+  test('a client that has not logged in may send requests of 256 KiB', () => {
+    const client = new TestClient(openNode())
+    client.connection.push(paddedQuery(256 * 1024 + 1))
+    expect(errorOf(client.answers.at(-1)!.response).message).toContain('Request is too big')
+    expect(client.startup().opcode).toBe(Opcode.READY)
   })
 
   test('frames may come in any pieces', () => {
