@@ -12,6 +12,7 @@ export type { ClusterData, KeyspaceDescription, NodeData } from './cluster/index
 export { cql } from './cql/index.ts'
 export * from './errors/index.ts'
 export type {
+  BuildOptions,
   CloseOptions,
   ContactPoint,
   ContactPointObject,

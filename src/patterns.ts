@@ -20,6 +20,7 @@ export {
   type MetricPoint,
   MetricsStore,
   type MetricsStoreOptions,
+  type QueryOptions,
 } from './patterns/metrics-store.ts'
 export {
   type RateLimitDecision,
@@ -99,6 +100,7 @@ async function openSession(
   nodes: readonly unknown[],
   keyspace: string | undefined,
   options: DatabaseOptions,
+  signal: AbortSignal,
 ): Promise<Session> {
   const { session, ...rest } = options
   return await new SessionBuilder({
@@ -106,7 +108,7 @@ async function openSession(
     // What is given as undefined is left out, and hides nothing that `session` says.
     ...withoutUndefined({ ...rest, keyspace }),
     contactPoints: nodes as readonly ContactPoint[],
-  }).build()
+  }).build({ signal })
 }
 
 function withoutUndefined(options: Partial<SessionOptions>): Partial<SessionOptions> {

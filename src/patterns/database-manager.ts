@@ -7,22 +7,24 @@ import {
 } from '../errors/index.ts'
 import type { Executor } from '../types/index.ts'
 
-/** What a manager needs of a session. */
+/** The part of a session that a manager needs. */
 export interface ManagedSession extends Executor {
   readonly isClosed: boolean
   close(): Promise<void>
 }
 
-/** Opens a session for `connect`. */
+/** Opens a session for `connect`; `signal` fires when `close` is called before it is open. */
 export type OpenSession<TSession, Options> = (
   nodes: readonly unknown[],
   keyspace: string | undefined,
   options: Options,
+  signal: AbortSignal,
 ) => Promise<TSession>
 
 interface Connected<TSession> {
   readonly fingerprint: readonly unknown[]
   readonly opening: Promise<TSession>
+  readonly aborting: AbortController
   session: TSession | undefined
 }
 
@@ -41,7 +43,7 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
   }
 
   /**
-   * Connects, or gives the session that is connected with the same arguments.
+   * Connects, or returns the session that is connected with the same arguments.
    *
    * @throws AlreadyConnectedError with other arguments, ClosedError when `close` is called before
    *   it has connected, and whatever building a session throws
@@ -61,26 +63,30 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
       if (!isSame(current.fingerprint, fingerprint)) throw new AlreadyConnectedError(this.#name)
       return await this.#opened(current)
     }
-    const opening = this.#open(nodes, keyspace, options)
-    const connected: Connected<TSession> = { fingerprint, opening, session: undefined }
+    const aborting = new AbortController()
+    const opening = this.#open(nodes, keyspace, options, aborting.signal)
+    const connected: Connected<TSession> = { fingerprint, opening, aborting, session: undefined }
     this.#connected = connected
     try {
       connected.session = await opening
     } catch (error) {
       if (this.#connected === connected) this.#connected = undefined
-      throw error
+      throw aborting.signal.aborted ? new ClosedError('database manager') : error
     }
     return await this.#opened(connected)
   }
 
-  /** Its session, unless `close` came first: then that closes it, and nobody is to have it. */
+  /** The session that is opened, unless `close` was called meanwhile, which closes it. */
   async #opened(connected: Connected<TSession>): Promise<TSession> {
-    const session = await connected.opening
+    const { signal } = connected.aborting
+    const session = await connected.opening.catch((error: unknown) => {
+      throw signal.aborted ? new ClosedError('database manager') : error
+    })
     if (this.#connected !== connected) throw new ClosedError('database manager')
     return session
   }
 
-  /** What is connected; a session that was closed by itself is connected no more. */
+  /** The connection in effect; a session that was closed directly no longer counts. */
   #current(): Connected<TSession> | undefined {
     if (this.#connected?.session?.isClosed === true) this.#connected = undefined
     return this.#connected
@@ -97,19 +103,23 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
     return this.#current()?.session !== undefined
   }
 
-  /** Closes the session, also one that is still being opened. Afterwards `connect` works again. */
+  /**
+   * Closes the session. A `connect` that is still in progress is stopped and rejects with
+   * `ClosedError`. Afterwards `connect` works again.
+   */
   async close(): Promise<void> {
     const connected = this.#connected
     this.#connected = undefined
     if (connected === undefined) return
+    if (connected.session === undefined) connected.aborting.abort()
     const session = await connected.opening.catch(() => undefined)
     await session?.close()
   }
 }
 
 /**
- * Deep equality of plain arguments; everything else is compared by identity. What is `undefined` is
- * as if it were left out.
+ * Deep equality of plain arguments; everything else is compared by identity. A property that is
+ * `undefined` equals one that is left out.
  */
 function isSame(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true

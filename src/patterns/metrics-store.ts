@@ -1,4 +1,4 @@
-import { ConfigError } from '../errors/index.ts'
+import { AbortedError, ConfigError } from '../errors/index.ts'
 import {
   asyncRows,
   type AsyncRows,
@@ -29,6 +29,13 @@ export interface MetricsStoreOptions {
   readonly clock?: Clock | undefined
 }
 
+export interface QueryOptions {
+  /** Stops the query when it fires: the iteration rejects with `AbortedError`. */
+  readonly signal?: AbortSignal | undefined
+  /** Points to return at most. Default: all. */
+  readonly limit?: number | undefined
+}
+
 /** One recorded value. */
 export interface MetricPoint {
   readonly ts: Date
@@ -38,10 +45,12 @@ export interface MetricPoint {
 
 /** Rows per page of a query: with {@link MetricsStoreOptions.parallelBuckets} it bounds memory. */
 const pageRows = 1_000
+/** Partitions that one query reads at most: a wider range would take minutes. */
+const queryBucketCountMax = 10_000
 
 /**
- * Time series in partitions of one metric and one time span. Every point has an id, so that points
- * of one millisecond stand side by side and a repeated write stays one point.
+ * Time series in partitions of one metric and one time span. Every point has an id, so that several
+ * points may have the same millisecond, and a repeated write stays one point.
  */
 export class MetricsStore {
   readonly #executor: Executor
@@ -84,9 +93,11 @@ export class MetricsStore {
   /**
    * Stores one point.
    *
+   * @param value a finite number: sums and averages over NaN or Infinity have no value
    * @param tags default, and what `null` means: none
    * @param at its time; default now. A point further from now than the retention, either way, is
-   *   refused: nobody would ever see it
+   *   refused, because no query would return it
+   * @throws ConfigError when an argument is refused; nothing is stored
    */
   async record(
     metric: string,
@@ -95,7 +106,10 @@ export class MetricsStore {
     at?: Date,
   ): Promise<void> {
     checkMetric(metric)
-    if (typeof value !== 'number') throw new ConfigError('value is a number')
+    if (typeof value !== 'number' || !Number.isFinite(value)) {
+      const given = typeof value === 'number' ? String(value) : typeof value
+      throw new ConfigError(`value must be a finite number, not ${given}`)
+    }
     const tagMap = toTagMap(tags)
     const nowMs = this.#clock.nowMs()
     const tsMs = at === undefined ? nowMs : checkDate('at', at)
@@ -122,36 +136,66 @@ export class MetricsStore {
     )
   }
 
-  /** Points from `from` to `to`, both included, in order of time; fetched as they are consumed. */
-  query(metric: string, from: Date, to: Date): AsyncRows<MetricPoint> {
+  /**
+   * Points from `from` to `to`, both included, in order of time; fetched as they are consumed.
+   * Leaving the loop stops the query.
+   *
+   * @throws ConfigError when the part of the range that can hold points has more than 10,000
+   *   buckets
+   */
+  query(metric: string, from: Date, to: Date, options: QueryOptions = {}): AsyncRows<MetricPoint> {
     checkMetric(metric)
+    checkOptions('query', options, { signal: true, limit: true })
+    const { signal, limit = Number.MAX_SAFE_INTEGER } = options
+    checkInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER)
     const toMs = checkDate('to', to)
     const fromMs = checkDate('from', from)
     if (fromMs > toMs) throw new ConfigError('from is later than to')
     // What is older has expired, so buckets before that are not even asked for.
     const oldestMs = Math.max(fromMs, this.#clock.nowMs() - this.#retentionSeconds * 1000)
-    return asyncRows(() => this.#read(metric, oldestMs, Math.min(toMs, this.#latestMs())))
+    const latestMs = Math.min(toMs, this.#latestMs())
+    this.#checkBucketCount(oldestMs, latestMs)
+    return asyncRows(() => this.#read(metric, oldestMs, latestMs, limit, signal))
   }
 
-  /** No point is later: ranges without an end do not walk through empty buckets for ever. */
+  #checkBucketCount(fromMs: number, toMs: number): void {
+    const count = Math.floor(toMs / this.#bucketMs) - Math.floor(fromMs / this.#bucketMs) + 1
+    if (count <= queryBucketCountMax) return
+    throw new ConfigError(
+      `The range from ${isoText(fromMs)} to ${isoText(toMs)} has ${count} buckets of ${this.#bucketMs / 1000} s, and a query reads at most ${queryBucketCountMax}: query a narrower range, or store the metric with larger bucketSeconds`,
+    )
+  }
+
+  /** No point is later, so a range without an end does not read empty buckets for ever. */
   #latestMs(): number {
     return this.#clock.nowMs() + this.#retentionSeconds * 1000
   }
 
-  async *#read(metric: string, fromMs: number, toMs: number): AsyncGenerator<MetricPoint> {
+  async *#read(
+    metric: string,
+    fromMs: number,
+    toMs: number,
+    limit: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<MetricPoint> {
     const text = `SELECT ts, value, tags FROM ${this.#table} WHERE name = ? AND bucket = ? AND ts >= ? AND ts <= ?`
     const last = Math.floor(toMs / this.#bucketMs)
     let next = Math.floor(fromMs / this.#bucketMs)
+    let left = limit
     const ahead: BucketRead[] = []
     const startMore = (): void => {
       for (; next <= last && ahead.length < this.#parallelBuckets; next++) {
         const values = [metric, BigInt(next), new Date(fromMs), new Date(toMs)]
-        ahead.push(new BucketRead(this.#runner, text, values))
+        ahead.push(new BucketRead(this.#runner, text, values, signal))
       }
     }
     for (startMore(); ahead.length > 0; startMore()) {
-      const bucket = ahead.shift()
-      if (bucket !== undefined) yield* bucket.points()
+      for await (const point of ahead.shift()!.points()) {
+        // Pages that were fetched before the abort are not returned either.
+        if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
+        yield point
+        if (--left === 0) return
+      }
     }
   }
 
@@ -167,24 +211,31 @@ interface PointRow {
   readonly tags: ReadonlyMap<string, string> | null
 }
 
-/** One partition being read: its first page is under way from the start, the others on demand. */
+/** One partition being read: its first page is fetched from the start, the others on demand. */
 class BucketRead {
   readonly #runner: StatementRunner
   readonly #text: string
   readonly #values: readonly unknown[]
+  readonly #signal: AbortSignal | undefined
   readonly #firstPage: Promise<Page<PointRow>>
 
-  constructor(runner: StatementRunner, text: string, values: readonly unknown[]) {
+  constructor(
+    runner: StatementRunner,
+    text: string,
+    values: readonly unknown[],
+    signal: AbortSignal | undefined,
+  ) {
     this.#runner = runner
     this.#text = text
     this.#values = values
+    this.#signal = signal
     this.#firstPage = this.#read(undefined)
-    // It may fail before its turn comes; then it is reported when it does.
+    // A failure before its turn is reported when its turn comes.
     this.#firstPage.catch(() => {})
   }
 
   #read(pagingState: Uint8Array | undefined): Promise<Page<PointRow>> {
-    const options = { pageSize: pageRows, pagingState }
+    const options = { pageSize: pageRows, pagingState, signal: this.#signal }
     return this.#runner.page<PointRow>(this.#text, this.#values, options)
   }
 
@@ -208,6 +259,10 @@ function toTagMap(
     throw new ConfigError('tags are an object or a Map of text by name')
   }
   return tags instanceof Map ? tags : new Map(Object.entries(tags))
+}
+
+function isoText(ms: number): string {
+  return new Date(ms).toISOString()
 }
 
 function checkMetric(metric: string): void {

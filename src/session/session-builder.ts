@@ -1,5 +1,6 @@
 import { Cluster } from '../cluster/index.ts'
 import {
+  AbortedError,
   ConfigError,
   type Consistency,
   KeyspaceError,
@@ -35,9 +36,15 @@ export type EndpointSchemes = ReadonlyMap<string, EndpointFactory>
 
 const defaultPort = 9042
 
+/** Options of {@link SessionBuilderBase.build}. */
+export interface BuildOptions {
+  /** Stops connecting when it fires; everything that was opened is closed. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
- * Gathers the options of a session. Every method gives a new builder: a base can be shared and
- * refined.
+ * Gathers the options of a session. Every method returns a new builder, so that a base can be
+ * shared and refined.
  */
 export abstract class SessionBuilderBase<S extends Session> {
   readonly #options: SessionOptions
@@ -122,20 +129,25 @@ export abstract class SessionBuilderBase<S extends Session> {
    * Connects.
    *
    * @throws ConfigError, ConnectionError, TlsError, AuthenticationError, KeyspaceError,
-   *   NoNodeAvailableError
+   *   NoNodeAvailableError, AbortedError
    */
-  async build(): Promise<S> {
+  async build({ signal }: BuildOptions = {}): Promise<S> {
     const options = resolveOptions(this.#options)
+    if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
     const endpoints = await this.#openEndpoints(options)
     try {
-      return await this.#connect(options, endpoints)
+      return await this.#connect(options, endpoints, signal)
     } catch (error) {
       await Promise.all(endpoints.map((endpoint) => endpoint.release()))
       throw error
     }
   }
 
-  async #connect(options: ResolvedOptions, endpoints: readonly Endpoint[]): Promise<S> {
+  async #connect(
+    options: ResolvedOptions,
+    endpoints: readonly Endpoint[],
+    signal: AbortSignal | undefined,
+  ): Promise<S> {
     // An engine's own clock rules a session on it: TTLs and timestamps must agree.
     const clock = endpoints[0]?.clock ?? options.clock
     const ticker = new Ticker(clock)
@@ -181,12 +193,17 @@ export abstract class SessionBuilderBase<S extends Session> {
       timestamps: sharedTimestampGenerator(clock),
       schemaLog,
     })
+    const onAbort = (): void => cluster.destroy(new AbortedError('not_applied', signal?.reason))
+    signal?.addEventListener('abort', onAbort, { once: true })
     try {
       await cluster.connect()
       await enterKeyspace(session, options, cluster)
+      signal?.throwIfAborted()
     } catch (error) {
       cluster.destroy(error as TsyllaError)
-      throw error
+      throw signal?.aborted === true ? new AbortedError('not_applied', signal.reason) : error
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
     }
     return session
   }

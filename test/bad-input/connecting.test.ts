@@ -1,4 +1,5 @@
-import { createServer, type Server } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Session, SessionBuilder, type SessionOptions } from '../../src/index.ts'
 
@@ -148,4 +149,27 @@ describe('nodes that are none', () => {
       process.getActiveResourcesInfo().filter((name) => /TLSWrap|ConnectWrap/.test(name)),
     ).toEqual([])
   })
+})
+
+test('an abort stops connecting at any point and closes what was opened', async () => {
+  const accepted: Socket[] = []
+  const silent = createServer((socket) => accepted.push(socket.resume()))
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as AddressInfo
+  const builder = new SessionBuilder({ connectionTimeoutMs: 600_000 }).knownNode(
+    `127.0.0.1:${port}`,
+  )
+  const aborted = { code: 'TSYLLA_ABORTED', outcome: 'not_applied', cause: 'enough' }
+  await expect(builder.build({ signal: AbortSignal.abort('enough') })).rejects.toMatchObject(
+    aborted,
+  )
+  const controller = new AbortController()
+  const connecting = expect(builder.build({ signal: controller.signal })).rejects.toMatchObject(
+    aborted,
+  )
+  while (accepted.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  controller.abort('enough')
+  await connecting
+  for (const socket of accepted) if (!socket.closed) await once(socket, 'close')
+  silent.close()
 })

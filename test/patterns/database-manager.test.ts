@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { inspect } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
 import { AlreadyConnectedError, NotConnectedError } from '../../src/index.ts'
@@ -93,4 +95,19 @@ test('the keyspace and other options may stand among those of the session', asyn
   expect(session.getKeyspace()).toBe('inner')
   await db.close()
   expect((await db.connect(['embedded:'], 'outer', options)).getKeyspace()).toBe('outer')
+})
+
+test('close stops a connect that hangs, and every caller of it learns that', async () => {
+  const accepted: Socket[] = []
+  const silent = createServer((socket) => accepted.push(socket.resume()))
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as AddressInfo
+  const options = { session: { connectionTimeoutMs: 600_000 } }
+  const connecting = [1, 2].map(() => db.connect([`127.0.0.1:${port}`], undefined, options))
+  const failing = Promise.all(connecting.map((one) => expect(one).rejects.toMatchObject(closed)))
+  while (accepted.length === 0) await new Promise((resolve) => setImmediate(resolve))
+  await db.close()
+  await failing
+  for (const socket of accepted) if (!socket.closed) await once(socket, 'close')
+  silent.close()
 })

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { MetricsStore } from '../../src/patterns.ts'
-import { describePattern } from './support.ts'
+import { describePattern, FaultyExecutor } from './support.ts'
 
 const hourMs = 3_600_000
 
@@ -84,6 +84,53 @@ describePattern('MetricsStore', (target) => {
     for (const wrong of ['host', 5, ['host']]) {
       await expect(metrics.record('m', 1, wrong as never)).rejects.toThrow(/tags/)
     }
+  })
+
+  test('a value that is not finite is refused, and nothing is stored', async () => {
+    const metrics = new MetricsStore(target.session)
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      await expect(metrics.record('cpu', value)).rejects.toMatchObject({
+        code: 'TSYLLA_CONFIG',
+        message: `value must be a finite number, not ${value}`,
+      })
+    }
+    const all = await metrics.query('cpu', new Date(0), new Date(8.64e15)).toArray()
+    expect(all).toEqual([])
+  })
+
+  test('a query that would read too many buckets is refused before anything is read', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const metrics = new MetricsStore(faulty, { bucketSeconds: 1, retentionSeconds: 86_400 })
+    expect(() => metrics.query('cpu', new Date(0), new Date(8.64e15))).toThrow(
+      /has 172801 buckets of 1 s, and a query reads at most 10000: query a narrower range/,
+    )
+    expect(faulty.requests).toEqual([])
+    const from = new Date(now - 9_000_000)
+    expect(await metrics.query('cpu', from, new Date(now - 8_990_000)).toArray()).toEqual([])
+  })
+
+  test('a query ends at its limit and by its signal', async () => {
+    const metrics = new MetricsStore(target.session, { bucketSeconds: 60 })
+    const from = new Date(now - 100 * 1_000)
+    for (let i = 0; i < 5; i++) await metrics.record('stop', i, {}, new Date(+from + i * 20_000))
+    const to = new Date(now)
+    const first = await metrics.query('stop', from, to, { limit: 2 }).toArray()
+    expect(first.map(({ value }) => value)).toEqual([0, 1])
+    const controller = new AbortController()
+    const values: number[] = []
+    const query = metrics.query('stop', from, to, { signal: controller.signal })
+    const reading = async (): Promise<void> => {
+      for await (const { value } of query) {
+        values.push(value)
+        controller.abort()
+      }
+    }
+    await expect(reading()).rejects.toMatchObject({ code: 'TSYLLA_ABORTED' })
+    expect(values.length).toBeLessThan(5)
+    expect(() => metrics.query('stop', from, to, { limit: 0 })).toThrow(/limit/)
+    expect(() => metrics.query('stop', from, to, { limt: 1 } as never)).toThrow(
+      /Did you mean "limit"/,
+    )
   })
 
   test('wrong arguments are named', async () => {
