@@ -45,6 +45,23 @@ describe('npm cassandra-driver on a served engine', () => {
     expect(controlConnection.protocolVersion).toBe(types.protocolVersion.v4)
   })
 
+  test.each([types.protocolVersion.v4, types.protocolVersion.dseV1, types.protocolVersion.dseV2])(
+    'begins with version %i and finds version 4 by itself',
+    async (maxVersion) => {
+      const other = new Client({
+        contactPoints: [listener.address],
+        localDataCenter: 'datacenter1',
+        protocolOptions: { maxVersion },
+      })
+      await other.connect()
+      const { controlConnection } = other as unknown as {
+        controlConnection: { protocolVersion: number }
+      }
+      expect(controlConnection.protocolVersion).toBe(types.protocolVersion.v4)
+      await other.shutdown()
+    },
+  )
+
   test('reads the metadata of keyspaces, tables and types', async () => {
     await client.execute('CREATE TYPE shop.address (street text, zip int)')
     await client.execute(

@@ -7,15 +7,15 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
-/** The driver under test; another version gets another cache. */
-const requirement = 'scylla-driver==3.29.12'
-
 /**
- * A Python with the driver, made once and kept in the user's cache.
+ * A Python with a driver, made once and kept in the user's cache.
  *
+ * @param requirement the driver with its version, as pip takes it
  * @returns the interpreter, or why there is none
  */
-export async function pythonWithDriver(): Promise<{ python: string } | { missing: string }> {
+export async function pythonWithDriver(
+  requirement: string,
+): Promise<{ python: string } | { missing: string }> {
   let version: string
   try {
     const { stdout } = await run('python3', [
@@ -27,7 +27,7 @@ export async function pythonWithDriver(): Promise<{ python: string } | { missing
     return { missing: 'python3 is not installed' }
   }
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
-  const home = join(cache, 'tsylla', `python-${version}`)
+  const home = join(cache, 'tsylla', `python-${version}-${requirement.replace('==', '-')}`)
   const marker = join(home, requirement)
   const python = join(home, 'bin', 'python')
   if (existsSync(marker)) return { python }

@@ -7,16 +7,24 @@ import { pythonWithDriver } from './python.ts'
 
 const run = promisify(execFile)
 const script = fileURLToPath(new URL('scylla_driver.py', import.meta.url))
-const installed = await pythonWithDriver()
-if ('missing' in installed) {
-  console.warn(`Tests of the Python scylla-driver are skipped: ${installed.missing}`)
+const drivers = ['scylla-driver==3.29.12', 'cassandra-driver==3.30.1'] as const
+const pythons = await Promise.all(
+  drivers.map(async (driver) => ({ driver, installed: await pythonWithDriver(driver) })),
+)
+for (const { driver, installed } of pythons) {
+  if ('missing' in installed) {
+    console.warn(`Tests of the Python ${driver} are skipped: ${installed.missing}`)
+  }
 }
 
-describe.skipIf('missing' in installed)('Python scylla-driver on a served engine', () => {
+describe.each(pythons)('Python $driver on a served engine', ({ installed }) => {
+  if ('missing' in installed) {
+    test.skip('the driver is not installed', () => {})
+    return
+  }
   let report: Record<string, unknown>
 
   beforeAll(async () => {
-    if ('missing' in installed) return
     const database = await embedded()
     const guarded = await embedded({ user: 'ada', password: 'lovelace' })
     const open = await database.listen({ port: 0 })
@@ -34,6 +42,7 @@ describe.skipIf('missing' in installed)('Python scylla-driver on a served engine
   test('negotiates version 4 and finds the node', () => {
     expect(report).toMatchObject({
       protocol: true,
+      beta: true,
       hosts: [['datacenter1', 'rack1', '5.0.9']],
       partitioner: 'org.apache.cassandra.dht.Murmur3Partitioner',
       host_id: true,

@@ -27,6 +27,10 @@ session.row_factory = named_tuple_factory
 # connect: the version is negotiated down from 5
 node = list(cluster.metadata.all_hosts())[0]
 report["protocol"] = cluster.protocol_version == ProtocolVersion.V4
+beta = Cluster([host], port=port, allow_beta_protocol_version=True)
+beta.connect()
+report["beta"] = beta.protocol_version == ProtocolVersion.V4
+beta.shutdown()
 report["hosts"] = [[h.datacenter, h.rack, h.release_version] for h in cluster.metadata.all_hosts()]
 report["partitioner"] = cluster.metadata.partitioner
 report["host_id"] = isinstance(node.host_id, uuid.UUID)
