@@ -15,6 +15,17 @@ export function misconfigured(message: string): ServerError {
   return new ServerError(ServerErrorCode.CONFIG, message)
 }
 
+/**
+ * The engine does not execute a statement that Cassandra executes.
+ *
+ * @param what with its verb: `SELECT JSON is`
+ */
+export function unsupportedByEngine(what: string): ServerError {
+  return invalid(
+    `${what} not supported by the embedded engine of tsylla, but by Cassandra and ScyllaDB`,
+  )
+}
+
 export function unauthorized(message: string): ServerError {
   return new ServerError(ServerErrorCode.UNAUTHORIZED, message)
 }

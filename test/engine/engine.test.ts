@@ -162,7 +162,7 @@ test('the schema is there again when the same store is opened again', async () =
 test('statements that the grammar knows and the engine does not execute say so by name', async () => {
   const engine = await openWithTable()
   expect(() => engine.prepare('CREATE INDEX ON ks.t (v)')).toThrow(
-    'CREATE INDEX statements are not supported by this server',
+    'CREATE INDEX statements are not supported by the embedded engine of tsylla',
   )
 })
 

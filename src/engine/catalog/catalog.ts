@@ -1,6 +1,6 @@
 import type { CqlStatement, SchemaStatement } from '../../cql/index.ts'
 import { Uuid } from '../../types/index.ts'
-import { invalid, unauthorized } from '../faults.ts'
+import { invalid, unsupportedByEngine, unauthorized } from '../faults.ts'
 import { type KvStore, ValueRef, WriteBatch } from '../storage/index.ts'
 import { alterTable } from './alter-table.ts'
 import { alterKeyspace, createKeyspace, dropKeyspace, type Topology } from './keyspaces.ts'
@@ -276,5 +276,5 @@ export function unsupported(statement: CqlStatement): Error {
     .replaceAll('_', ' ')
     .toUpperCase()
     .replace('VIEW', 'MATERIALIZED VIEW')
-  return invalid(`${name} statements are not supported by this server`)
+  return unsupportedByEngine(`${name} statements are`)
 }

@@ -7,7 +7,7 @@ import type {
 } from '../../cql/index.ts'
 import { nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
-import { invalid } from '../faults.ts'
+import { invalid, unsupportedByEngine } from '../faults.ts'
 import { type ColumnCondition, compileCondition } from './conditions.ts'
 import { counterSet } from './messages.ts'
 import { compileAssignment, compileDeletion, type Operation, setColumn } from './operations.ts'
@@ -49,7 +49,7 @@ export function planModification(
   const { table } = context
   const { using } = statement
   if (statement.kind === 'insert_json') {
-    throw invalid('INSERT JSON is not supported by this server')
+    throw unsupportedByEngine('INSERT JSON is')
   }
   const timestamp = compileUsing(context, using.timestamp, '[timestamp]')
   const ttl = compileUsing(context, using.ttl, '[ttl]')

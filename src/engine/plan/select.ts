@@ -1,7 +1,7 @@
 import { type Expression, quoteIdentifier, type SelectStatement } from '../../cql/index.ts'
 import { type ColumnSpec, nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
-import { invalid } from '../faults.ts'
+import { invalid, unsupportedByEngine } from '../faults.ts'
 import type { PrepareContext } from './prepare-context.ts'
 import { analyzeRestrictions, checkFiltering, type Restrictions } from './restrictions.ts'
 import type { Selector } from './selector.ts'
@@ -37,7 +37,7 @@ export interface SelectPlan {
 
 export function planSelect(context: PrepareContext, statement: SelectStatement): SelectPlan {
   const { table } = context
-  if (statement.json) throw invalid('SELECT JSON is not supported by this server')
+  if (statement.json) throw unsupportedByEngine('SELECT JSON is')
   const selection = compileSelection(context, statement)
   const { selectors } = selection
   const restrictions = analyzeRestrictions(context, statement.where, {
@@ -179,7 +179,7 @@ function compileGroupBy(
   const columns: ColumnSchema[] = []
   for (const item of items) {
     if (item.kind !== 'column') {
-      throw invalid('Group by with functions is not supported by this server')
+      throw unsupportedByEngine('GROUP BY with functions is')
     }
     const column = context.column(item.name)
     if (column.kind !== 'partition_key' && column.kind !== 'clustering') {
@@ -217,7 +217,7 @@ function orderReversed(
   const { orderBy } = statement
   if (orderBy.length === 0) return false
   if (orderBy.some(({ annOf }) => annOf !== undefined)) {
-    throw invalid('ANN ordering is not supported by this server')
+    throw unsupportedByEngine('ANN ordering is')
   }
   for (const { column } of orderBy) context.column(column)
   if (restrictions.keys === undefined) {
