@@ -4,6 +4,16 @@ import { TsyllaError } from './tsylla-error.ts'
 /** An argument or option is wrong. Raised before anything is sent. */
 export class ConfigError extends TsyllaError {
   readonly code = 'TSYLLA_CONFIG'
+  /**
+   * Where in a nested argument, such as the data of an event. As data of the caller it is in no
+   * message, and printing the error omits it.
+   */
+  declare readonly path: string | undefined
+
+  constructor(message: string, outcome?: Outcome, options?: ErrorOptions & { path?: string }) {
+    super(message, outcome, options)
+    this.hide('path', options?.path)
+  }
 }
 
 /** What is wrong with the bind values of a statement. */

@@ -3,14 +3,14 @@ import { TsyllaError } from './tsylla-error.ts'
 /** An event stream is not at the version the caller expected. */
 export class ConcurrencyConflictError extends TsyllaError {
   readonly code = 'TSYLLA_CONCURRENCY_CONFLICT'
-  /** Which stream; it is the caller's data, so no part of the message. */
-  readonly streamId: string
+  /** The stream. As data of the caller it is in no message, and printing the error omits it. */
+  declare readonly streamId: string
   readonly expectedVersion: number
   /** Version the stream has; nothing was appended. */
   readonly actualVersion: number
   constructor(streamId: string, expectedVersion: number, actualVersion: number) {
     super(`The stream is at version ${actualVersion}, expected ${expectedVersion}`)
-    this.streamId = streamId
+    this.hide('streamId', streamId)
     this.expectedVersion = expectedVersion
     this.actualVersion = actualVersion
   }
@@ -39,15 +39,18 @@ export class RowNotFoundError extends TsyllaError {
 /** A value would not come back from the cache as it went in. Nothing was stored. */
 export class CacheValueError extends TsyllaError {
   readonly code = 'TSYLLA_CACHE_VALUE'
-  /** Where in the value, as a path from `value`; it has the caller's data, the message has not. */
-  readonly path: string
+  /**
+   * Where in the value, as a path from `value`. As data of the caller it is in no message, and
+   * printing the error omits it.
+   */
+  declare readonly path: string
   constructor(path: string, reason: string) {
     super(
       path === 'value'
         ? `The value cannot be cached: ${reason}`
-        : `A part of the value cannot be cached: ${reason} (\`path\` tells where)`,
+        : `A part of the value cannot be cached: ${reason} (see the error's \`path\`)`,
     )
-    this.path = path
+    this.hide('path', path)
   }
 }
 

@@ -36,6 +36,14 @@ export abstract class TsyllaError extends Error {
     return Object.defineProperties(copy as this, Object.getOwnPropertyDescriptors(this))
   }
 
+  /**
+   * Sets a property that `console.log(error)` and `JSON.stringify(error)` leave out, because it is
+   * data of the caller.
+   */
+  protected hide(name: keyof this & string, value: unknown): void {
+    Object.defineProperty(this, name, { value, enumerable: false, configurable: true })
+  }
+
   static {
     Object.defineProperty(this.prototype, brand, { value: true })
   }

@@ -65,8 +65,8 @@ function toJsonEvent(event: NewEvent, index: number): Commit['events'][number] {
     throw new ConfigError('The type of an event is a string that is not empty')
   }
   const walker = new PlainDataWalker(`events[${index}].data`, (path, reason) => {
-    const message = `The data of event ${index + 1} would not come back from JSON: ${reason}`
-    return new ConfigError(message, 'not_applied', { cause: { path } })
+    const message = `The data of event ${index + 1} would not come back from JSON: ${reason} (see the error's \`path\`)`
+    return new ConfigError(message, 'not_applied', { path })
   })
   return { type, json: toJsonText(data, walker) }
 }

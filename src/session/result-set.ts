@@ -1,8 +1,15 @@
 import { Row } from '../codec/index.ts'
 import { RowCountError } from '../errors/index.ts'
-import type { ColumnSpec, Page, RowOf } from '../types/index.ts'
+import type { ColumnSpec, Page, RowOf, RowsMethod } from '../types/index.ts'
 
-/** Columns of an answer without rows. */
+const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
+/** `util.inspect` and its options, as Node passes them. */
+interface InspectOptions {
+  readonly depth?: number | null
+}
+type Inspect = (value: unknown, options: InspectOptions) => string
+
+/** Columns of a response without rows. */
 const noColumns: readonly ColumnSpec[] = Object.freeze([])
 const noWarnings: readonly string[] = Object.freeze([])
 
@@ -18,8 +25,9 @@ const noExtras: ResultExtras = Object.freeze({})
 /** Decodes the rows of a large page when they are first asked for. */
 export type DecodeRows = () => Row[]
 
-/** What a request gave back: of one page, or of all pages together. */
+/** The result of a request: one page, or all pages together. */
 export class ResultSet<Columns> implements Page<Columns> {
+  declare readonly rows: RowsMethod<Columns>
   readonly coordinator: string
   readonly pagingState: Uint8Array | undefined
   readonly #columns: readonly ColumnSpec[]
@@ -46,10 +54,6 @@ export class ResultSet<Columns> implements Page<Columns> {
   #decoded(): RowOf<Columns>[] {
     if (typeof this.#rows === 'function') this.#rows = this.#rows()
     return this.#rows as unknown as RowOf<Columns>[]
-  }
-
-  rows(): RowOf<Columns>[] {
-    return this.#decoded()
   }
 
   firstRow(): RowOf<Columns> | undefined {
@@ -117,9 +121,42 @@ export class ResultSet<Columns> implements Page<Columns> {
     )
   }
 
-  /** Decodes now what would be decoded on demand, and lets go of the page's bytes. */
+  /** Decodes now what would be decoded on demand, and releases the bytes of the page. */
   detach(): this {
     this.#decoded()
     return this
+  }
+
+  toJSON(): unknown[] {
+    return this.#decoded().map((row) => Row.prototype.toJSON.call(row))
+  }
+
+  /** What `console.log` shows: the rows, and of the rest only what the result has. */
+  #shown(): object {
+    const { applied, pagingState, coordinator } = this
+    const { tracingId, warnings } = this.#extras
+    return {
+      rows: this.#decoded(),
+      ...(applied === undefined ? undefined : { applied }),
+      ...(pagingState === undefined ? undefined : { pagingState }),
+      ...(tracingId === undefined ? undefined : { tracingId }),
+      ...(warnings === undefined || warnings.length === 0 ? undefined : { warnings }),
+      coordinator,
+    }
+  }
+
+  static {
+    Object.defineProperty(this.prototype, 'rows', {
+      value(this: ResultSet<unknown>) {
+        return this.#decoded()
+      },
+    })
+    Object.defineProperty(this.prototype, inspectCustom, {
+      value(this: ResultSet<unknown>, _depth: number, options: InspectOptions, inspect: Inspect) {
+        // The object around the rows is not one of the levels that the caller counts.
+        const depth = typeof options.depth === 'number' ? options.depth + 1 : null
+        return `Result ${inspect(this.#shown(), { ...options, depth })}`
+      },
+    })
   }
 }

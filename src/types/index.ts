@@ -25,7 +25,7 @@ export { LocalDate } from './local-date.ts'
 export { LocalTime } from './local-time.ts'
 export type { MarkerClause, MarkerFacts, MarkerOperator } from './marker-facts.ts'
 export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
-export type { Page, Result, RowStream } from './result.ts'
+export type { Page, Result, RowsMethod, RowStream } from './result.ts'
 export { type FetchPage, RowPager } from './row-pager.ts'
 export { isRow, type RowMethods, type RowOf, type UnknownColumns } from './row.ts'
 export {

@@ -1,10 +1,19 @@
 import type { ColumnSpec } from './column-spec.ts'
 import type { RowOf, UnknownColumns } from './row.ts'
 
-/** What a statement gave back. Iterable as often as you like. */
+/**
+ * The type of `result.rows`, which is a method. Its `length` is `void`, so that the compiler refuses
+ * `result.rows.length`, which would be the number of parameters: use `result.length`.
+ */
+export interface RowsMethod<Columns = UnknownColumns> {
+  (): RowOf<Columns>[]
+  readonly length: void
+}
+
+/** The result of a statement. It can be iterated any number of times. */
 export interface Result<Columns = UnknownColumns> extends Iterable<RowOf<Columns>> {
   /** Every row, raw: for a conditional statement including `[applied]`. Empty without rows. */
-  rows(): RowOf<Columns>[]
+  readonly rows: RowsMethod<Columns>
   firstRow(): RowOf<Columns> | undefined
   /** The only row. @throws RowCountError unless there is exactly one. */
   singleRow(): RowOf<Columns>
@@ -16,8 +25,10 @@ export interface Result<Columns = UnknownColumns> extends Iterable<RowOf<Columns
   tracingId(): string | undefined
   /** Warnings of the server, of all pages. */
   warnings(): readonly string[]
-  /** What the server attached to its answer (the last page), by key. */
+  /** The custom payload of the response (of the last page), by key. */
   customPayload(): ReadonlyMap<string, Uint8Array | null> | undefined
+  /** The rows for JSON, see `RowMethods.toJSON`. */
+  toJSON(): unknown[]
   /** Number of rows. */
   readonly length: number
   /** Whether a conditional statement was applied; `undefined` for all others. */
@@ -33,8 +44,8 @@ export interface Page<Columns = UnknownColumns> extends Result<Columns> {
 }
 
 /**
- * Rows fetched page by page as they are consumed. Also a resource: `await using`, or leave the
- * loop, and nothing more is fetched.
+ * Rows fetched page by page as they are consumed. Leaving the loop ends the stream, as does
+ * disposing of it (`await using`): no further page is fetched.
  */
 export interface RowStream<Columns = UnknownColumns>
   extends AsyncIterableIterator<RowOf<Columns>>,

@@ -321,7 +321,7 @@ describePattern('EventStore', (target) => {
       expect(error).toMatchObject({
         code: 'TSYLLA_CONFIG',
         message: expect.stringMatching(message),
-        cause: { path: `events[1].data${path}` },
+        path: `events[1].data${path}`,
       })
       expect((error as Error).message).not.toContain('secret')
       expect((error as Error).message).toContain('event 2')

@@ -184,3 +184,15 @@ export function detailsAreTypedByCode(error: unknown): void {
     void version
   }
 }
+
+export async function rowsIsAMethod(session: Session): Promise<void> {
+  const result = await session.execute<User>('SELECT id, name FROM users')
+  const count: number = result.length
+  const all: readonly User[] = result.rows()
+  // @ts-expect-error -- the number of parameters of a method is not that of the rows
+  if (result.rows.length > 0) void all
+  // @ts-expect-error -- nor is it a condition
+  if (result.rows.length) void count
+  // @ts-expect-error -- a method has no items
+  void result.rows[0]
+}
