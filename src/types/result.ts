@@ -2,8 +2,8 @@ import type { ColumnSpec } from './column-spec.ts'
 import type { RowOf, UnknownColumns } from './row.ts'
 
 /**
- * The type of `result.rows`, which is a method. Its `length` is `void`, so that the compiler refuses
- * `result.rows.length`, which would be the number of parameters: use `result.length`.
+ * The type of `result.rows`, which is a method. Its `length` is `void`, so that the compiler
+ * refuses `result.rows.length`, which would be the number of parameters: use `result.length`.
  */
 export interface RowsMethod<Columns = UnknownColumns> {
   (): RowOf<Columns>[]
