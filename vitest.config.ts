@@ -24,6 +24,7 @@ const units = [
   'transport',
   'types',
   'util',
+  'values',
 ]
 
 const config: ViteUserConfig = defineConfig({

@@ -22,7 +22,8 @@ export const rooms: readonly Room[] = [
   { name: 'types', level: 2, mayImport: ['util', 'errors'] },
   { name: 'protocol', level: 3, mayImport: upTo2, mayUse: ['lz4-napi', 'snappy'] },
   { name: 'cql', level: 3, mayImport: upTo2 },
-  { name: 'codec', level: 4, mayImport: [...upTo2, 'protocol', 'cql'] },
+  { name: 'values', level: 3, mayImport: upTo2, mayUse: ['node:buffer'] },
+  { name: 'codec', level: 4, mayImport: [...upTo2, 'protocol', 'values'] },
   { name: 'routing', level: 4, mayImport: [...upTo2, 'protocol'] },
   { name: 'policies', level: 5, mayImport: [...upTo2, 'routing'] },
   {
@@ -34,7 +35,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'engine',
     level: 6,
-    mayImport: [...upTo2, 'cql', 'codec', 'protocol', 'routing'],
+    mayImport: [...upTo2, 'cql', 'codec', 'protocol', 'routing', 'values'],
     mayUse: [
       ...['node:buffer', 'node:crypto', 'node:fs/promises', 'node:net', 'node:os', 'node:path'],
       ...['node:zlib', 'sorted-btree', 'lmdb'],

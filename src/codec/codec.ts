@@ -1,6 +1,7 @@
 import { EncodeError, ProtocolError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
 import { type CqlType, cqlTypeText, EMPTY } from '../types/index.ts'
+import { fixedLength } from '../values/index.ts'
 
 /** How values that JavaScript has several types for come out of results. */
 export interface CodecOptions {
@@ -33,8 +34,8 @@ export type CellOp = (typeof CellOp)[keyof typeof CellOp]
 /** Turns values of one CQL type into wire bytes and back (native_protocol_v4.spec §6). */
 export abstract class Codec {
   readonly type: CqlType
-  /** Bytes of every value of the type, or −1 when they vary. */
-  readonly fixedBytes: number = -1
+  /** Bytes of every value inside a vector, or −1 when each has its length before it. */
+  readonly fixedBytes: number
   /** Whether hot loops may read cells of this codec inline. */
   readonly readOp: CellOp = CellOp.CODEC
   /** Whether hot loops may write cells of this codec inline. */
@@ -42,6 +43,7 @@ export abstract class Codec {
 
   constructor(type: CqlType) {
     this.type = type
+    this.fixedBytes = fixedLength(type) ?? -1
   }
 
   /** Appends the bytes of a value, which is not null, without their length. @throws EncodeError */

@@ -1,6 +1,7 @@
 import { ProtocolError } from '../errors/index.ts'
 import { intMax, type WireReader, type WireWriter } from '../protocol/index.ts'
 import type { ListType, MapType, SetType } from '../types/index.ts'
+import { PartCursor } from '../values/index.ts'
 import { Codec, cutCell } from './codec.ts'
 import { isDetached, isMap, isPlainObject, isSet, isTypedArray } from './kinds.ts'
 
@@ -22,26 +23,21 @@ function readItemCount(
   return count
 }
 
-/** Reads items one after the other inside one cell. */
-class ItemCursor {
+/** Decodes items one after the other inside one cell. */
+class ItemDecoder {
   readonly #reader: WireReader
-  readonly #end: number
-  #at: number
+  readonly #cursor: PartCursor
   constructor(reader: WireReader, at: number, end: number) {
     this.#reader = reader
-    this.#at = at
-    this.#end = end
+    this.#cursor = new PartCursor(reader.bytes, at, end)
   }
   next(codec: Codec): unknown {
-    const at = this.#at
-    if (at + 4 > this.#end) throw cutCell()
-    const length = this.#reader.view.getInt32(at)
-    if (length > this.#end - at - 4) throw cutCell()
-    this.#at = at + 4 + (length > 0 ? length : 0)
-    return codec.readCell(this.#reader, at + 4, length)
+    const cursor = this.#cursor
+    if (!cursor.next()) throw cutCell()
+    return codec.readCell(this.#reader, cursor.start, cursor.length)
   }
   expectEnd(): void {
-    if (this.#at !== this.#end) {
+    if (!this.#cursor.isAtEnd) {
       throw new ProtocolError('Malformed frame: bytes follow the last item of a collection')
     }
   }
@@ -87,7 +83,7 @@ abstract class ElementsCodec extends Codec {
     add: (element: unknown) => void,
   ): void {
     const count = readItemCount(reader, at, length, 4)
-    const items = new ItemCursor(reader, at + 4, at + length)
+    const items = new ItemDecoder(reader, at + 4, at + length)
     for (let i = 0; i < count; i++) add(items.next(this.element))
     items.expectEnd()
   }
@@ -144,7 +140,7 @@ export class MapCodec extends Codec {
 
   read(reader: WireReader, at: number, length: number): Map<unknown, unknown> {
     const count = readItemCount(reader, at, length, 8)
-    const items = new ItemCursor(reader, at + 4, at + length)
+    const items = new ItemDecoder(reader, at + 4, at + length)
     const map = new Map<unknown, unknown>()
     for (let i = 0; i < count; i++) {
       const key = items.next(this.#key)

@@ -6,7 +6,6 @@ import { bytesInside, isBytes } from './kinds.ts'
 
 /** uuid and timeuuid: 16 bytes; strings in results. */
 export class UuidCodec extends Codec {
-  override readonly fixedBytes: number = 16
   override readonly readOp: CellOp = CellOp.UUID
   override readonly writeOp: CellOp
 

@@ -1,6 +1,7 @@
 import { DecodeError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
 import { type CqlType, nativeTypes } from '../types/index.ts'
+import { readLongAsNumber, readVarint, varintBytes } from '../values/index.ts'
 import { CellOp, Codec } from './codec.ts'
 
 const integerText = /^[+-]?[0-9]+$/
@@ -23,7 +24,6 @@ export function integerOf(value: unknown): bigint | undefined {
 
 /** tinyint, smallint and int: one, two and four bytes, two's complement. */
 export class IntCodec extends Codec {
-  override readonly fixedBytes: number
   override readonly readOp: CellOp
   override readonly writeOp: CellOp
   readonly #bytes: 1 | 2 | 4
@@ -31,8 +31,6 @@ export class IntCodec extends Codec {
 
   constructor(type: CqlType, bytes: 1 | 2 | 4) {
     super(type)
-    // Cassandra's ByteType and ShortType say their length varies, which matters in vectors.
-    this.fixedBytes = bytes === 4 ? 4 : -1
     this.readOp = bytes === 4 ? CellOp.INT : CellOp.CODEC
     this.writeOp = this.readOp
     this.#bytes = bytes
@@ -66,7 +64,6 @@ export class IntCodec extends Codec {
 
 /** bigint and counter: eight bytes, two's complement. */
 export class BigintCodec extends Codec {
-  override readonly fixedBytes: number
   override readonly readOp: CellOp
   override readonly writeOp: CellOp = CellOp.BIGINT
   readonly #form: 'bigint' | 'number' | 'string'
@@ -74,7 +71,6 @@ export class BigintCodec extends Codec {
   constructor(type: CqlType, form: 'bigint' | 'number' | 'string') {
     super(type)
     this.#form = form
-    this.fixedBytes = type.kind === 'counter' ? -1 : 8
     this.readOp = form === 'bigint' ? CellOp.BIGINT : CellOp.CODEC
   }
 
@@ -93,10 +89,9 @@ export class BigintCodec extends Codec {
 
   read(reader: WireReader, at: number, length: number): bigint | number | string {
     if (length !== 8) throw this.malformed(length)
-    const value = reader.view.getBigInt64(at)
-    if (this.#form === 'bigint') return value
-    if (this.#form === 'string') return value.toString()
-    const number = Number(value)
+    if (this.#form === 'bigint') return reader.view.getBigInt64(at)
+    if (this.#form === 'string') return reader.view.getBigInt64(at).toString()
+    const number = readLongAsNumber(reader.view, at)
     if (!Number.isSafeInteger(number)) {
       throw new DecodeError(
         `A ${this.type.kind} is beyond ±(2^53-1): read it with int64: 'bigint' or 'string'`,
@@ -106,37 +101,25 @@ export class BigintCodec extends Codec {
   }
 }
 
-/** The bigint of a two's complement of any length, minimal or not. */
-export function readVarint(reader: WireReader, at: number, length: number): bigint {
-  if (length <= 6) {
-    return BigInt(reader.bytes.readIntBE(at, length))
-  }
-  if (length === 8) return reader.view.getBigInt64(at)
+/** The integer of the varint at `at`. @throws DecodeError when it is longer than the limit */
+export function decodeVarint(reader: WireReader, at: number, length: number): bigint {
   if (length > varintBytesMax) {
-    throw new DecodeError(`A varint of ${length} bytes is too large`)
+    throw new DecodeError(
+      `A varint of ${length} bytes is too large: the limit is ${varintBytesMax} bytes`,
+    )
   }
-  const magnitude = BigInt(`0x${reader.bytes.toString('hex', at, at + length)}`)
-  return BigInt.asIntN(length * 8, magnitude)
+  return readVarint(reader.bytes, at, at + length)
 }
 
 /** Appends the shortest two's complement; `false` if it is too long to be read again. */
-export function writeVarint(writer: WireWriter, value: bigint): boolean {
+export function encodeVarint(writer: WireWriter, value: bigint): boolean {
   if (value >= -0x80n && value < 0x80n) {
     writer.writeByte(Number(value))
     return true
   }
-  // The sign needs a bit of its own, so −128 takes one byte and 128 two.
-  const bits = (value < 0n ? ~value : value).toString(16).length * 4 + 1
-  const byteCount = Math.ceil(bits / 8)
-  const hex = BigInt.asUintN(byteCount * 8, value)
-    .toString(16)
-    .padStart(byteCount * 2, '0')
-  const bytes = Buffer.from(hex, 'hex')
-  // Digits were rounded up to four bits: one byte may only repeat the sign.
-  const isPadded = (bytes[0] === 0 && bytes[1]! < 0x80) || (bytes[0] === 0xff && bytes[1]! >= 0x80)
-  const shortest = isPadded ? bytes.subarray(1) : bytes
-  if (shortest.length > varintBytesMax) return false
-  writer.writeRaw(shortest)
+  const bytes = varintBytes(value)
+  if (bytes.length > varintBytesMax) return false
+  writer.writeRaw(bytes)
   return true
 }
 
@@ -148,10 +131,10 @@ export class VarintCodec extends Codec {
   write(writer: WireWriter, value: unknown): void {
     const integer = integerOf(value)
     if (integer === undefined) throw this.fail(value, 'expected an integer, beyond 2^53 a bigint')
-    if (!writeVarint(writer, integer)) throw this.fail(value, varintTooLong)
+    if (!encodeVarint(writer, integer)) throw this.fail(value, varintTooLong)
   }
 
   read(reader: WireReader, at: number, length: number): bigint {
-    return readVarint(reader, at, length)
+    return decodeVarint(reader, at, length)
   }
 }

@@ -2,7 +2,7 @@ import { ValueError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
 import { Decimal, nativeTypes } from '../types/index.ts'
 import { CellOp, Codec } from './codec.ts'
-import { readVarint, varintTooLong, writeVarint } from './integers.ts'
+import { decodeVarint, encodeVarint, varintTooLong } from './integers.ts'
 
 // No two parts may share digits: a long text with a fault would be tried in every division of them.
 const realDigits = /^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$/
@@ -37,7 +37,6 @@ abstract class RealCodec extends Codec {
 
 /** double: IEEE 754, eight bytes. */
 export class DoubleCodec extends RealCodec {
-  override readonly fixedBytes: number = 8
   override readonly readOp: CellOp = CellOp.DOUBLE
   override readonly writeOp: CellOp = CellOp.DOUBLE
 
@@ -64,7 +63,6 @@ export class DoubleCodec extends RealCodec {
 
 /** float: IEEE 754, four bytes; numbers are rounded to the nearest. */
 export class FloatCodec extends RealCodec {
-  override readonly fixedBytes: number = 4
   override readonly readOp: CellOp = CellOp.FLOAT
 
   constructor() {
@@ -98,7 +96,7 @@ export class DecimalCodec extends Codec {
   write(writer: WireWriter, value: unknown): void {
     const decimal = this.#decimalOf(value)
     writer.writeInt(decimal.scale)
-    if (!writeVarint(writer, decimal.unscaled)) throw this.fail(value, varintTooLong)
+    if (!encodeVarint(writer, decimal.unscaled)) throw this.fail(value, varintTooLong)
   }
 
   #decimalOf(value: unknown): Decimal {
@@ -117,13 +115,12 @@ export class DecimalCodec extends Codec {
 
   read(reader: WireReader, at: number, length: number): Decimal {
     if (length < 5) throw this.malformed(length)
-    return new Decimal(readVarint(reader, at + 4, length - 4), reader.view.getInt32(at))
+    return new Decimal(decodeVarint(reader, at + 4, length - 4), reader.view.getInt32(at))
   }
 }
 
 /** boolean: one byte; any but zero is true. */
 export class BooleanCodec extends Codec {
-  override readonly fixedBytes: number = 1
   override readonly readOp: CellOp = CellOp.BOOLEAN
 
   constructor() {

@@ -1,6 +1,7 @@
 import { ProtocolError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
 import type { TupleType, UdtType } from '../types/index.ts'
+import { PartCursor } from '../values/index.ts'
 import { Codec, cutCell } from './codec.ts'
 import { isPlainObject } from './kinds.ts'
 import { setOwn } from './own-property.ts'
@@ -14,18 +15,15 @@ function readFields(
   length: number,
   codecs: readonly Codec[],
 ): unknown[] {
-  const end = start + length
+  const cursor = new PartCursor(reader.bytes, start, start + length)
   const fields: unknown[] = codecs.map(() => null)
-  let at = start
-  for (let i = 0; i < codecs.length && at < end; i++) {
-    if (at + 4 > end) throw cutCell()
-    const fieldLength = reader.view.getInt32(at)
-    at += 4
-    if (fieldLength > end - at) throw cutCell()
-    fields[i] = codecs[i]!.readCell(reader, at, fieldLength)
-    if (fieldLength > 0) at += fieldLength
+  for (let i = 0; i < codecs.length && !cursor.isAtEnd; i++) {
+    if (!cursor.next()) throw cutCell()
+    fields[i] = codecs[i]!.readCell(reader, cursor.start, cursor.length)
   }
-  if (at < end) throw new ProtocolError('Malformed frame: a value has more fields than its type')
+  if (!cursor.isAtEnd) {
+    throw new ProtocolError('Malformed frame: a value has more fields than its type')
+  }
   return fields
 }
 

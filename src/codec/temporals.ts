@@ -1,13 +1,14 @@
 import { DecodeError, ProtocolError, ValueError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
 import { Duration, LocalDate, LocalTime, nativeTypes } from '../types/index.ts'
+import { readLongAsNumber } from '../values/index.ts'
 import { CellOp, Codec } from './codec.ts'
-import { readVint, writeVint } from './vint.ts'
+import { decodeVint, encodeVint } from './vints.ts'
 
 /** Farthest millisecond from the epoch that `Date` can hold. */
 const dateMsMax = 8_640_000_000_000_000
 const dateBias = 2 ** 31
-const nanosecondsPerDay = 86_400_000_000_000n
+const nanosecondsPerDay = 86_400_000_000_000
 
 const timestampText =
   /^([+-]?\d{4,7}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)? ?(Z|[+-]\d\d:?\d\d))?$/
@@ -56,7 +57,6 @@ function offsetMinutes(offset: string): number | undefined {
 
 /** timestamp: milliseconds since the epoch, eight bytes. */
 export class TimestampCodec extends Codec {
-  override readonly fixedBytes: number = 8
   override readonly readOp: CellOp
   override readonly writeOp: CellOp = CellOp.TIMESTAMP
   readonly #form: 'date' | 'bigint'
@@ -113,7 +113,7 @@ function timeOf(date: Date): number {
 
 /** The `Date` of the eight bytes at `at`. @throws DecodeError where `Date` does not reach */
 export function readDate(view: DataView, at: number): Date {
-  const ms = view.getInt32(at) * 4_294_967_296 + view.getUint32(at + 4)
+  const ms = readLongAsNumber(view, at)
   if (ms > dateMsMax || ms < -dateMsMax) {
     throw new DecodeError(
       "A timestamp lies outside the range of Date: read it with timestamp: 'bigint'",
@@ -183,8 +183,8 @@ export class TimeCodec extends Codec {
 
   read(reader: WireReader, at: number, length: number): LocalTime {
     if (length !== 8) throw this.malformed(length)
-    const nanoseconds = reader.view.getBigInt64(at)
-    if (nanoseconds < 0n || nanoseconds >= nanosecondsPerDay) {
+    const nanoseconds = readLongAsNumber(reader.view, at)
+    if (nanoseconds < 0 || nanoseconds >= nanosecondsPerDay) {
       throw new ProtocolError('Malformed frame: a time lies outside the day')
     }
     return LocalTime.fromNanoseconds(nanoseconds)
@@ -199,9 +199,9 @@ export class DurationCodec extends Codec {
 
   write(writer: WireWriter, value: unknown): void {
     const duration = this.#durationOf(value)
-    writeVint(writer, BigInt(duration.months))
-    writeVint(writer, BigInt(duration.days))
-    writeVint(writer, duration.nanoseconds)
+    encodeVint(writer, BigInt(duration.months))
+    encodeVint(writer, BigInt(duration.days))
+    encodeVint(writer, duration.nanoseconds)
   }
 
   #durationOf(value: unknown): Duration {
@@ -222,9 +222,9 @@ export class DurationCodec extends Codec {
     const end = at + length
     const before = reader.offset
     reader.offset = at
-    const months = readVint(reader, end)
-    const days = readVint(reader, end)
-    const nanoseconds = readVint(reader, end)
+    const months = decodeVint(reader, end)
+    const days = decodeVint(reader, end)
+    const nanoseconds = decodeVint(reader, end)
     const isWhole = reader.offset === end
     reader.offset = before
     if (!isWhole) throw this.malformed(length)

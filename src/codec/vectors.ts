@@ -3,14 +3,13 @@ import type { WireReader, WireWriter } from '../protocol/index.ts'
 import { EMPTY, type VectorType } from '../types/index.ts'
 import { Codec, cutCell } from './codec.ts'
 import { isTypedArray } from './kinds.ts'
-import { readUnsignedVint, writeUnsignedVint } from './vint.ts'
+import { decodeUnsignedVint, encodeUnsignedVint } from './vints.ts'
 
 /**
  * vector: elements of fixed length one after the other, others each with its length as unsigned
  * vint before it (org.apache.cassandra.db.marshal.VectorType). No element is null.
  */
 export class VectorCodec extends Codec {
-  override readonly fixedBytes: number
   readonly #element: Codec
   readonly #dimension: number
 
@@ -18,7 +17,6 @@ export class VectorCodec extends Codec {
     super(type)
     this.#element = element
     this.#dimension = type.dimension
-    this.fixedBytes = element.fixedBytes < 0 ? -1 : element.fixedBytes * type.dimension
   }
 
   write(writer: WireWriter, value: unknown): void {
@@ -45,7 +43,7 @@ export class VectorCodec extends Codec {
     if (element !== EMPTY) this.#element.write(writer, element)
     const bytes = Buffer.from(writer.bytes.subarray(start, writer.offset))
     writer.offset = start
-    writeUnsignedVint(writer, BigInt(bytes.length))
+    encodeUnsignedVint(writer, BigInt(bytes.length))
     writer.writeRaw(bytes)
   }
 
@@ -72,7 +70,7 @@ export class VectorCodec extends Codec {
     // Every element takes at least its length byte, so a lying dimension ends with the cell.
     for (let i = 0; i < this.#dimension; i++) {
       reader.offset = next
-      const length = Number(readUnsignedVint(reader, end))
+      const length = Number(decodeUnsignedVint(reader, end))
       if (length > end - reader.offset) throw cutCell()
       next = reader.offset + length
       elements.push(this.#element.readCell(reader, reader.offset, length))

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type KvStore, nextTurn, openDiskStore } from '../../src/engine/index.ts'
-import { StoreTag } from '../../src/engine/encode/table-key.ts'
+import { StoreTag } from '../../src/engine/keys/table-key.ts'
 import { ask, openEngine } from './support/ask.ts'
 
 /** Entries of tables, whatever table they are of. */

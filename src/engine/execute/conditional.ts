@@ -1,18 +1,18 @@
 import { type ColumnSpec, nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
-import { type ClusteringKey, partitionComponents, type PartitionKey } from '../encode/index.ts'
+import { type ClusteringKey, partitionComponents, type PartitionKey } from '../keys/index.ts'
 import { invalid } from '../faults.ts'
 import type { Environment } from '../environment.ts'
 import { conditionColumns, type ModifyPlan, type PlannedCondition } from '../plan/modify.ts'
 import { wildcardColumns } from '../plan/select.ts'
 import type { Mutation, RowView } from '../rows/index.ts'
-import { ByteSink } from '../storage/index.ts'
 import { partitionKeysOf } from './key-values.ts'
 import { mutationsOf, rowsOfPlan } from './modify.ts'
 import type { RowsResult } from './result.ts'
 import { RowContext } from '../plan/row-context.ts'
 import { writeCell } from './row-writer.ts'
 import { type Timestamp, timestampBefore } from '../timestamp.ts'
+import { ByteWriter } from '../../values/index.ts'
 
 /** A statement of a conditional request with its values. */
 export interface ConditionalPart {
@@ -198,7 +198,7 @@ export class ConditionalRequest {
     const columns = this.#failureColumns()
     const context = new RowContext(this.#environment)
     context.partition = partitionComponents(this.#table, this.#partition)
-    const sink = new ByteSink(256)
+    const sink = new ByteWriter(256)
     const statics = this.#staticCells(columns, context)
     const write = (): void => {
       writeCell(sink, falseByte)
@@ -302,7 +302,7 @@ function checkMix(conditions: readonly RowCondition[]): void {
 function appliedResult(
   table: TableSchema,
   columns: readonly ColumnSchema[],
-  sink: ByteSink,
+  sink: ByteWriter,
   rowCount: number,
 ): RowsResult {
   const { keyspace, name } = table
@@ -324,7 +324,7 @@ function appliedResult(
 
 /** The answer of a conditional request that was applied. */
 export function appliedAnswer(table: TableSchema): RowsResult {
-  const sink = new ByteSink(8)
+  const sink = new ByteWriter(8)
   writeCell(sink, trueByte)
   return appliedResult(table, [], sink, 1)
 }

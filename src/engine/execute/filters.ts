@@ -1,6 +1,5 @@
 import { UNSET } from '../../protocol/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { compareValues, hasPart, mapEntry, splitCollection } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 import type { CqlType } from '../../types/index.ts'
 import type { Environment } from '../environment.ts'
@@ -11,6 +10,7 @@ import type { Restrictions } from '../plan/restrictions.ts'
 import type { RowContext } from '../plan/row-context.ts'
 import type { ClusteringSlice } from '../rows/index.ts'
 import { clusteringSlicesOf, tupleValues } from './key-values.ts'
+import { compareValues, hasPart, mapEntry, splitCollection, ValueSet } from '../../values/index.ts'
 
 /** Whether a row is let through. */
 export type RowFilter = (row: RowContext) => boolean
@@ -29,8 +29,21 @@ function sliceFilter(slices: readonly ClusteringSlice[]): RowFilter {
     const clustering = row?.clustering
     if (clustering === undefined) return false
     const { key } = clustering
-    return slices.some(({ start, end }) => start.key <= key && key < end.key)
+    const slice = slices[lastStartAtMost(slices, key)]
+    return slice !== undefined && key < slice.end.key
   }
+}
+
+/** Index of the last of some slices in order that begins at or before a key; −1 if none does. */
+function lastStartAtMost(slices: readonly ClusteringSlice[], key: string): number {
+  let low = 0
+  let high = slices.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (slices[middle]!.start.key <= key) low = middle + 1
+    else high = middle
+  }
+  return low - 1
 }
 
 function filtersOf(restrictions: readonly Merged[], environment: Environment): RowFilter[] {
@@ -73,10 +86,13 @@ function filterOf(restriction: Merged, environment: Environment): RowFilter[] {
       return columns.map((column, i) => (row) => isEqual(column, row, expected[i]!))
     }
     case 'in': {
-      const options = inOptions(restriction, environment)
+      const column = columns[0]!
+      const options = new ValueSet(column.type, inOptions(restriction, environment))
       return [
-        (row) =>
-          options.some((option) => columns.every((column, i) => isEqual(column, row, option[i]!))),
+        (row) => {
+          const value = row.value(column)
+          return value !== null && options.has(value)
+        },
       ]
     }
     case 'slice': {
@@ -94,18 +110,18 @@ function filterOf(restriction: Merged, environment: Environment): RowFilter[] {
 function inOptions(
   restriction: Extract<Merged, { kind: 'in' }>,
   environment: Environment,
-): Uint8Array[][] {
+): Uint8Array[] {
   const { columns, values } = restriction
   if (columns.length > 1) throw invalid('Multicolumn IN filters are not supported')
   if (Array.isArray(values)) {
-    return (values as readonly TupleTerms[]).map((value) =>
+    return (values as readonly TupleTerms[]).flatMap((value) =>
       filterValues(value, columns, environment),
     )
   }
   const list = (values as Term).evaluate(environment)
   if (list === null) throw invalid(`Invalid null value for column ${columns[0]!.name}`)
   if (list === UNSET) throw invalid(`Invalid unset value for column ${columns[0]!.name}`)
-  return splitCollection(list).flatMap((element) => (element === undefined ? [] : [[element]]))
+  return splitCollection(list).flatMap((element) => (element === undefined ? [] : [element]))
 }
 
 function boundFilter(bound: Bound, isStart: boolean, environment: Environment): RowFilter {

@@ -1,9 +1,8 @@
-import { compareValues } from '../encode/index.ts'
 import type { SelectPlan } from '../plan/select.ts'
 import type { Accumulator } from '../plan/selector.ts'
-import type { ByteSink } from '../storage/index.ts'
 import type { RowContext } from '../plan/row-context.ts'
 import { writeCell } from './row-writer.ts'
+import { type ByteWriter, compareValues } from '../../values/index.ts'
 
 /** The group rows are being folded into: all rows, or those of equal GROUP BY columns. */
 export class GroupFold {
@@ -41,7 +40,7 @@ export class GroupFold {
   }
 
   /** Writes the row of the group and begins another. */
-  finish(sink: ByteSink): void {
+  finish(sink: ByteWriter): void {
     for (const accumulator of this.#accumulators) writeCell(sink, accumulator.result())
     this.#accumulators = this.#plan.selectors.map((selector) => selector.accumulator())
     this.#key = undefined

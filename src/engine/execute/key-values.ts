@@ -5,12 +5,9 @@ import {
   boundBefore,
   type ClusteringKey,
   clusteringKeyOf,
-  compareValues,
   type PartitionKey,
   partitionKeyOf,
-  splitCollection,
-  splitFields,
-} from '../encode/index.ts'
+} from '../keys/index.ts'
 import { invalid } from '../faults.ts'
 import type { Environment } from '../environment.ts'
 import { nullCondition, unsetValue } from '../plan/messages.ts'
@@ -20,6 +17,7 @@ import type { Restrictions } from '../plan/restrictions.ts'
 import type { Term } from '../plan/values.ts'
 import type { ClusteringSlice } from '../rows/index.ts'
 import { sliceBounds } from './slices.ts'
+import { compareValues, splitCollection, splitFields } from '../../values/index.ts'
 
 /** Longest partition key and clustering (FBUtilities.MAX_UNSIGNED_SHORT). */
 export const keyBytesMax = 65_535

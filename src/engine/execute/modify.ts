@@ -1,8 +1,7 @@
 import { UNSET } from '../../protocol/index.ts'
 import { ttlSecondsMax } from '../catalog/table-options.ts'
-import { type ClusteringKey, clusteringKeyOf, type PartitionKey } from '../encode/index.ts'
+import { type ClusteringKey, clusteringKeyOf, type PartitionKey } from '../keys/index.ts'
 import { invalid } from '../faults.ts'
-import { int32Of, int64Of } from '../functions/wire.ts'
 import type { Environment } from '../environment.ts'
 import type { ModifyPlan } from '../plan/modify.ts'
 import type { Operation } from '../plan/operations.ts'
@@ -14,6 +13,7 @@ import {
   partitionKeysOf,
 } from './key-values.ts'
 import { type Timestamp, timestampOf } from '../timestamp.ts'
+import { int32Of, int64Of } from '../../values/index.ts'
 
 /** Attributes.getTimestamp */
 export function timestampOfPlan(

@@ -4,7 +4,7 @@ import {
   clusteringKeyOf,
   type PartitionKey,
   partitionKeyOfBytes,
-} from '../encode/index.ts'
+} from '../keys/index.ts'
 import { protocolFault } from '../faults.ts'
 import { pagingStateInvalid } from '../plan/messages.ts'
 

@@ -1,13 +1,13 @@
 import { UNSET } from '../../protocol/index.ts'
-import { partitionComponents, type PartitionKey } from '../encode/index.ts'
+import { partitionComponents, type PartitionKey } from '../keys/index.ts'
 import { invalid } from '../faults.ts'
-import { asBuffer } from '../functions/wire.ts'
 import type { Environment } from '../environment.ts'
 import type { TokenBounds } from '../plan/restriction-set.ts'
 import type { SelectPlan } from '../plan/select.ts'
 import type { ClusteringSlice, RowCursor, RowReader, TokenBound } from '../rows/index.ts'
 import { checkKeyLength, clusteringSlicesOf, uncheckedPartitionKeysOf } from './key-values.ts'
 import type { PagePosition } from './paging-state.ts'
+import { asBuffer } from '../../values/index.ts'
 
 type Resume = Pick<PagePosition, 'partition' | 'clustering'>
 

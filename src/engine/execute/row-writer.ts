@@ -1,9 +1,9 @@
 import type { ColumnSchema } from '../catalog/table-schema.ts'
 import type { Cell } from '../functions/definitions.ts'
-import type { ByteSink } from '../storage/index.ts'
 import type { RowContext } from '../plan/row-context.ts'
+import { type ByteWriter } from '../../values/index.ts'
 
-export function writeCell(sink: ByteSink, cell: Cell): void {
+export function writeCell(sink: ByteWriter, cell: Cell): void {
   if (cell === null) {
     sink.writeInt(-1)
     return
@@ -14,7 +14,7 @@ export function writeCell(sink: ByteSink, cell: Cell): void {
 
 /** Copies columns of a row as they are, without making an object for any of them. */
 export function writePlainRow(
-  sink: ByteSink,
+  sink: ByteWriter,
   columns: readonly ColumnSchema[],
   context: RowContext,
 ): void {

@@ -1,15 +1,14 @@
-import { compareValues } from '../encode/index.ts'
 import type { Environment } from '../environment.ts'
 import type { SelectPlan } from '../plan/select.ts'
 import type { Cell } from '../functions/definitions.ts'
 import type { RowReader } from '../rows/index.ts'
-import { ByteSink } from '../storage/index.ts'
 import { type RowFilter, rowFiltersOf } from './filters.ts'
 import { GroupFold } from './groups.ts'
 import type { PagePosition } from './paging-state.ts'
 import { RowContext } from '../plan/row-context.ts'
 import { type RowSource, type SourceOpener, sourceOpener } from './row-source.ts'
 import { writeCell, writePlainRow } from './row-writer.ts'
+import { ByteWriter, compareValues } from '../../values/index.ts'
 
 /** What a read may do before it makes way for others: visit so many entries, take so long. */
 const sliceEntriesMax = 2_000
@@ -38,7 +37,7 @@ interface SortableRow {
 
 /** One page of one SELECT being read. It can stop after a slice of work and go on later. */
 export class SelectRun {
-  readonly sink: ByteSink = new ByteSink(512)
+  readonly sink: ByteWriter = new ByteWriter(512)
   rowCount = 0
   /** Where the page ended, when more may follow. */
   position: PagePosition | undefined
@@ -250,7 +249,7 @@ export class SelectRun {
     this.position = { ...last, remaining, remainingInPartition: this.#remainingInPartition }
   }
 
-  #write(sink: ByteSink): void {
+  #write(sink: ByteWriter): void {
     const { plain, selectors } = this.#plan
     if (plain !== undefined) return writePlainRow(sink, plain, this.#context)
     for (let i = 0; i < selectors.length; i++) {
@@ -260,7 +259,7 @@ export class SelectRun {
 
   /** Keeps a row aside: rows of several partitions come in one order. */
   #collect(): void {
-    const sink = new ByteSink(128)
+    const sink = new ByteWriter(128)
     this.#write(sink)
     const keys = this.#plan.sortColumns.map((column) => {
       const value = this.#context.value(column)

@@ -1,20 +1,20 @@
 import { AbortedError } from '../../errors/index.ts'
 import { UNSET } from '../../protocol/index.ts'
 import { invalid } from '../faults.ts'
-import { int32Of } from '../functions/wire.ts'
 import type { Environment } from '../environment.ts'
 import { aggregationOverKeys, aggregationWithoutKey, limitNotPositive } from '../plan/messages.ts'
 import type { SelectPlan } from '../plan/select.ts'
 import type { Term } from '../plan/values.ts'
-import { clusteringKeyOf, partitionComponents } from '../encode/index.ts'
+import { clusteringKeyOf, partitionComponents } from '../keys/index.ts'
 import type { RowReader, RowStore } from '../rows/index.ts'
-import { areSlotsTaken, ByteSink, type LongReads, nextSlot } from '../storage/index.ts'
+import { areSlotsTaken, type LongReads, nextSlot } from '../storage/index.ts'
 import { clusteringKeysOf, partitionKeysOf } from './key-values.ts'
 import { RowContext } from '../plan/row-context.ts'
 import { writePlainRow } from './row-writer.ts'
 import { decodePagingState, encodePagingState, type PagePosition } from './paging-state.ts'
 import type { RowsResult } from './result.ts'
 import { type SelectLimits, SelectRun, unlimited } from './select-run.ts'
+import { ByteWriter, int32Of } from '../../values/index.ts'
 
 export interface SelectOptions {
   /** Rows of a page; 0 or less is no paging. */
@@ -142,7 +142,7 @@ function readPoint(plan: SelectPlan, environment: Environment, reader: RowReader
 }
 
 /** Used again for every point read, which ends before the next one begins. */
-const pointSink: ByteSink = new ByteSink(4096)
+const pointSink: ByteWriter = new ByteWriter(4096)
 const noComponents: readonly Uint8Array[] = Object.freeze([])
 
 function resultOf(plan: SelectPlan, run: SelectRun, options: SelectOptions): RowsResult {

@@ -1,12 +1,13 @@
 import { UNSET } from '../../protocol/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
-import { boundAfter, boundBefore, splitFields } from '../encode/index.ts'
+import { boundAfter, boundBefore } from '../keys/index.ts'
 import { invalid } from '../faults.ts'
 import type { Environment } from '../environment.ts'
 import { nullCondition, unsetValue } from '../plan/messages.ts'
 import { isWholeTuple } from '../plan/relations.ts'
 import type { Bound, Merged } from '../plan/restriction-set.ts'
 import type { ClusteringSlice } from '../rows/index.ts'
+import { splitFields } from '../../values/index.ts'
 
 type Slice = Extract<Merged, { kind: 'slice' }>
 

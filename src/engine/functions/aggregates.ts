@@ -1,6 +1,5 @@
 import { type CqlType, type Decimal, nativeTypes } from '../../types/index.ts'
 import { decodeValue, encodeValue } from '../../codec/index.ts'
-import { compareValues } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 import {
   addDecimals,
@@ -10,7 +9,13 @@ import {
   subtractDecimals,
 } from './decimals.ts'
 import type { Cell } from './definitions.ts'
-import { doubleBytes, floatBytes, int64Bytes, integerOf } from './wire.ts'
+import {
+  compareValues,
+  doubleBytes,
+  floatBytes,
+  int64Bytes,
+  readVarint,
+} from '../../values/index.ts'
 
 /** An aggregate over the values of one group. */
 export interface Aggregate {
@@ -74,7 +79,7 @@ class IntegerSum implements Aggregate {
   }
   add(value: Cell): void {
     if (value === null || value.length === 0) return
-    this.#sum += integerOf(value)
+    this.#sum += readVarint(value)
     this.#count++
   }
   result(): Cell {

@@ -1,9 +1,9 @@
 import { decodeValue, encodeValue } from '../../codec/index.ts'
-import { type CqlType, cqlTypeText, Decimal } from '../../types/index.ts'
+import { type CqlType, cqlTypeText, Decimal, TimeUuid } from '../../types/index.ts'
 import { invalid } from '../faults.ts'
 import { wholePart } from './decimals.ts'
 import type { Cell } from './definitions.ts'
-import { int64Bytes, textBytes } from './wire.ts'
+import { int32Of, int64Bytes, textBytes } from '../../values/index.ts'
 
 const integers = ['tinyint', 'smallint', 'int', 'bigint', 'counter', 'varint']
 const numbers = [...integers, 'float', 'double', 'decimal']
@@ -72,15 +72,8 @@ function timeBytes(from: CqlType, to: CqlType, cell: Uint8Array, value: unknown)
   let ms: number
   if (from.kind === 'timestamp') ms = Number(value)
   else if (from.kind === 'date') {
-    const days = ((cell[0]! << 24) | (cell[1]! << 16) | (cell[2]! << 8) | cell[3]!) >>> 0
-    ms = (days - 2 ** 31) * dayMs
-  } else {
-    const ticks =
-      (BigInt(((cell[6]! & 0x0f) << 8) | cell[7]!) << 48n) |
-      (BigInt((cell[4]! << 8) | cell[5]!) << 32n) |
-      BigInt(((cell[0]! << 24) | (cell[1]! << 16) | (cell[2]! << 8) | cell[3]!) >>> 0)
-    ms = Number((ticks - 0x01b2_1dd2_1381_4000n) / 10_000n)
-  }
+    ms = ((int32Of(cell) >>> 0) - 2 ** 31) * dayMs
+  } else ms = new TimeUuid(cell).timestampMs
   if (to.kind === 'timestamp') return int64Bytes(BigInt(ms))
   return int64Bytes(BigInt(Math.floor(ms / dayMs) + 2 ** 31)).subarray(4)
 }

@@ -1,5 +1,4 @@
 import { type CqlType, nativeTypes } from '../../types/index.ts'
-import { splitCollection, splitVector } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 import { aggregateFunction } from './aggregates.ts'
 import {
@@ -11,7 +10,13 @@ import {
   withoutNulls,
   wrongType,
 } from './generics.ts'
-import { collectionBytes, floatBytes, int32Bytes } from './wire.ts'
+import {
+  collectionBytes,
+  floatBytes,
+  int32Bytes,
+  splitCollection,
+  splitVector,
+} from '../../values/index.ts'
 
 const numericKinds = [
   ...['tinyint', 'smallint', 'int', 'bigint', 'counter', 'varint', 'float', 'double', 'decimal'],
@@ -127,7 +132,7 @@ function similarity(measure: Similarity): Generic {
 }
 
 function floats(bytes: Uint8Array): number[] {
-  return (splitVector(bytes, nativeTypes.float) as Uint8Array[]).map((each) =>
+  return splitVector(bytes, nativeTypes.float).map((each) =>
     new DataView(each.buffer, each.byteOffset, each.byteLength).getFloat32(0),
   )
 }

@@ -13,7 +13,7 @@ import {
   Uuid,
 } from '../../types/index.ts'
 import { invalid } from '../faults.ts'
-import { doubleBytes, floatBytes, int64Bytes, textBytes } from './wire.ts'
+import { doubleBytes, floatBytes, int64Bytes, textBytes } from '../../values/index.ts'
 
 export type Fit = 'exact' | 'weak' | 'none'
 

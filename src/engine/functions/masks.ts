@@ -14,8 +14,14 @@ import { invalid } from '../faults.ts'
 import { isAssignable } from './assignable.ts'
 import type { Cell } from './definitions.ts'
 import { anyType, fixedType, type Generic, optional, sameAs } from './generics.ts'
-import { asBuffer, collectionBytes, concatCells, int32Of, textBytes, vectorBytes } from './wire.ts'
-import { isFixedWidth } from './validate.ts'
+import {
+  asBuffer,
+  collectionBytes,
+  concatCells,
+  int32Of,
+  textBytes,
+  vectorBytes,
+} from '../../values/index.ts'
 
 /*
  * Functions that mask data (org.apache.cassandra.cql3.functions.masking).
@@ -68,7 +74,7 @@ function defaultMask(type: CqlType): Uint8Array {
       return concatCells(type.fields.map((field) => defaultMask(field.type)))
     case 'vector': {
       const element = defaultMask(type.element)
-      return vectorBytes(Array(type.dimension).fill(element), isFixedWidth(type.element))
+      return vectorBytes(Array<Uint8Array>(type.dimension).fill(element), type.element)
     }
     case 'custom':
       throw invalid(`There is no default mask of the type ${type.className}`)

@@ -2,9 +2,8 @@ import { type CqlType, type NativeTypeName, nativeTypes, TimeUuid } from '../../
 import type { Environment } from '../environment.ts'
 import { invalid } from '../faults.ts'
 import { type Cell, define, type ScalarFunction } from './definitions.ts'
-import { int64Bytes, int64Of } from './wire.ts'
 import { mathFunctions } from './math.ts'
-import { validateValue } from './validate.ts'
+import { int32Of, int64Bytes, int64Of, valueFault } from '../../values/index.ts'
 
 const { timeuuid, timestamp, date, time, bigint, uuid, blob } = nativeTypes
 const dayMs = 86_400_000
@@ -18,8 +17,7 @@ function dateBytesOfMs(ms: number): Uint8Array {
 }
 
 function msOfDate(bytes: Uint8Array): bigint {
-  const days = ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0
-  return BigInt(days - 2 ** 31) * BigInt(dayMs)
+  return BigInt((int32Of(bytes) >>> 0) - 2 ** 31) * BigInt(dayMs)
 }
 
 function msOfTimeUuid(bytes: Uint8Array): number {
@@ -105,14 +103,11 @@ function blobFunctions(): ScalarFunction[] {
 }
 
 function checkBlob(name: string, kind: string, type: CqlType, value: Uint8Array): void {
-  try {
-    validateValue(type, value)
-  } catch {
-    const hex = Buffer.from(value).toString('hex')
-    throw invalid(
-      `In call to function system.${name}, value 0x${hex} is not a valid binary representation for type ${kind}`,
-    )
-  }
+  if (valueFault(type, value) === undefined) return
+  const hex = Buffer.from(value).toString('hex')
+  throw invalid(
+    `In call to function system.${name}, value 0x${hex} is not a valid binary representation for type ${kind}`,
+  )
 }
 
 /** Native scalar functions with their overloads, one after the other. */

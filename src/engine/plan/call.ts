@@ -1,14 +1,14 @@
 import type { Expression, FunctionCall } from '../../cql/index.ts'
 import { UNSET } from '../../protocol/index.ts'
 import { type CqlType, cqlTypeText, nativeTypes } from '../../types/index.ts'
-import { partitionKeyOf } from '../encode/index.ts'
+import { partitionKeyOf } from '../keys/index.ts'
 import type { Environment } from '../environment.ts'
 import { invalid } from '../faults.ts'
 import { isAssignable } from '../functions/assignable.ts'
-import { int64Bytes } from '../functions/wire.ts'
 import { resolveCall } from './fits.ts'
 import type { PrepareContext, Receiver } from './prepare-context.ts'
 import { ComputedTerm, ConstantTerm, type Term, type TermCompiler } from './values.ts'
+import { int64Bytes } from '../../values/index.ts'
 
 /** A function call as a value (FunctionCall.Raw.prepare). */
 export function compileCall(

@@ -2,16 +2,23 @@ import { type Expression, printExpression } from '../../cql/index.ts'
 import { UNSET } from '../../protocol/index.ts'
 import { type CqlType, nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { compareValues, mapEntry } from '../encode/index.ts'
 import type { RowContext } from './row-context.ts'
 import { invalid } from '../faults.ts'
 import type { Cell } from '../functions/definitions.ts'
-import { concatCells, int32Bytes, int32Of, int64Bytes } from '../functions/wire.ts'
 import type { Elements } from '../rows/index.ts'
-import { setElement, sliceOf } from './collection-parts.ts'
 import type { PrepareContext } from './prepare-context.ts'
 import { scalarSelector, type Selector } from './selector.ts'
 import { compileTerm } from './term.ts'
+import {
+  compareValues,
+  concatCells,
+  int32Bytes,
+  int32Of,
+  int64Bytes,
+  mapEntry,
+  setElement,
+  sliceOf,
+} from '../../values/index.ts'
 
 type CellInfo = Extract<Expression, { kind: 'cell_info' }>
 

@@ -3,15 +3,21 @@ import { UNSET } from '../../protocol/index.ts'
 import { type CqlType, nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
 import { someType } from '../catalog/types.ts'
-import { compareValues, hasPart, mapEntry, splitCollection, splitFields } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 import type { Cell } from '../functions/definitions.ts'
-import { int32Of } from '../functions/wire.ts'
 import type { Environment } from '../environment.ts'
 import { columnReceiver, type PrepareContext, type Receiver } from './prepare-context.ts'
-import { setElement } from './collection-parts.ts'
 import { compileTerm } from './term.ts'
 import type { Term } from './values.ts'
+import {
+  compareValues,
+  hasPart,
+  int32Of,
+  mapEntry,
+  setElement,
+  splitCollection,
+  splitFields,
+} from '../../values/index.ts'
 
 /** A condition of IF on one column, to be held against the value the column has. */
 export interface ColumnCondition {

@@ -1,8 +1,9 @@
+import { TimeUuid } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { compareValues, splitCollection } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 import type { CellChange, RowView } from '../rows/index.ts'
 import type { Environment } from '../environment.ts'
+import { splitCollection, ValueSet } from '../../values/index.ts'
 
 /*
  * Elements of a list are cells whose path is a timeuuid: appending takes later ones, prepending
@@ -10,7 +11,7 @@ import type { Environment } from '../environment.ts'
  */
 
 /** Ticks of 2010-01-01T00:00:00Z in a version 1 UUID, the mirror of prepending. */
-const mirrorTicks = 1_262_304_000_000n * 10_000n + 0x01b2_1dd2_1381_4000n
+const mirrorTicks = TimeUuid.min(new Date('2010-01-01T00:00:00Z')).ticks
 
 export function listAppend(
   changes: CellChange[],
@@ -37,11 +38,7 @@ export function listPrepend(
 }
 
 function mirrored(timeUuid: Uint8Array): Uint8Array {
-  const view = new DataView(timeUuid.buffer, timeUuid.byteOffset, 16)
-  const ticks =
-    (BigInt(view.getUint16(6) & 0x0fff) << 48n) |
-    (BigInt(view.getUint16(4)) << 32n) |
-    BigInt(view.getUint32(0))
+  const { ticks } = new TimeUuid(timeUuid)
   const reversed = mirrorTicks - (ticks - mirrorTicks)
   const result = Uint8Array.from(timeUuid)
   const out = new DataView(result.buffer)
@@ -81,11 +78,10 @@ export function listDiscard(
 ): void {
   const elements = existing?.elements(column)
   if (elements === undefined || column.type.kind !== 'list') return
-  const unwanted = splitCollection(list)
-  const { element } = column.type
+  const parts = splitCollection(list).filter((each) => each !== undefined)
+  const unwanted = new ValueSet(column.type.element, parts)
   for (let i = 0; i < elements.length; i++) {
-    const value = elements.value(i)
-    if (unwanted.some((each) => each !== undefined && compareValues(element, each, value) === 0)) {
+    if (unwanted.has(elements.value(i))) {
       changes.push({ kind: 'deleteElement', column, path: Uint8Array.from(elements.path(i)) })
     }
   }

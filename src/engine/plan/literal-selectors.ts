@@ -4,14 +4,12 @@ import { freeze, resolveType } from '../catalog/types.ts'
 import { invalid } from '../faults.ts'
 import { isAssignable } from '../functions/assignable.ts'
 import type { Cell } from '../functions/definitions.ts'
-import { sortedMap, sortedSet } from '../functions/sorted.ts'
-import { isFixedWidth } from '../functions/validate.ts'
-import { concatCells, int32Bytes, vectorBytes } from '../functions/wire.ts'
 import { fitOf, typeOfTerm } from './fits.ts'
 import { nullInCollection } from './messages.ts'
 import type { PrepareContext } from './prepare-context.ts'
 import { combinedSelector, type Selector } from './selector.ts'
 import { namedTermSelector, selectionMarkerName, selectorText } from './term-selector.ts'
+import { concatCells, int32Bytes, sortedMap, sortedSet, vectorBytes } from '../../values/index.ts'
 
 /*
  * Collection literals of a selection, whose elements may be columns (Selectable.WithList and its
@@ -171,7 +169,7 @@ function literalCell(type: CqlType, cells: readonly Cell[]): Cell {
       withoutNull(cells.filter((_cell, i) => i % 2 === 0))
       return sortedMap(cells, type.key)
     case 'vector':
-      return vectorBytes(withoutNull(cells), isFixedWidth(type.element))
+      return vectorBytes(withoutNull(cells), type.element)
     default:
       throw new Error(`tsylla invariant violated: a ${type.kind} is no collection literal`)
   }

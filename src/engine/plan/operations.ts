@@ -8,9 +8,7 @@ import {
 import { UNSET } from '../../protocol/index.ts'
 import { type CqlType, nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { splitCollection, splitFields } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
-import { int32Of, int64Of } from '../functions/wire.ts'
 import type { CellChange, RowView } from '../rows/index.ts'
 import { fieldPath } from './cell-info.ts'
 import type { Environment } from '../environment.ts'
@@ -19,6 +17,7 @@ import { counterSet, invalidOperation } from './messages.ts'
 import { columnReceiver, type PrepareContext } from './prepare-context.ts'
 import { compileTerm } from './term.ts'
 import type { Term } from './values.ts'
+import { int32Of, int64Of, splitCollection, splitFields } from '../../values/index.ts'
 
 /** What a statement does to one column. */
 export interface Operation {

@@ -2,14 +2,12 @@ import { type Expression, type FunctionCall, printType } from '../../cql/index.t
 import { type CqlType, nativeTypes } from '../../types/index.ts'
 import { resolveType } from '../catalog/types.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { mapEntry, splitFields } from '../encode/index.ts'
 import { invalid } from '../faults.ts'
 import { aggregateFunction, aggregateNames } from '../functions/aggregates.ts'
 import { argumentReceiver, checkTokenArguments, compileCall, tokenBytes } from './call.ts'
 import { castCell, castType } from '../functions/casts.ts'
 import type { Cell } from '../functions/definitions.ts'
 import { cellInfoSelector } from './cell-info.ts'
-import { setElement, sliceOf } from './collection-parts.ts'
 import { fitOf, fitOfType } from './fits.ts'
 import { hintSelector, typedSelector, typeOfUntyped } from './literal-selectors.ts'
 import { type Argument, isSystemCall, resolveFunction } from './overloads.ts'
@@ -24,6 +22,7 @@ import {
   termSelector,
 } from './term-selector.ts'
 import type { Term } from './values.ts'
+import { mapEntry, setElement, sliceOf, splitFields } from '../../values/index.ts'
 
 export function columnSelector(column: ColumnSchema): Selector {
   return scalarSelector(column.name, column.type, [column], (row) => row.value(column), column)

@@ -4,9 +4,6 @@ import { type CqlType, cqlTypeText } from '../../types/index.ts'
 import { invalid } from '../faults.ts'
 import { compileCall } from './call.ts'
 import { constantBytes, constantFit } from '../functions/literals.ts'
-import { sortedMap, sortedSet } from '../functions/sorted.ts'
-import { isFixedWidth } from '../functions/validate.ts'
-import { collectionBytes, concatCells, vectorBytes } from '../functions/wire.ts'
 import { resolveType } from '../catalog/types.ts'
 import type { Environment } from '../environment.ts'
 import { isAssignable } from '../functions/assignable.ts'
@@ -20,6 +17,13 @@ import {
 } from './messages.ts'
 import type { PrepareContext, Receiver } from './prepare-context.ts'
 import { ComputedTerm, ConstantTerm, MarkerTerm, type Term } from './values.ts'
+import {
+  collectionBytes,
+  concatCells,
+  sortedMap,
+  sortedSet,
+  vectorBytes,
+} from '../../values/index.ts'
 
 /** A term that a receiver accepts (Term.Raw.prepare). @throws ServerError when it does not */
 export function compileTerm(context: PrepareContext, value: Expression, receiver: Receiver): Term {
@@ -176,8 +180,7 @@ function compileVector(
     }
     return compileTerm(context, each, { name: `value(${name})`, type: type.element })
   })
-  const isFixed = isFixedWidth(type.element)
-  return combine(parts, (cells) => vectorBytes(cells, isFixed), nullInVector)
+  return combine(parts, (cells) => vectorBytes(cells, type.element), nullInVector)
 }
 
 function compileUserType(

@@ -2,10 +2,9 @@ import type { Expression } from '../../cql/index.ts'
 import { type RawValue, UNSET } from '../../protocol/index.ts'
 import type { CqlType } from '../../types/index.ts'
 import { invalid } from '../faults.ts'
-import { isSorted, sortedCollection } from '../functions/sorted.ts'
-import { validateValue } from '../functions/validate.ts'
 import type { Environment } from '../environment.ts'
 import type { PrepareContext, Receiver } from './prepare-context.ts'
+import { isSorted, sortedCollection, valueFault } from '../../values/index.ts'
 
 /** A value of a statement, ready to be asked for its wire bytes. */
 export interface Term {
@@ -40,7 +39,8 @@ export class MarkerTerm implements Term {
     const value = environment.values[this.#index]
     if (value === undefined) throw invalid('Invalid amount of bind variables')
     if (value === null || value === UNSET) return value
-    validateValue(this.#type, value, this.#allowsNullElements)
+    const fault = valueFault(this.#type, value, this.#allowsNullElements)
+    if (fault !== undefined) throw invalid(fault)
     return this.#isSorted ? sortedCollection(this.#type, value) : value
   }
 }

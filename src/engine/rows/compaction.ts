@@ -1,5 +1,5 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
-import { PartitionEntry, prefixLength, tableRange } from '../encode/index.ts'
+import { PartitionEntry, prefixLength, tableRange } from '../keys/index.ts'
 import { type KvStore, nextSlot, ValueRef, WriteBatch } from '../storage/index.ts'
 import { PartitionDeletions, type TableStates } from './partition-state.ts'
 import { readRangeTombstone } from './range-tombstones.ts'

@@ -7,7 +7,7 @@ import {
   type PartitionKey,
   partitionOfPrefix,
   prefixLength,
-} from '../encode/index.ts'
+} from '../keys/index.ts'
 import { type KeyRange, type KvCursor, type KvReader, ValueRef } from '../storage/index.ts'
 import { PartitionDeletions } from './partition-state.ts'
 import { rangesEnd, rangesHead } from './range-lookup.ts'

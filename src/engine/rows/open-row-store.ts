@@ -1,5 +1,5 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
-import { tableRange } from '../encode/index.ts'
+import { tableRange } from '../keys/index.ts'
 import { deleteRange, type KvStore, prefixRange, WriteBatch } from '../storage/index.ts'
 import type { Clock } from '../../util/index.ts'
 import { Compaction } from './compaction.ts'

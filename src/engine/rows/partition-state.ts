@@ -1,5 +1,5 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
-import { PartitionEntry, StoreTag } from '../encode/index.ts'
+import { PartitionEntry, StoreTag } from '../keys/index.ts'
 import { type KvReader, ValueRef, type WriteBatch } from '../storage/index.ts'
 import { RangeLookup } from './range-lookup.ts'
 import { findRangeTombstone, type RangeTombstones } from './range-tombstones.ts'

@@ -1,6 +1,6 @@
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { compareValues } from '../encode/index.ts'
 import { type CqlType, nativeTypes } from '../../types/index.ts'
+import { compareValues } from '../../values/index.ts'
 
 /** Type of the paths of a complex column's cells (ColumnMetadata.cellPathComparator). */
 function pathType({ type }: ColumnSchema): CqlType {

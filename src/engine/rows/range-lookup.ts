@@ -1,4 +1,4 @@
-import { PartitionEntry } from '../encode/index.ts'
+import { PartitionEntry } from '../keys/index.ts'
 import type { KvCursor, KvReader } from '../storage/index.ts'
 import { type RangeTombstone, readRangeTombstone } from './range-tombstones.ts'
 

@@ -1,5 +1,6 @@
-import { type ByteSink, type ValueRef } from '../storage/index.ts'
+import { type ValueRef } from '../storage/index.ts'
 import { type Deletion, laterDeletion } from './row-data.ts'
+import { type ByteWriter } from '../../values/index.ts'
 
 /** Deletes the rows whose keys are between two bounds. */
 export interface RangeTombstone extends Deletion {
@@ -84,7 +85,7 @@ export function findRangeTombstone(
 }
 
 /** `timestamp (8) · time (4) · start`; the end is in the key of the entry. */
-export function writeRangeTombstone(sink: ByteSink, range: RangeTombstone): void {
+export function writeRangeTombstone(sink: ByteWriter, range: RangeTombstone): void {
   sink.writeInt(range.tsHi)
   sink.writeInt(range.tsLo)
   sink.writeInt(range.time)

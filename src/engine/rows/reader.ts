@@ -1,5 +1,5 @@
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
-import type { ClusteringBound, ClusteringKey, PartitionKey } from '../encode/table-key.ts'
+import type { ClusteringBound, ClusteringKey, PartitionKey } from '../keys/table-key.ts'
 import type { Mutation } from './mutation.ts'
 
 /** The rows from `start` to `end`. */

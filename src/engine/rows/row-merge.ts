@@ -1,5 +1,4 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
-import type { ByteSink } from '../storage/index.ts'
 import { comparePaths } from './path-order.ts'
 import { columnDeletionWins, livenessWins, winsOver } from './reconcile.ts'
 import {
@@ -14,6 +13,7 @@ import {
 } from './row-data.ts'
 import { writeRow } from './row-writer.ts'
 import { compareTimestamps } from '../timestamp.ts'
+import { type ByteWriter } from '../../values/index.ts'
 
 /** What a merge has to know beside the two rows. */
 export interface MergeContext {
@@ -47,7 +47,12 @@ export class RowMerger {
   #keepSeconds = 0
 
   /** Writes the merged row; false when nothing is left of it, and nothing was written. */
-  merge(left: RowData | undefined, right: RowData, context: MergeContext, sink: ByteSink): boolean {
+  merge(
+    left: RowData | undefined,
+    right: RowData,
+    context: MergeContext,
+    sink: ByteWriter,
+  ): boolean {
     this.#left = left ?? nothing
     this.#right = right
     this.#picks.count = 0

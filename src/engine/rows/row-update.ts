@@ -1,11 +1,11 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
-import { type ClusteringKey, isRecoverable } from '../encode/index.ts'
-import { ByteSink } from '../storage/index.ts'
+import { type ClusteringKey, isRecoverable } from '../keys/index.ts'
 import type { CellChange, Mutation, RowChange } from './mutation.ts'
 import { comparePaths } from './path-order.ts'
 import { winsOver } from './reconcile.ts'
 import { CellFlag, Field, fieldCount, RowData } from './row-data.ts'
 import { type Timestamp, timestampBefore } from '../timestamp.ts'
+import { ByteWriter } from '../../values/index.ts'
 
 /** Latest second a cell can expire at: the store keeps them as unsigned 32 bits. */
 const expiryMax = 0xffff_fffe
@@ -13,7 +13,7 @@ const expiryMax = 0xffff_fffe
 /** Turns what a statement writes to a row into a row to merge with the stored one. */
 export class RowUpdate {
   readonly row: RowData = new RowData()
-  readonly #sink: ByteSink = new ByteSink()
+  readonly #sink: ByteWriter = new ByteWriter()
   #timestamp!: Timestamp
   #ttl = 0
   #expiry = 0

@@ -1,7 +1,7 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
-import { ByteSink } from '../storage/index.ts'
 import { RowData } from './row-data.ts'
 import { RowMerger } from './row-merge.ts'
+import { ByteWriter } from '../../values/index.ts'
 
 interface Version {
   readonly start: number
@@ -21,7 +21,7 @@ const right: RowData = new RowData()
 export class RowVersions {
   readonly #table: TableSchema
   readonly #nowSeconds: number
-  readonly #sink: ByteSink = new ByteSink(256)
+  readonly #sink: ByteWriter = new ByteWriter(256)
   readonly #versions: Version[] = []
 
   constructor(table: TableSchema, nowSeconds: number) {

@@ -1,5 +1,5 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
-import { type ClusteringKey, clusteringKeyOf, PartitionEntry } from '../encode/index.ts'
+import { type ClusteringKey, clusteringKeyOf, PartitionEntry } from '../keys/index.ts'
 import { type KvReader, ValueRef, type WriteBatch } from '../storage/index.ts'
 import type { Change, Mutation } from './mutation.ts'
 import { PartitionDeletions, TableState, type TableStates } from './partition-state.ts'

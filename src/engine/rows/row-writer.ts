@@ -1,5 +1,5 @@
-import type { ByteSink } from '../storage/index.ts'
 import { CellFlag, Field, fieldCount, type RowData, RowFlag } from './row-data.ts'
+import { type ByteWriter } from '../../values/index.ts'
 
 /** Cells of two rows in the order they are to be written: index · 2, plus one for `right`. */
 export interface Picks {
@@ -18,7 +18,7 @@ const base: Base = { tsHi: 0, tsLo: 0, ttl: 0, time: 0 }
 
 /** Writes a row entry: liveness and deletion of `head`, the picked cells of `left` and `right`. */
 export function writeRow(
-  sink: ByteSink,
+  sink: ByteWriter,
   head: RowData,
   left: RowData,
   right: RowData,
@@ -75,7 +75,7 @@ function chooseBase(head: RowData, left: RowData, right: RowData, picks: Picks):
   return true
 }
 
-function writeCell(sink: ByteSink, row: RowData, at: number): void {
+function writeCell(sink: ByteWriter, row: RowData, at: number): void {
   const { cells, bytes } = row
   const isMark = (cells[at + Field.flags]! & (CellFlag.tombstone | CellFlag.columnDeletion)) !== 0
   const ttl = cells[at + Field.ttl]!

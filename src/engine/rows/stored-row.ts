@@ -1,15 +1,15 @@
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
-import { type ClusteringKey, ComparableReader } from '../encode/index.ts'
-import { ByteSink } from '../storage/index.ts'
+import { type ClusteringKey, ComparableReader } from '../keys/index.ts'
 import { comparePaths } from './path-order.ts'
 import type { Elements, RowView } from './reader.ts'
 import { type Deletion, Field, fieldCount, RowData } from './row-data.ts'
 import { timestampToBigInt } from '../timestamp.ts'
+import { ByteWriter } from '../../values/index.ts'
 
 /** A live row, read in place from its entry; used for one row after the other. */
 export class StoredRow implements RowView {
   readonly #data: RowData = new RowData()
-  readonly #clustering: ByteSink = new ByteSink(64)
+  readonly #clustering: ByteWriter = new ByteWriter(64)
   #table: TableSchema | undefined
   /** By column id: its first cell, or −1. */
   #firstCells: Int32Array = new Int32Array(0)
@@ -217,7 +217,7 @@ function expiryAt({ cells }: RowData, cell: number): number | undefined {
 
 /** A non-frozen collection or UDT as one value, as the protocol has it. */
 function complexValue({ type }: ColumnSchema, elements: Elements): Uint8Array {
-  const sink = new ByteSink(128)
+  const sink = new ByteWriter(128)
   const write = (bytes: Uint8Array): void => {
     sink.writeInt(bytes.length)
     sink.write(bytes)

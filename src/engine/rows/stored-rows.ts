@@ -7,7 +7,7 @@ import {
   type PartitionKey,
   tableRange,
   tokenPlace,
-} from '../encode/index.ts'
+} from '../keys/index.ts'
 import { type KvReader, type KvSnapshot, ValueRef } from '../storage/index.ts'
 import type { Clock } from '../../util/index.ts'
 import { type CursorSource, PartitionCursor, TableCursor } from './cursors.ts'

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { StorageError } from '../../errors/index.ts'
-import { ByteSink } from './byte-sink.ts'
 import type { ValueRef } from './value-ref.ts'
+import { ByteWriter } from '../../values/index.ts'
 
 /**
  * How keys and values lie in the file. LMDB's keys end at 1,978 bytes (4 KB pages), CQL's do not:
@@ -74,7 +74,7 @@ export interface LongEntry {
 
 /** A list of long keys that share their beginning, ascending. */
 export function encodeLongEntries(entries: readonly LongEntry[]): Buffer {
-  const sink = new ByteSink()
+  const sink = new ByteWriter()
   for (const { key, value } of entries) {
     sink.writeInt(key.length - shortKeyMax)
     sink.writeInt(value.length)

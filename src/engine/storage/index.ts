@@ -1,4 +1,3 @@
-export { ByteSink } from './byte-sink.ts'
 export { deleteRange, prefixRange } from './delete-range.ts'
 export type { Durability } from './disk-file.ts'
 export type { KeyRange, KvCursor, KvReader, KvSnapshot, KvStats, KvStore } from './kv-store.ts'

@@ -1,5 +1,5 @@
-import { copyBytes } from './byte-sink.ts'
 import type { ValueRef } from './value-ref.ts'
+import { copyBytes } from '../../values/index.ts'
 
 /** Bytes before a value: length of the key, length of the value. */
 const headerBytes = 8

@@ -1,5 +1,5 @@
-import { ByteSink } from './byte-sink.ts'
 import type { ValueRef } from './value-ref.ts'
+import { ByteWriter } from '../../values/index.ts'
 
 const deleted = -1
 /** From this many entries on, looking one up goes through a map. */
@@ -10,7 +10,7 @@ const mapThreshold = 8
  * straight into its sink. Meant to be used again: `clear` keeps the memory.
  */
 export class WriteBatch {
-  readonly sink: ByteSink = new ByteSink()
+  readonly sink: ByteWriter = new ByteWriter()
   readonly keys: string[] = []
   readonly #starts: number[] = []
   readonly #ends: number[] = []

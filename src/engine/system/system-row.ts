@@ -1,7 +1,7 @@
 import { encodeValue } from '../../codec/index.ts'
 import type { CqlType } from '../../types/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
-import { clusteringKeyOf, partitionKeyOf } from '../encode/index.ts'
+import { clusteringKeyOf, partitionKeyOf } from '../keys/index.ts'
 import type { CellChange, Mutation } from '../rows/index.ts'
 
 /** A row of a system table by column; what is missing or `undefined` is null. */

@@ -8,7 +8,8 @@ import {
   readRangeTombstone,
   writeRangeTombstone,
 } from '../../../src/engine/rows/range-tombstones.ts'
-import { ByteSink, ValueRef } from '../../../src/engine/storage/index.ts'
+import { ValueRef } from '../../../src/engine/storage/index.ts'
+import { ByteWriter } from '../../../src/values/index.ts'
 
 const places = 'abcdefghij'
 
@@ -44,7 +45,7 @@ test('of overlapping range deletions the latest covers each place, and the list 
         expect(isSame && before.end === here.start).toBe(false)
       }
       for (const each of list) {
-        const sink = new ByteSink(4)
+        const sink = new ByteWriter(4)
         writeRangeTombstone(sink, each)
         const value = new ValueRef()
         value.bytes = sink.bytes

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { ColumnSchema } from '../../../src/engine/catalog/table-schema.ts'
-import { boundAfter, boundBefore, type ClusteringBound } from '../../../src/engine/encode/index.ts'
+import { boundAfter, boundBefore, type ClusteringBound } from '../../../src/engine/keys/index.ts'
 import {
   type CellChange,
   type Change,

@@ -9,7 +9,7 @@ import {
   boundBefore,
   type ClusteringKey,
   clusteringKeyOf,
-} from '../../../src/engine/encode/index.ts'
+} from '../../../src/engine/keys/index.ts'
 import {
   type CellChange,
   type Change,

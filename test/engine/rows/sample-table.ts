@@ -8,7 +8,7 @@ import {
   clusteringKeyOf,
   type PartitionKey,
   partitionKeyOf,
-} from '../../../src/engine/encode/index.ts'
+} from '../../../src/engine/keys/index.ts'
 import { isComplexType } from '../../../src/engine/catalog/table-schema.ts'
 import type { Clock } from '../../../src/util/index.ts'
 import { type CqlType, nativeTypes } from '../../../src/types/index.ts'

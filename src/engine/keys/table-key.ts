@@ -1,8 +1,9 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
 import { computeToken, token } from '../../routing/index.ts'
-import { ByteSink, type KeyRange, prefixRange } from '../storage/index.ts'
-import { Separator, writeComponent, writeEscaped } from './comparable-bytes.ts'
+import { type KeyRange, prefixRange } from '../storage/index.ts'
+import { Separator, writeComponent, writeEscaped } from './comparable.ts'
 import { ComparableReader } from './comparable-decode.ts'
+import { ByteWriter } from '../../values/index.ts'
 
 /**
  * Where a partition lies in the store. Keys are latin1 strings, one character per byte, so that the
@@ -44,9 +45,9 @@ export const PartitionEntry = { header: '\x01', rangeTombstones: '\x02' } as con
 
 const tokenStart = 5
 const keyStart = tokenStart + 8
-const scratch: ByteSink = new ByteSink(512)
+const scratch: ByteWriter = new ByteWriter(512)
 
-function writePrefix(sink: ByteSink, generation: number, tokenHi: number, tokenLo: number): void {
+function writePrefix(sink: ByteWriter, generation: number, tokenHi: number, tokenLo: number): void {
   sink.writeByte(StoreTag.rows)
   sink.writeInt(generation)
   sink.writeInt(tokenHi ^ 0x80000000)

@@ -1,7 +1,5 @@
-export { comparableKey } from './comparable-bytes.ts'
+export { comparableKey } from './comparable.ts'
 export { ComparableReader, isRecoverable } from './comparable-decode.ts'
-export { compareValues } from './compare-values.ts'
-export { hasPart, mapEntry } from './find-part.ts'
 export {
   boundAfter,
   boundBefore,
@@ -20,4 +18,3 @@ export {
   tableRange,
   tokenPlace,
 } from './table-key.ts'
-export { splitCollection, splitFields, splitVector, type WireElements } from './wire-elements.ts'

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { type CqlType, nativeTypes, type NativeTypeName } from '../../../src/types/index.ts'
+import { type CqlType, nativeTypes, type NativeTypeName } from '../../src/types/index.ts'
 
 export function int32(value: number): Buffer {
   const bytes = Buffer.alloc(4)

@@ -1,5 +1,4 @@
-import type { ByteSink } from '../storage/index.ts'
-import { readDecimal } from './wire-numbers.ts'
+import { type ByteWriter, readDecimal } from '../../values/index.ts'
 
 /** From this many significant bytes on a varint carries its length (IntegerType). */
 const fullFormBytes = 7
@@ -8,7 +7,7 @@ const fullFormBytes = 7
  * IntegerType.asComparableBytes: up to six significant bytes as a variable-length integer; longer
  * ones as `sign byte · length − 7 · bytes`, the length inverted when negative.
  */
-export function writeComparableVarint(sink: ByteSink, value: Uint8Array): void {
+export function writeComparableVarint(sink: ByteWriter, value: Uint8Array): void {
   const isNegative = value[0]! >= 0x80
   const sign = isNegative ? 0xff : 0
   let start = 0
@@ -30,7 +29,7 @@ export function writeComparableVarint(sink: ByteSink, value: Uint8Array): void {
 
 /** ByteSource.VariableLengthInteger of a number that fits 49 bits, which a double holds. */
 function writeVariableInteger(
-  sink: ByteSink,
+  sink: ByteWriter,
   value: Uint8Array,
   start: number,
   isNegative: boolean,
@@ -50,7 +49,7 @@ function writeVariableInteger(
 }
 
 /** ByteSource.VariableLengthUnsignedInteger of a small number, every byte xor `flip`. */
-function writeUnsigned(sink: ByteSink, value: number, flip: number): void {
+function writeUnsigned(sink: ByteWriter, value: number, flip: number): void {
   let extra = 0
   while (value >= 2 ** (7 * (extra + 1))) extra++
   const mask = (-0x100 >> extra) & 0xff
@@ -64,7 +63,7 @@ function writeUnsigned(sink: ByteSink, value: number, flip: number): void {
  * DecimalType.asComparableBytes: sign and length of the base-100 exponent, the exponent, then pairs
  * of digits of the mantissa in (−1, 1), ended by zero. Equal numbers give equal bytes.
  */
-export function writeComparableDecimal(sink: ByteSink, value: Uint8Array): void {
+export function writeComparableDecimal(sink: ByteWriter, value: Uint8Array): void {
   const { scale, unscaled } = readDecimal(value)
   if (unscaled === 0n) {
     sink.writeByte(0x80)
@@ -79,7 +78,7 @@ export function writeComparableDecimal(sink: ByteSink, value: Uint8Array): void 
   writeMantissa(sink, digitPairs(isOdd ? `0${digits}` : digits), isNegative)
 }
 
-function writeExponent(sink: ByteSink, exponent: number, isNegative: boolean): void {
+function writeExponent(sink: ByteWriter, exponent: number, isNegative: boolean): void {
   const length = 4 - Math.floor(Math.clz32(Math.abs(exponent)) / 8)
   sink.writeByte(0x40 + (exponent < 0 ? -length : length) + (isNegative ? 0 : 0x80))
   for (let i = length - 1; i >= 0; i--) sink.writeByte((exponent >> (8 * i)) & 0xff)
@@ -95,7 +94,7 @@ function digitPairs(digits: string): number[] {
 }
 
 /** The first pair has the sign, rounded to −∞; what is left after it is positive. */
-function writeMantissa(sink: ByteSink, pairs: readonly number[], isNegative: boolean): void {
+function writeMantissa(sink: ByteWriter, pairs: readonly number[], isNegative: boolean): void {
   const last = pairs.length - 1
   for (let i = 0; i <= last; i++) {
     const pair = pairs[i]!

@@ -11,12 +11,11 @@ import {
   clusteringKeyOf,
   comparableKey,
   ComparableReader,
-  compareValues,
   isRecoverable,
-} from '../../../src/engine/encode/index.ts'
-import { ByteSink } from '../../../src/engine/storage/index.ts'
+} from '../../../src/engine/keys/index.ts'
 import { type CqlType, cqlTypeText, nativeTypes } from '../../../src/types/index.ts'
-import { int32, keyTypes, varintBytes, wireValue } from './wire-values.ts'
+import { int32, keyTypes, varintBytes, wireValue } from '../../values/wire-values.ts'
+import { ByteWriter, compareValues } from '../../../src/values/index.ts'
 
 function table(clustering: readonly (readonly [CqlType, boolean])[]): TableSchema {
   const pk: ColumnSchema = {
@@ -137,11 +136,11 @@ describe('byte-comparable encodings', () => {
             [value, next],
           )
           const reader = new ComparableReader(Buffer.from(key, 'latin1'))
-          const first = new ByteSink()
+          const first = new ByteWriter()
           reader.readComponent(type, isReversed, first)
-          const second = new ByteSink()
+          const second = new ByteWriter()
           reader.readComponent(type, !isReversed, second)
-          const read = (sink: ByteSink): string => sink.bytes.toString('hex', 0, sink.length)
+          const read = (sink: ByteWriter): string => sink.bytes.toString('hex', 0, sink.length)
           expect([read(first), read(second)]).toEqual([
             Buffer.from(value).toString('hex'),
             Buffer.from(next).toString('hex'),

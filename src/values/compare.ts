@@ -1,6 +1,6 @@
-import type { CqlType } from '../../types/index.ts'
-import { splitCollection, splitFields, splitVector, type WireElements } from './wire-elements.ts'
-import { readDecimal, readVarint, type WireDecimal } from './wire-numbers.ts'
+import type { CqlType } from '../types/index.ts'
+import { readDecimal, type WireDecimal } from './numbers.ts'
+import { splitCollection, splitFields, splitVector, type WireElements } from './split.ts'
 
 /**
  * Compares two values in wire encoding as their type does in Cassandra (AbstractType.compare):
@@ -23,7 +23,7 @@ export function compareValues(type: CqlType, a: Uint8Array, b: Uint8Array): numb
     case 'boolean':
       return (a[0] === 0 ? 0 : 1) - (b[0] === 0 ? 0 : 1)
     case 'varint':
-      return compareBigInts(readVarint(a), readVarint(b))
+      return compareVarints(a, b)
     case 'decimal':
       return compareDecimals(readDecimal(a), readDecimal(b))
     case 'uuid':
@@ -71,27 +71,55 @@ function compareDoubles(a: number, b: number): number {
   return Object.is(a, -0) ? -1 : 1
 }
 
+/** Integers of any length, minimal or not: by sign, by significant bytes, then byte by byte. */
+function compareVarints(a: Uint8Array, b: Uint8Array): number {
+  const isNegative = a[0]! >= 0x80
+  if (isNegative !== b[0]! >= 0x80) return isNegative ? -1 : 1
+  const sign = isNegative ? 0xff : 0
+  const startA = significantStart(a, sign)
+  const startB = significantStart(b, sign)
+  const longer = a.length - startA - (b.length - startB)
+  if (longer !== 0) return isNegative ? -longer : longer
+  return Buffer.compare(a.subarray(startA), b.subarray(startB))
+}
+
+/** Index of the first byte that does more than repeat the sign. */
+function significantStart(bytes: Uint8Array, sign: number): number {
+  let at = 0
+  while (at < bytes.length && bytes[at] === sign) at++
+  return at
+}
+
 function compareBigInts(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-/** By sign, then by the place of the first digit: scales may be too far apart to bring together. */
+const digitsPerHexDigit = Math.log10(16)
+
+/**
+ * By sign, then by magnitude. Only numbers of nearly the same magnitude are brought to one scale:
+ * scales may be far apart, and as many digits as that would be written out.
+ */
 function compareDecimals(a: WireDecimal, b: WireDecimal): number {
   const signA = compareBigInts(a.unscaled, 0n)
   const signB = compareBigInts(b.unscaled, 0n)
   if (signA !== signB || signA === 0) return signA - signB
-  const digitsA = digitsOf(a.unscaled)
-  const digitsB = digitsOf(b.unscaled)
-  const places = digitsA.length - a.scale - (digitsB.length - b.scale)
-  if (places !== 0) return places * signA
-  const length = Math.max(digitsA.length, digitsB.length)
-  const mantissaA = BigInt(digitsA.padEnd(length, '0'))
-  const mantissaB = BigInt(digitsB.padEnd(length, '0'))
-  return signA > 0 ? compareBigInts(mantissaA, mantissaB) : compareBigInts(mantissaB, mantissaA)
+  const placesA = placesOf(a)
+  const placesB = placesOf(b)
+  // The estimates are less than the digits of two hexadecimal ones off.
+  if (Math.abs(placesA - placesB) > 2 * digitsPerHexDigit) {
+    return placesA > placesB ? signA : -signA
+  }
+  const shift = BigInt(Math.abs(a.scale - b.scale))
+  const atScaleA = a.scale < b.scale ? a.unscaled * 10n ** shift : a.unscaled
+  const atScaleB = b.scale < a.scale ? b.unscaled * 10n ** shift : b.unscaled
+  return compareBigInts(atScaleA, atScaleB)
 }
 
-function digitsOf(value: bigint): string {
-  return (value < 0n ? -value : value).toString()
+/** About how many digits a number has before its point. */
+function placesOf({ unscaled, scale }: WireDecimal): number {
+  const magnitude = unscaled < 0n ? -unscaled : unscaled
+  return magnitude.toString(16).length * digitsPerHexDigit - scale
 }
 
 function compareUuids(a: Uint8Array, b: Uint8Array): number {

@@ -1,7 +1,9 @@
-import { type CqlType } from '../../types/index.ts'
-import { compareValues, splitCollection } from '../encode/index.ts'
-import { collectionBytes, concatCells, int32Bytes } from './wire.ts'
+import type { CqlType } from '../types/index.ts'
+import { compareValues } from './compare.ts'
+import { collectionBytes, splitCollection } from './split.ts'
+import { isSorted } from './type-traits.ts'
 
+/** A set of its elements: in order, each once. */
 export function sortedSet(cells: readonly Uint8Array[], type: CqlType): Uint8Array {
   const ordered = [...cells].sort((a, b) => compareValues(type, a, b))
   const unique = ordered.filter(
@@ -10,7 +12,7 @@ export function sortedSet(cells: readonly Uint8Array[], type: CqlType): Uint8Arr
   return collectionBytes(unique, unique.length)
 }
 
-/** Keys in order; of equal keys the last value. Values may be null in a selection. */
+/** A map of its keys and values in turn: keys in order, of equal ones the last. */
 export function sortedMap(cells: readonly (Uint8Array | null)[], keyType: CqlType): Uint8Array {
   const pairs: [Uint8Array, Uint8Array | null][] = []
   for (let i = 0; i < cells.length; i += 2) pairs.push([cells[i]!, cells[i + 1]!])
@@ -20,13 +22,7 @@ export function sortedMap(cells: readonly (Uint8Array | null)[], keyType: CqlTyp
     const next = pairs[i + 1]
     return next === undefined || compareValues(keyType, pair[0], next[0]) !== 0
   })
-  return concatCells(unique.flat(), int32Bytes(unique.length))
-}
-
-/** Whether values of a type hold elements in an order of their own. */
-export function isSorted(type: CqlType): boolean {
-  if (type.kind === 'list') return isSorted(type.element)
-  return type.kind === 'set' || type.kind === 'map'
+  return collectionBytes(unique.flat(), unique.length)
 }
 
 /**
@@ -37,11 +33,13 @@ export function sortedCollection(type: CqlType, value: Uint8Array): Uint8Array {
   if (type.kind !== 'list' && type.kind !== 'set' && type.kind !== 'map') return value
   const types = type.kind === 'map' ? [type.key, type.value] : [type.element]
   const step = types.length
-  const cells = (splitCollection(value) as Uint8Array[]).map((cell, index) => {
+  const cells = splitCollection(value).map((cell, index) => {
+    if (cell === undefined) return null
     const part = types[index % step]!
     return isSorted(part) ? sortedCollection(part, cell) : cell
   })
-  if (type.kind === 'set') return sortedSet(cells, type.element)
+  // Only a list may have nulls, and only where it is the list of an IN.
+  if (type.kind === 'set') return sortedSet(cells as Uint8Array[], type.element)
   if (type.kind === 'map') return sortedMap(cells, type.key)
   return collectionBytes(cells, cells.length)
 }

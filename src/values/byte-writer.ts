@@ -1,5 +1,5 @@
-/** Bytes being written one after the other, in memory that grows and is used again. */
-export class ByteSink {
+/** Writes bytes one after the other into memory that grows and is used again. */
+export class ByteWriter {
   bytes: Buffer
   length = 0
 
@@ -54,6 +54,7 @@ export class ByteSink {
 /** Up to this length a loop is cheaper than making a view and calling into the runtime. */
 const loopBytesMax = 96
 
+/** Copies `source` from `start` to `end` into `target` at `at`. */
 export function copyBytes(
   target: Uint8Array,
   at: number,

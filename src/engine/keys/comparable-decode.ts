@@ -1,6 +1,6 @@
 import type { CqlType } from '../../types/index.ts'
-import type { ByteSink } from '../storage/index.ts'
-import { Separator } from './comparable-bytes.ts'
+import { Separator } from './comparable.ts'
+import { type ByteWriter } from '../../values/index.ts'
 
 /**
  * Whether the bytes of a value can be got back from its byte-comparable form. Equal numbers of
@@ -34,7 +34,7 @@ export class ComparableReader {
   }
 
   /** Reads one component with its separator and appends the value. */
-  readComponent(type: CqlType, isReversed: boolean, into: ByteSink): void {
+  readComponent(type: CqlType, isReversed: boolean, into: ByteWriter): void {
     const separator = this.bytes[this.offset++]!
     if (separator !== Separator.next) return
     const flip = isReversed ? 0xff : 0
@@ -67,24 +67,24 @@ export class ComparableReader {
     }
   }
 
-  #copy(count: number, flip: number, into: ByteSink): void {
+  #copy(count: number, flip: number, into: ByteWriter): void {
     into.reserve(count)
     for (let i = 0; i < count; i++) into.bytes[into.length++] = this.bytes[this.offset++]! ^ flip
   }
 
-  #readSigned(count: number, flip: number, into: ByteSink): void {
+  #readSigned(count: number, flip: number, into: ByteWriter): void {
     const start = into.length
     this.#copy(count, flip, into)
     into.bytes[start] = into.bytes[start]! ^ 0x80
   }
 
-  #readFloat(count: number, flip: number, into: ByteSink): void {
+  #readFloat(count: number, flip: number, into: ByteWriter): void {
     const isPositive = (this.bytes[this.offset]! ^ flip) >= 0x80
     if (isPositive) return this.#readSigned(count, flip, into)
     this.#copy(count, flip ^ 0xff, into)
   }
 
-  #readUuid(flip: number, into: ByteSink): void {
+  #readUuid(flip: number, into: ByteWriter): void {
     const start = into.length
     this.#copy(16, flip, into)
     const { bytes } = into
@@ -97,7 +97,7 @@ export class ComparableReader {
     bytes[start + 6] = last
   }
 
-  #readTimeUuid(flip: number, into: ByteSink): void {
+  #readTimeUuid(flip: number, into: ByteWriter): void {
     const start = into.length
     this.#copy(16, flip, into)
     restoreTimeFields(into.bytes, start)
@@ -105,7 +105,7 @@ export class ComparableReader {
   }
 
   /** A zero begins a run: FE is one more zero, FF ends the run, anything else ends the value. */
-  readEscaped(flip: number, into: ByteSink): void {
+  readEscaped(flip: number, into: ByteWriter): void {
     for (;;) {
       const byte = this.bytes[this.offset++]! ^ flip
       if (byte !== 0) {

@@ -1,7 +1,13 @@
 import type { CqlType } from '../../types/index.ts'
-import { ByteSink } from '../storage/index.ts'
 import { writeComparableDecimal, writeComparableVarint } from './comparable-numbers.ts'
-import { splitCollection, splitFields, splitVector, type WireElements } from './wire-elements.ts'
+import {
+  ByteWriter,
+  isEmptyOrdinary,
+  splitCollection,
+  splitFields,
+  splitVector,
+  type WireElements,
+} from '../../values/index.ts'
 
 /**
  * Byte-comparable encodings: comparing the bytes unsigned is comparing the values. The scheme is
@@ -21,24 +27,9 @@ export const Separator = {
   after: 0x60,
 } as const
 
-/** Whether zero bytes are a value like any other instead of the absence of one. */
-function isEmptyOrdinary(type: CqlType): boolean {
-  switch (type.kind) {
-    case 'ascii':
-    case 'text':
-    case 'blob':
-    case 'inet':
-    case 'duration':
-    case 'custom':
-      return true
-    default:
-      return false
-  }
-}
-
 /** Writes separator and bytes of one component of a sequence. */
 export function writeComponent(
-  sink: ByteSink,
+  sink: ByteWriter,
   type: CqlType,
   value: Uint8Array | undefined,
   isReversed = false,
@@ -57,13 +48,13 @@ export function writeComponent(
   if (isReversed) invert(sink, start)
 }
 
-function invert(sink: ByteSink, start: number): void {
+function invert(sink: ByteWriter, start: number): void {
   const { bytes, length } = sink
   for (let i = start; i < length; i++) bytes[i] = bytes[i]! ^ 0xff
 }
 
 /** Writes a value that is not empty, or of a type that may be. */
-function writeComparable(sink: ByteSink, type: CqlType, value: Uint8Array): void {
+function writeComparable(sink: ByteWriter, type: CqlType, value: Uint8Array): void {
   switch (type.kind) {
     case 'tinyint':
     case 'smallint':
@@ -113,7 +104,7 @@ function withoutNullTail(fields: WireElements): WireElements {
 }
 
 function writeSequence(
-  sink: ByteSink,
+  sink: ByteWriter,
   elements: WireElements,
   typeAt: (index: number) => CqlType,
 ): void {
@@ -121,14 +112,14 @@ function writeSequence(
   sink.writeByte(Separator.terminator)
 }
 
-function writeSigned(sink: ByteSink, value: Uint8Array): void {
+function writeSigned(sink: ByteWriter, value: Uint8Array): void {
   const start = sink.length
   sink.write(value)
   sink.bytes[start] = sink.bytes[start]! ^ 0x80
 }
 
 /** Positive numbers get the sign bit, negative ones are inverted: IEEE magnitudes sort as bytes. */
-function writeFloat(sink: ByteSink, value: Uint8Array): void {
+function writeFloat(sink: ByteWriter, value: Uint8Array): void {
   const start = sink.length
   sink.write(value)
   if (value[0]! >= 0x80) invert(sink, start)
@@ -136,7 +127,7 @@ function writeFloat(sink: ByteSink, value: Uint8Array): void {
 }
 
 /** UUIDType: version first; version 1 by time, the others as they are. */
-function writeUuid(sink: ByteSink, value: Uint8Array): void {
+function writeUuid(sink: ByteWriter, value: Uint8Array): void {
   const version = value[6]! >> 4
   if (version === 1) {
     writeTimeFields(sink, value)
@@ -150,12 +141,12 @@ function writeUuid(sink: ByteSink, value: Uint8Array): void {
 }
 
 /** TimeUUIDType: by time, then the rest as signed bytes. */
-function writeTimeUuid(sink: ByteSink, value: Uint8Array): void {
+function writeTimeUuid(sink: ByteWriter, value: Uint8Array): void {
   writeTimeFields(sink, value)
   for (let i = 8; i < 16; i++) sink.writeByte(value[i]! ^ 0x80)
 }
 
-function writeTimeFields(sink: ByteSink, value: Uint8Array): void {
+function writeTimeFields(sink: ByteWriter, value: Uint8Array): void {
   sink.write(value, 6, 8)
   sink.write(value, 4, 6)
   sink.write(value, 0, 4)
@@ -165,7 +156,12 @@ function writeTimeFields(sink: ByteSink, value: Uint8Array): void {
  * ByteSource.AbstractEscaper: zeros as `00 FE … FF`, a zero at the end; zeros at the end of the
  * value leave the FF out, so that it stays smaller than the same value with more behind it.
  */
-export function writeEscaped(sink: ByteSink, value: Uint8Array, start: number, end: number): void {
+export function writeEscaped(
+  sink: ByteWriter,
+  value: Uint8Array,
+  start: number,
+  end: number,
+): void {
   sink.reserve((end - start) * 2 + 1)
   const { bytes } = sink
   let at = sink.length
@@ -187,7 +183,7 @@ export function writeEscaped(sink: ByteSink, value: Uint8Array, start: number, e
   sink.length = at
 }
 
-const scratch: ByteSink = new ByteSink(256)
+const scratch: ByteWriter = new ByteWriter(256)
 
 /** One value as a string that compares as the value does, ascending; null is before everything. */
 export function comparableKey(type: CqlType, value: Uint8Array | undefined): string {

@@ -9,7 +9,7 @@ import {
   prefixLength,
   tableRange,
   tokenPlace,
-} from '../../../src/engine/encode/index.ts'
+} from '../../../src/engine/keys/index.ts'
 import { nativeTypes } from '../../../src/types/index.ts'
 
 function column(position: number): ColumnSchema {
