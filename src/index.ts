@@ -1,10 +1,9 @@
 import {
   type ContactPoint,
   type EndpointSchemes,
-  Session as SessionCore,
-  SessionBuilderBase,
+  Session as ConnectedSession,
+  SessionBuilder as SchemedSessionBuilder,
   type SessionOptions,
-  type SessionParts,
 } from './session/index.ts'
 
 export { Row } from './codec/index.ts'
@@ -35,26 +34,22 @@ const schemes: EndpointSchemes = new Map([
   ],
 ])
 
+/** Collects the options of a session; every method returns a new builder. */
+export class SessionBuilder extends SchemedSessionBuilder {
+  constructor(options: Partial<SessionOptions> = {}) {
+    super(options, schemes)
+  }
+}
+
+/** Connects with defaults, or with options by name. */
+async function connect(
+  contactPoints: readonly ContactPoint[],
+  options: Partial<SessionOptions> = {},
+): Promise<Session> {
+  return await new SessionBuilder({ ...options, contactPoints }).build()
+}
+
 /** A connection to a cluster, or to an embedded engine: everything goes through it. */
-export class Session extends SessionCore {
-  /** Connects with defaults, or with options by name. */
-  static async connect(
-    contactPoints: readonly ContactPoint[],
-    options: Partial<SessionOptions> = {},
-  ): Promise<Session> {
-    return await new SessionBuilder({ ...options, contactPoints }).build()
-  }
-}
-
-/** Gathers the options of a session; every method gives a new builder. */
-export class SessionBuilder extends SessionBuilderBase<Session> {
-  protected override readonly schemes: EndpointSchemes = schemes
-
-  protected override derive(options: SessionOptions): this {
-    return new SessionBuilder(options) as this
-  }
-
-  protected override construct(parts: SessionParts): Session {
-    return new Session(parts)
-  }
-}
+export const Session: typeof ConnectedSession & { readonly connect: typeof connect } =
+  Object.assign(ConnectedSession, { connect })
+export type Session = ConnectedSession

@@ -7,11 +7,16 @@ import {
   TlsError,
   type TsyllaError,
 } from '../errors/index.ts'
-import type { ReconnectionPolicy } from '../policies/index.ts'
-import type { SchemaChange, ServerEvent, StatusChangeEvent } from '../protocol/index.ts'
+import type { LoadBalancingPolicy, ReconnectionPolicy, RoutingInfo } from '../policies/index.ts'
+import type {
+  ResponsePrefix,
+  SchemaChange,
+  ServerEvent,
+  StatusChangeEvent,
+} from '../protocol/index.ts'
 import {
   type CallOptions,
-  callUse,
+  sendUse,
   type Connection,
   type ConnectionListener,
   Connector,
@@ -19,16 +24,17 @@ import {
   type Endpoint,
   NodePool,
   type Ticker,
+  type UseFrame,
 } from '../transport/index.ts'
 import { assert, type Timer } from '../util/index.ts'
 import type { ClusterData } from './cluster-data.ts'
 import { ClusterNode } from './cluster-node.ts'
 import { ControlConnection } from './control-connection.ts'
-import { Placement, type Route } from './placement.ts'
-import { Refresher } from './refresher.ts'
+import { type Exclusions, LoadBalancer } from './load-balancer.ts'
+import { Debouncer } from './debouncer.ts'
 import { SchemaAgreement } from './schema-agreement.ts'
-import { SchemaNews } from './schema-news.ts'
-import { SideConnections } from './side-connections.ts'
+import { SchemaChangePropagator } from './schema-change-propagator.ts'
+import { KeyspaceConnections } from './keyspace-connections.ts'
 import {
   type KeyspaceDescription,
   type LocalDescription,
@@ -45,16 +51,24 @@ export interface ClusterOptions {
   /** The way to a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
   readonly poolSize: number
+  /** Chooses nodes for requests of the driver itself. */
+  readonly loadBalancing: LoadBalancingPolicy
   readonly reconnection: ReconnectionPolicy
   readonly requestTimeoutMs: number
   readonly localDataCenter: string | undefined
   readonly schemaAgreementTimeoutMs: number
-  /** A connection has room, or nodes came or went: whoever waits may try again. */
-  readonly onRoom: () => void
+  /** A connection has room, or nodes came or went: waiting requests may be tried again. */
+  readonly onRoom: (connection?: Connection) => void
   /** The schema has changed, on the node that says so at least. */
   readonly onSchemaChange: (change: SchemaChange) => void
   /** It may have changed in any way: events were missed. */
   readonly onSchemaUnknown: () => void
+}
+
+/** How a USE was answered. */
+export interface UseAnswer {
+  readonly coordinator: string
+  readonly prefix: ResponsePrefix
 }
 
 /** What one node says of the cluster. */
@@ -76,25 +90,27 @@ const eventQuietMs = 1_000
 export class Cluster implements ConnectionListener {
   readonly #options: ClusterOptions
   readonly #connector: Connector
-  readonly #sides: SideConnections
+  readonly #sides: KeyspaceConnections
   readonly #control: ControlConnection<ClusterDescription>
-  readonly #refresher: Refresher
-  readonly #schemaNews: SchemaNews
+  readonly #debouncer: Debouncer
+  readonly #propagator: SchemaChangePropagator
   readonly #agreement: SchemaAgreement
   readonly #nodes = new Map<string, ClusterNode>()
   /** Pools of nodes that are gone, with requests that are still being answered. */
-  readonly #leaving = new Set<NodePool>()
+  readonly #drainingPools = new Set<NodePool>()
   readonly #nodesOfConnections = new WeakMap<Connection, ClusterNode>()
   readonly #call: CallOptions
+  /** Called when a node has a connection again, and when the cluster is closed. */
+  readonly #availabilityWaiters = new Set<() => void>()
   #descriptions = new Map<string, NodeDescription>()
   #keyspaces: ReadonlyMap<string, KeyspaceDescription> = new Map()
   #local: LocalDescription | undefined
   #localDataCenter: string | undefined
-  #placement = Placement.empty
+  #balancer = LoadBalancer.empty
   #keyspace: string | undefined
   #isClosed = false
   /** `USE` of all connections, one after another. */
-  #using: Promise<void> = Promise.resolve()
+  #using: Promise<unknown> = Promise.resolve()
 
   constructor(options: ClusterOptions) {
     this.#options = options
@@ -102,7 +118,7 @@ export class Cluster implements ConnectionListener {
     const { clock } = ticker
     this.#call = { ticker, timeoutMs: options.requestTimeoutMs }
     this.#connector = new Connector({ ...options.connector, ticker })
-    this.#sides = new SideConnections(this.#connector)
+    this.#sides = new KeyspaceConnections(this.#connector)
     this.#localDataCenter = options.localDataCenter
     this.#control = new ControlConnection({
       connector: this.#connector,
@@ -117,7 +133,7 @@ export class Cluster implements ConnectionListener {
       },
       onEvent: (event) => this.#onEvent(event),
     })
-    this.#refresher = new Refresher(clock, eventQuietMs, () => this.#refresh())
+    this.#debouncer = new Debouncer(clock, eventQuietMs, () => this.#refresh())
     this.#agreement = new SchemaAgreement({
       ticker,
       call: this.#call,
@@ -125,7 +141,7 @@ export class Cluster implements ConnectionListener {
       nodes: () => this.#nodes.values(),
       unavailableError: () => this.unavailableError(),
     })
-    this.#schemaNews = new SchemaNews({
+    this.#propagator = new SchemaChangePropagator({
       clock,
       quietMs: eventQuietMs,
       hasOthers: () => this.#nodes.size > 1,
@@ -234,7 +250,7 @@ export class Cluster implements ConnectionListener {
       // The node that was asked is reached already, maybe by a name that its certificate carries.
       this.#add(described, described === local ? endpoint : this.#endpointOf(described))
     }
-    this.#rebuildPlacement()
+    this.#rebuildBalancer()
   }
 
   #endpointOf({ address }: NodeDescription): Endpoint {
@@ -251,6 +267,7 @@ export class Cluster implements ConnectionListener {
       clock: ticker.clock,
       onAvailability: (isAvailable) => {
         if (isAvailable) node.isPresumedDown = false
+        if (isAvailable) for (const wake of this.#availabilityWaiters) wake()
         onRoom()
       },
     })
@@ -262,8 +279,8 @@ export class Cluster implements ConnectionListener {
   #remove(hostId: string, node: ClusterNode): void {
     const { pool } = node
     this.#nodes.delete(hostId)
-    this.#leaving.add(pool)
-    void pool.close().then(() => this.#leaving.delete(pool))
+    this.#drainingPools.add(pool)
+    void pool.close().then(() => this.#drainingPools.delete(pool))
   }
 
   async #connectTo(node: ClusterNode): Promise<Connection> {
@@ -273,8 +290,8 @@ export class Cluster implements ConnectionListener {
     return connection
   }
 
-  #rebuildPlacement(): void {
-    this.#placement = new Placement({
+  #rebuildBalancer(): void {
+    this.#balancer = new LoadBalancer({
       nodes: [...this.#nodes.values()],
       localDataCenter: this.localDataCenter,
       partitioner: this.#local?.partitioner ?? '',
@@ -291,9 +308,12 @@ export class Cluster implements ConnectionListener {
       // A hint only: the node says so before it may take connections, the pool keeps trying.
       for (const { pool } of this.#nodes.values()) if (!pool.isAvailable) void pool.fill()
     }
-    if (event.type === 'SCHEMA_CHANGE') this.#schemaNews.add(event.schemaChange)
+    if (event.type === 'SCHEMA_CHANGE') this.#propagator.add(event.schemaChange)
+    if (event.type === 'SCHEMA_CHANGE' && event.schemaChange.target === 'KEYSPACE') {
+      void this.#reenterKeyspace(event.schemaChange)
+    }
     const isKeyspace = event.type === 'SCHEMA_CHANGE' && event.schemaChange.target === 'KEYSPACE'
-    if (event.type === 'TOPOLOGY_CHANGE' || isKeyspace) this.#refresher.request()
+    if (event.type === 'TOPOLOGY_CHANGE' || isKeyspace) this.#debouncer.request()
   }
 
   #noteStatus({ change, address, port }: StatusChangeEvent): void {
@@ -316,27 +336,40 @@ export class Cluster implements ConnectionListener {
   }
 
   get isTokenAware(): boolean {
-    return this.#placement.isTokenAware
+    return this.#balancer.isTokenAware
   }
 
-  /** The route of a partition; valid until the next call. */
-  routeOf(keyspace: string, keyBytes: Uint8Array, length: number): Route {
-    return this.#placement.routeOf(keyspace, keyBytes, length)
+  /** Returns the routing of a partition key; it is valid until the next call. */
+  routingOf(keyspace: string, keyBytes: Uint8Array, length: number): RoutingInfo {
+    return this.#balancer.routingOf(keyspace, keyBytes, length)
   }
 
-  /**
-   * A connection with room: of a replica when the route tells, else of any local node, else of any.
-   */
-  pick(route: Route | undefined, tried?: ReadonlySet<ClusterNode>): Connection | undefined {
-    return this.#placement.pick(route, tried)
+  /** Returns the best connection that has room: {@link LoadBalancer.select}. */
+  select(
+    policy: LoadBalancingPolicy,
+    routing: RoutingInfo | undefined,
+    exclusions?: Exclusions,
+  ): Connection | undefined {
+    return this.#balancer.select(policy, routing, exclusions)
   }
 
-  /** Whether any node that was not tried has a connection, with room or not. */
-  isAvailable(tried?: ReadonlySet<ClusterNode>): boolean {
+  /** Whether any node that is not excluded has a connection, with room or not. */
+  isAvailable(excluded?: ReadonlySet<ClusterNode>): boolean {
     for (const node of this.#nodes.values()) {
-      if (node.pool.isAvailable && tried?.has(node) !== true) return true
+      if (node.pool.isAvailable && excluded?.has(node) !== true) return true
     }
     return false
+  }
+
+  /** Whether a node that is not excluded may have a connection later. */
+  mayBecomeAvailable(excluded?: ReadonlySet<ClusterNode>): boolean {
+    if (this.#isClosed || this.#isDatabaseClosed()) return false
+    for (const node of this.#nodes.values()) if (excluded?.has(node) !== true) return true
+    return false
+  }
+
+  #isDatabaseClosed(): boolean {
+    return this.#options.contactEndpoints.some((endpoint) => endpoint.isClosed === true)
   }
 
   nodeOf(connection: Connection): ClusterNode | undefined {
@@ -354,12 +387,13 @@ export class Cluster implements ConnectionListener {
 
   /** Why no node can take a request. */
   unavailableError(): TsyllaError {
-    const isClosed = this.#options.contactEndpoints.some((endpoint) => endpoint.isClosed === true)
-    return isClosed ? new ClosedError('database') : new NoNodeAvailableError(this.nodeErrors())
+    return this.#isDatabaseClosed()
+      ? new ClosedError('database')
+      : new NoNodeAvailableError(this.nodeErrors())
   }
 
-  /** Does something over a connection to the same node in another keyspace. */
-  async beside<T>(
+  /** Does something over a connection to the same node that is in the given keyspace. */
+  async withConnectionIn<T>(
     connection: Connection,
     keyspace: string,
     work: (side: Connection) => Promise<T>,
@@ -369,8 +403,8 @@ export class Cluster implements ConnectionListener {
     return await this.#sides.use(node.endpoint, keyspace, work)
   }
 
-  onRoom(): void {
-    this.#options.onRoom()
+  onRoom(connection: Connection): void {
+    this.#options.onRoom(connection)
   }
 
   onEvent(): void {}
@@ -383,61 +417,108 @@ export class Cluster implements ConnectionListener {
    * Puts all connections into a keyspace, those that are still being made included. Calls follow
    * each other; a keyspace that does not exist changes nothing.
    */
-  useKeyspace(keyspace: string): Promise<void> {
-    const using = this.#using.then(() => this.#use(keyspace))
+  useKeyspace(keyspace: string, frame?: UseFrame): Promise<UseAnswer> {
+    const using = this.#using.then(() => this.#use(keyspace, frame))
     this.#using = using.catch(() => {})
     return using
   }
 
-  async #use(keyspace: string): Promise<void> {
+  async #use(keyspace: string, frame: UseFrame | undefined): Promise<UseAnswer> {
     const first = this.anyConnection()
     if (first === undefined) throw this.unavailableError()
     // One node says whether the keyspace exists; only then do the others follow.
-    await callUse(first, keyspace, this.#call)
+    const prefix = await sendUse(first, keyspace, this.#call, frame)
     this.#keyspace = keyspace
     const others = [...this.#nodes.values()].flatMap(({ pool }) => [...pool.connections])
     await Promise.all(
       others
-        .filter((connection) => !connection.isIn(keyspace))
-        .map((connection) => this.#useOrLose(connection, keyspace)),
+        .filter((connection) => !connection.isIn(keyspace) || connection.lacks(keyspace))
+        .map((connection) => this.#switchOrClose(connection, keyspace)),
     )
+    return { coordinator: first.address, prefix }
   }
 
   /** A connection in the wrong keyspace is worse than none: the pool makes another. */
-  async #useOrLose(connection: Connection, keyspace: string): Promise<void> {
+  async #switchOrClose(connection: Connection, keyspace: string): Promise<void> {
     try {
-      await callUse(connection, keyspace, this.#call)
+      await sendUse(connection, keyspace, this.#call)
     } catch (error) {
       connection.destroy(error as TsyllaError)
     }
   }
 
-  /** One for a request of the driver itself, which fits on a full connection too. */
-  anyConnection(tried?: ReadonlySet<ClusterNode>): Connection | undefined {
-    const connection = this.pick(undefined, tried)
+  /** Returns a connection for a request of the driver itself, which fits on a full one too. */
+  anyConnection(excludedNodes?: ReadonlySet<ClusterNode>): Connection | undefined {
+    const exclusions =
+      excludedNodes === undefined || excludedNodes.size === 0
+        ? undefined
+        : { excludedNodes, failedNodes: undefined, isInFlightOn: () => false }
+    const connection = this.select(this.#options.loadBalancing, undefined, exclusions)
     if (connection !== undefined) return connection
     for (const node of this.#nodes.values()) {
-      if (tried?.has(node) !== true && node.pool.isAvailable) return node.pool.connections[0]
+      if (excludedNodes?.has(node) !== true && node.pool.isAvailable) {
+        return node.pool.connections[0]
+      }
     }
     return undefined
   }
 
-  /** DDL of ours was applied: wait for the nodes, and learn of new keyspaces. */
+  get nodeCount(): number {
+    return this.#nodes.size
+  }
+
+  /**
+   * Waits until a node has a connection.
+   *
+   * @throws the reason why no node has one, after `timeoutMs` or when none is to be expected
+   */
+  async nextConnection(timeoutMs: number): Promise<Connection> {
+    const { ticker } = this.#options
+    const endMs = ticker.nowMs() + timeoutMs
+    for (;;) {
+      const connection = this.anyConnection()
+      if (connection !== undefined) return connection
+      const leftMs = endMs - ticker.nowMs()
+      if (leftMs <= 0 || !this.mayBecomeAvailable()) throw this.unavailableError()
+      await this.#nextAvailability(leftMs)
+    }
+  }
+
+  async #nextAvailability(timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.ticker.clock.schedule(timeoutMs, () => done(), true)
+      const done = (): void => {
+        timer.cancel()
+        this.#availabilityWaiters.delete(done)
+        resolve()
+      }
+      this.#availabilityWaiters.add(done)
+    })
+  }
+
+  /** DDL of this session was applied: waits for the nodes, and reads new keyspaces. */
   async onSchemaChange(change: SchemaChange, connection: Connection): Promise<void> {
     this.#options.onSchemaChange(change)
     if (this.#nodes.size > 1) {
       try {
         await this.awaitSchemaAgreement(connection)
       } finally {
-        // Who asked a node that was late has to ask again.
+        // What was prepared on a node that was late has to be prepared again.
         this.#options.onSchemaChange(change)
       }
     }
     if (change.target === 'KEYSPACE') {
       const keyspaces = await readKeyspaces(connection, this.#call)
       this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
-      this.#rebuildPlacement()
+      this.#rebuildBalancer()
+      await this.#reenterKeyspace(change)
     }
+  }
+
+  /** The keyspace of the session was dropped, and exists again. */
+  async #reenterKeyspace({ change, keyspace }: SchemaChange): Promise<void> {
+    if (change !== 'CREATED' || keyspace !== this.#keyspace) return
+    await this.useKeyspace(keyspace).catch(() => {})
   }
 
   /** Waits until all nodes have one schema version: {@link SchemaAgreement.wait}. */
@@ -465,12 +546,13 @@ export class Cluster implements ConnectionListener {
 
   /** Closes every connection at once. */
   destroy(error: TsyllaError): void {
-    this.#refresher.close()
-    this.#schemaNews.close()
+    this.#debouncer.close()
+    this.#propagator.close()
     this.#isClosed = true
     for (const { pool } of this.#nodes.values()) pool.destroy(error)
-    for (const pool of this.#leaving) pool.destroy(error)
+    for (const pool of this.#drainingPools) pool.destroy(error)
     this.#control.close()
+    for (const wake of this.#availabilityWaiters) wake()
     this.#sides.destroy(error)
     this.#connector.close(error)
   }

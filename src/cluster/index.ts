@@ -1,5 +1,6 @@
-export { Cluster, type ClusterOptions } from './cluster.ts'
+export { Cluster, type ClusterOptions, type UseAnswer } from './cluster.ts'
 export type { ClusterData, NodeData } from './cluster-data.ts'
 export type { ClusterNode } from './cluster-node.ts'
-export type { Route } from './placement.ts'
+export type { Exclusions } from './load-balancer.ts'
+export { runOnAnyNode } from './run-on-any-node.ts'
 export type { KeyspaceDescription } from './system-tables.ts'

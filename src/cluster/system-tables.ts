@@ -1,7 +1,7 @@
 import { decodeValue } from '../codec/index.ts'
 import { ProtocolError, ServerError, ServerErrorCode } from '../errors/index.ts'
 import { Inet } from '../types/index.ts'
-import { type CallOptions, callRows, type Connection } from '../transport/index.ts'
+import { type CallOptions, queryAll, type Connection } from '../transport/index.ts'
 
 export interface NodeAddress {
   readonly host: string
@@ -40,7 +40,7 @@ async function selectAll(
   cql: string,
   options: CallOptions,
 ): Promise<Record[]> {
-  const { metadata, rows } = await callRows(connection, cql, options)
+  const { metadata, rows } = await queryAll(connection, cql, options)
   return rows.map(
     (cells) =>
       new Map(

@@ -1,9 +1,27 @@
+export type { ExecutionProfile } from './execution-profile.ts'
+export {
+  type BalancingState,
+  type LoadBalancingPolicy,
+  type RoutingInfo,
+  TokenAwarePolicy,
+} from './load-balancing.ts'
 export {
   ExponentialReconnectionPolicy,
   type ExponentialReconnectionOptions,
   type ReconnectionPolicy,
 } from './reconnection.ts'
-export { attemptCountMax, decideRetry, type FailedAttempt, type RetryDecision } from './retry.ts'
+export {
+  attemptCountMax,
+  defaultRetryPolicy,
+  type FailedAttempt,
+  type RetryDecision,
+  type RetryPolicy,
+} from './retry.ts'
+export {
+  noSpeculation,
+  type SpeculativeExecutionPolicy,
+  stalledAttemptPolicy,
+} from './speculative-execution.ts'
 export {
   MonotonicTimestampGenerator,
   sharedTimestampGenerator,

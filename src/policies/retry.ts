@@ -11,6 +11,11 @@ export interface FailedAttempt {
   readonly attemptCount: number
 }
 
+/** Decides what follows a failed attempt. */
+export interface RetryPolicy {
+  decide(failed: FailedAttempt): RetryDecision
+}
+
 /** Most attempts of one request, whatever fails: a bound that no healthy cluster reaches. */
 export const attemptCountMax = 8
 
@@ -19,7 +24,9 @@ export const attemptCountMax = 8
  * when the statement is idempotent. Statement errors are final; an overloaded or failing replica
  * set is not asked again by those it already refused.
  */
-export function decideRetry(failed: FailedAttempt): RetryDecision {
+export const defaultRetryPolicy: RetryPolicy = Object.freeze({ decide: decideRetry })
+
+function decideRetry(failed: FailedAttempt): RetryDecision {
   const { error } = failed
   if (failed.attemptCount >= attemptCountMax) return 'rethrow'
   const mayRepeat = failed.isIdempotent || error.outcome === 'not_applied'
@@ -27,26 +34,35 @@ export function decideRetry(failed: FailedAttempt): RetryDecision {
   if (error.code === 'TSYLLA_CONNECTION' || error.code === 'TSYLLA_PROTOCOL') {
     return mayRepeat ? 'next_node' : 'rethrow'
   }
-  if (!(error instanceof ServerError)) return 'rethrow'
+  return error instanceof ServerError ? decideServerError(error, failed, mayRepeat) : 'rethrow'
+}
+
+function decideServerError(
+  error: ServerError,
+  { isIdempotent, attemptCount }: FailedAttempt,
+  mayRepeat: boolean,
+): RetryDecision {
+  const isFirst = attemptCount === 1
   switch (error.serverCode) {
     case ServerErrorCode.IS_BOOTSTRAPPING:
       return 'next_node'
     case ServerErrorCode.SERVER:
     case ServerErrorCode.OVERLOADED:
     case ServerErrorCode.TRUNCATE:
-      return failed.isIdempotent ? 'next_node' : 'rethrow'
+      return isIdempotent ? 'next_node' : 'rethrow'
+    case ServerErrorCode.READ_FAILURE:
+    case ServerErrorCode.WRITE_FAILURE:
+      // A replica failed, often the coordinator's own; another coordinator may pick others. What
+      // fails there too (too many tombstones) is not worth a third scan.
+      return isFirst && isIdempotent ? 'next_node' : 'rethrow'
     case ServerErrorCode.UNAVAILABLE:
       // Another coordinator may see more replicas alive; a third will not.
-      return failed.attemptCount === 1 && mayRepeat ? 'next_node' : 'rethrow'
+      return isFirst && mayRepeat ? 'next_node' : 'rethrow'
     case ServerErrorCode.READ_TIMEOUT:
       // A conditional write can report a read timeout too, of its Paxos round.
-      return mayRepeat && enoughRepliesButNoData(error) && failed.attemptCount === 1
-        ? 'same_node'
-        : 'rethrow'
+      return isFirst && mayRepeat && enoughRepliesButNoData(error) ? 'same_node' : 'rethrow'
     case ServerErrorCode.WRITE_TIMEOUT:
-      return error.details.writeType === 'BATCH_LOG' &&
-        failed.isIdempotent &&
-        failed.attemptCount === 1
+      return isFirst && isIdempotent && error.details.writeType === 'BATCH_LOG'
         ? 'same_node'
         : 'rethrow'
     default:

@@ -6,6 +6,7 @@ import {
   type SerialConsistency,
 } from '../errors/index.ts'
 import type { CompressionName } from '../protocol/index.ts'
+import { type LoadBalancingPolicy, TokenAwarePolicy } from '../policies/index.ts'
 import type { EndpointFactory, TlsOptions } from '../transport/index.ts'
 import { type Clock, type RandomSource, systemClock, systemRandom } from '../util/index.ts'
 
@@ -120,6 +121,7 @@ export interface ResolvedOptions {
   readonly resultBytesMax: number
   readonly schemaAgreementTimeoutMs: number
   readonly applicationName: string | undefined
+  readonly loadBalancing: LoadBalancingPolicy
   readonly clock: Clock
   readonly random: RandomSource
 }
@@ -193,6 +195,7 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
       options.schemaAgreementTimeoutMs ?? 60_000,
     ),
     applicationName: options.applicationName,
+    loadBalancing: new TokenAwarePolicy(),
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   })

@@ -18,7 +18,7 @@ import {
   type TlsOptions,
 } from '../transport/index.ts'
 import { createKeyspaceText } from './create-keyspace.ts'
-import { Dispatcher } from './dispatcher.ts'
+import { Dispatcher } from './execution/dispatcher.ts'
 import {
   type ContactPoint,
   contactPointSymbol,
@@ -27,8 +27,8 @@ import {
   resolveOptions,
   type SessionOptions,
 } from './options.ts'
-import { SchemaLog } from './schema-log.ts'
-import type { Session, SessionParts } from './session.ts'
+import { Session } from './session.ts'
+import { SchemaChangeTracker } from './statement/schema-tracker.ts'
 import { driverName, driverVersion } from './version.ts'
 
 /** Ways to nodes by the scheme of their contact points; `embedded` is the one there is. */
@@ -36,29 +36,29 @@ export type EndpointSchemes = ReadonlyMap<string, EndpointFactory>
 
 const defaultPort = 9042
 
-/** Options of {@link SessionBuilderBase.build}. */
+/** Options of {@link SessionBuilder.build}. */
 export interface BuildOptions {
   /** Stops connecting when it fires; everything that was opened is closed. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Gathers the options of a session. Every method returns a new builder, so that a base can be
+ * Collects the options of a session. Every method returns a new builder, so that a base can be
  * shared and refined.
  */
-export abstract class SessionBuilderBase<S extends Session> {
+export class SessionBuilder {
   readonly #options: SessionOptions
-  protected abstract readonly schemes: EndpointSchemes
+  readonly #schemes: EndpointSchemes
 
-  constructor(options: Partial<SessionOptions> = {}) {
+  /** @param schemes ways to nodes by the scheme of their contact points */
+  constructor(options: Partial<SessionOptions> = {}, schemes: EndpointSchemes = new Map()) {
     this.#options = { contactPoints: [], ...options }
+    this.#schemes = schemes
   }
 
-  protected abstract derive(options: SessionOptions): this
-  protected abstract construct(parts: SessionParts): S
-
   #with(change: Partial<SessionOptions>): this {
-    return this.derive({ ...this.#options, ...change })
+    const Builder = this.constructor as typeof SessionBuilder
+    return new Builder({ ...this.#options, ...change }, this.#schemes) as this
   }
 
   /**
@@ -131,7 +131,7 @@ export abstract class SessionBuilderBase<S extends Session> {
    * @throws ConfigError, ConnectionError, TlsError, AuthenticationError, KeyspaceError,
    *   NoNodeAvailableError, AbortedError
    */
-  async build({ signal }: BuildOptions = {}): Promise<S> {
+  async build({ signal }: BuildOptions = {}): Promise<Session> {
     const options = resolveOptions(this.#options)
     if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
     const endpoints = await this.#openEndpoints(options)
@@ -147,12 +147,12 @@ export abstract class SessionBuilderBase<S extends Session> {
     options: ResolvedOptions,
     endpoints: readonly Endpoint[],
     signal: AbortSignal | undefined,
-  ): Promise<S> {
+  ): Promise<Session> {
     // An engine's own clock rules a session on it: TTLs and timestamps must agree.
     const clock = endpoints[0]?.clock ?? options.clock
     const ticker = new Ticker(clock)
     const reconnection = new ExponentialReconnectionPolicy({ random: options.random })
-    const schemaLog = new SchemaLog()
+    const schema = new SchemaChangeTracker()
     const cluster = new Cluster({
       ticker,
       connector: {
@@ -164,15 +164,17 @@ export abstract class SessionBuilderBase<S extends Session> {
         startup: startupOptions(options),
       },
       contactEndpoints: endpoints,
-      endpointOf: (host, port) => tcpEndpoint(options, host, port ?? portOf(endpoints)),
+      endpointOf: (host, port) =>
+        endpoints[0]?.peer?.(host, port) ?? tcpEndpoint(options, host, port ?? portOf(endpoints)),
       poolSize: options.poolSize,
+      loadBalancing: options.loadBalancing,
       reconnection,
       requestTimeoutMs: options.requestTimeoutMs,
       localDataCenter: options.localDataCenter,
       schemaAgreementTimeoutMs: options.schemaAgreementTimeoutMs,
-      onRoom: () => dispatcher.onRoom(),
-      onSchemaChange: (change) => schemaLog.note(change),
-      onSchemaUnknown: () => schemaLog.forget(),
+      onRoom: (connection) => dispatcher.onRoom(connection),
+      onSchemaChange: (change) => schema.note(change),
+      onSchemaUnknown: () => schema.forget(),
     })
     const dispatcher: Dispatcher = new Dispatcher({
       cluster,
@@ -180,7 +182,7 @@ export abstract class SessionBuilderBase<S extends Session> {
       queueCountMax: options.queueCountMax,
       queueBytesMax: options.queueBytesMax,
     })
-    const session = this.construct({
+    const session = new Session({
       options,
       cluster,
       dispatcher,
@@ -191,7 +193,7 @@ export abstract class SessionBuilderBase<S extends Session> {
         codeGeneration: options.codeGeneration,
       },
       timestamps: sharedTimestampGenerator(clock),
-      schemaLog,
+      schema,
     })
     const onAbort = (): void => cluster.destroy(new AbortedError('not_applied', signal?.reason))
     signal?.addEventListener('abort', onAbort, { once: true })
@@ -235,14 +237,14 @@ export abstract class SessionBuilderBase<S extends Session> {
     if (typeof point !== 'string') {
       throw new ConfigError('A contact point is a string or an open embedded database')
     }
-    if (this.schemes.has(point)) {
+    if (this.#schemes.has(point)) {
       throw new ConfigError(
         `${JSON.stringify(point)} would be a host; the database in this process is ${JSON.stringify(`${point}:`)}`,
       )
     }
     const scheme = /^([a-z]{2,}):(?!\d+$)/.exec(point)?.[1]
     if (scheme === undefined) return undefined
-    const factory = this.schemes.get(scheme)
+    const factory = this.#schemes.get(scheme)
     if (factory === undefined) throw new ConfigError(`Unknown scheme ${scheme}: in a contact point`)
     return factory
   }
@@ -258,7 +260,7 @@ function tcpEndpoint(options: ResolvedOptions, host: string, port: number): TcpE
   })
 }
 
-/** `system.peers` tells no port: all nodes have that of the contact points. */
+/** `system.peers` has no ports: all nodes have that of the contact points. */
 function portOf(endpoints: readonly Endpoint[]): number {
   return endpoints[0]?.network?.port ?? defaultPort
 }
@@ -282,7 +284,7 @@ async function enterKeyspace(
   const { keyspace, createKeyspace } = options
   if (keyspace === undefined) return
   try {
-    // Who may use a keyspace need not be allowed to create it.
+    // A user that may use a keyspace need not be allowed to create it.
     await session.useKeyspace(keyspace, true)
   } catch (error) {
     if (createKeyspace === undefined || !(error instanceof KeyspaceError)) throw error

@@ -12,10 +12,15 @@ import type { Link, LinkHandler } from './link.ts'
 import { StreamIds } from './stream-ids.ts'
 import type { TickListener, Ticker } from './ticker.ts'
 
-/** A request as a connection sees it. Exactly one of the `on…` methods is called, once. */
+/**
+ * A request as a connection sees it. It ends with exactly one call of `onResponse`, `onLost` or
+ * `onTimeout`.
+ */
 export interface ConnectionRequest {
-  /** {@link Ticker.nowMs} at which the caller gives up. */
+  /** {@link Ticker.nowMs} at which `onOverdue` is called. */
   readonly deadlineMs: number
+  /** {@link Ticker.nowMs} at which the request was sent, or a little earlier. */
+  readonly sentMs: number
   /** Set by the connection while the request is in flight there. */
   streamId: number
   /** Writes one frame at the writer's offset. A throw rejects the send and leaves no trace. */
@@ -31,7 +36,13 @@ export interface ConnectionRequest {
   ): void
   /** The connection was lost. `wasWritten`: the frame may have reached the server. */
   onLost(error: TsyllaError, wasWritten: boolean): void
-  /** The deadline passed without an answer. */
+  /**
+   * The deadline has passed without an answer.
+   *
+   * @returns a later deadline up to which the answer is still wanted, or 0 to give up
+   */
+  onOverdue(nowMs: number): number
+  /** The request was given up at its deadline. */
   onTimeout(wasWritten: boolean): void
 }
 
@@ -40,8 +51,14 @@ export interface ConnectionListener {
   /** An answer came and the connection can take another request. */
   onRoom(connection: Connection): void
   onEvent(bytes: Buffer, bodyStart: number, bodyEnd: number): void
-  /** Called once, after every request in flight was told. */
+  /** Called once, after every request in flight has failed. */
   onClosed(connection: Connection, error: TsyllaError): void
+}
+
+/** Finds out whether a connection that is quiet still works. */
+export interface ConnectionProbe extends TickListener {
+  /** Asks the node now, unless it is being asked already. */
+  probe(): void
 }
 
 export const ConnectionState = {
@@ -65,7 +82,7 @@ const nextStates: readonly number[] = [
 /** Requests one connection carries at a time; more gain nothing on any server we know. */
 export const inFlightCountMax = 1024
 /** Beyond them the driver's own find room: PREPARE, USE, system tables, heartbeats. */
-export const ownCountMax = 256
+export const reservedStreamCount = 256
 /** Unanswered ids of callers that gave up; more mean the server drops requests silently. */
 export const orphanCountMax = 1024
 const slabBytes = 256 * 1024
@@ -82,9 +99,16 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   /** Address of the node, for errors. */
   readonly address: string
   /** Probes the connection when it is quiet. */
-  heartbeat: TickListener | undefined
+  heartbeat: ConnectionProbe | undefined
+  /**
+   * Whether a request is overdue and nothing has come since it was sent. Such a connection is the
+   * last choice, and is being probed.
+   */
+  isSuspect = false
   /** Keyspace of this connection, as its last USE left it. */
   keyspace: string | undefined
+  /** Keyspace that does not exist, as the last USE was answered. */
+  missingKeyspace: string | undefined
   /** Grows when a USE is sent: what is asked meanwhile may mean either keyspace. */
   useCount = 0
   #usesInFlight = 0
@@ -93,7 +117,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   #compressor: Compressor | undefined
   readonly #parser: FrameParser
   readonly #writer = new WireWriter(slabBytes)
-  readonly #ids = new StreamIds(inFlightCountMax + ownCountMax + orphanCountMax)
+  readonly #ids = new StreamIds(inFlightCountMax + reservedStreamCount + orphanCountMax)
   readonly #inFlight: (ConnectionRequest | undefined)[]
   readonly #deadlines: Float64Array
   /** Flush number of each id's frame and where the frame lies, to withdraw what is unsent. */
@@ -101,7 +125,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   readonly #frameStarts: Int32Array
   readonly #frameEnds: Int32Array
   #flushNumber = 0
-  /** Unsent frames that nobody wants any more, as start and end in the write buffer. */
+  /** Unsent frames of requests that were given up, as start and end in the write buffer. */
   #withdrawn: (readonly [start: number, end: number])[] = []
   #isFlushScheduled = false
   #state: ConnectionState = ConnectionState.connecting
@@ -116,7 +140,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#ticker = ticker
     this.#listener = listener
     this.#parser = new FrameParser(this, { direction: 'response' })
-    const idCount = inFlightCountMax + ownCountMax + orphanCountMax
+    const idCount = inFlightCountMax + reservedStreamCount + orphanCountMax
     this.#inFlight = Array.from({ length: idCount }, () => undefined)
     this.#deadlines = new Float64Array(idCount)
     this.#flushNumbers = new Float64Array(idCount)
@@ -147,9 +171,17 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     return this.#state === ConnectionState.ready && this.#ids.inFlightCount < inFlightCountMax
   }
 
-  /** Whether a text sent now means that keyspace. */
+  /**
+   * Whether a text sent now means that keyspace. Where a keyspace is missing, a text either names
+   * another one itself or fails.
+   */
   isIn(keyspace: string | undefined): boolean {
-    return this.#usesInFlight === 0 && this.keyspace === keyspace
+    if (this.#usesInFlight > 0) return false
+    return this.keyspace === keyspace || (this.keyspace === undefined && this.lacks(keyspace))
+  }
+
+  lacks(keyspace: string | undefined): boolean {
+    return keyspace !== undefined && this.missingKeyspace === keyspace
   }
 
   /** A USE is sent; {@link endUse} follows. */
@@ -161,7 +193,9 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   /** @param keyspace what the connection is in now, `undefined` when the USE failed */
   endUse(keyspace: string | undefined): void {
     this.#usesInFlight--
-    if (keyspace !== undefined) this.keyspace = keyspace
+    if (keyspace === undefined) return
+    this.keyspace = keyspace
+    this.missingKeyspace = undefined
   }
 
   /** The link is made: requests of the handshake may be sent. */
@@ -233,7 +267,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   /** Alone in flight means latency counts; otherwise the requests of one turn leave together. */
   #scheduleFlush(): void {
     this.#isFlushScheduled = true
-    this.#ticker.hasten()
+    this.#ticker.armFine()
     if (this.#ids.inFlightCount === 1) process.nextTick(flushConnection, this)
     else setImmediate(flushConnection, this)
   }
@@ -261,7 +295,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   }
 
   /**
-   * Gives a request up: its frame is taken back when it has not left yet, else its id is orphaned.
+   * Gives a request up: its frame is withdrawn when it has not left yet, else its id is orphaned.
    *
    * @returns whether the frame may have reached the server
    */
@@ -305,6 +339,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   onBytes(bytes: Uint8Array, start: number, end: number): void {
     if (this.#state === ConnectionState.closed) return
     this.#lastReceivedMs = this.#ticker.nowMs()
+    this.isSuspect = false
     try {
       this.#parser.push(bytes, start, end)
     } catch (error) {
@@ -353,13 +388,25 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   onTick(nowMs: number): void {
     this.heartbeat?.onTick(nowMs)
     if (this.#ids.inFlightCount === 0) return
-    this.#ticker.hasten()
+    this.#ticker.armFine()
     const { length } = this.#deadlines
     for (let id = 0; id < length; id++) {
       if (this.#deadlines[id]! > nowMs) continue
       const request = this.#inFlight[id]
-      if (request !== undefined) request.onTimeout(this.abandon(request))
+      if (request !== undefined) this.#onOverdue(request, nowMs)
     }
+  }
+
+  #onOverdue(request: ConnectionRequest, nowMs: number): void {
+    if (request.sentMs >= this.#lastReceivedMs && this.#wasWritten(request.streamId)) {
+      this.isSuspect = true
+      this.heartbeat?.probe()
+    }
+    const laterMs = request.onOverdue(nowMs)
+    // The request may have been settled by what it did.
+    if (this.#inFlight[request.streamId] !== request) return
+    if (laterMs > nowMs) this.#deadlines[request.streamId] = laterMs
+    else request.onTimeout(this.abandon(request))
   }
 
   /** Takes no more requests, waits for those in flight, then closes. */
@@ -375,7 +422,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.destroy(new ClosedError('connection'))
   }
 
-  /** Closes at once; every request in flight is told. */
+  /** Closes at once; every request in flight fails. */
   destroy(error: TsyllaError): void {
     if (this.#state === ConnectionState.closed) return
     this.#transition(ConnectionState.closed)

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { type CompressionName, type Compressor, loadCompressor } from '../protocol/index.ts'
-import type { TsyllaError } from '../errors/index.ts'
-import { callUse } from './call.ts'
+import { ServerError, ServerErrorCode, type TsyllaError } from '../errors/index.ts'
+import { type CallOptions, sendUse } from './internal-request.ts'
 import { Connection, type ConnectionListener } from './connection.ts'
 import { asConnectError, type Credentials, handshake } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -97,7 +97,7 @@ export class Connector {
       for (;;) {
         const keyspace = keyspaceNow()
         if (keyspace === undefined || connection.isIn(keyspace)) break
-        await callUse(connection, keyspace, callOptions)
+        await enterKeyspace(connection, keyspace, callOptions)
       }
     } catch (error) {
       connection.destroy(asConnectError(endpoint.address, error))
@@ -121,5 +121,23 @@ export class Connector {
     if (compression === undefined) return undefined
     this.#compressor ??= loadCompressor(compression)
     return this.#compressor
+  }
+}
+
+/**
+ * A keyspace that was dropped does not keep a session from its nodes: statements that do not need it
+ * can still be run, one that creates it again included.
+ */
+async function enterKeyspace(
+  connection: Connection,
+  keyspace: string,
+  options: CallOptions,
+): Promise<void> {
+  try {
+    await sendUse(connection, keyspace, options)
+  } catch (error) {
+    const isMissing = error instanceof ServerError && error.serverCode === ServerErrorCode.INVALID
+    if (!isMissing) throw error
+    connection.missingKeyspace = keyspace
   }
 }

@@ -16,7 +16,7 @@ import {
   writeRegister,
   writeStartup,
 } from '../protocol/index.ts'
-import { call, type CallOptions } from './call.ts'
+import { call, type CallOptions } from './internal-request.ts'
 import type { Connection } from './connection.ts'
 
 export interface Credentials {

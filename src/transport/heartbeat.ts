@@ -1,17 +1,18 @@
 import { ConnectionError } from '../errors/index.ts'
 import { Opcode } from '../protocol/index.ts'
-import { call } from './call.ts'
-import { type Connection, ConnectionState } from './connection.ts'
-import type { TickListener, Ticker } from './ticker.ts'
+import { call } from './internal-request.ts'
+import { type Connection, type ConnectionProbe, ConnectionState } from './connection.ts'
+import type { Ticker } from './ticker.ts'
 
 /** How long a probed node may stay silent. */
 export const heartbeatTimeoutMs = 5_000
 
 /**
- * Finds half-open connections: after a quiet interval it asks OPTIONS, and a connection that stays
- * silent is closed. A slow request alone never closes anything.
+ * Finds half-open connections: after a quiet interval, or when a request is overdue and nothing has
+ * come since it was sent, it asks OPTIONS, and a connection that stays silent is closed. A slow
+ * request alone never closes anything.
  */
-export class Heartbeat implements TickListener {
+export class Heartbeat implements ConnectionProbe {
   readonly #connection: Connection
   readonly #ticker: Ticker
   readonly #intervalMs: number
@@ -27,7 +28,11 @@ export class Heartbeat implements TickListener {
     // One that drains takes no probe; the deadlines of its requests end it.
     if (this.#connection.state !== ConnectionState.ready) return
     const quietMs = nowMs - this.#connection.lastReceivedMs
-    if (this.#isWaiting || quietMs < this.#intervalMs) return
+    if (quietMs >= this.#intervalMs) this.probe()
+  }
+
+  probe(): void {
+    if (this.#isWaiting || this.#connection.state !== ConnectionState.ready) return
     this.#isWaiting = true
     const options = { ticker: this.#ticker, timeoutMs: heartbeatTimeoutMs }
     call(this.#connection, Opcode.OPTIONS, () => {}, options).then(

@@ -1,13 +1,19 @@
-export { type CallOptions, callPrepare, callRows, callUse } from './call.ts'
 export {
   Connection,
   type ConnectionListener,
   type ConnectionRequest,
   ConnectionState,
-  ownCountMax,
+  reservedStreamCount,
 } from './connection.ts'
 export { type ConnectionPurpose, Connector, type ConnectorOptions } from './connector.ts'
 export type { Credentials } from './handshake.ts'
+export {
+  type CallOptions,
+  queryAll,
+  sendPrepare,
+  sendUse,
+  type UseFrame,
+} from './internal-request.ts'
 export type { Endpoint, EndpointFactory, Link, LinkHandler } from './link.ts'
 export { openMemoryLink } from './memory-link.ts'
 export { NodePool, type NodePoolOptions } from './node-pool.ts'

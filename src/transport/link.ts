@@ -41,6 +41,8 @@ export interface Endpoint {
    * @throws ConnectionError, TlsError
    */
   open(handler: LinkHandler, signal?: AbortSignal): Promise<Link>
+  /** The way to a node that the node here describes as its peer; network addresses are dialled. */
+  peer?(host: string, port: number | undefined): Endpoint
   /** The session has ended and opens no more links. */
   release(): Promise<void>
 }

@@ -96,20 +96,26 @@ export class NodePool {
     this.#retryLater()
   }
 
-  /** A connection with room, the next in turn; `undefined` when all are full or lost. */
-  pick(): Connection | undefined {
+  /**
+   * Returns a connection with room, the next in turn and suspect ones last; `undefined` when all are
+   * full or lost.
+   */
+  pick(isUsable?: (connection: Connection) => boolean): Connection | undefined {
     const connections = this.#connections
     const { length } = connections
-    if (length === 1) {
+    if (length === 1 && isUsable === undefined) {
       const only = connections[0]!
       return only.hasRoom ? only : undefined
     }
+    let suspect: Connection | undefined
     for (let i = 0; i < length; i++) {
       this.#next = this.#next + 1 < length ? this.#next + 1 : 0
       const connection = connections[this.#next]!
-      if (connection.hasRoom) return connection
+      if (!connection.hasRoom || isUsable?.(connection) === false) continue
+      if (!connection.isSuspect) return connection
+      suspect ??= connection
     }
-    return undefined
+    return suspect
   }
 
   /** Stops reconnecting and drains. */

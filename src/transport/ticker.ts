@@ -51,7 +51,7 @@ export class Ticker {
   }
 
   /** Something now has a deadline: tick finely until nothing has one any more. */
-  hasten(): void {
+  armFine(): void {
     if (this.#isBusy) return
     this.#isBusy = true
     this.#timer?.cancel()
@@ -65,7 +65,7 @@ export class Ticker {
 
   #tick(): void {
     this.#timer = undefined
-    // A listener that still has deadlines calls hasten() again from its onTick.
+    // A listener that still has deadlines calls armFine() again from its onTick.
     this.#isBusy = false
     const nowMs = this.nowMs()
     for (const listener of this.#listeners) listener.onTick(nowMs)

@@ -194,7 +194,7 @@ describe('retries', () => {
     await session.close()
   })
 
-  test('UNPREPARED is answered by one PREPARE for all who wait, and then by giving up', async () => {
+  test('UNPREPARED is answered by one PREPARE for all who wait', async () => {
     const node = new ScriptedNode()
     const session = await connect(node)
     const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
@@ -209,24 +209,50 @@ describe('retries', () => {
     }
     await Promise.all(Array.from({ length: 100 }, (_, i) => session.executePrepared(insert, [i])))
     expect(node.received.filter(({ opcode }) => opcode === Opcode.PREPARE)).toHaveLength(1)
-    node.script = (exchange) => {
-      const { request } = exchange
-      if (request.opcode !== Opcode.EXECUTE) return 'default'
-      exchange.reply(serverError(0x2500, { statementId: request.id }))
-      return 'done'
-    }
-    node.received.length = 0
-    await expect(session.executePrepared(insert, [1])).rejects.toMatchObject({
-      code: 'TSYLLA_SERVER_UNPREPARED',
-    })
-    expect(
-      node.received.filter(({ opcode }) => opcode === Opcode.EXECUTE).length,
-    ).toBeLessThanOrEqual(3)
-    expect(
-      node.received.filter(({ opcode }) => opcode === Opcode.PREPARE).length,
-    ).toBeLessThanOrEqual(2)
     await session.close()
   })
+
+  for (const kind of ['a statement', 'a batch']) {
+    test(`${kind} is prepared again as often as the node forgets it, at once at first and then paced`, async () => {
+      const clock = new VirtualClock()
+      const node = new ScriptedNode(clock)
+      const session = await connect(node, { requestTimeoutMs: 10_000 })
+      const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
+      const execute = (): Promise<unknown> =>
+        kind === 'a batch'
+          ? session.batch(new Batch().appendPrepared(insert), [[1]])
+          : session.executePrepared(insert, [1])
+      const countOf = (opcode: number): number =>
+        node.received.filter((request) => request.opcode === opcode).length
+      let leftCount = 7
+      node.script = (exchange) => {
+        const { request } = exchange
+        const isOurs = request.opcode === Opcode.EXECUTE || request.opcode === Opcode.BATCH
+        if (!isOurs || leftCount-- <= 0) return 'default'
+        exchange.reply(serverError(0x2500, { statementId: Buffer.from(insert.getId()) }))
+        return 'done'
+      }
+      const pass = async (ms: number): Promise<void> => {
+        for (let i = 0; i < ms; i += 50) {
+          clock.advance(50)
+          await settle()
+        }
+      }
+      const stubborn = execute()
+      await settle()
+      expect(countOf(Opcode.PREPARE)).toBe(1 + 2)
+      await pass(2_000)
+      await stubborn
+      node.received.length = 0
+      leftCount = Number.POSITIVE_INFINITY
+      const hopeless = expect(execute()).rejects.toMatchObject({ code: 'TSYLLA_SERVER_UNPREPARED' })
+      await pass(9_000)
+      expect(countOf(Opcode.PREPARE)).toBeLessThanOrEqual(20)
+      await pass(2_000)
+      await hopeless
+      await session.close()
+    })
+  }
 
   test('a re-PREPARE that changes id and markers changes both at once', async () => {
     const node = new ScriptedNode()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Cluster, type ClusterOptions } from '../../src/cluster/index.ts'
 import { ClosedError } from '../../src/errors/index.ts'
-import { ExponentialReconnectionPolicy } from '../../src/policies/index.ts'
+import { ExponentialReconnectionPolicy, TokenAwarePolicy } from '../../src/policies/index.ts'
 import { Opcode } from '../../src/protocol/index.ts'
 import { type Endpoint, type Link, type LinkHandler, Ticker } from '../../src/transport/index.ts'
 import { MemberNode, membersOf, sendEvent } from '../support/member-node.ts'
@@ -27,6 +27,7 @@ function clusterOf(
     contactEndpoints: [contact].flat(),
     endpointOf: (host) => members.find(({ network }) => network.host === host)!,
     poolSize: 1,
+    loadBalancing: new TokenAwarePolicy(),
     reconnection: new ExponentialReconnectionPolicy({ random: () => 0 }),
     requestTimeoutMs: 12_000,
     localDataCenter: undefined,

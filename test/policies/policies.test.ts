@@ -10,7 +10,7 @@ import {
 } from '../../src/errors/index.ts'
 import {
   attemptCountMax,
-  decideRetry,
+  defaultRetryPolicy,
   ExponentialReconnectionPolicy,
 } from '../../src/policies/index.ts'
 import { createRandom } from '../../src/util/index.ts'
@@ -45,7 +45,11 @@ describe('retry', () => {
             writeType: 'BATCH_LOG',
           })
           error.outcome = serverErrorOutcome(error, kind)
-          const decision = decideRetry({ error, isIdempotent: false, attemptCount: 1 })
+          const decision = defaultRetryPolicy.decide({
+            error,
+            isIdempotent: false,
+            attemptCount: 1,
+          })
           if (error.outcome === 'unknown' && decision !== 'rethrow') {
             repeated.push(`${code.toString(16)} ${kind} ${level}`)
           }
@@ -60,7 +64,7 @@ describe('retry', () => {
     for (const lost of [new ConnectionError('n', 'lost', 'unknown'), byAnother]) {
       const decide = (outcome: 'not_applied' | 'unknown', isIdempotent: boolean) => {
         lost.outcome = outcome
-        return decideRetry({ error: lost, isIdempotent, attemptCount: 1 })
+        return defaultRetryPolicy.decide({ error: lost, isIdempotent, attemptCount: 1 })
       }
       expect(decide('not_applied', false)).toBe('next_node')
       expect(decide('unknown', true)).toBe('next_node')
@@ -70,11 +74,13 @@ describe('retry', () => {
 
   test('the deadline and a bound on attempts end every retry', () => {
     const timeout = new RequestTimeoutError(1, 'not_applied')
-    expect(decideRetry({ error: timeout, isIdempotent: true, attemptCount: 1 })).toBe('rethrow')
-    const lost = new ConnectionError('n', 'lost', 'not_applied')
-    expect(decideRetry({ error: lost, isIdempotent: true, attemptCount: attemptCountMax })).toBe(
+    expect(defaultRetryPolicy.decide({ error: timeout, isIdempotent: true, attemptCount: 1 })).toBe(
       'rethrow',
     )
+    const lost = new ConnectionError('n', 'lost', 'not_applied')
+    expect(
+      defaultRetryPolicy.decide({ error: lost, isIdempotent: true, attemptCount: attemptCountMax }),
+    ).toBe('rethrow')
   })
 
   test('an LWT is unavailable without effect before Paxos only', () => {

@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { AbortRegistry } from '../../src/session/abort-registry.ts'
-import { openPagingState, pagingDigest, sealPagingState } from '../../src/session/paging-token.ts'
-import { StatementCache } from '../../src/session/statement-cache.ts'
+import { AbortRegistry } from '../../src/session/execution/abort-registry.ts'
+import {
+  openPagingState,
+  pagingDigest,
+  sealPagingState,
+} from '../../src/session/result/paging-state.ts'
+import { StatementCache } from '../../src/session/statement/statement-cache.ts'
 
 describe('the statement cache', () => {
   test('keeps one statement a keyspace and text', () => {

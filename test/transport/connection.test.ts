@@ -14,6 +14,7 @@ import { VirtualClock } from '../support/virtual-clock.ts'
 /** A request that writes so many bytes, or throws behind them. */
 class SizedRequest implements ConnectionRequest {
   readonly deadlineMs = Number.MAX_SAFE_INTEGER
+  readonly sentMs = 0
   streamId = -1
   readonly #byteCount: number
   readonly #fails: boolean
@@ -28,6 +29,9 @@ class SizedRequest implements ConnectionRequest {
   }
   onResponse(): void {}
   onLost(): void {}
+  onOverdue(): number {
+    return 0
+  }
   onTimeout(): void {}
 }
 

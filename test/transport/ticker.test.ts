@@ -11,14 +11,14 @@ describe('a ticker', () => {
     ticker.add({
       onTick: (nowMs) => {
         ticks.push(nowMs)
-        if (isBusy) ticker.hasten()
+        if (isBusy) ticker.armFine()
       },
     })
     clock.advance(2_000)
     expect(ticks).toEqual([500, 1_000, 1_500, 2_000])
     ticks.length = 0
     isBusy = true
-    ticker.hasten()
+    ticker.armFine()
     clock.advance(100)
     expect(ticks).toEqual([2_025, 2_050, 2_075, 2_100])
     isBusy = false

@@ -1,0 +1,112 @@
+import type { BalancingState, LoadBalancingPolicy, RoutingInfo } from '../policies/index.ts'
+import { computeToken, type Replication, token, Topology } from '../routing/index.ts'
+import type { Connection } from '../transport/index.ts'
+import type { ClusterNode } from './cluster-node.ts'
+
+export interface LoadBalancerSource {
+  readonly nodes: readonly ClusterNode[]
+  readonly localDataCenter: string
+  /** Replication of every keyspace, as the schema tables describe it. */
+  readonly keyspaces: ReadonlyMap<string, Replication>
+  readonly partitioner: string
+}
+
+/** Nodes and connections that a request does not want. */
+export interface Exclusions {
+  /** Nodes that have refused the request. */
+  readonly excludedNodes: ReadonlySet<ClusterNode> | undefined
+  /** Nodes that have failed it: used only when no other node has room. */
+  readonly failedNodes: ReadonlySet<ClusterNode> | undefined
+  /** Whether an attempt of the request is in flight on the connection. */
+  isInFlightOn(connection: Connection): boolean
+}
+
+/**
+ * Chooses a connection for a request, at one moment of the cluster. A load-balancing policy ranks
+ * the nodes; connections without room are passed over, and those that seem to hang come last.
+ */
+export class LoadBalancer {
+  static readonly empty: LoadBalancer = new LoadBalancer({
+    nodes: [],
+    localDataCenter: '',
+    keyspaces: new Map(),
+    partitioner: '',
+  })
+
+  /** Whether a token can make a difference: there is a choice, and tokens are those we compute. */
+  readonly isTokenAware: boolean
+  readonly #state: BalancingState<ClusterNode>
+  /** The routing of the request that is being sent: requests are routed one at a time. */
+  readonly #routing = { keyspace: '', tokenHigh: 0, tokenLow: 0 }
+
+  constructor({ nodes, localDataCenter, keyspaces, partitioner }: LoadBalancerSource) {
+    this.#state = {
+      topology: new Topology(nodes, keyspaces),
+      localDataCenter,
+      local: nodes.filter(({ dataCenter }) => dataCenter === localDataCenter),
+      remote: nodes.filter(({ dataCenter }) => dataCenter !== localDataCenter),
+    }
+    this.isTokenAware = nodes.length > 1 && partitioner.endsWith('.Murmur3Partitioner')
+  }
+
+  /** Returns the routing of a partition key; it is valid until the next call. */
+  routingOf(keyspace: string, keyBytes: Uint8Array, length: number): RoutingInfo {
+    computeToken(keyBytes, 0, length)
+    const routing = this.#routing
+    routing.keyspace = keyspace
+    routing.tokenHigh = token.high
+    routing.tokenLow = token.low
+    return routing
+  }
+
+  /** Returns a connection with room, or `undefined` when no node that may be used has one. */
+  select(
+    policy: LoadBalancingPolicy,
+    routing: RoutingInfo | undefined,
+    exclusions: Exclusions | undefined,
+  ): Connection | undefined {
+    if (exclusions === undefined) {
+      const connection = policy.pick(routing, this.#state)?.pool.pick()
+      if (connection !== undefined && !connection.isSuspect) return connection
+      return this.#selectFallback(policy, routing)
+    }
+    return this.#selectAmongOthers(policy, routing, exclusions)
+  }
+
+  #selectFallback(
+    policy: LoadBalancingPolicy,
+    routing: RoutingInfo | undefined,
+  ): Connection | undefined {
+    let suspect: Connection | undefined
+    for (const { pool } of policy.fallback(routing, this.#state)) {
+      const connection = pool.pick()
+      if (connection === undefined) continue
+      if (!connection.isSuspect) return connection
+      suspect ??= connection
+    }
+    return suspect
+  }
+
+  #selectAmongOthers(
+    policy: LoadBalancingPolicy,
+    routing: RoutingInfo | undefined,
+    exclusions: Exclusions,
+  ): Connection | undefined {
+    const { excludedNodes, failedNodes } = exclusions
+    const isUsable = (connection: Connection): boolean => !exclusions.isInFlightOn(connection)
+    let last: Connection | undefined
+    let lastRank = 0
+    for (const node of policy.fallback(routing, this.#state)) {
+      if (excludedNodes?.has(node) === true) continue
+      const connection = node.pool.pick(isUsable)
+      if (connection === undefined) continue
+      const rank = (connection.isSuspect ? 0 : 1) + (failedNodes?.has(node) === true ? 0 : 2)
+      if (rank === 3) return connection
+      if (last === undefined || rank > lastRank) {
+        last = connection
+        lastRank = rank
+      }
+    }
+    return last
+  }
+}

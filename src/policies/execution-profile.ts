@@ -1,0 +1,26 @@
+import type { LoadBalancingPolicy } from './load-balancing.ts'
+import type { RetryPolicy } from './retry.ts'
+import type { SpeculativeExecutionPolicy } from './speculative-execution.ts'
+
+/**
+ * Everything about one execution that is neither statement nor values, checked and complete: what
+ * the options of session, statement and call resolve to.
+ */
+export interface ExecutionProfile {
+  /** Wire code. */
+  readonly consistency: number
+  /** Wire code. */
+  readonly serialConsistency: number
+  readonly pageSize: number
+  /** Deadline over all attempts and pages. */
+  readonly timeoutMs: number
+  /** Microseconds since the epoch, when the caller chose the timestamp. */
+  readonly timestamp: bigint | undefined
+  readonly isTraced: boolean
+  /** What the caller says; `undefined` leaves it to inference. */
+  readonly isIdempotent: boolean | undefined
+  readonly customPayload: ReadonlyMap<string, Uint8Array> | undefined
+  readonly loadBalancing: LoadBalancingPolicy
+  readonly retry: RetryPolicy
+  readonly speculation: SpeculativeExecutionPolicy
+}

@@ -1,0 +1,80 @@
+import type { RingNode, Topology } from '../routing/index.ts'
+
+/** The partition that a request is for. */
+export interface RoutingInfo {
+  readonly keyspace: string
+  readonly tokenHigh: number
+  readonly tokenLow: number
+}
+
+/** The nodes of the cluster at one moment. */
+export interface BalancingState<Node extends RingNode> {
+  readonly topology: Topology<Node>
+  readonly localDataCenter: string
+  /** Nodes of the local data center, and all others. */
+  readonly local: readonly Node[]
+  readonly remote: readonly Node[]
+}
+
+/**
+ * Chooses nodes for a request in two phases. `pick` names the first choice without making a plan,
+ * which is all that most requests need. `fallback` is asked only when the first choice cannot take
+ * the request. Both answer for one request: a node that is full or lost is no obstacle to requests
+ * that other nodes can serve.
+ */
+export interface LoadBalancingPolicy {
+  /** @param routing `undefined` when the partition is not known */
+  pick<Node extends RingNode>(
+    routing: RoutingInfo | undefined,
+    state: BalancingState<Node>,
+  ): Node | undefined
+  /** All nodes that may serve the request, best first; the first choice may be among them. */
+  fallback<Node extends RingNode>(
+    routing: RoutingInfo | undefined,
+    state: BalancingState<Node>,
+  ): Iterable<Node>
+}
+
+/**
+ * Prefers a local replica of the partition, then any local node, then the other data centers.
+ * Nodes of equal rank take turns.
+ */
+export class TokenAwarePolicy implements LoadBalancingPolicy {
+  #turn = 0
+
+  pick<Node extends RingNode>(
+    routing: RoutingInfo | undefined,
+    { topology, local, remote, localDataCenter }: BalancingState<Node>,
+  ): Node | undefined {
+    const turn = (this.#turn = (this.#turn + 1) & 0x3fff_ffff)
+    if (routing !== undefined) {
+      const replicas = topology.replicasFor(routing.keyspace, routing.tokenHigh, routing.tokenLow)
+      const { length } = replicas
+      for (let i = 0; i < length; i++) {
+        const replica = replicas[(turn + i) % length]!
+        if (replica.dataCenter === localDataCenter) return replica
+      }
+    }
+    return local.length > 0 ? local[turn % local.length] : remote[turn % remote.length]
+  }
+
+  *fallback<Node extends RingNode>(
+    routing: RoutingInfo | undefined,
+    { topology, local, remote, localDataCenter }: BalancingState<Node>,
+  ): Iterable<Node> {
+    const turn = this.#turn
+    if (routing !== undefined) {
+      const replicas = topology.replicasFor(routing.keyspace, routing.tokenHigh, routing.tokenLow)
+      for (const replica of inTurn(replicas, turn)) {
+        if (replica.dataCenter === localDataCenter) yield replica
+      }
+    }
+    yield* inTurn(local, turn)
+    yield* inTurn(remote, turn)
+  }
+}
+
+function* inTurn<T>(items: readonly T[], turn: number): Iterable<T> {
+  const { length } = items
+  for (let i = 0; i < length; i++) yield items[(turn + i) % length]!
+}

@@ -1,0 +1,43 @@
+import {
+  AbortedError,
+  type Outcome,
+  RequestTimeoutError,
+  type TsyllaError,
+} from '../../errors/index.ts'
+import type { Clock } from '../../util/index.ts'
+import type { AbortRegistry } from './abort-registry.ts'
+
+export interface WithinOptions {
+  readonly aborts: AbortRegistry
+  readonly clock: Clock
+  /** What the caller allowed in all, and what is left of it. */
+  readonly timeoutMs: number
+  readonly leftMs: number
+  readonly signal: AbortSignal | undefined
+  /** What giving up says of the work, which goes on. */
+  readonly outcome: Outcome
+  /** What the deadline is reported as, when there is something better to say than "too late". */
+  readonly timeoutError: () => TsyllaError | undefined
+}
+
+/** Waits for shared work, but no longer than one caller wants to; the work itself goes on. */
+export function awaitWithin<T>(work: () => Promise<T>, options: WithinOptions): Promise<T> {
+  const { aborts, clock, signal, timeoutMs, leftMs, outcome, timeoutError } = options
+  if (signal?.aborted) return Promise.reject(new AbortedError('not_applied', signal.reason))
+  return new Promise((resolve, reject) => {
+    const onAborted = (reason: unknown): void => reject(new AbortedError(outcome, reason))
+    const abortable = { onAborted }
+    const timer = clock.schedule(
+      leftMs,
+      () => reject(timeoutError() ?? new RequestTimeoutError(timeoutMs, outcome)),
+      true,
+    )
+    if (signal !== undefined) aborts.add(signal, abortable)
+    work()
+      .then(resolve, reject)
+      .finally(() => {
+        timer.cancel()
+        if (signal !== undefined) aborts.remove(signal, abortable)
+      })
+  })
+}

@@ -1,0 +1,227 @@
+import type { StatementFacts } from '../../cql/index.ts'
+import type { RequestKind } from '../../errors/index.ts'
+import type { ExecutionProfile, RoutingInfo } from '../../policies/index.ts'
+import {
+  BatchTypeCode,
+  endFrame,
+  Opcode,
+  QueryFlag,
+  type WireWriter,
+  writeBatchHead,
+  writeBatchPrepared,
+  writeBatchQuery,
+  writeBatchTail,
+} from '../../protocol/index.ts'
+import type { Connection } from '../../transport/index.ts'
+import type { BatchType, BindValues } from '../../types/index.ts'
+import type { ResultMetadataCache } from '../result/result-metadata-cache.ts'
+import type { PreparedMetadata } from '../statement/prepared-metadata.ts'
+import {
+  batchAcceptsClientTimestamp,
+  hasFixedTimestamp,
+  kindOfBatch,
+} from '../statement/repeatability.ts'
+import type { StatementHandle } from '../statement/statement-cache.ts'
+import { mayBeStale } from './execute-message.ts'
+import type { ExecutionContext } from './execution-context.ts'
+import { beginMessage, type Message } from './message.ts'
+import { estimateValueBytes } from './value-size.ts'
+import { snapshotOf } from './value-snapshot.ts'
+
+const typeCodes = {
+  logged: BatchTypeCode.LOGGED,
+  unlogged: BatchTypeCode.UNLOGGED,
+  counter: BatchTypeCode.COUNTER,
+} as const
+
+/**
+ * The statements of one batch, as parallel lists: a batch of a hundred statements makes no object
+ * per statement but the copy of its values.
+ */
+export interface BatchParts {
+  readonly handles: readonly StatementHandle[]
+  /** By statement; `undefined` for a text without values, which is sent as a text. */
+  readonly metadata: (PreparedMetadata | undefined)[]
+  /** By statement, in marker order. */
+  readonly values: (readonly unknown[])[]
+  /** By statement, what its own option says; the list is missing when no statement says anything. */
+  readonly idempotent: readonly (boolean | undefined)[] | undefined
+}
+
+/** BATCH (native_protocol_v4.spec §4.1.7). */
+export class BatchMessage implements Message {
+  readonly profile: ExecutionProfile
+  readonly #context: ExecutionContext
+  readonly #type: BatchType
+  readonly #parts: BatchParts
+  readonly #timestamp: number | bigint | undefined
+  /** Statement that was being written last, which is the one that an error is about. */
+  #writingIndex = 0
+  readonly #refreshed = new Set<StatementHandle>()
+
+  constructor(
+    context: ExecutionContext,
+    type: BatchType,
+    parts: BatchParts,
+    profile: ExecutionProfile,
+  ) {
+    this.#context = context
+    this.#type = type
+    this.#parts = parts
+    this.profile = profile
+    const isStampable =
+      profile.timestamp === undefined &&
+      context.timestamps !== undefined &&
+      batchAcceptsClientTimestamp(type, this.#facts())
+    this.#timestamp = isStampable ? context.timestamps?.next() : profile.timestamp
+  }
+
+  #facts(): StatementFacts[] {
+    return this.#parts.handles.map(({ facts }) => facts)
+  }
+
+  get kind(): RequestKind {
+    return kindOfBatch(this.#type, this.#facts())
+  }
+
+  get isIdempotent(): boolean {
+    const { isIdempotent } = this.profile
+    if (isIdempotent !== undefined) return isIdempotent
+    if (this.#type === 'counter') return false
+    const { handles, metadata, idempotent } = this.#parts
+    return handles.every(({ facts }, i) => {
+      const inferred = metadata[i]?.repeatability.isIdempotent ?? facts.isIdempotent
+      return idempotent?.[i] ?? (inferred && hasFixedTimestamp(facts, this.#timestamp))
+    })
+  }
+
+  get resultMetadata(): ResultMetadataCache {
+    return this.#context.queryMetadata
+  }
+
+  get text(): string {
+    return this.#parts.handles.map(({ text }) => text).join('; ')
+  }
+
+  /** Where its first statement goes: batches are for one partition, or pay for more. */
+  routing(): RoutingInfo | undefined {
+    const { metadata, values } = this.#parts
+    const first = metadata[0]
+    this.#writingIndex = 0
+    return first === undefined ? undefined : this.#context.routingKeys.routingOf(first, values[0]!)
+  }
+
+  /** A text means the keyspace of its connection; in its prepared form it means its own. */
+  prepareFor(connection: Connection): Promise<void> | undefined {
+    const { handles, metadata } = this.#parts
+    const misplaced = handles.filter(
+      ({ keyspace }, i) => metadata[i] === undefined && !connection.isIn(keyspace),
+    )
+    return misplaced.length === 0 ? undefined : this.#prepareTexts()
+  }
+
+  async #prepareTexts(): Promise<void> {
+    const { handles, metadata } = this.#parts
+    const texts = new Set(handles.filter((_, i) => metadata[i] === undefined))
+    await Promise.all([...texts].map((handle) => this.#context.preparer.prepare(handle)))
+    this.#takeMetadata()
+  }
+
+  encode(writer: WireWriter, streamId: number, connection: Connection): void {
+    const { profile } = this
+    const { handles, metadata, values } = this.#parts
+    const { address } = connection
+    const start = beginMessage(writer, profile, streamId, Opcode.BATCH)
+    const count = handles.length
+    writeBatchHead(writer, typeCodes[this.#type], count)
+    this.#writingIndex = 0
+    try {
+      for (let i = 0; i < count; i++) {
+        this.#writingIndex = i
+        const prepared = metadata[i]
+        if (prepared === undefined) {
+          writeBatchQuery(writer, handles[i]!.text)
+          writer.writeShort(0)
+        } else {
+          writeBatchPrepared(writer, prepared.idOn(address))
+          prepared.plan.write(writer, values[i])
+        }
+      }
+    } catch (error) {
+      throw inStatement(error, this.#writingIndex)
+    }
+    const timestamp = this.#timestamp
+    const flags = QueryFlag.SERIAL_CONSISTENCY | (timestamp === undefined ? 0 : QueryFlag.TIMESTAMP)
+    writeBatchTail(writer, profile.consistency, flags, profile.serialConsistency, timestamp ?? 0)
+    endFrame(writer, start)
+  }
+
+  estimatedBytes(): number {
+    const { handles, metadata, values } = this.#parts
+    return handles.reduce(
+      (bytes, { text }, i) =>
+        bytes + (metadata[i] === undefined ? text.length : estimateValueBytes(values[i]!)),
+      64,
+    )
+  }
+
+  detach(): void {
+    const { values } = this.#parts
+    for (const [i, one] of values.entries()) values[i] = snapshotOf(one)
+  }
+
+  repair(error: unknown): Promise<void> | undefined {
+    const handle = this.#parts.handles[this.#writingIndex]
+    if (handle === undefined || !mayBeStale(error) || this.#refreshed.has(handle)) return undefined
+    this.#refreshed.add(handle)
+    this.detach()
+    return this.#refresh(handle, error)
+  }
+
+  async #refresh(handle: StatementHandle, error: unknown): Promise<void> {
+    const before = handle.metadata
+    await this.#context.preparer.refresh(handle).catch(() => {
+      throw error
+    })
+    if (handle.metadata === before) throw error
+    this.#takeMetadata()
+  }
+
+  /** The error names the first statement the node does not know; it may not know the others. */
+  async prepareAgain(connection: Connection): Promise<void> {
+    const { handles, metadata } = this.#parts
+    const prepared = new Set(handles.filter((_, i) => metadata[i] !== undefined))
+    const { preparer } = this.#context
+    await Promise.all([...prepared].map((handle) => preparer.prepareOn(connection, handle)))
+    this.#takeMetadata()
+  }
+
+  /** Takes what PREPARE answers now: the texts are the same, so every value keeps its place. */
+  #takeMetadata(): void {
+    const { handles, metadata, values } = this.#parts
+    for (const [i, handle] of handles.entries()) {
+      const now = handle.metadata
+      if (now === metadata[i] || now === undefined) continue
+      values[i] = now.plan.resolve(values[i])
+      metadata[i] = now
+    }
+  }
+}
+
+/** @throws BindError that names the statement */
+export function resolveInBatch(
+  metadata: PreparedMetadata,
+  values: BindValues | undefined,
+  index: number,
+): readonly unknown[] {
+  try {
+    return metadata.plan.resolve(values)
+  } catch (error) {
+    throw inStatement(error, index)
+  }
+}
+
+function inStatement(error: unknown, index: number): unknown {
+  if (error instanceof Error) error.message = `Statement ${index} of the batch: ${error.message}`
+  return error
+}

@@ -1,0 +1,258 @@
+import type { Cluster, ClusterNode } from '../../cluster/index.ts'
+import { ClosedError, OverloadedError, type TsyllaError } from '../../errors/index.ts'
+import type { Connection, TickListener, Ticker } from '../../transport/index.ts'
+import { RingQueue } from '../../util/index.ts'
+import { AbortRegistry } from './abort-registry.ts'
+import { Attempt } from './attempt.ts'
+import type { Request } from './request.ts'
+
+export interface DispatcherOptions {
+  readonly cluster: Cluster
+  readonly ticker: Ticker
+  readonly queueCountMax: number
+  readonly queueBytesMax: number
+}
+
+/** Requests that fail at their deadline in one turn of the event loop; more follow in the next. */
+export const expiredPerTurnMax = 1_000
+
+/** Requests that wait and are refused by the same nodes, oldest first. */
+interface Queue {
+  readonly excludedNodes: ReadonlySet<ClusterNode> | undefined
+  readonly requests: RingQueue<Request>
+}
+
+/**
+ * Sends requests over connections. Requests that find no room wait, with a bound, together with
+ * those that may go to the same nodes: what only a full node could serve is no obstacle to what
+ * another node can.
+ */
+export class Dispatcher implements TickListener {
+  readonly aborts: AbortRegistry = new AbortRegistry()
+  readonly ticker: Ticker
+  readonly #cluster: Cluster
+  readonly #options: DispatcherOptions
+  /** Requests that any node may serve: nearly all of them. */
+  readonly #common: Queue = { excludedNodes: undefined, requests: new RingQueue() }
+  /** Requests that some nodes have refused, by the host ids of those nodes. */
+  readonly #restricted = new Map<string, Queue>()
+  /** Requests that wait; queues also hold places of those that gave up. */
+  #waitingCount = 0
+  #queuedBytes = 0
+  #isDraining = false
+  #isClosing = false
+  #isClosed = false
+  /** Calls that were accepted and have no answer yet. */
+  #acceptedCount = 0
+  #onIdle: (() => void) | undefined
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+    this.#cluster = options.cluster
+    this.ticker = options.ticker
+  }
+
+  /** Whether new calls are refused. */
+  get isClosing(): boolean {
+    return this.#isClosing
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  get queuedCount(): number {
+    return this.#waitingCount
+  }
+
+  /** Sends a request wherever there is room, or queues it. */
+  dispatch(request: Request, nowMs?: number): void {
+    if (this.#isClosed) {
+      request.fail(new ClosedError('session'))
+      return
+    }
+    const isFirst = request.exclusions === undefined
+    const { requests } = this.#common
+    // Removes the places of requests that have all given up.
+    if (this.#waitingCount === 0 && requests.length > 0) requests.keep(() => false)
+    // What waits goes first, or a steady stream would starve it.
+    if (isFirst && requests.length > 0 && !this.#isDraining) this.#enqueue(request)
+    else if (!this.#trySend(request, nowMs)) this.#enqueue(request)
+  }
+
+  /** Sends on that connection if it still can, else wherever there is room. */
+  dispatchTo(connection: Connection, request: Request): void {
+    try {
+      if (this.#isClosed || !this.#sendOn(connection, request)) this.dispatch(request)
+    } catch (error) {
+      request.onEncodeFailed(error)
+    }
+  }
+
+  /** Sends one more attempt of a request in flight, if another connection has room for it. */
+  dispatchElsewhere(request: Request, nowMs: number): void {
+    if (this.#isClosed) return
+    try {
+      const connection = this.#select(request)
+      if (connection !== undefined) this.#sendOn(connection, request, nowMs)
+    } catch {
+      // The attempt in flight was encoded; it may still be answered.
+    }
+  }
+
+  #select(request: Request): Connection | undefined {
+    const { message } = request
+    return this.#cluster.select(
+      message.profile.loadBalancing,
+      message.routing(),
+      request.exclusions,
+    )
+  }
+
+  /** @returns false when no connection that the request may use has room */
+  #trySend(request: Request, nowMs?: number): boolean {
+    try {
+      const connection = this.#select(request)
+      if (connection !== undefined) return this.#sendOn(connection, request, nowMs)
+      if (this.#mayWait(request)) return false
+      request.failWithoutNode()
+    } catch (error) {
+      request.onEncodeFailed(error)
+    }
+    return true
+  }
+
+  #mayWait(request: Request): boolean {
+    const { excludedNodes } = request
+    if (this.#cluster.isAvailable(excludedNodes)) return true
+    return request.mayWaitForNode && this.#cluster.mayBecomeAvailable(excludedNodes)
+  }
+
+  /** @returns whether the connection took the request, or a PREPARE comes first */
+  #sendOn(connection: Connection, request: Request, nowMs = this.ticker.nowMs()): boolean {
+    const preparing = request.message.prepareFor(connection)
+    if (preparing !== undefined) {
+      request.resumeAfter(preparing)
+      return true
+    }
+    const attempt = new Attempt(request, connection, nowMs, request.attemptDeadlineMs(nowMs))
+    if (!connection.send(attempt)) return false
+    request.onSent(attempt)
+    return true
+  }
+
+  #enqueue(request: Request): void {
+    if (request.isQueued) return
+    const bytes = request.message.estimatedBytes()
+    const { queueCountMax, queueBytesMax } = this.#options
+    if (this.#waitingCount >= queueCountMax || this.#queuedBytes + bytes > queueBytesMax) {
+      request.fail(
+        new OverloadedError(
+          `${this.#waitingCount} requests of ${this.#queuedBytes} bytes wait already (queueCountMax ${queueCountMax}, queueBytesMax ${queueBytesMax})`,
+        ),
+      )
+      return
+    }
+    if (this.#waitingCount === 0) {
+      this.ticker.add(this)
+      this.ticker.armFine()
+    }
+    request.onQueued(bytes)
+    this.#waitingCount++
+    this.#queuedBytes += bytes
+    const { requests } = this.#queueOf(request)
+    requests.push(request)
+    // Removes the places of those that gave up, once they may be more than the others.
+    if (requests.length > 2 * queueCountMax) requests.keep((one) => one.isQueued)
+  }
+
+  #queueOf({ excludedNodes }: Request): Queue {
+    if (excludedNodes === undefined) return this.#common
+    const key = JSON.stringify([...excludedNodes].map(({ hostId }) => hostId).sort())
+    let queue = this.#restricted.get(key)
+    if (queue === undefined) {
+      queue = { excludedNodes, requests: new RingQueue() }
+      this.#restricted.set(key, queue)
+    }
+    return queue
+  }
+
+  onLeftQueue(bytes: number): void {
+    this.#waitingCount--
+    this.#queuedBytes -= bytes
+  }
+
+  /**
+   * Tries again what waits.
+   *
+   * @param connection has room now; without it nodes came or went
+   */
+  onRoom(connection?: Connection): void {
+    if (this.#waitingCount === 0 || this.#isDraining) return
+    this.#isDraining = true
+    for (const [key, queue] of this.#restricted) {
+      this.#drain(queue.requests, connection)
+      if (queue.requests.length === 0) this.#restricted.delete(key)
+    }
+    this.#drain(this.#common.requests, connection)
+    this.#isDraining = false
+    if (this.#waitingCount === 0) this.ticker.remove(this)
+  }
+
+  #drain(requests: RingQueue<Request>, connection: Connection | undefined): void {
+    for (let head = requests.peek(); head !== undefined; head = requests.peek()) {
+      // All other connections were full before and still are.
+      if (connection?.hasRoom === false) return
+      if (head.isQueued && !this.#trySend(head)) return
+      requests.shift()
+    }
+  }
+
+  onTick(nowMs: number): void {
+    this.ticker.armFine()
+    this.#expire(nowMs)
+    this.onRoom()
+  }
+
+  /** Fails what waits beyond its deadline, a bounded number per turn. */
+  #expire(nowMs: number): void {
+    let expiredCount = 0
+    const expire = (request: Request): void => {
+      if (!request.isQueued || request.deadlineMs > nowMs) return
+      if (expiredCount++ < expiredPerTurnMax) request.onQueueTimeout()
+    }
+    this.#common.requests.forEach(expire)
+    for (const { requests } of this.#restricted.values()) requests.forEach(expire)
+    if (expiredCount > expiredPerTurnMax) setImmediate(() => this.#expire(nowMs))
+  }
+
+  onAccepted(): void {
+    this.#acceptedCount++
+  }
+
+  onSettled(): void {
+    this.#acceptedCount--
+    if (this.#acceptedCount === 0) this.#onIdle?.()
+  }
+
+  /** Takes no more calls. @returns a promise of the answers of all that were accepted */
+  whenIdle(): Promise<void> {
+    this.#isClosing = true
+    if (this.#acceptedCount === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onIdle = resolve
+    })
+  }
+
+  /** Fails everything that waits; nothing is taken any more. */
+  close(error: TsyllaError): void {
+    this.#isClosing = true
+    this.#isClosed = true
+    this.ticker.remove(this)
+    for (const { requests } of [this.#common, ...this.#restricted.values()]) {
+      for (let next = requests.shift(); next !== undefined; next = requests.shift()) {
+        next.fail(error)
+      }
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { BindError, type RequestKind } from '../../errors/index.ts'
+import type { ExecutionProfile, RoutingInfo } from '../../policies/index.ts'
+import {
+  endFrame,
+  Opcode,
+  QueryFlag,
+  type WireWriter,
+  writeExecuteHead,
+} from '../../protocol/index.ts'
+import type { Connection } from '../../transport/index.ts'
+import type { BindValues } from '../../types/index.ts'
+import type { ResultMetadataCache } from '../result/result-metadata-cache.ts'
+import type { PreparedMetadata } from '../statement/prepared-metadata.ts'
+import { hasFixedTimestamp } from '../statement/repeatability.ts'
+import type { StatementHandle } from '../statement/statement-cache.ts'
+import type { ExecutionContext } from './execution-context.ts'
+import { beginMessage, type Message, parameterFlags, writeTail } from './message.ts'
+import { estimateValueBytes } from './value-size.ts'
+import { snapshotOf } from './value-snapshot.ts'
+
+/** EXECUTE (native_protocol_v4.spec §4.1.6), encoded again for every attempt. */
+export class ExecuteMessage implements Message {
+  readonly profile: ExecutionProfile
+  readonly #context: ExecutionContext
+  readonly #handle: StatementHandle
+  /** In marker order, an array of our own. */
+  #values: readonly unknown[]
+  #metadata: PreparedMetadata
+  #wasRefreshed = false
+  /** Drawn once: every attempt writes at the same time. */
+  readonly #timestamp: number | bigint | undefined
+
+  /** @throws BindError */
+  constructor(
+    context: ExecutionContext,
+    handle: StatementHandle,
+    values: BindValues | undefined,
+    profile: ExecutionProfile,
+  ) {
+    const metadata = handle.metadata!
+    this.#context = context
+    this.#handle = handle
+    this.profile = profile
+    this.#metadata = metadata
+    this.#values = metadata.plan.resolve(values)
+    this.#timestamp =
+      profile.timestamp ??
+      (metadata.repeatability.acceptsClientTimestamp ? context.timestamps?.next() : undefined)
+  }
+
+  get kind(): RequestKind {
+    return this.#metadata.repeatability.kind
+  }
+
+  get isIdempotent(): boolean {
+    const inferred =
+      this.#metadata.repeatability.isIdempotent &&
+      hasFixedTimestamp(this.#handle.facts, this.#timestamp)
+    return this.profile.isIdempotent ?? inferred
+  }
+
+  get resultMetadata(): ResultMetadataCache {
+    return this.#handle.resultMetadata
+  }
+
+  get text(): string {
+    return this.#handle.text
+  }
+
+  routing(): RoutingInfo | undefined {
+    return this.#context.routingKeys.routingOf(this.#metadata, this.#values)
+  }
+
+  prepareFor(): undefined {
+    return undefined
+  }
+
+  encode(
+    writer: WireWriter,
+    streamId: number,
+    connection: Connection,
+    pagingState: Uint8Array | undefined,
+  ): void {
+    const { profile } = this
+    const metadata = this.#metadata
+    const timestamp = this.#timestamp
+    const start = beginMessage(writer, profile, streamId, Opcode.EXECUTE)
+    const flags = parameterFlags(pagingState, timestamp) | QueryFlag.VALUES
+    writeExecuteHead(writer, metadata.idOn(connection.address), profile.consistency, flags)
+    metadata.plan.write(writer, this.#values)
+    writeTail(writer, flags, profile, pagingState, timestamp)
+    endFrame(writer, start)
+  }
+
+  estimatedBytes(): number {
+    return estimateValueBytes(this.#values)
+  }
+
+  detach(): void {
+    this.#values = snapshotOf(this.#values)
+  }
+
+  /**
+   * Another client may have changed the type of a column, or added a field to a user-defined type,
+   * and the event may not be here yet: then the value is right and the plan is old.
+   */
+  repair(error: unknown): Promise<void> | undefined {
+    if (!mayBeStale(error) || this.#wasRefreshed) return undefined
+    this.#wasRefreshed = true
+    this.detach()
+    return this.#refresh(error)
+  }
+
+  /** @throws the error given, unless PREPARE now answers with other markers than before */
+  async #refresh(error: BindError): Promise<void> {
+    const before = this.#metadata
+    await this.#context.preparer.refresh(this.#handle).catch(() => {
+      throw error
+    })
+    this.#takeMetadata()
+    if (this.#metadata === before) throw error
+  }
+
+  async prepareAgain(connection: Connection): Promise<void> {
+    await this.#context.preparer.prepareOn(connection, this.#handle)
+    this.#takeMetadata()
+  }
+
+  /** Takes what PREPARE answers now: the text is the same, so every value keeps its place. */
+  #takeMetadata(): void {
+    const metadata = this.#handle.metadata!
+    if (metadata === this.#metadata) return
+    this.#values = metadata.plan.resolve(this.#values)
+    this.#metadata = metadata
+  }
+}
+
+/** Whether a value was refused by its type: the type may be the one from before. */
+export function mayBeStale(error: unknown): error is BindError {
+  return error instanceof BindError && error.code === 'TSYLLA_BIND_VALUE'
+}

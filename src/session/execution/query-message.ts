@@ -1,0 +1,100 @@
+import type { RequestKind, ServerError } from '../../errors/index.ts'
+import type { ExecutionProfile } from '../../policies/index.ts'
+import {
+  endFrame,
+  Opcode,
+  type WireWriter,
+  writeExecuteHead,
+  writeQueryHead,
+} from '../../protocol/index.ts'
+import type { Connection } from '../../transport/index.ts'
+import type { ResultMetadataCache } from '../result/result-metadata-cache.ts'
+import type { PreparedMetadata } from '../statement/prepared-metadata.ts'
+import { hasFixedTimestamp, repeatabilityOfText } from '../statement/repeatability.ts'
+import type { StatementHandle } from '../statement/statement-cache.ts'
+import type { ExecutionContext } from './execution-context.ts'
+import { beginMessage, type Message, parameterFlags, writeTail } from './message.ts'
+
+/** QUERY (native_protocol_v4.spec §4.1.4): a text without values, not worth preparing yet. */
+export class QueryMessage implements Message {
+  readonly profile: ExecutionProfile
+  readonly kind: RequestKind
+  readonly isIdempotent: boolean
+  readonly #context: ExecutionContext
+  readonly #handle: StatementHandle
+  /** Set when the text means a keyspace that connections have left: its prepared form means it. */
+  #prepared: PreparedMetadata | undefined
+  readonly #timestamp: number | bigint | undefined
+
+  constructor(context: ExecutionContext, handle: StatementHandle, profile: ExecutionProfile) {
+    const { facts } = handle
+    const { kind, isIdempotent, acceptsClientTimestamp } = repeatabilityOfText(facts)
+    this.#context = context
+    this.#handle = handle
+    this.profile = profile
+    this.kind = kind
+    this.#timestamp =
+      profile.timestamp ?? (acceptsClientTimestamp ? context.timestamps?.next() : undefined)
+    this.isIdempotent =
+      profile.isIdempotent ?? (isIdempotent && hasFixedTimestamp(facts, this.#timestamp))
+  }
+
+  get resultMetadata(): ResultMetadataCache {
+    return this.#context.queryMetadata
+  }
+
+  get text(): string {
+    return this.#handle.text
+  }
+
+  routing(): undefined {
+    return undefined
+  }
+
+  prepareFor(connection: Connection): Promise<void> | undefined {
+    const { facts, keyspace } = this.#handle
+    if (this.#prepared !== undefined || facts.kind === 'use') return undefined
+    return connection.isIn(keyspace) ? undefined : this.#prepare()
+  }
+
+  async #prepare(): Promise<void> {
+    await this.#context.preparer.prepare(this.#handle)
+    this.#prepared = this.#handle.metadata
+  }
+
+  encode(
+    writer: WireWriter,
+    streamId: number,
+    connection: Connection,
+    pagingState: Uint8Array | undefined,
+  ): void {
+    const { profile } = this
+    const prepared = this.#prepared
+    const opcode = prepared === undefined ? Opcode.QUERY : Opcode.EXECUTE
+    const start = beginMessage(writer, profile, streamId, opcode)
+    const timestamp = this.#timestamp
+    const flags = parameterFlags(pagingState, timestamp)
+    const { consistency } = profile
+    if (prepared === undefined) writeQueryHead(writer, this.text, consistency, flags)
+    else writeExecuteHead(writer, prepared.idOn(connection.address), consistency, flags)
+    writeTail(writer, flags, profile, pagingState, timestamp)
+    endFrame(writer, start)
+  }
+
+  estimatedBytes(): number {
+    return 64 + this.text.length
+  }
+
+  detach(): void {}
+
+  repair(): undefined {
+    return undefined
+  }
+
+  /** A QUERY is never unprepared; a server that claims so gets its own error back. */
+  async prepareAgain(connection: Connection, error: ServerError): Promise<void> {
+    if (this.#prepared === undefined) throw error
+    await this.#context.preparer.prepareOn(connection, this.#handle)
+    this.#prepared = this.#handle.metadata
+  }
+}

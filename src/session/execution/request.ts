@@ -1,0 +1,411 @@
+import type { ClusterNode, Exclusions } from '../../cluster/index.ts'
+import {
+  AbortedError,
+  type Attempt as FailedAttempt,
+  type Outcome,
+  RequestTimeoutError,
+  type ServerError,
+  ServerErrorCode,
+  serverErrorOutcome,
+  TsyllaError,
+} from '../../errors/index.ts'
+import { Opcode, readError, readResponsePrefix, WireReader } from '../../protocol/index.ts'
+import type { Connection } from '../../transport/index.ts'
+import { sleep, type Timer } from '../../util/index.ts'
+import type { ResultSet } from '../result/result-set.ts'
+import type { Abortable } from './abort-registry.ts'
+import type { Attempt } from './attempt.ts'
+import type { ExecutionContext } from './execution-context.ts'
+import { lostError, unreadableError } from './failures.ts'
+import type { Message } from './message.ts'
+import { type GatheredPages, readResult } from './result-reader.ts'
+
+/**
+ * Where a request is; it is settled exactly once. `active`: attempts are in flight, it waits in the
+ * queue, or a PREPARE comes first. `completing`: it was carried out, and what has to follow on other
+ * nodes is awaited.
+ */
+const RequestState = { active: 0, completing: 1, settled: 2 } as const
+type RequestState = (typeof RequestState)[keyof typeof RequestState]
+
+/** Reused for answers: they are read inside one callback, never across two. */
+const sharedReader = new WireReader()
+
+/** PREPAREs of one request that follow UNPREPARED at once; later ones are paced. */
+const promptPrepareCount = 2
+const prepareDelayMsMin = 20
+const prepareDelayMsMax = 1_000
+
+export interface RequestOptions {
+  readonly signal: AbortSignal | undefined
+  /** `all`: to the last page, into one result. `one`: a single page. */
+  readonly pages: 'all' | 'one'
+  /** Of the server, where the first page starts. */
+  readonly pagingState: Uint8Array | undefined
+}
+
+/**
+ * One call of a user: deadline, outcome, pages and attempts. What is sent is the message's
+ * business, where it goes the dispatcher's, and what follows a failure the retry policy's.
+ */
+export class Request implements Abortable, Exclusions {
+  readonly context: ExecutionContext
+  readonly message: Message
+  readonly pages: 'all' | 'one'
+  pagingState: Uint8Array | undefined
+  gathered: GatheredPages | undefined
+  deadlineMs = 0
+  readonly #resolve: (result: ResultSet<unknown>) => void
+  readonly #reject: (error: unknown) => void
+  readonly #signal: AbortSignal | undefined
+  #state: RequestState = RequestState.active
+  /** Attempts in flight; nearly always there is only the first. */
+  #first: Attempt | undefined
+  #others: Attempt[] | undefined
+  #failures: FailedAttempt[] | undefined
+  #attemptCount = 0
+  /** PREPAREs that followed UNPREPARED, over all attempts of a page. */
+  #prepareCount = 0
+  #queuedBytes = -1
+  excludedNodes: Set<ClusterNode> | undefined
+  failedNodes: Set<ClusterNode> | undefined
+
+  constructor(
+    context: ExecutionContext,
+    message: Message,
+    { signal, pages, pagingState }: RequestOptions,
+    resolve: (result: ResultSet<unknown>) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.context = context
+    this.message = message
+    this.pages = pages
+    this.pagingState = pagingState
+    this.#signal = signal
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  get isSettled(): boolean {
+    return this.#state === RequestState.settled
+  }
+
+  /** What the choice of a node has to respect; `undefined` before anything has failed. */
+  get exclusions(): Exclusions | undefined {
+    const isFresh =
+      this.#first === undefined &&
+      this.excludedNodes === undefined &&
+      this.failedNodes === undefined
+    return isFresh ? undefined : this
+  }
+
+  /** Whether it may wait for a node while none has a connection. */
+  get mayWaitForNode(): boolean {
+    return this.message.isIdempotent
+  }
+
+  isInFlightOn(connection: Connection): boolean {
+    return (
+      this.#first?.connection === connection ||
+      this.#others?.some((attempt) => attempt.connection === connection) === true
+    )
+  }
+
+  /** @param startedMs time of the ticker that the deadline counts from */
+  start(startedMs: number): void {
+    const { dispatcher } = this.context
+    dispatcher.onAccepted()
+    const signal = this.#signal
+    if (signal !== undefined) {
+      if (signal.aborted) {
+        this.fail(new AbortedError('not_applied', signal.reason))
+        return
+      }
+      dispatcher.aborts.add(signal, this)
+    }
+    this.deadlineMs = startedMs + this.message.profile.timeoutMs
+    dispatcher.dispatch(this, startedMs)
+  }
+
+  /** Returns when an attempt that is sent now counts as stalled. */
+  attemptDeadlineMs(nowMs: number): number {
+    const { profile } = this.message
+    const inFlightCount = this.#first === undefined ? 1 : 2 + (this.#others?.length ?? 0)
+    const delayMs = profile.speculation.delayMs(inFlightCount, profile.timeoutMs)
+    if (delayMs === undefined) return this.deadlineMs
+    return Math.min(nowMs + delayMs, this.deadlineMs)
+  }
+
+  onQueued(bytes: number): void {
+    this.#queuedBytes = bytes
+    this.message.detach()
+  }
+
+  #leaveQueue(): void {
+    if (this.#queuedBytes < 0) return
+    this.context.dispatcher.onLeftQueue(this.#queuedBytes)
+    this.#queuedBytes = -1
+  }
+
+  get isQueued(): boolean {
+    return this.#queuedBytes >= 0
+  }
+
+  onSent(attempt: Attempt): void {
+    this.#leaveQueue()
+    this.#attemptCount++
+    if (this.#first === undefined) this.#first = attempt
+    else (this.#others ??= []).push(attempt)
+  }
+
+  #endAttempt(attempt: Attempt): void {
+    if (this.#first === attempt) this.#first = this.#others?.shift()
+    else this.#others?.splice(this.#others.indexOf(attempt), 1)
+  }
+
+  /** Gives up the attempts in flight. @returns whether one of them may have reached its node */
+  #abandonAttempts(): boolean {
+    let wasWritten = false
+    for (let attempt = this.#first; attempt !== undefined; attempt = this.#first) {
+      this.#endAttempt(attempt)
+      wasWritten = attempt.connection.abandon(attempt) || wasWritten
+    }
+    return wasWritten
+  }
+
+  onResponse(
+    attempt: Attempt,
+    flags: number,
+    opcode: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void {
+    this.#endAttempt(attempt)
+    const reader = sharedReader
+    reader.reset(bytes, start, end)
+    try {
+      if (opcode === Opcode.RESULT) {
+        readResult(attempt, reader, flags)
+        return
+      }
+      readResponsePrefix(reader, flags)
+      if (opcode !== Opcode.ERROR) {
+        throw new TypeError(`opcode 0x${opcode.toString(16)} answers no request`)
+      }
+      this.#onServerError(readError(reader), attempt.connection)
+    } catch (error) {
+      const { address } = attempt.connection
+      this.fail(TsyllaError.is(error) ? error : unreadableError(address, error))
+    }
+  }
+
+  #onServerError(error: ServerError, connection: Connection): void {
+    error.outcome = serverErrorOutcome(error, this.message.kind)
+    if (error.serverCode !== ServerErrorCode.UNPREPARED) {
+      this.#onFailure(error, connection)
+      return
+    }
+    // The statement was not executed, so this is no attempt as far as the retry policy counts.
+    this.#attemptCount--
+    this.resumeAfter(this.#prepareAgain(connection, error), connection, error)
+  }
+
+  /** DDL of other clients may make nodes forget a statement again and again. */
+  async #prepareAgain(connection: Connection, error: ServerError): Promise<void> {
+    const paced = this.#prepareCount++ - promptPrepareCount
+    if (paced >= 0) {
+      const delayMs = Math.min(prepareDelayMsMax, prepareDelayMsMin * 2 ** Math.min(paced, 10))
+      await sleep(this.context.dispatcher.ticker.clock, delayMs)
+      if (this.isSettled) return
+    }
+    await this.message.prepareAgain(connection, error)
+  }
+
+  /**
+   * Continues after work that other requests may share, unless the deadline comes first.
+   *
+   * @param connection where it continues, if that still takes requests
+   * @param reason what made the work necessary; reported when it is needed once too often
+   */
+  resumeAfter(work: Promise<void>, connection?: Connection, reason?: ServerError): void {
+    const { dispatcher } = this.context
+    this.#leaveQueue()
+    this.message.detach()
+    const isHopeless = this.#prepareCount > promptPrepareCount
+    const timer = this.#atDeadline(() => {
+      if (reason !== undefined && isHopeless) this.fail(reason)
+      else this.onTimeout()
+    })
+    work
+      .finally(() => timer.cancel())
+      .then(() => {
+        if (this.isSettled) return
+        if (connection === undefined) dispatcher.dispatch(this)
+        else dispatcher.dispatchTo(connection, this)
+      })
+      .catch((error: unknown) => {
+        this.#onFailure(error as TsyllaError, connection)
+      })
+  }
+
+  /** For phases whose deadline no connection watches. */
+  #atDeadline(giveUp: () => void): Timer {
+    const { ticker } = this.context.dispatcher
+    const leftMs = Math.max(0, this.deadlineMs - ticker.nowMs())
+    return ticker.clock.schedule(leftMs, giveUp, true)
+  }
+
+  onLost(attempt: Attempt, error: TsyllaError, wasWritten: boolean): void {
+    this.#endAttempt(attempt)
+    const { isClosed } = this.context.dispatcher
+    const lost = lostError(error, this.#outcomeOf(wasWritten), isClosed)
+    this.#onFailure(lost, attempt.connection)
+  }
+
+  #outcomeOf(wasWritten: boolean): Outcome {
+    return wasWritten && this.message.kind !== 'read' ? 'unknown' : 'not_applied'
+  }
+
+  /** An attempt has stalled: another node may be faster. The attempt stays in flight. */
+  onOverdue(nowMs: number): number {
+    if (nowMs >= this.deadlineMs) return 0
+    if (this.message.isIdempotent) this.context.dispatcher.dispatchElsewhere(this, nowMs)
+    return this.deadlineMs
+  }
+
+  onAttemptTimeout(attempt: Attempt, wasWritten: boolean): void {
+    this.#endAttempt(attempt)
+    this.onTimeout(wasWritten)
+  }
+
+  /** The deadline has passed. */
+  onTimeout(wasWritten = false): void {
+    const mayBeApplied = this.#abandonAttempts() || wasWritten
+    const { timeoutMs } = this.message.profile
+    this.fail(new RequestTimeoutError(timeoutMs, this.#outcomeOf(mayBeApplied)))
+  }
+
+  /** The deadline has passed while the request waited for a connection. */
+  onQueueTimeout(): void {
+    const { cluster } = this.context
+    const isNodeMissing = this.#first === undefined && !cluster.isAvailable(this.excludedNodes)
+    if (isNodeMissing) this.failWithoutNode()
+    else this.onTimeout()
+  }
+
+  onAborted(reason: unknown): void {
+    if (this.isSettled) return
+    const wasCarriedOut = this.#state === RequestState.completing
+    const mayBeApplied = this.#abandonAttempts() || wasCarriedOut
+    this.fail(new AbortedError(this.#outcomeOf(mayBeApplied), reason))
+  }
+
+  /** An attempt failed: the retry policy decides. */
+  #onFailure(error: TsyllaError, connection: Connection | undefined): void {
+    if (this.isSettled) return
+    const { dispatcher, cluster } = this.context
+    const { message } = this
+    const decision = message.profile.retry.decide({
+      error,
+      isIdempotent: message.isIdempotent,
+      attemptCount: this.#attemptCount,
+    })
+    if (decision === 'rethrow' || connection === undefined || dispatcher.isClosed) {
+      this.fail(error)
+      return
+    }
+    ;(this.#failures ??= []).push({ node: connection.address, error })
+    if (decision === 'same_node') {
+      dispatcher.dispatchTo(connection, this)
+      return
+    }
+    const node = cluster.nodeOf(connection)
+    // What a lost connection has failed, another one to the same node may do.
+    const isRefused = error.code !== 'TSYLLA_CONNECTION' && error.code !== 'TSYLLA_PROTOCOL'
+    if (node !== undefined) {
+      if (isRefused) (this.excludedNodes ??= new Set()).add(node)
+      else (this.failedNodes ??= new Set()).add(node)
+    }
+    dispatcher.dispatch(this)
+  }
+
+  /** The message could not be encoded; nothing was sent. */
+  onEncodeFailed(error: unknown): void {
+    const repair = this.message.repair(error)
+    if (repair === undefined) this.fail(error)
+    else this.resumeAfter(repair)
+  }
+
+  /** No node is left to try: the last failure says more than "no node". */
+  failWithoutNode(): void {
+    const last = this.#failures?.pop()
+    this.fail(last?.error ?? this.context.cluster.unavailableError())
+  }
+
+  /** Reads on: the request continues with its next page. */
+  fetchNextPage(pagingState: Uint8Array): void {
+    this.#abandonAttempts()
+    this.pagingState = pagingState
+    this.#attemptCount = 0
+    this.#prepareCount = 0
+    this.excludedNodes = undefined
+    this.failedNodes = undefined
+    this.context.dispatcher.dispatch(this)
+  }
+
+  succeed(result: ResultSet<unknown>): void {
+    this.#settle()
+    this.#resolve(result)
+  }
+
+  /** The statement was carried out; what has to follow on other nodes is awaited. */
+  succeedAfter(following: Promise<unknown>, result: ResultSet<unknown>): void {
+    this.#state = RequestState.completing
+    const what = 'The statement was carried out, but not all nodes followed'
+    const timer = this.#atDeadline(() => {
+      const { timeoutMs } = this.message.profile
+      this.fail(new RequestTimeoutError(timeoutMs, this.#outcomeOf(true), what))
+    })
+    void following
+      .finally(() => timer.cancel())
+      .then(
+        () => {
+          if (!this.isSettled) this.succeed(result)
+        },
+        (error: unknown) => {
+          if (TsyllaError.is(error)) error.outcome = 'unknown'
+          this.fail(error)
+        },
+      )
+  }
+
+  fail(error: unknown): void {
+    if (this.isSettled) return
+    if (TsyllaError.is(error)) this.#complete(error)
+    this.#settle()
+    this.#reject(error)
+  }
+
+  /** Adds what the last attempt alone cannot know: an earlier one may have been applied. */
+  #complete(error: TsyllaError): void {
+    const isRead = this.message.kind === 'read'
+    if (isRead) error.outcome = 'not_applied'
+    const failures = this.#failures
+    if (!isRead && this.#first !== undefined && this.#abandonAttempts()) error.outcome = 'unknown'
+    if (failures === undefined) return
+    error.attempts = failures
+    if (!isRead && failures.some((failure) => failure.error.outcome === 'unknown')) {
+      error.outcome = 'unknown'
+    }
+  }
+
+  #settle(): void {
+    const { dispatcher } = this.context
+    this.#state = RequestState.settled
+    if (this.#first !== undefined) this.#abandonAttempts()
+    this.#leaveQueue()
+    if (this.#signal !== undefined) dispatcher.aborts.remove(this.#signal, this)
+    dispatcher.onSettled()
+  }
+}

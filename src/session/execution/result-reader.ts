@@ -1,0 +1,109 @@
+import type { Row } from '../../codec/index.ts'
+import { ProtocolError, ResultTooLargeError } from '../../errors/index.ts'
+import {
+  emptyResponsePrefix,
+  readResponsePrefix,
+  readSchemaChange,
+  type ResponsePrefix,
+  ResultKind,
+  type WireReader,
+} from '../../protocol/index.ts'
+import { ResultSet } from '../result/result-set.ts'
+import type { Attempt } from './attempt.ts'
+
+/** Rows of the pages before the last, and what came with them. */
+export interface GatheredPages {
+  readonly rows: Row[]
+  readonly warnings: string[]
+  bytes: number
+}
+
+/** Reads the RESULT that answers an attempt, and settles or continues its request. */
+export function readResult(
+  { request, connection }: Attempt,
+  reader: WireReader,
+  flags: number,
+): void {
+  const prefix = flags === 0 ? emptyResponsePrefix : readResponsePrefix(reader, flags)
+  const kind = reader.readInt()
+  const { address } = connection
+  switch (kind) {
+    case ResultKind.ROWS:
+      return readRows(request, address, reader, prefix)
+    case ResultKind.VOID:
+      return request.succeed(withoutRows(address, prefix))
+    case ResultKind.SET_KEYSPACE: {
+      const result = withoutRows(address, prefix)
+      const following = request.context.cluster.useKeyspace(reader.readString())
+      return request.succeedAfter(following, result)
+    }
+    case ResultKind.SCHEMA_CHANGE: {
+      const result = withoutRows(address, prefix)
+      const change = readSchemaChange(reader)
+      const following = request.context.cluster.onSchemaChange(change, connection)
+      return request.succeedAfter(following, result)
+    }
+    default:
+      throw new ProtocolError(`${address} answered with a result of kind ${kind}`)
+  }
+}
+
+function withoutRows(address: string, prefix: ResponsePrefix): ResultSet<unknown> {
+  if (prefix === emptyResponsePrefix) return new ResultSet(address)
+  return new ResultSet<unknown>(address, undefined, undefined, undefined, prefix)
+}
+
+type Request = Attempt['request']
+
+function readRows(
+  request: Request,
+  address: string,
+  reader: WireReader,
+  prefix: ResponsePrefix,
+): void {
+  const { message, context } = request
+  const byteCount = reader.remaining
+  const { columns, rows, pagingState } = message.resultMetadata.readPage(reader)
+  const isConditional = message.kind === 'lwt'
+  if (isConditional) context.timestamps?.onLwtResult()
+  const isWhole =
+    request.pages === 'one' || (pagingState === undefined && request.gathered === undefined)
+  if (isWhole) {
+    checkSize(request, byteCount)
+    const extras = prefix === emptyResponsePrefix ? undefined : prefix
+    request.succeed(
+      new ResultSet<unknown>(address, columns, rows, pagingState, extras, isConditional),
+    )
+    return
+  }
+  const decoded = typeof rows === 'function' ? rows() : rows
+  const gathered = gather(request, decoded, byteCount, prefix)
+  if (pagingState !== undefined) {
+    request.fetchNextPage(pagingState)
+    return
+  }
+  const extras = { ...prefix, warnings: gathered.warnings }
+  request.succeed(
+    new ResultSet<unknown>(address, columns, gathered.rows, undefined, extras, isConditional),
+  )
+}
+
+/** Adds a page to those before it. */
+function gather(
+  request: Request,
+  rows: readonly Row[],
+  byteCount: number,
+  prefix: ResponsePrefix,
+): GatheredPages {
+  const gathered = (request.gathered ??= { rows: [], warnings: [], bytes: 0 })
+  gathered.bytes += byteCount
+  checkSize(request, gathered.bytes)
+  for (const row of rows) gathered.rows.push(row)
+  gathered.warnings.push(...prefix.warnings)
+  return gathered
+}
+
+function checkSize({ pages, context }: Request, byteCount: number): void {
+  const { resultBytesMax } = context
+  if (pages === 'all' && byteCount > resultBytesMax) throw new ResultTooLargeError(resultBytesMax)
+}

@@ -1,0 +1,69 @@
+import type { BindValues } from '../../types/index.ts'
+
+/**
+ * Copies bind values as they are at the moment of the call, collections and bytes inside them
+ * included: what the caller changes while a request waits must not be what is stored. Instances of
+ * classes other than the built-in collections are values of their own and are kept.
+ */
+export function snapshotOf<T extends BindValues | undefined>(values: T): T {
+  return typeof values === 'object' && values !== null
+    ? (copyOf(values, new Map(), 0) as T)
+    : values
+}
+
+/** Deeper values are refused by the encoder, so their copy would be lost work. */
+const depthMax = 64
+
+/** @param copies of objects that were met before: a value may contain another one many times */
+function copyOf(value: unknown, copies: Map<object, unknown>, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || depth > depthMax) return value
+  const known = copies.get(value)
+  if (known !== undefined) return known
+  try {
+    return copyObject(value, copies, depth)
+  } catch {
+    // A value that cannot be read cannot be bound either: encoding reports which one.
+    return value
+  }
+}
+
+function copyObject(value: object, copies: Map<object, unknown>, depth: number): unknown {
+  const inner = (one: unknown): unknown => copyOf(one, copies, depth + 1)
+  const keep = <T>(copy: T): T => {
+    copies.set(value, copy)
+    return copy
+  }
+  if (Array.isArray(value)) {
+    const copy = keep(value.slice())
+    for (let i = 0; i < copy.length; i++) if (i in copy) copy[i] = inner(copy[i])
+    return copy
+  }
+  if (ArrayBuffer.isView(value)) return keep(copyOfView(value))
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Date.prototype) return keep(new Date(value as unknown as number))
+  if (prototype === Set.prototype) {
+    const copy = keep(new Set())
+    for (const one of value as Set<unknown>) copy.add(inner(one))
+    return copy
+  }
+  if (prototype === Map.prototype) {
+    const copy = keep(new Map())
+    for (const [key, one] of value as Map<unknown, unknown>) copy.set(inner(key), inner(one))
+    return copy
+  }
+  if (prototype !== Object.prototype && prototype !== null) return value
+  const copy = keep(Object.assign(Object.create(prototype) as { [key: string]: unknown }, value))
+  for (const key of Object.keys(copy)) copy[key] = inner(copy[key])
+  return copy
+}
+
+function copyOfView(view: ArrayBufferView): ArrayBufferView {
+  if (view instanceof DataView) {
+    const { buffer, byteOffset, byteLength } = view
+    return new DataView(buffer.slice(byteOffset, byteOffset + byteLength))
+  }
+  // Buffer.slice would share its memory.
+  return Uint8Array.prototype.slice === (view as Uint8Array).slice || !(view instanceof Uint8Array)
+    ? (view as Uint8Array).slice()
+    : Buffer.from(view)
+}

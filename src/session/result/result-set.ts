@@ -1,0 +1,162 @@
+import { Row } from '../../codec/index.ts'
+import { RowCountError } from '../../errors/index.ts'
+import type { ColumnSpec, Page, RowOf, RowsMethod } from '../../types/index.ts'
+
+const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
+/** `util.inspect` and its options, as Node passes them. */
+interface InspectOptions {
+  readonly depth?: number | null
+}
+type Inspect = (value: unknown, options: InspectOptions) => string
+
+/** Columns of a response without rows. */
+const noColumns: readonly ColumnSpec[] = Object.freeze([])
+const noWarnings: readonly string[] = Object.freeze([])
+
+/** Parts of an answer that most answers do not have. */
+export interface ResultExtras {
+  readonly tracingId?: string | undefined
+  readonly warnings?: readonly string[]
+  readonly customPayload?: ReadonlyMap<string, Uint8Array | null> | undefined
+}
+
+const noExtras: ResultExtras = Object.freeze({})
+
+/** Decodes the rows of a large page when they are first asked for. */
+export type DecodeRows = () => Row[]
+
+/** The result of a request: one page, or all pages together. */
+export class ResultSet<Columns> implements Page<Columns> {
+  declare readonly rows: RowsMethod<Columns>
+  readonly coordinator: string
+  readonly pagingState: Uint8Array | undefined
+  readonly #columns: readonly ColumnSpec[]
+  #rows: Row[] | DecodeRows
+  readonly #extras: ResultExtras
+  readonly #isConditional: boolean
+
+  constructor(
+    coordinator: string,
+    columns: readonly ColumnSpec[] = noColumns,
+    rows: Row[] | DecodeRows = [],
+    pagingState?: Uint8Array,
+    extras: ResultExtras = noExtras,
+    isConditional = false,
+  ) {
+    this.coordinator = coordinator
+    this.pagingState = pagingState
+    this.#columns = columns
+    this.#rows = rows
+    this.#extras = extras
+    this.#isConditional = isConditional
+  }
+
+  #decoded(): RowOf<Columns>[] {
+    if (typeof this.#rows === 'function') this.#rows = this.#rows()
+    return this.#rows as unknown as RowOf<Columns>[]
+  }
+
+  firstRow(): RowOf<Columns> | undefined {
+    return this.#decoded()[0]
+  }
+
+  singleRow(): RowOf<Columns> {
+    const rows = this.#decoded()
+    if (rows.length !== 1) throw new RowCountError(rows.length)
+    return rows[0]!
+  }
+
+  rowsTyped(): Columns[] {
+    return this.#decoded().map((row) => Row.asDict(row as object) as Columns)
+  }
+
+  firstRowTyped(): Columns | undefined {
+    const row = this.firstRow()
+    return row === undefined ? undefined : (Row.asDict(row) as Columns)
+  }
+
+  colSpecs(): readonly ColumnSpec[] {
+    return this.#columns
+  }
+
+  tracingId(): string | undefined {
+    return this.#extras.tracingId
+  }
+
+  warnings(): readonly string[] {
+    return this.#extras.warnings ?? noWarnings
+  }
+
+  customPayload(): ReadonlyMap<string, Uint8Array | null> | undefined {
+    return this.#extras.customPayload
+  }
+
+  get length(): number {
+    return this.#decoded().length
+  }
+
+  /** Others may have a column of that name too. */
+  get applied(): boolean | undefined {
+    const first = this.#columns[0]
+    if (!this.#isConditional) return undefined
+    if (first?.name !== '[applied]' || first.type.kind !== 'boolean') return undefined
+    const row = this.firstRow()
+    return row === undefined ? undefined : Row.get(row, 0) === true
+  }
+
+  [Symbol.iterator](): Iterator<RowOf<Columns>> {
+    return this.#decoded()[Symbol.iterator]()
+  }
+
+  /** The same page with the paging state that users see. */
+  withPagingState(pagingState: Uint8Array): ResultSet<Columns> {
+    const { coordinator } = this
+    return new ResultSet<Columns>(
+      coordinator,
+      this.#columns,
+      this.#rows,
+      pagingState,
+      this.#extras,
+      this.#isConditional,
+    )
+  }
+
+  /** Decodes now what would be decoded on demand, and releases the bytes of the page. */
+  detach(): this {
+    this.#decoded()
+    return this
+  }
+
+  toJSON(): unknown[] {
+    return this.#decoded().map((row) => Row.prototype.toJSON.call(row))
+  }
+
+  /** What `console.log` shows: the rows, and of the rest only what the result has. */
+  #shown(): object {
+    const { applied, pagingState, coordinator } = this
+    const { tracingId, warnings } = this.#extras
+    return {
+      rows: this.#decoded(),
+      ...(applied === undefined ? undefined : { applied }),
+      ...(pagingState === undefined ? undefined : { pagingState }),
+      ...(tracingId === undefined ? undefined : { tracingId }),
+      ...(warnings === undefined || warnings.length === 0 ? undefined : { warnings }),
+      coordinator,
+    }
+  }
+
+  static {
+    Object.defineProperty(this.prototype, 'rows', {
+      value(this: ResultSet<unknown>) {
+        return this.#decoded()
+      },
+    })
+    Object.defineProperty(this.prototype, inspectCustom, {
+      value(this: ResultSet<unknown>, _depth: number, options: InspectOptions, inspect: Inspect) {
+        // The object around the rows is not one of the levels that the caller counts.
+        const depth = typeof options.depth === 'number' ? options.depth + 1 : null
+        return `Result ${inspect(this.#shown(), { ...options, depth })}`
+      },
+    })
+  }
+}

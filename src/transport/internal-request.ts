@@ -1,0 +1,257 @@
+import {
+  ConnectionError,
+  ProtocolError,
+  RequestTimeoutError,
+  ServerError,
+  TsyllaError,
+} from '../errors/index.ts'
+import {
+  beginRequest,
+  endFrame,
+  HeaderFlag,
+  Opcode,
+  type PreparedResult,
+  QueryFlag,
+  readResponse,
+  readResponsePrefix,
+  type Response,
+  type ResponsePrefix,
+  ResultKind,
+  type RowsResult,
+  WireReader,
+  type WireWriter,
+  writeParametersTail,
+  writePrepare,
+  writeQueryHead,
+} from '../protocol/index.ts'
+import { createDeferred, type Deferred } from '../util/index.ts'
+import {
+  type Connection,
+  type ConnectionRequest,
+  inFlightCountMax,
+  reservedStreamCount,
+} from './connection.ts'
+import type { Ticker } from './ticker.ts'
+
+/** One request of the driver itself, and how long it may take. */
+export interface CallOptions {
+  readonly ticker: Ticker
+  readonly timeoutMs: number
+}
+
+/**
+ * A request of the driver itself, whose answer is read whole: handshake, PREPARE, USE, system
+ * tables, heartbeat. Users' requests have a lighter way.
+ */
+class InternalRequest implements ConnectionRequest {
+  readonly deadlineMs: number
+  readonly sentMs: number
+  streamId = -1
+  readonly deferred: Deferred<Answer> = createDeferred()
+  readonly #flags: number
+  readonly #opcode: number
+  readonly #timeoutMs: number
+  readonly #writeBody: (writer: WireWriter) => void
+
+  constructor(
+    opcode: number,
+    writeBody: (writer: WireWriter) => void,
+    options: CallOptions,
+    flags: number,
+  ) {
+    this.#flags = flags
+    this.#opcode = opcode
+    this.#writeBody = writeBody
+    this.#timeoutMs = options.timeoutMs
+    this.sentMs = options.ticker.nowMs()
+    this.deadlineMs = this.sentMs + options.timeoutMs
+  }
+
+  encode(writer: WireWriter, streamId: number): void {
+    const start = beginRequest(writer, this.#flags, streamId, this.#opcode)
+    this.#writeBody(writer)
+    endFrame(writer, start)
+  }
+
+  onResponse(flags: number, opcode: number, bytes: Buffer, start: number, end: number): void {
+    try {
+      const reader = new WireReader(bytes, start, end)
+      const prefix = readResponsePrefix(reader, flags)
+      const response = readResponse(reader, opcode)
+      if (response.opcode === Opcode.ERROR) this.onLost(response.error)
+      else this.deferred.resolve({ response, prefix })
+    } catch (error) {
+      this.onLost(
+        TsyllaError.is(error) ? error : new ProtocolError('Malformed response', { cause: error }),
+      )
+    }
+  }
+
+  /**
+   * Nothing the driver asks for itself changes what is stored. All requests of a connection share
+   * its error, so each adds to a copy of its own.
+   */
+  onLost(error: TsyllaError): void {
+    const own = error.copy()
+    own.outcome = 'not_applied'
+    this.deferred.reject(own)
+  }
+
+  onOverdue(): number {
+    return 0
+  }
+
+  onTimeout(): void {
+    this.deferred.reject(new RequestTimeoutError(this.#timeoutMs, 'not_applied'))
+  }
+}
+
+/** An answer and what came before its body. */
+export interface Answer {
+  readonly response: Response
+  readonly prefix: ResponsePrefix
+}
+
+/** Sends a request and returns its answer. @throws ServerError and what connections fail with */
+export async function call(
+  connection: Connection,
+  opcode: number,
+  writeBody: (writer: WireWriter) => void,
+  options: CallOptions,
+): Promise<Response> {
+  return (await callWithPrefix(connection, opcode, writeBody, options)).response
+}
+
+/** As {@link call}. @param flags of the frame's header */
+function callWithPrefix(
+  connection: Connection,
+  opcode: number,
+  writeBody: (writer: WireWriter) => void,
+  options: CallOptions,
+  flags = 0,
+): Promise<Answer> {
+  const request = new InternalRequest(opcode, writeBody, options, flags)
+  try {
+    if (!connection.send(request, inFlightCountMax + reservedStreamCount)) {
+      request.onLost(connection.closedError ?? new ProtocolError('The connection has no room'))
+    }
+  } catch (error) {
+    request.deferred.reject(error)
+  }
+  return request.deferred.promise
+}
+
+/** Tables of the node itself are read at this level. */
+const consistencyOne = 1
+/** Rows of one page of a system table; more pages follow until there is no paging state. */
+const systemPageSize = 1024
+
+/** Returns all rows of a system query, page by page, with their columns. */
+export async function queryAll(
+  connection: Connection,
+  text: string,
+  options: CallOptions,
+): Promise<Pick<RowsResult, 'metadata' | 'rows'>> {
+  const rows: (readonly (Uint8Array | null)[])[] = []
+  let pagingState: Uint8Array | undefined
+  for (;;) {
+    const state = pagingState
+    const flags = QueryFlag.PAGE_SIZE | (state === undefined ? 0 : QueryFlag.PAGING_STATE)
+    const response = await call(
+      connection,
+      Opcode.QUERY,
+      (writer) => {
+        writeQueryHead(writer, text, consistencyOne, flags)
+        writeParametersTail(writer, flags, systemPageSize, state, 0, 0)
+      },
+      options,
+    )
+    if (response.opcode !== Opcode.RESULT || response.kind !== ResultKind.ROWS) {
+      throw new ProtocolError(`${connection.address} answered a SELECT without rows`)
+    }
+    rows.push(...response.rows)
+    pagingState = response.metadata.pagingState
+    if (pagingState === undefined) return { metadata: response.metadata, rows }
+  }
+}
+
+/** What the caller of a USE asks for besides the keyspace. */
+export interface UseFrame {
+  readonly isTraced: boolean
+  readonly customPayload: ReadonlyMap<string, Uint8Array> | undefined
+}
+
+/**
+ * Sets the keyspace of one connection. Without an answer that says whether it is set, the
+ * connection is closed: what is asked on it could mean either keyspace.
+ *
+ * @returns what came with the answer: tracing id, warnings
+ */
+export async function sendUse(
+  connection: Connection,
+  keyspace: string,
+  options: CallOptions,
+  frame?: UseFrame,
+): Promise<ResponsePrefix> {
+  // The name may be one that a server gave: it stays inside its quotes.
+  const name = keyspace.replaceAll('"', '""')
+  connection.beginUse()
+  try {
+    const { response, prefix } = await callWithPrefix(
+      connection,
+      Opcode.QUERY,
+      (writer) => writeUse(writer, `USE "${name}"`, frame),
+      options,
+      useFlags(frame),
+    )
+    if (!isKeyspaceSet(response, keyspace)) {
+      throw new ProtocolError(`${connection.address} did not answer USE with the keyspace`)
+    }
+    connection.endUse(keyspace)
+    return prefix
+  } catch (error) {
+    connection.endUse(undefined)
+    if (!(error instanceof ServerError)) {
+      const { address } = connection
+      const reason = 'connection closed: USE was not answered'
+      connection.destroy(new ConnectionError(address, reason, 'unknown', { cause: error }))
+    }
+    throw error
+  }
+}
+
+function useFlags(frame: UseFrame | undefined): number {
+  return (
+    (frame?.isTraced === true ? HeaderFlag.TRACING : 0) |
+    (frame?.customPayload === undefined ? 0 : HeaderFlag.CUSTOM_PAYLOAD)
+  )
+}
+
+function writeUse(writer: WireWriter, text: string, frame: UseFrame | undefined): void {
+  if (frame?.customPayload !== undefined) writer.writeBytesMap(frame.customPayload)
+  const flags = QueryFlag.PAGE_SIZE
+  writeQueryHead(writer, text, consistencyOne, flags)
+  writeParametersTail(writer, flags, systemPageSize, undefined, 0, 0)
+}
+
+function isKeyspaceSet(response: Response, keyspace: string): boolean {
+  if (response.opcode !== Opcode.RESULT || response.kind !== ResultKind.SET_KEYSPACE) return false
+  return response.keyspace.toLowerCase() === keyspace.toLowerCase()
+}
+
+export async function sendPrepare(
+  connection: Connection,
+  text: string,
+  options: CallOptions,
+): Promise<PreparedResult> {
+  const response = await call(
+    connection,
+    Opcode.PREPARE,
+    (writer) => writePrepare(writer, text),
+    options,
+  )
+  if (response.opcode !== Opcode.RESULT || response.kind !== ResultKind.PREPARED) {
+    throw new ProtocolError(`${connection.address} did not answer PREPARE with a statement`)
+  }
+  return response
+}
