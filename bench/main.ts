@@ -61,6 +61,11 @@ function better(a: Measurement, b: Measurement): Measurement {
   return a.perSecond >= b.perSecond ? a : b
 }
 
+const workloadNames: { readonly [workload: string]: string } = {
+  page: 'rows of pages',
+  batch: 'rows in batches of 100',
+}
+
 /** Rows of one workload side by side, with the ratio to `cassandra-driver`. */
 function table(measurements: readonly Measurement[]): string[] {
   const lines = [
@@ -75,7 +80,7 @@ function table(measurements: readonly Measurement[]): string[] {
   for (const group of groups.values()) {
     const peer = group.find(({ client }) => client === 'cassandra-driver')
     for (const { workload, inFlight, client, perSecond, cpuUs } of group) {
-      const name = workload === 'page' ? 'rows of pages' : workload
+      const name = workloadNames[workload] ?? workload
       const ratio = peer === undefined ? '' : (perSecond / peer.perSecond).toFixed(1)
       lines.push(
         `| ${name} | ${inFlight} | ${client} | ${perSecond.toLocaleString('en')} | ${cpuUs} | ${ratio} |`,
@@ -85,7 +90,10 @@ function table(measurements: readonly Measurement[]): string[] {
   return lines
 }
 
-const smallPlan = ['insert:32', 'insert:256', 'select:32', 'select:256']
+const smallPlan = [
+  ...['insert:32', 'insert:256', 'insert:1024', 'select:32', 'select:256', 'select:1024'],
+  'batch:16',
+]
 
 /** On nodes that answer at once, which have the other core. */
 async function measureOnResponder(

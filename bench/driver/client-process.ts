@@ -1,13 +1,13 @@
 /** One client in one process: connects, warms up, measures, prints one JSON line per workload. */
 import { openCassandraDriver, openTsylla } from './clients.ts'
 import { openFloor } from './floor.ts'
-import { type BenchClient, pageRowCount } from './workload.ts'
+import { batchRowCount, type BenchClient, pageRowCount } from './workload.ts'
 
 export interface Measurement {
   readonly client: string
-  readonly workload: 'insert' | 'select' | 'page'
+  readonly workload: 'insert' | 'select' | 'page' | 'batch'
   readonly inFlight: number
-  /** Operations per second, of pages rows per second: the best window. */
+  /** Operations per second, of pages and batches rows per second: the best window. */
   readonly perSecond: number
   /** CPU of the client's process per operation in that window, in microseconds. */
   readonly cpuUs: number
@@ -56,7 +56,7 @@ async function measure(
     const window = await runWindow(operation, inFlight)
     if (window.perSecond > best.perSecond) best = window
   }
-  const rows = workload === 'page' ? pageRowCount : 1
+  const rows = workload === 'page' ? pageRowCount : workload === 'batch' ? batchRowCount : 1
   return {
     client: client.name,
     workload,

@@ -1,6 +1,13 @@
 import cassandra from 'cassandra-driver'
-import { SessionBuilder } from 'tsylla'
-import { type BenchClient, type BenchRow, readRow, selectIdCount, statements } from './workload.ts'
+import { Batch, SessionBuilder } from 'tsylla'
+import {
+  batchRowCount,
+  type BenchClient,
+  type BenchRow,
+  readRow,
+  selectIdCount,
+  statements,
+} from './workload.ts'
 
 const name = 'a name of 20 letters'
 
@@ -13,6 +20,10 @@ export async function openTsylla(address: string, byText: boolean): Promise<Benc
     session.prepare(statements.page.text),
   ])
   const at = new Date(1_700_000_000_000)
+  let batch = new Batch('unlogged')
+  for (let i = 0; i < batchRowCount; i++) {
+    batch = byText ? batch.append(statements.insert.text) : batch.append(insert)
+  }
   return {
     name: byText ? 'tsylla execute(text, values)' : 'tsylla executePrepared',
     insert: byText
@@ -30,6 +41,11 @@ export async function openTsylla(address: string, byText: boolean): Promise<Benc
       let count = 0
       for (const row of result.rows()) if (readRow(row) && row.ref) count++
       return count
+    },
+    batch(i) {
+      const values = []
+      for (let row = 0; row < batchRowCount; row++) values.push([BigInt(i), name, row, 1.5, at])
+      return session.batch(batch, values)
     },
     close: () => session.close(),
   }
@@ -62,6 +78,14 @@ export async function openCassandraDriver(address: string): Promise<BenchClient>
       let count = 0
       for (const row of result.rows as unknown as BenchRow[]) if (readRow(row) && row.ref) count++
       return count
+    },
+    batch(i) {
+      const query = statements.insert.text
+      const queries = []
+      for (let row = 0; row < batchRowCount; row++) {
+        queries.push({ query, params: [BigInt(i), name, row, 1.5, at] })
+      }
+      return client.batch(queries, { prepare: true, logged: false })
     },
     close: () => client.shutdown(),
   }

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { type BenchClient, readRow, selectIdCount, statements } from './workload.ts'
+import { batchRowCount, type BenchClient, readRow, selectIdCount, statements } from './workload.ts'
 
 const name = 'a name of 20 letters'
 const slabBytes = 1 << 18
@@ -79,6 +79,33 @@ class BareConnection {
     this.offset = slab.writeInt16BE(valueCount, at)
   }
 
+  /** The values of the insert, without their number. */
+  writeRow(id: bigint, count: number): void {
+    this.writeLong(id)
+    const { slab } = this
+    let at = slab.writeInt32BE(name.length, this.offset)
+    at += slab.write(name, at)
+    at = slab.writeInt32BE(count, slab.writeInt32BE(4, at))
+    this.offset = slab.writeDoubleBE(1.5, slab.writeInt32BE(8, at))
+    this.writeLong(1_700_000_000_000n)
+  }
+
+  /** An unlogged BATCH of inserts at consistency LOCAL_QUORUM. */
+  writeBatch(id: Buffer, partition: bigint, onAnswer: OnAnswer): void {
+    this.begin(13, onAnswer)
+    const { slab } = this
+    slab[this.offset] = 1
+    this.offset = slab.writeInt16BE(batchRowCount, this.offset + 1)
+    for (let row = 0; row < batchRowCount; row++) {
+      slab[this.offset++] = 1
+      this.offset = slab.writeInt16BE(5, this.offset + id.copy(slab, this.offset))
+      this.writeRow(partition, row)
+    }
+    this.offset = slab.writeInt16BE(6, this.offset)
+    slab[this.offset++] = 0
+    this.end()
+  }
+
   writeLong(value: bigint): void {
     const { slab } = this
     this.offset = slab.writeBigInt64BE(value, slab.writeInt32BE(8, this.offset))
@@ -135,7 +162,7 @@ async function prepare(connection: BareConnection, text: string): Promise<Buffer
 }
 
 /**
- * The floor: one connection a node in turn, and no checks, deadlines, metadata, retries or routing.
+ * The floor: one connection per node in turn, and no checks, deadlines, metadata, retries or routing.
  * What a client can hardly be faster than.
  */
 export async function openFloor(addresses: readonly string[]): Promise<BenchClient> {
@@ -164,17 +191,15 @@ export async function openFloor(addresses: readonly string[]): Promise<BenchClie
       new Promise<void>((resolve) => {
         const connection = connectionOf(i)
         connection.beginExecute(ids.insert, 5, () => resolve())
-        connection.writeLong(BigInt(i))
-        const { slab } = connection
-        let at = slab.writeInt32BE(name.length, connection.offset)
-        at += slab.write(name, at)
-        at = slab.writeInt32BE(i & 0xffff, slab.writeInt32BE(4, at))
-        connection.offset = slab.writeDoubleBE(1.5, slab.writeInt32BE(8, at))
-        connection.writeLong(1_700_000_000_000n)
+        connection.writeRow(BigInt(i), i & 0xffff)
         connection.end()
       }),
     select: (i) => selectOn(connectionOf(i), ids.select, BigInt(i % selectIdCount), 5),
     page: () => selectOn(first, ids.page, -1n, 6),
+    batch: (i) =>
+      new Promise<void>((resolve) => {
+        connectionOf(i).writeBatch(ids.insert, BigInt(i), () => resolve())
+      }),
     async close() {
       for (const connection of connections) connection.destroy()
     },

@@ -1,5 +1,5 @@
 /**
- * Nodes that answer without thinking: every EXECUTE of the insert with Void, of the select with one
+ * Nodes that answer without thinking: every EXECUTE of the insert and every BATCH with Void, of the select with one
  * row, of the page with 5,000 rows. They run in a process of their own, so that what is measured is
  * the client. The argument is their number.
  */
@@ -240,7 +240,8 @@ class Connection {
           chunk,
           at,
         )
-      } else this.#onOther(chunk, at, length)
+      } else if (chunk[at + 4] === Opcode.BATCH) this.#answer(answers.i, chunk, at)
+      else this.#onOther(chunk, at, length)
       at += 9 + length
     }
     this.#rest = chunk.subarray(at)

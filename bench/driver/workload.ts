@@ -32,6 +32,8 @@ export const pageValues: readonly unknown[] = [
   '6ba7b810-9dad-11d1-80b4-00c04fd430c8',
 ]
 export const pageRowCount = 5_000
+/** Inserts in one batch. */
+export const batchRowCount = 100
 /** Partitions the selects read. */
 export const selectIdCount = 20_000
 
@@ -41,6 +43,8 @@ export interface BenchClient {
   insert(i: number): Promise<unknown>
   select(i: number): Promise<unknown>
   page(): Promise<number>
+  /** Inserts {@link batchRowCount} rows, unlogged. */
+  batch(i: number): Promise<unknown>
   close(): Promise<void>
 }
 
