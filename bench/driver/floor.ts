@@ -162,8 +162,8 @@ async function prepare(connection: BareConnection, text: string): Promise<Buffer
 }
 
 /**
- * The floor: one connection per node in turn, and no checks, deadlines, metadata, retries or routing.
- * What a client can hardly be faster than.
+ * The floor: one connection per node in turn, and no checks, deadlines, metadata, retries or
+ * routing. What a client can hardly be faster than.
  */
 export async function openFloor(addresses: readonly string[]): Promise<BenchClient> {
   const connections = await Promise.all(addresses.map(openBare))

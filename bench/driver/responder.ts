@@ -1,7 +1,7 @@
 /**
- * Nodes that answer without thinking: every EXECUTE of the insert and every BATCH with Void, of the select with one
- * row, of the page with 5,000 rows. They run in a process of their own, so that what is measured is
- * the client. The argument is their number.
+ * Nodes that answer without thinking: every EXECUTE of the insert and every BATCH with Void, of the
+ * select with one row, of the page with 5,000 rows. They run in a process of their own, so that
+ * what is measured is the client. The argument is their number.
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'

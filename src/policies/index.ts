@@ -18,7 +18,6 @@ export {
   type RetryPolicy,
 } from './retry.ts'
 export {
-  noSpeculation,
   type SpeculativeExecutionPolicy,
   stalledAttemptPolicy,
 } from './speculative-execution.ts'

@@ -11,9 +11,6 @@ export interface SpeculativeExecutionPolicy {
   delayMs(attemptCount: number, timeoutMs: number): number | undefined
 }
 
-/** Never starts a second attempt while one is in flight. */
-export const noSpeculation: SpeculativeExecutionPolicy = Object.freeze({ delayMs: () => undefined })
-
 /** Longest time that one attempt is waited for before another node is asked too. */
 const stalledAfterMsMax = 2_000
 /** Share of the deadline of a request after which its attempt counts as stalled. */

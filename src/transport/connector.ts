@@ -125,8 +125,8 @@ export class Connector {
 }
 
 /**
- * A keyspace that was dropped does not keep a session from its nodes: statements that do not need it
- * can still be run, one that creates it again included.
+ * A keyspace that was dropped does not keep a session from its nodes: statements that do not need
+ * it can still be run, one that creates it again included.
  */
 async function enterKeyspace(
   connection: Connection,

@@ -97,8 +97,8 @@ export class NodePool {
   }
 
   /**
-   * Returns a connection with room, the next in turn and suspect ones last; `undefined` when all are
-   * full or lost.
+   * Returns a connection with room, the next in turn and suspect ones last; `undefined` when all
+   * are full or lost.
    */
   pick(isUsable?: (connection: Connection) => boolean): Connection | undefined {
     const connections = this.#connections

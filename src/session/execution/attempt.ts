@@ -1,41 +1,59 @@
 import type { TsyllaError } from '../../errors/index.ts'
 import type { WireWriter } from '../../protocol/index.ts'
 import type { Connection, ConnectionRequest } from '../../transport/index.ts'
-import type { Request } from './request.ts'
+import type { Message } from './message.ts'
+
+/** The request that an attempt belongs to. */
+export interface AttemptOwner {
+  readonly message: Message
+  readonly pagingState: Uint8Array | undefined
+  onResponse(
+    attempt: Attempt,
+    flags: number,
+    opcode: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): void
+  onLost(attempt: Attempt, error: TsyllaError, wasWritten: boolean): void
+  /** @returns up to when the answer is still wanted, or 0 to give up */
+  onOverdue(nowMs: number): number
+  onAttemptTimeout(attempt: Attempt, wasWritten: boolean): void
+}
 
 /** One try of a request: it owns a connection and a stream id there. */
 export class Attempt implements ConnectionRequest {
-  readonly request: Request
+  readonly owner: AttemptOwner
   readonly connection: Connection
   readonly sentMs: number
   readonly deadlineMs: number
   streamId = -1
 
-  constructor(request: Request, connection: Connection, sentMs: number, deadlineMs: number) {
-    this.request = request
+  constructor(owner: AttemptOwner, connection: Connection, sentMs: number, deadlineMs: number) {
+    this.owner = owner
     this.connection = connection
     this.sentMs = sentMs
     this.deadlineMs = deadlineMs
   }
 
   encode(writer: WireWriter, streamId: number, connection: Connection): void {
-    const { request } = this
-    request.message.encode(writer, streamId, connection, request.pagingState)
+    const { owner } = this
+    owner.message.encode(writer, streamId, connection, owner.pagingState)
   }
 
   onResponse(flags: number, opcode: number, bytes: Buffer, start: number, end: number): void {
-    this.request.onResponse(this, flags, opcode, bytes, start, end)
+    this.owner.onResponse(this, flags, opcode, bytes, start, end)
   }
 
   onLost(error: TsyllaError, wasWritten: boolean): void {
-    this.request.onLost(this, error, wasWritten)
+    this.owner.onLost(this, error, wasWritten)
   }
 
   onOverdue(nowMs: number): number {
-    return this.request.onOverdue(nowMs)
+    return this.owner.onOverdue(nowMs)
   }
 
   onTimeout(wasWritten: boolean): void {
-    this.request.onAttemptTimeout(this, wasWritten)
+    this.owner.onAttemptTimeout(this, wasWritten)
   }
 }

@@ -44,7 +44,9 @@ export interface BatchParts {
   readonly metadata: (PreparedMetadata | undefined)[]
   /** By statement, in marker order. */
   readonly values: (readonly unknown[])[]
-  /** By statement, what its own option says; the list is missing when no statement says anything. */
+  /**
+   * By statement, what its own option says; the list is missing when no statement says anything.
+   */
   readonly idempotent: readonly (boolean | undefined)[] | undefined
 }
 

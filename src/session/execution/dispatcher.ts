@@ -1,10 +1,9 @@
-import type { Cluster, ClusterNode } from '../../cluster/index.ts'
+import type { Cluster, ClusterNode, Exclusions } from '../../cluster/index.ts'
 import { ClosedError, OverloadedError, type TsyllaError } from '../../errors/index.ts'
 import type { Connection, TickListener, Ticker } from '../../transport/index.ts'
 import { RingQueue } from '../../util/index.ts'
 import { AbortRegistry } from './abort-registry.ts'
-import { Attempt } from './attempt.ts'
-import type { Request } from './request.ts'
+import { Attempt, type AttemptOwner } from './attempt.ts'
 
 export interface DispatcherOptions {
   readonly cluster: Cluster
@@ -13,13 +12,36 @@ export interface DispatcherOptions {
   readonly queueBytesMax: number
 }
 
+/** A request as the dispatcher sees it. */
+export interface DispatchedRequest extends AttemptOwner, Exclusions {
+  readonly deadlineMs: number
+  readonly isQueued: boolean
+  /** What the choice of a node has to respect; `undefined` before anything has failed. */
+  readonly exclusions: Exclusions | undefined
+  /** Whether it may wait for a node while none has a connection. */
+  readonly mayWaitForNode: boolean
+  /** Returns when an attempt that is sent now counts as stalled. */
+  attemptDeadlineMs(nowMs: number): number
+  onSent(attempt: Attempt): void
+  /** It waits, counted as so many bytes. */
+  onQueued(bytes: number): void
+  /** The deadline has passed while it waited. */
+  onQueueTimeout(): void
+  /** The message could not be encoded; nothing was sent. */
+  onEncodeFailed(error: unknown): void
+  /** Dispatches again after a PREPARE that other requests may share. */
+  resumeAfter(work: Promise<void>): void
+  failWithoutNode(): void
+  fail(error: unknown): void
+}
+
 /** Requests that fail at their deadline in one turn of the event loop; more follow in the next. */
 export const expiredPerTurnMax = 1_000
 
 /** Requests that wait and are refused by the same nodes, oldest first. */
 interface Queue {
   readonly excludedNodes: ReadonlySet<ClusterNode> | undefined
-  readonly requests: RingQueue<Request>
+  readonly requests: RingQueue<DispatchedRequest>
 }
 
 /**
@@ -66,7 +88,7 @@ export class Dispatcher implements TickListener {
   }
 
   /** Sends a request wherever there is room, or queues it. */
-  dispatch(request: Request, nowMs?: number): void {
+  dispatch(request: DispatchedRequest, nowMs?: number): void {
     if (this.#isClosed) {
       request.fail(new ClosedError('session'))
       return
@@ -81,7 +103,7 @@ export class Dispatcher implements TickListener {
   }
 
   /** Sends on that connection if it still can, else wherever there is room. */
-  dispatchTo(connection: Connection, request: Request): void {
+  dispatchTo(connection: Connection, request: DispatchedRequest): void {
     try {
       if (this.#isClosed || !this.#sendOn(connection, request)) this.dispatch(request)
     } catch (error) {
@@ -90,7 +112,7 @@ export class Dispatcher implements TickListener {
   }
 
   /** Sends one more attempt of a request in flight, if another connection has room for it. */
-  dispatchElsewhere(request: Request, nowMs: number): void {
+  dispatchElsewhere(request: DispatchedRequest, nowMs: number): void {
     if (this.#isClosed) return
     try {
       const connection = this.#select(request)
@@ -100,7 +122,7 @@ export class Dispatcher implements TickListener {
     }
   }
 
-  #select(request: Request): Connection | undefined {
+  #select(request: DispatchedRequest): Connection | undefined {
     const { message } = request
     return this.#cluster.select(
       message.profile.loadBalancing,
@@ -110,7 +132,7 @@ export class Dispatcher implements TickListener {
   }
 
   /** @returns false when no connection that the request may use has room */
-  #trySend(request: Request, nowMs?: number): boolean {
+  #trySend(request: DispatchedRequest, nowMs?: number): boolean {
     try {
       const connection = this.#select(request)
       if (connection !== undefined) return this.#sendOn(connection, request, nowMs)
@@ -122,14 +144,18 @@ export class Dispatcher implements TickListener {
     return true
   }
 
-  #mayWait(request: Request): boolean {
+  #mayWait(request: DispatchedRequest): boolean {
     const { excludedNodes } = request
     if (this.#cluster.isAvailable(excludedNodes)) return true
     return request.mayWaitForNode && this.#cluster.mayBecomeAvailable(excludedNodes)
   }
 
   /** @returns whether the connection took the request, or a PREPARE comes first */
-  #sendOn(connection: Connection, request: Request, nowMs = this.ticker.nowMs()): boolean {
+  #sendOn(
+    connection: Connection,
+    request: DispatchedRequest,
+    nowMs = this.ticker.nowMs(),
+  ): boolean {
     const preparing = request.message.prepareFor(connection)
     if (preparing !== undefined) {
       request.resumeAfter(preparing)
@@ -141,7 +167,7 @@ export class Dispatcher implements TickListener {
     return true
   }
 
-  #enqueue(request: Request): void {
+  #enqueue(request: DispatchedRequest): void {
     if (request.isQueued) return
     const bytes = request.message.estimatedBytes()
     const { queueCountMax, queueBytesMax } = this.#options
@@ -166,7 +192,7 @@ export class Dispatcher implements TickListener {
     if (requests.length > 2 * queueCountMax) requests.keep((one) => one.isQueued)
   }
 
-  #queueOf({ excludedNodes }: Request): Queue {
+  #queueOf({ excludedNodes }: DispatchedRequest): Queue {
     if (excludedNodes === undefined) return this.#common
     const key = JSON.stringify([...excludedNodes].map(({ hostId }) => hostId).sort())
     let queue = this.#restricted.get(key)
@@ -199,7 +225,7 @@ export class Dispatcher implements TickListener {
     if (this.#waitingCount === 0) this.ticker.remove(this)
   }
 
-  #drain(requests: RingQueue<Request>, connection: Connection | undefined): void {
+  #drain(requests: RingQueue<DispatchedRequest>, connection: Connection | undefined): void {
     for (let head = requests.peek(); head !== undefined; head = requests.peek()) {
       // All other connections were full before and still are.
       if (connection?.hasRoom === false) return
@@ -217,7 +243,7 @@ export class Dispatcher implements TickListener {
   /** Fails what waits beyond its deadline, a bounded number per turn. */
   #expire(nowMs: number): void {
     let expiredCount = 0
-    const expire = (request: Request): void => {
+    const expire = (request: DispatchedRequest): void => {
       if (!request.isQueued || request.deadlineMs > nowMs) return
       if (expiredCount++ < expiredPerTurnMax) request.onQueueTimeout()
     }

@@ -15,15 +15,16 @@ import { sleep, type Timer } from '../../util/index.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { Abortable } from './abort-registry.ts'
 import type { Attempt } from './attempt.ts'
+import type { DispatchedRequest } from './dispatcher.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { lostError, unreadableError } from './failures.ts'
 import type { Message } from './message.ts'
-import { type GatheredPages, readResult } from './result-reader.ts'
+import { type GatheredPages, readResult, type ResultTarget } from './result-reader.ts'
 
 /**
  * Where a request is; it is settled exactly once. `active`: attempts are in flight, it waits in the
- * queue, or a PREPARE comes first. `completing`: it was carried out, and what has to follow on other
- * nodes is awaited.
+ * queue, or a PREPARE comes first. `completing`: it was carried out, and what has to follow on
+ * other nodes is awaited.
  */
 const RequestState = { active: 0, completing: 1, settled: 2 } as const
 type RequestState = (typeof RequestState)[keyof typeof RequestState]
@@ -48,7 +49,7 @@ export interface RequestOptions {
  * One call of a user: deadline, outcome, pages and attempts. What is sent is the message's
  * business, where it goes the dispatcher's, and what follows a failure the retry policy's.
  */
-export class Request implements Abortable, Exclusions {
+export class Request implements Abortable, DispatchedRequest, ResultTarget {
   readonly context: ExecutionContext
   readonly message: Message
   readonly pages: 'all' | 'one'
@@ -186,7 +187,7 @@ export class Request implements Abortable, Exclusions {
     reader.reset(bytes, start, end)
     try {
       if (opcode === Opcode.RESULT) {
-        readResult(attempt, reader, flags)
+        readResult(this, attempt.connection, reader, flags)
         return
       }
       readResponsePrefix(reader, flags)

@@ -8,8 +8,10 @@ import {
   ResultKind,
   type WireReader,
 } from '../../protocol/index.ts'
+import type { Connection } from '../../transport/index.ts'
 import { ResultSet } from '../result/result-set.ts'
-import type { Attempt } from './attempt.ts'
+import type { ExecutionContext } from './execution-context.ts'
+import type { Message } from './message.ts'
 
 /** Rows of the pages before the last, and what came with them. */
 export interface GatheredPages {
@@ -18,9 +20,21 @@ export interface GatheredPages {
   bytes: number
 }
 
-/** Reads the RESULT that answers an attempt, and settles or continues its request. */
+/** The request whose result is read. */
+export interface ResultTarget {
+  readonly context: ExecutionContext
+  readonly message: Message
+  readonly pages: 'all' | 'one'
+  gathered: GatheredPages | undefined
+  succeed(result: ResultSet<unknown>): void
+  succeedAfter(following: Promise<unknown>, result: ResultSet<unknown>): void
+  fetchNextPage(pagingState: Uint8Array): void
+}
+
+/** Reads a RESULT, and settles or continues its request. */
 export function readResult(
-  { request, connection }: Attempt,
+  request: ResultTarget,
+  connection: Connection,
   reader: WireReader,
   flags: number,
 ): void {
@@ -53,10 +67,8 @@ function withoutRows(address: string, prefix: ResponsePrefix): ResultSet<unknown
   return new ResultSet<unknown>(address, undefined, undefined, undefined, prefix)
 }
 
-type Request = Attempt['request']
-
 function readRows(
-  request: Request,
+  request: ResultTarget,
   address: string,
   reader: WireReader,
   prefix: ResponsePrefix,
@@ -90,7 +102,7 @@ function readRows(
 
 /** Adds a page to those before it. */
 function gather(
-  request: Request,
+  request: ResultTarget,
   rows: readonly Row[],
   byteCount: number,
   prefix: ResponsePrefix,
@@ -103,7 +115,7 @@ function gather(
   return gathered
 }
 
-function checkSize({ pages, context }: Request, byteCount: number): void {
+function checkSize({ pages, context }: ResultTarget, byteCount: number): void {
   const { resultBytesMax } = context
   if (pages === 'all' && byteCount > resultBytesMax) throw new ResultTooLargeError(resultBytesMax)
 }

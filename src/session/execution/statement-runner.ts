@@ -4,7 +4,7 @@ import {
   ClosedError,
   ConfigError,
   type Outcome,
-  TsyllaError,
+  type TsyllaError,
 } from '../../errors/index.ts'
 import type { ExecutionProfile } from '../../policies/index.ts'
 import { WireWriter } from '../../protocol/index.ts'
@@ -435,7 +435,9 @@ function checkBatch(batch: Batch, values: readonly (BindValues | undefined)[]): 
   }
 }
 
-/** A batch has one timestamp, one consistency and one deadline; its parts have none of their own. */
+/**
+ * A batch has one timestamp, one consistency and one deadline; its parts have none of their own.
+ */
 function checkPartOptions(options: StatementOptions, index: number): void {
   for (const [name, value] of Object.entries(options)) {
     if (name === 'idempotent' || value === undefined) continue
