@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { embedded, type EmbeddedDatabase } from '../../src/embedded.ts'
-import { Batch, type Session } from '../../src/index.ts'
+import { Batch, Session } from '../../src/index.ts'
 import { Opcode, ResultKind } from '../../src/protocol/index.ts'
 import { type Exchange, prepare, ScriptedNode } from '../support/scripted-node.ts'
 import { connect, serverError, settle } from '../support/scripted-session.ts'
@@ -288,5 +288,29 @@ describe('on a node that does as it is told', () => {
     expect(node.connections.length - before).toBeLessThan(5)
     expect(node.connections.filter(({ isClosed }) => !isClosed)).toHaveLength(2)
     await scripted.close()
+  })
+
+  test('a session whose keyspace was dropped comes back, and creates it again', async () => {
+    const first = await db.listen({ port: 0 })
+    const remote = await Session.connect([`127.0.0.1:${first.port}`], { keyspace: 'a' })
+    const insert = await remote.prepare('INSERT INTO t (k) VALUES (?)')
+    await session.execute('DROP KEYSPACE a')
+    await first.close()
+    const again = await db.listen({ port: first.port })
+    const isBack = (): boolean => remote.getClusterData().nodes.some((node) => node.isAvailable)
+    await expect.poll(isBack, { timeout: 20_000 }).toBe(true)
+    await remote.execute('SELECT key FROM system.local WHERE key = ?', ['local'])
+    await expect(remote.execute('SELECT k FROM t')).rejects.toMatchObject({
+      code: 'TSYLLA_SERVER_INVALID',
+    })
+    await remote.execute(
+      "CREATE KEYSPACE a WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    )
+    await remote.execute('CREATE TABLE t (k int PRIMARY KEY)')
+    await remote.execute('INSERT INTO t (k) VALUES (?)', [1])
+    await remote.executePrepared(insert, [2])
+    expect(await keysIn('a')).toEqual([1, 2])
+    await remote.close()
+    await again.close()
   })
 })

@@ -62,6 +62,8 @@ export class Dispatcher implements TickListener {
   #waitingCount = 0
   #queuedBytes = 0
   #isDraining = false
+  /** More requests have to fail at their deadline than one turn allows. */
+  #isExpiring = false
   #isClosing = false
   #isClosed = false
   /** Calls that were accepted and have no answer yet. */
@@ -98,8 +100,10 @@ export class Dispatcher implements TickListener {
     // Removes the places of requests that have all given up.
     if (this.#waitingCount === 0 && requests.length > 0) requests.keep(() => false)
     // What waits goes first, or a steady stream would starve it.
-    if (isFirst && requests.length > 0 && !this.#isDraining) this.#enqueue(request)
-    else if (!this.#trySend(request, nowMs)) this.#enqueue(request)
+    if (isFirst && requests.length > 0 && !this.#isDraining) {
+      if (this.#mayWait(request)) this.#enqueue(request)
+      else request.failWithoutNode()
+    } else if (!this.#trySend(request, nowMs)) this.#enqueue(request)
   }
 
   /** Sends on that connection if it still can, else wherever there is room. */
@@ -214,7 +218,7 @@ export class Dispatcher implements TickListener {
    * @param connection has room now; without it nodes came or went
    */
   onRoom(connection?: Connection): void {
-    if (this.#waitingCount === 0 || this.#isDraining) return
+    if (this.#waitingCount === 0 || this.#isDraining || this.#isExpiring) return
     this.#isDraining = true
     for (const [key, queue] of this.#restricted) {
       this.#drain(queue.requests, connection)
@@ -226,18 +230,22 @@ export class Dispatcher implements TickListener {
   }
 
   #drain(requests: RingQueue<DispatchedRequest>, connection: Connection | undefined): void {
+    const nowMs = this.ticker.nowMs()
     for (let head = requests.peek(); head !== undefined; head = requests.peek()) {
       // All other connections were full before and still are.
       if (connection?.hasRoom === false) return
-      if (head.isQueued && !this.#trySend(head)) return
+      if (head.isQueued && head.deadlineMs <= nowMs) {
+        this.#expire(nowMs)
+        if (this.#isExpiring) return
+      }
+      if (head.isQueued && !this.#trySend(head, nowMs)) return
       requests.shift()
     }
   }
 
   onTick(nowMs: number): void {
     this.ticker.armFine()
-    this.#expire(nowMs)
-    this.onRoom()
+    if (!this.#isExpiring) this.#expire(nowMs)
   }
 
   /** Fails what waits beyond its deadline, a bounded number per turn. */
@@ -249,7 +257,9 @@ export class Dispatcher implements TickListener {
     }
     this.#common.requests.forEach(expire)
     for (const { requests } of this.#restricted.values()) requests.forEach(expire)
-    if (expiredCount > expiredPerTurnMax) setImmediate(() => this.#expire(nowMs))
+    this.#isExpiring = expiredCount > expiredPerTurnMax
+    if (this.#isExpiring) setImmediate(() => this.#expire(nowMs))
+    else this.onRoom()
   }
 
   onAccepted(): void {
