@@ -1,4 +1,9 @@
-import { type KvStore, MemoryStore, nextSlot, WriteBatch } from '../engine/index.ts'
+import {
+  type CooperativeScheduler,
+  type KvStore,
+  MemoryStore,
+  WriteBatch,
+} from '../engine/index.ts'
 
 const batchEntriesMax = 1_000
 const batchBytesMax = 1 << 20
@@ -8,7 +13,11 @@ const batchBytesMax = 1 << 20
  * while it is copied. Between two steps others run.
  * @param check called before each step; what it throws ends the copy
  */
-export async function copyStore(source: KvStore, check: () => void): Promise<MemoryStore> {
+export async function copyStore(
+  source: KvStore,
+  scheduler: CooperativeScheduler,
+  check: () => void,
+): Promise<MemoryStore> {
   const copy = new MemoryStore()
   const batch = new WriteBatch()
   const snapshot = source.snapshot()
@@ -24,7 +33,7 @@ export async function copyStore(source: KvStore, check: () => void): Promise<Mem
         batch.put(cursor.key, bytes.subarray(start, end))
       }
       copy.write(batch)
-      if (!isAtEnd) await nextSlot()
+      if (!isAtEnd) await scheduler.yieldTurn()
     }
     return copy
   } finally {

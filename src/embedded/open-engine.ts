@@ -2,17 +2,17 @@ import { ClosedError, ConfigError } from '../errors/index.ts'
 import {
   type BatchLimits,
   type ClientAddress,
+  CooperativeScheduler,
   Engine,
   EngineNode,
   type KvStore,
   MemoryStore,
-  nextTurn,
   type NodeCredentials,
   openDiskStore,
 } from '../engine/index.ts'
 import { type Link, type LinkHandler, openMemoryLink } from '../transport/index.ts'
 import { Inet } from '../types/index.ts'
-import { type Clock, systemClock } from '../util/index.ts'
+import { type Clock, systemRuntime } from '../util/index.ts'
 import { copyStore } from './copy-store.ts'
 import { type Listener, type ListenOptions, openListener } from './listener.ts'
 
@@ -48,7 +48,7 @@ export class OpenEngine {
   constructor(storage: KvStore, settings: EngineSettings) {
     this.settings = settings
     this.#storage = storage
-    const { clock = systemClock, batchLimits } = settings
+    const { clock, batchLimits } = settings
     this.#engine = new Engine({ storage, clock, batchLimits })
     this.#node = new EngineNode(this.#engine, { credentials: settings.credentials })
   }
@@ -60,9 +60,8 @@ export class OpenEngine {
   /** A way to the node that stays in the process. @throws ClosedError */
   connect(handler: LinkHandler): Link {
     this.#checkOpen()
-    // Real time, whatever the engine's clock: it is about the process's event loop.
-    const link = openMemoryLink(handler, (toClient) => this.#accept(toClient), systemClock)
-    return link
+    // The clock of the process, whatever the engine's: delivery concerns the event loop.
+    return openMemoryLink(handler, (toClient) => this.#accept(toClient), systemRuntime)
   }
 
   #accept(toClient: Link): LinkHandler {
@@ -100,7 +99,8 @@ export class OpenEngine {
   async #copy(): Promise<MemoryStore> {
     const storage = this.#storage
     if (storage instanceof MemoryStore) return storage.fork()
-    return await copyStore(storage, () => this.#checkOpen())
+    const scheduler = new CooperativeScheduler(this.#engine.runtime)
+    return await copyStore(storage, scheduler, () => this.#checkOpen())
   }
 
   /** Ends every connection, makes everything durable and gives the path back. */
@@ -115,7 +115,7 @@ export class OpenEngine {
     for (const link of this.#links) link.destroy()
     this.#links.clear()
     // Sessions hear of it in a later turn at the latest; what they do afterwards finds it closed.
-    await nextTurn()
+    await this.#engine.nextTurn()
     await Promise.allSettled(this.#copies)
     try {
       await this.#engine.close()

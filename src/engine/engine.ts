@@ -1,7 +1,7 @@
 import { ClosedError, type Consistency, type SerialConsistency } from '../errors/index.ts'
 import type { RawValue } from '../protocol/index.ts'
-import { TimeUuidGenerator, Uuid } from '../types/index.ts'
-import { type Clock, systemClock } from '../util/index.ts'
+import { TimeUuidGenerator } from '../types/index.ts'
+import { type Clock, type Runtime, runtimeWithClock } from '../util/index.ts'
 import { CommitGate } from './commit-gate.ts'
 import { Catalog, type SchemaListener } from './catalog/catalog.ts'
 import type { SchemaChange } from './catalog/schema.ts'
@@ -21,14 +21,18 @@ import type { PreparedPlan } from './plan/prepared-plan.ts'
 import type { SelectPlan } from './plan/select.ts'
 import type { Mutation, RowReader, RowStore } from './rows/index.ts'
 import { openRowStore } from './rows/open-row-store.ts'
-import { type KvStore, LongReads, MemoryStore, nextTurn } from './storage/index.ts'
+import { CooperativeScheduler, type KvStore, LongReads, MemoryStore } from './storage/index.ts'
+import { randomUuid } from './random-uuid.ts'
 import { Sweeper } from './sweeper.ts'
 import { Timestamps } from './timestamps.ts'
 import { type Timestamp, timestampOf, timestampOfMicros } from './timestamp.ts'
 
 export interface EngineOptions {
   readonly storage: KvStore
-  readonly clock?: Clock
+  /** Time, chance and scheduling; those of the process without. */
+  readonly runtime?: Runtime
+  /** Another clock than that of the runtime. */
+  readonly clock?: Clock | undefined
   /** Name of the data center keyspaces may be replicated to. */
   readonly dataCenter?: string
   /** What batches on several partitions may be; Cassandra's defaults without. */
@@ -45,6 +49,8 @@ export interface EngineExecuteOptions {
   /** Default write timestamp in microseconds; none is the engine's clock. */
   readonly timestamp?: bigint | undefined
   readonly signal?: AbortSignal | undefined
+  /** Where the tables of the node are read that executes the statement. */
+  readonly tableSource?: TableSource | undefined
 }
 
 /** A statement of a BATCH request with its values. */
@@ -65,7 +71,7 @@ export interface TableSource {
  */
 export class Engine {
   readonly catalog: Catalog
-  readonly clock: Clock
+  readonly runtime: Runtime
   readonly #storage: KvStore
   readonly #rows: RowStore
   readonly #services: EngineServices
@@ -74,33 +80,39 @@ export class Engine {
   readonly #batchLimits: BatchLimits
   readonly #sweeper: Sweeper
   readonly #longReads: LongReads = new LongReads()
+  readonly #scheduler: CooperativeScheduler
   readonly #timestamps: Timestamps
   #tableSource: TableSource | undefined
   readonly #plans: PlanCache = new PlanCache()
   #isClosed = false
 
   constructor(options: EngineOptions) {
-    const { storage, clock = systemClock, dataCenter = 'datacenter1' } = options
+    const { storage, dataCenter = 'datacenter1' } = options
+    const runtime = runtimeWithClock(options.clock, options.runtime)
+    const { clock } = runtime
     this.#batchLimits = { ...batchLimitsDefault, ...options.batchLimits }
-    this.clock = clock
+    this.runtime = runtime
     this.#storage = storage
-    this.#rows = openRowStore(storage, clock)
+    this.#scheduler = new CooperativeScheduler(runtime)
+    this.#rows = openRowStore(storage, clock, this.#scheduler)
     const isDurable = !(storage instanceof MemoryStore)
     this.#timestamps = new Timestamps({ clock, kv: storage, isDurable })
-    const timeUuids = new TimeUuidGenerator(clock)
+    const timeUuids = new TimeUuidGenerator(clock, runtime.randomBytes(8))
     this.#services = {
       rows: this.#rows,
       longReads: this.#longReads,
+      scheduler: this.#scheduler,
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
       nextTimestampMicros: () => this.#timestamps.next(),
       nextTimeUuid: () => timeUuids.next().toBytes(),
-      randomUuid: () => Uuid.random().toBytes(),
+      randomUuid: () => randomUuid(runtime).toBytes(),
     }
     this.catalog = new Catalog(storage, {
       dataCenter,
       nowMicros: () => BigInt(this.#timestamps.next()),
       timeUuid: () => timeUuids.next().toString(),
+      randomUuid: () => randomUuid(runtime).toString(),
     })
     this.#gate = isDurable ? new CommitGate(storage, this.catalog) : undefined
     const tableOf = (generation: number): TableSchema | undefined =>
@@ -116,12 +128,24 @@ export class Engine {
     return new Engine(options)
   }
 
-  /** Calls `listener` after every change of the schema; gives the function that ends it. */
+  get clock(): Clock {
+    return this.runtime.clock
+  }
+
+  /** Resolves in a later turn of the event loop, after everything that is due. */
+  nextTurn(): Promise<void> {
+    return this.#scheduler.nextTurn()
+  }
+
+  /** Calls `listener` after every change of the schema; returns the function that ends it. */
   onSchemaChange(listener: SchemaListener): () => void {
     return this.catalog.onChange(listener)
   }
 
-  /** Reads the tables of the node itself, which the catalog has as virtual, from `source`. */
+  /**
+   * Reads the tables of the node itself, which the catalog has as virtual, from `source`, unless a
+   * statement comes with a source of its own.
+   */
   readTablesFrom(source: TableSource): void {
     this.#tableSource = source
   }
@@ -162,7 +186,7 @@ export class Engine {
   async schemaAnswered(): Promise<void> {
     if (this.#gate === undefined) return
     await this.#gate.schemaDurable()
-    await nextTurn()
+    await this.#scheduler.nextTurn()
   }
 
   /** Executes a statement with values in wire encoding, one per marker. */
@@ -328,7 +352,8 @@ export class Engine {
     if (options.consistency === 'ANY') {
       throw invalid('ANY ConsistencyLevel is only supported for writes')
     }
-    const reader = this.#tableSource?.rowsOf(plan.table) ?? this.#rows
+    const source = options.tableSource ?? this.#tableSource
+    const reader = source?.rowsOf(plan.table) ?? this.#rows
     const selectOptions = {
       pageSize: options.pageSize ?? 0,
       pagingState: options.pagingState,

@@ -1,11 +1,12 @@
 import type { RawValue } from '../protocol/index.ts'
 import type { RowStore } from './rows/index.ts'
-import type { LongReads } from './storage/index.ts'
+import type { CooperativeScheduler, LongReads } from './storage/index.ts'
 
 /** What executing a statement may ask of the engine around it. */
 export interface EngineServices {
   readonly rows: RowStore
   readonly longReads: LongReads
+  readonly scheduler: CooperativeScheduler
   /** Wall clock in milliseconds. */
   nowMs(): number
   /** Milliseconds that never go backwards, to see how long something takes. */

@@ -26,11 +26,10 @@ export type { Cell } from './functions/definitions.ts'
 export type { BatchKind } from './plan/batch.ts'
 export type { PreparedPlan } from './plan/prepared-plan.ts'
 export {
+  CooperativeScheduler,
   type KvStore,
   makeDirectory,
   MemoryStore,
-  nextSlot,
-  nextTurn,
   openDiskStore,
   WriteBatch,
 } from './storage/index.ts'
@@ -42,4 +41,4 @@ export {
   NodeConnection,
 } from './node/node-connection.ts'
 export type { NodeOutput } from './node/output-buffer.ts'
-export type { NodeAddress } from './system/node-identity.ts'
+export type { NodeAddress, NodeIdentity, NodePeer } from './system/node-identity.ts'

@@ -7,7 +7,7 @@ import {
   FrameParser,
   WireWriter,
 } from '../protocol/index.ts'
-import { assert } from '../util/index.ts'
+import { assert, nextTickOfSystem, setImmediateOfSystem } from '../util/index.ts'
 import type { Link, LinkHandler } from './link.ts'
 import { StreamIds } from './stream-ids.ts'
 import type { TickListener, Ticker } from './ticker.ts'
@@ -268,8 +268,8 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   #scheduleFlush(): void {
     this.#isFlushScheduled = true
     this.#ticker.armFine()
-    if (this.#ids.inFlightCount === 1) process.nextTick(flushConnection, this)
-    else setImmediate(flushConnection, this)
+    if (this.#ids.inFlightCount === 1) nextTickOfSystem(flushConnection, this)
+    else setImmediateOfSystem(flushConnection, this)
   }
 
   /** @internal Sends what the write buffer holds. */

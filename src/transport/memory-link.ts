@@ -1,4 +1,4 @@
-import type { Clock } from '../util/index.ts'
+import type { Runtime } from '../util/index.ts'
 import type { Link, LinkHandler } from './link.ts'
 
 /**
@@ -9,7 +9,7 @@ const macrotaskEveryMs = 1
 
 /** One direction of a memory link. */
 class Pipe {
-  readonly #clock: Clock
+  readonly #runtime: Runtime
   #chunks: Uint8Array[] = []
   #isScheduled = false
   #lastMacrotaskMs = Number.NEGATIVE_INFINITY
@@ -18,8 +18,8 @@ class Pipe {
   #isClosed = false
   handler: LinkHandler | undefined
 
-  constructor(clock: Clock) {
-    this.#clock = clock
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime
   }
 
   push(bytes: Uint8Array): void {
@@ -43,13 +43,14 @@ class Pipe {
   #schedule(): void {
     if (this.#isScheduled || this.#isClosed) return
     this.#isScheduled = true
-    if (this.#clock.monotonicMs() - this.#lastMacrotaskMs > macrotaskEveryMs) {
-      setImmediate(() => {
-        this.#lastMacrotaskMs = this.#clock.monotonicMs()
+    const { clock } = this.#runtime
+    if (clock.monotonicMs() - this.#lastMacrotaskMs > macrotaskEveryMs) {
+      this.#runtime.nextTurn(() => {
+        this.#lastMacrotaskMs = clock.monotonicMs()
         this.#deliver()
       })
     } else {
-      queueMicrotask(() => this.#deliver())
+      this.#runtime.defer(() => this.#deliver())
     }
   }
 
@@ -98,15 +99,15 @@ class MemoryLink implements Link {
  * not copied.
  *
  * @param accept is given the server's end and answers with the server's handler
- * @param clock decides when delivery has to pass through the event loop
+ * @param runtime orders the deliveries; its clock decides which pass through the event loop
  */
 export function openMemoryLink(
   handler: LinkHandler,
   accept: (link: Link) => LinkHandler,
-  clock: Clock,
+  runtime: Runtime,
 ): Link {
-  const toServer = new Pipe(clock)
-  const toClient = new Pipe(clock)
+  const toServer = new Pipe(runtime)
+  const toClient = new Pipe(runtime)
   toClient.handler = handler
   toServer.handler = accept(new MemoryLink(toClient, toServer))
   return new MemoryLink(toServer, toClient)

@@ -61,11 +61,14 @@ export class TimeUuidGenerator {
   readonly #node: bigint
   #last = 0n
 
-  /** @throws ValueError unless `clock` is one */
-  constructor(clock: Clock = systemClock) {
+  /**
+   * @param seed eight bytes for the clock sequence and the node id; random without
+   * @throws ValueError unless `clock` is one
+   */
+  constructor(clock: Clock = systemClock, seed: Uint8Array = randomSeed()) {
     if (typeof clock?.nowMs !== 'function') throw noClock()
     this.#clock = clock
-    const random = new DataView(globalThis.crypto.getRandomValues(new Uint8Array(8)).buffer)
+    const random = new DataView(seed.buffer, seed.byteOffset, 8)
     this.#clockSequence = BigInt(random.getUint16(0) & 0x3fff) | 0x8000n
     // A random node id sets the multicast bit, so that it is no network card's (RFC 9562 §6.10).
     this.#node = (random.getBigUint64(0) & 0xffff_ffff_ffffn) | 0x0100_0000_0000n
@@ -79,6 +82,10 @@ export class TimeUuidGenerator {
     this.#last = now > this.#last ? now : this.#last + 1n
     return new TimeUuid(timeUuidBytes(this.#last, this.#clockSequence, this.#node))
   }
+}
+
+function randomSeed(): Uint8Array {
+  return globalThis.crypto.getRandomValues(new Uint8Array(8))
 }
 
 function noClock(): ValueError {

@@ -20,21 +20,29 @@ export interface Clock {
   schedule(delayMs: number, callback: () => void, keepAlive?: boolean): Timer
 }
 
+// Test runners replace these functions of the global object. Deadlines and heartbeats follow the
+// real ones, so that requests make progress whatever a test does with its timers.
+const { setTimeout: setTimeoutOfSystem, clearTimeout: clearTimeoutOfSystem } = globalThis
+const monotonicMs: () => number = performance.now.bind(performance)
+
 class SystemTimer implements Timer {
   readonly #handle: NodeJS.Timeout
   constructor(delayMs: number, callback: () => void, keepAlive: boolean) {
-    this.#handle = setTimeout(callback, delayMs)
+    this.#handle = setTimeoutOfSystem(callback, delayMs)
     if (!keepAlive) this.#handle.unref()
   }
   cancel(): void {
-    clearTimeout(this.#handle)
+    clearTimeoutOfSystem(this.#handle)
   }
 }
 
-/** The clock of the machine. */
+/**
+ * The clock of the machine. Its date is the one a test has set, if a test has set one: rows expire
+ * and writes are stamped by it.
+ */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  monotonicMs,
   schedule: (delayMs, callback, keepAlive = false) => new SystemTimer(delayMs, callback, keepAlive),
 }
 

@@ -4,4 +4,11 @@ export { type Clock, sleep, systemClock, type Timer } from './clock.ts'
 export { createDeferred, type Deferred } from './deferred.ts'
 export { didYouMean, nearestName } from './nearest-name.ts'
 export { createRandom, type RandomSource, systemRandom } from './random.ts'
+export {
+  nextTickOfSystem,
+  type Runtime,
+  runtimeWithClock,
+  setImmediateOfSystem,
+  systemRuntime,
+} from './runtime.ts'
 export { RingQueue } from './ring-queue.ts'

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type KvStore, nextTurn, openDiskStore } from '../../src/engine/index.ts'
+import { type KvStore, openDiskStore } from '../../src/engine/index.ts'
 import { StoreTag } from '../../src/engine/keys/table-key.ts'
 import { ask, openEngine } from './support/ask.ts'
 
@@ -31,9 +31,9 @@ test.each(['TRUNCATE t', 'DROP TABLE t', 'DROP KEYSPACE ks'])(
 
     const storeAgain = await openDiskStore(path, 'none')
     const again = await openEngine({ storage: storeAgain })
-    for (let turn = 0; turn < 1_000 && rowCount(storeAgain) > 0; turn++) await nextTurn()
+    for (let turn = 0; turn < 1_000 && rowCount(storeAgain) > 0; turn++) await again.nextTurn()
     expect(rowCount(storeAgain)).toBe(0)
-    for (let turn = 0; turn < 10; turn++) await nextTurn()
+    for (let turn = 0; turn < 10; turn++) await again.nextTurn()
     expect(again.catalog.droppedGenerations).toEqual([])
     await again.close()
     await storeAgain.close()

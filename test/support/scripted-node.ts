@@ -25,7 +25,7 @@ import {
   openMemoryLink,
 } from '../../src/transport/index.ts'
 import { type ColumnSpec, type CqlType, nativeTypes } from '../../src/types/index.ts'
-import { type Clock, systemClock } from '../../src/util/index.ts'
+import { type Clock, systemClock, systemRuntime } from '../../src/util/index.ts'
 
 /** One request that reached the node, and the ways to answer it. */
 export interface Exchange {
@@ -102,7 +102,7 @@ export class ScriptedNode implements Endpoint {
           this.connections.push(connection)
           return connection
         },
-        systemClock,
+        systemRuntime,
       ),
     )
   }

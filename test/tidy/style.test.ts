@@ -100,7 +100,7 @@ describe('style', () => {
 
   test('time, chance and timers come from util alone', () => {
     const outside = sources.filter(
-      (file) => !/^src\/(util\/(clock|random)\.ts|cli\/)/.test(file.path),
+      (file) => !/^src\/(util\/(clock|random|runtime)\.ts|cli\/)/.test(file.path),
     )
     const banned =
       /^(globalThis\.)?(Date\.now|Math\.random|performance\.now|setTimeout|setInterval)$/
@@ -110,6 +110,20 @@ describe('style', () => {
       }
       return ts.isCallExpression(node) && banned.test(node.expression.getText())
     })
+    expect(found).toEqual([])
+  })
+
+  test('the scheduler and identifiers come from the runtime, wherever one is passed', () => {
+    // Identifiers of users come from types, those of patterns from the caller's process.
+    const outside = sources.filter(
+      (file) => !/^src\/(util\/runtime\.ts|types\/|patterns\/|cli\/)/.test(file.path),
+    )
+    const banned =
+      /^(globalThis\.|process\.|crypto\.)*(setImmediate|queueMicrotask|nextTick|randomUUID|getRandomValues|Uuid\.random)$/
+    const found = nodesOf(
+      outside,
+      (node) => ts.isCallExpression(node) && banned.test(node.expression.getText()),
+    )
     expect(found).toEqual([])
   })
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { LinkHandler } from '../../src/transport/link.ts'
 import { openMemoryLink } from '../../src/transport/memory-link.ts'
-import { systemClock } from '../../src/util/index.ts'
+import { systemRuntime } from '../../src/util/index.ts'
 
 class Recorder implements LinkHandler {
   readonly received: number[] = []
@@ -22,7 +22,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 describe('a memory link', () => {
   test('delivers in order, and never inside write', async () => {
     const server = new Recorder()
-    const link = openMemoryLink(new Recorder(), () => server, systemClock)
+    const link = openMemoryLink(new Recorder(), () => server, systemRuntime)
     expect(link.write(Uint8Array.of(1, 2))).toBe(false)
     link.write(Uint8Array.of(3))
     expect(server.received).toEqual([])
@@ -40,7 +40,7 @@ describe('a memory link', () => {
         serverLink = link
         return server
       },
-      systemClock,
+      systemRuntime,
     )
     serverLink?.write(Uint8Array.of(9))
     serverLink?.end()
@@ -53,7 +53,7 @@ describe('a memory link', () => {
   test('destroy closes both ends once and drops what was not delivered', async () => {
     const client = new Recorder()
     const server = new Recorder()
-    const link = openMemoryLink(client, () => server, systemClock)
+    const link = openMemoryLink(client, () => server, systemRuntime)
     link.write(Uint8Array.of(1))
     link.destroy()
     link.destroy()
@@ -75,7 +75,7 @@ describe('a memory link', () => {
         back = serverLink
         return server
       },
-      systemClock,
+      systemRuntime,
     )
     server.onReceived = () => void back?.write(Uint8Array.of(1))
     client.onReceived = () => {
@@ -83,7 +83,7 @@ describe('a memory link', () => {
       if (client.received.length < 1_000_000) link.write(Uint8Array.of(1))
     }
     link.write(Uint8Array.of(1))
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    for (let i = 0; i < 5; i++) await turn()
     expect(rounds).toBeGreaterThan(0)
     expect(rounds).toBeLessThan(1_000_000)
     link.destroy()

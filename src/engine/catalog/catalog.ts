@@ -1,5 +1,4 @@
 import type { CqlStatement, SchemaStatement } from '../../cql/index.ts'
-import { Uuid } from '../../types/index.ts'
 import { invalid, unsupportedByEngine, unauthorized } from '../faults.ts'
 import { type KvStore, ValueRef, WriteBatch } from '../storage/index.ts'
 import { alterTable } from './alter-table.ts'
@@ -26,6 +25,7 @@ export type SchemaListener = (change: SchemaChange) => void
 export interface CatalogSources extends Topology {
   nowMicros(): bigint
   timeUuid(): string
+  randomUuid(): string
 }
 
 /** What a schema statement left behind. */
@@ -60,7 +60,7 @@ export class Catalog {
       this.#nextGeneration = stored.nextGeneration
       this.#dropped = new Set(stored.dropped)
     } else {
-      this.#schema = { version: Uuid.random().toString(), keyspaces: new Map() }
+      this.#schema = { version: sources.randomUuid(), keyspaces: new Map() }
       this.#nextGeneration = 1
       this.#dropped = new Set()
     }
@@ -246,7 +246,7 @@ export class Catalog {
 
   #replace(schema: Schema): void {
     const before = this.#schema
-    this.#schema = { ...schema, version: Uuid.random().toString() }
+    this.#schema = { ...schema, version: this.#sources.randomUuid() }
     try {
       this.#persist()
     } catch (error) {

@@ -1,13 +1,12 @@
 import { AbortedError } from '../../errors/index.ts'
 import { UNSET } from '../../protocol/index.ts'
 import { invalid } from '../faults.ts'
-import type { Environment } from '../environment.ts'
+import type { EngineServices, Environment } from '../environment.ts'
 import { aggregationOverKeys, aggregationWithoutKey, limitNotPositive } from '../plan/messages.ts'
 import type { SelectPlan } from '../plan/select.ts'
 import type { Term } from '../plan/values.ts'
 import { clusteringKeyOf, partitionComponents } from '../keys/index.ts'
 import type { RowReader, RowStore } from '../rows/index.ts'
-import { areSlotsTaken, type LongReads, nextSlot } from '../storage/index.ts'
 import { clusteringKeysOf, partitionKeysOf } from './key-values.ts'
 import { RowContext } from '../plan/row-context.ts'
 import { writePlainRow } from './row-writer.ts'
@@ -86,9 +85,9 @@ export function executeSelect(
   // SelectStatement.execute: a query that reads nothing has no pager, an aggregation always has.
   const isPaged = options.pageSize > 0 && (plan.isAggregate || !run.readsNothing)
   if (isPaged && plan.sortColumns.length > 0) throw invalid(pagedOrderByIn)
-  if (run.run(areSlotsTaken())) return resultOf(plan, run, options)
-  const { longReads } = environment.services
-  return longReads.run(() => continueLater(plan, run, options, reader, longReads))
+  const { longReads, scheduler } = environment.services
+  if (run.run(scheduler.isContended)) return resultOf(plan, run, options)
+  return longReads.run(() => continueLater(plan, run, options, reader, environment.services))
 }
 
 async function continueLater(
@@ -96,13 +95,13 @@ async function continueLater(
   run: SelectRun,
   options: SelectOptions,
   reader: RowReader,
-  longReads: LongReads,
+  { longReads, scheduler }: EngineServices,
 ): Promise<RowsResult> {
   const snapshot = 'snapshot' in reader ? (reader as RowStore).snapshot() : undefined
   try {
     if (snapshot !== undefined) run.continueOn(snapshot)
     do {
-      await nextSlot()
+      await scheduler.yieldTurn()
       longReads.checkOpen()
       if (options.signal?.aborted) throw new AbortedError('not_applied', options.signal.reason)
     } while (!run.run())

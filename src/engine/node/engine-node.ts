@@ -6,7 +6,8 @@ import {
   type SchemaChange,
 } from '../../protocol/index.ts'
 import type { Engine } from '../engine.ts'
-import { nodeIdentityOf } from '../system/node-identity.ts'
+import { randomUuid } from '../random-uuid.ts'
+import { type NodeIdentity, type NodePeer, nodeIdentityOf } from '../system/node-identity.ts'
 import type { SystemRow } from '../system/system-row.ts'
 import { type NodeState, SystemTables } from '../system/system-tables.ts'
 import type { NodeCredentials } from './credentials.ts'
@@ -19,6 +20,13 @@ import { Tracer } from './tracing.ts'
 export interface EngineNodeOptions {
   /** Who may log in; without, everybody may. */
   readonly credentials?: NodeCredentials | undefined
+  /** What the node says of itself, where it differs from the node the store belongs to. */
+  readonly identity?: Partial<NodeIdentity> | undefined
+  /**
+   * The other nodes of the cluster, asked whenever `system.peers` is read. Several nodes over one
+   * engine behave like a cluster whose nodes agree at once.
+   */
+  readonly peers?: (() => Iterable<NodePeer>) | undefined
 }
 
 const compressionNames: readonly CompressionName[] = ['snappy', 'lz4']
@@ -36,7 +44,7 @@ export async function availableCompressors(): Promise<readonly Compressor[]> {
   return (await Promise.all(loaded)).filter((compressor) => compressor !== undefined)
 }
 
-/** An engine as clients see it: one node of a cluster of one. */
+/** An engine as clients see it: a node, of a cluster of one unless it has peers. */
 export class EngineNode implements NodeState, NodeHost {
   readonly engine: Engine
   readonly system: SystemTables
@@ -45,16 +53,20 @@ export class EngineNode implements NodeState, NodeHost {
   readonly credentials: NodeCredentials | undefined
   #compressors: ReadonlyMap<string, Compressor> = new Map()
   readonly #connections: Set<NodeConnection> = new Set()
+  readonly #peers: () => Iterable<NodePeer>
   readonly #stopListening: () => void
 
   constructor(engine: Engine, options: EngineNodeOptions = {}) {
     this.engine = engine
     this.statements = new Statements(engine)
-    const identity = nodeIdentityOf(engine.storage)
+    const { runtime } = engine
+    const own = nodeIdentityOf(engine.storage, () => randomUuid(runtime).toString())
+    const identity = { ...own, ...options.identity }
+    this.#peers = options.peers ?? (() => [])
     this.system = new SystemTables(engine.catalog, identity, engine.clock)
     this.system.attach(this)
     engine.readTablesFrom(this.system)
-    this.tracer = new Tracer(this.system.traces, engine.clock)
+    this.tracer = new Tracer(this.system.traces, runtime)
     this.credentials = options.credentials
     this.#stopListening = engine.catalog.onChange((change) => {
       this.#announce({ ...change, argumentTypes: undefined })
@@ -93,6 +105,10 @@ export class EngineNode implements NodeState, NodeHost {
 
   *clients(): Generator<SystemRow> {
     for (const connection of this.#connections) yield connection.describe()
+  }
+
+  peers(): Iterable<NodePeer> {
+    return this.#peers()
   }
 
   preparedStatements(): Iterable<SystemRow> {

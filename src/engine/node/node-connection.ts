@@ -97,7 +97,7 @@ export class NodeConnection implements FrameHandler {
 
   constructor(node: NodeHost, output: NodeOutput, client: ClientAddress) {
     this.#node = node
-    this.#output = new OutputBuffer(output, outputBytesMax)
+    this.#output = new OutputBuffer(output, outputBytesMax, node.engine.runtime)
     this.#writer = this.#output.writer
     this.#responses = new ResponseWriter(this.#writer)
     this.#client = client

@@ -1,4 +1,5 @@
 import { WireWriter } from '../../protocol/index.ts'
+import type { Runtime } from '../../util/index.ts'
 
 /** Where the answers of a connection go. */
 export interface NodeOutput {
@@ -21,15 +22,17 @@ export class OutputBuffer {
   readonly writer: WireWriter = new WireWriter(slabBytes)
   readonly #output: NodeOutput
   readonly #bytesMax: number
+  readonly #runtime: Runtime
   #isFlushScheduled = false
   /** While requests are being read: the reader flushes at the end. */
   isCorked = false
   isClosed = false
 
   /** @param bytesMax unread answers beyond which the buffer counts as full */
-  constructor(output: NodeOutput, bytesMax: number) {
+  constructor(output: NodeOutput, bytesMax: number, runtime: Runtime) {
     this.#output = output
     this.#bytesMax = bytesMax
+    this.#runtime = runtime
   }
 
   /** Whether the client has to read before more of its requests are executed. */
@@ -59,7 +62,7 @@ export class OutputBuffer {
   scheduleFlush(): void {
     if (this.#isFlushScheduled || this.isCorked) return
     this.#isFlushScheduled = true
-    queueMicrotask(() => {
+    this.#runtime.defer(() => {
       this.#isFlushScheduled = false
       this.flush()
     })

@@ -7,7 +7,7 @@ import {
   type QueryRequest,
 } from '../../protocol/index.ts'
 import { invalid } from '../faults.ts'
-import type { EngineBatchEntry, EngineExecuteOptions } from '../engine.ts'
+import type { EngineBatchEntry, EngineExecuteOptions, TableSource } from '../engine.ts'
 import type { EngineResult } from '../execute/result.ts'
 import type { BatchKind } from '../plan/batch.ts'
 import { valuesFor } from './named-values.ts'
@@ -23,26 +23,26 @@ type Outcome = EngineResult | Promise<EngineResult>
 
 /** QUERY (QueryMessage). */
 export function executeQuery(
-  { engine }: NodeHost,
+  { engine, system }: NodeHost,
   { text, parameters }: QueryRequest,
   scope: StatementScope,
 ): Outcome {
   checkPageSize(parameters)
   const plan = engine.prepare(text, scope.keyspace)
   const values = valuesFor(plan.markers, parameters.values, parameters.names, false)
-  return engine.execute(plan, values, optionsOf(parameters, scope))
+  return engine.execute(plan, values, optionsOf(parameters, scope, system))
 }
 
 /** EXECUTE (ExecuteMessage). */
 export function executePrepared(
-  { engine, statements }: NodeHost,
+  { engine, statements, system }: NodeHost,
   { id, parameters }: ExecuteRequest,
   scope: StatementScope,
 ): Outcome {
   const { plan } = statements.prepared(id)
   checkPageSize(parameters)
   const values = valuesFor(plan.markers, parameters.values, parameters.names, true)
-  return engine.execute(plan, values, optionsOf(parameters, scope))
+  return engine.execute(plan, values, optionsOf(parameters, scope, system))
 }
 
 const kinds: { readonly [code: number]: BatchKind } = {
@@ -85,7 +85,19 @@ function checkPageSize({ pageSize }: QueryParameters): void {
   if (pageSize === 0) throw new ProtocolError('The page size cannot be 0')
 }
 
-function optionsOf(parameters: QueryParameters, { signal }: StatementScope): EngineExecuteOptions {
+function optionsOf(
+  parameters: QueryParameters,
+  { signal }: StatementScope,
+  tableSource: TableSource,
+): EngineExecuteOptions {
   const { consistency, serialConsistency, timestamp, pageSize = 0, pagingState } = parameters
-  return { consistency, serialConsistency, timestamp, pageSize, pagingState, signal }
+  return {
+    consistency,
+    serialConsistency,
+    timestamp,
+    pageSize,
+    pagingState,
+    signal,
+    tableSource,
+  }
 }

@@ -1,5 +1,5 @@
 import { type Inet, TimeUuidGenerator } from '../../types/index.ts'
-import type { Clock } from '../../util/index.ts'
+import type { Clock, Runtime } from '../../util/index.ts'
 import type { NodeAddress } from '../system/node-identity.ts'
 import type { Trace, TraceLog } from '../system/trace-log.ts'
 
@@ -13,10 +13,11 @@ export class Tracer {
   readonly #ids: TimeUuidGenerator
   readonly #starts: WeakMap<Trace, number> = new WeakMap()
 
-  constructor(log: TraceLog, clock: Clock) {
+  constructor(log: TraceLog, runtime: Runtime) {
+    const { clock } = runtime
     this.#log = log
     this.#clock = clock
-    this.#ids = new TimeUuidGenerator(clock)
+    this.#ids = new TimeUuidGenerator(clock, runtime.randomBytes(8))
   }
 
   begin(

@@ -1,6 +1,6 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
 import { PartitionEntry, prefixLength, tableRange } from '../keys/index.ts'
-import { type KvStore, nextSlot, ValueRef, WriteBatch } from '../storage/index.ts'
+import { type CooperativeScheduler, type KvStore, ValueRef, WriteBatch } from '../storage/index.ts'
 import { PartitionDeletions, type TableStates } from './partition-state.ts'
 import { readRangeTombstone } from './range-tombstones.ts'
 import { RowData } from './row-data.ts'
@@ -16,6 +16,7 @@ const bytesPerStep = 1 << 20
  */
 export class Compaction {
   readonly #kv: KvStore
+  readonly #scheduler: CooperativeScheduler
   readonly #tableNow: () => TableSchema | undefined
   #table!: TableSchema
   /** When something of what is left will be over, in seconds. */
@@ -37,7 +38,9 @@ export class Compaction {
     states: TableStates,
     tableNow: () => TableSchema | undefined,
     nowSeconds: number,
+    scheduler: CooperativeScheduler,
   ) {
+    this.#scheduler = scheduler
     this.#kv = kv
     this.#states = states
     this.#tableNow = tableNow
@@ -55,7 +58,7 @@ export class Compaction {
       this.#table = table
       from = this.#step(from, lt)
       await this.#kv.commit()
-      await nextSlot()
+      await this.#scheduler.yieldTurn()
     }
     return this.#dueSeconds
   }

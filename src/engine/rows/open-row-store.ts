@@ -1,6 +1,12 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
 import { tableRange } from '../keys/index.ts'
-import { deleteRange, type KvStore, prefixRange, WriteBatch } from '../storage/index.ts'
+import {
+  CooperativeScheduler,
+  deleteRange,
+  type KvStore,
+  prefixRange,
+  WriteBatch,
+} from '../storage/index.ts'
 import type { Clock } from '../../util/index.ts'
 import { Compaction } from './compaction.ts'
 import type { Mutation } from './mutation.ts'
@@ -11,13 +17,15 @@ import { StoredRows, StoredRowsSnapshot } from './stored-rows.ts'
 
 class KvRowStore extends StoredRows implements RowStore {
   readonly #kv: KvStore
+  readonly #scheduler: CooperativeScheduler
   readonly #batch: WriteBatch = new WriteBatch()
   readonly #writer: RowWriter
   readonly garbage: Set<number> = new Set()
 
-  constructor(kv: KvStore, clock: Clock) {
+  constructor(kv: KvStore, clock: Clock, scheduler: CooperativeScheduler) {
     super(kv, new TableStates(kv), clock)
     this.#kv = kv
+    this.#scheduler = scheduler
     this.#writer = new RowWriter(kv, this.states, this.#batch, this.garbage)
   }
 
@@ -43,8 +51,8 @@ class KvRowStore extends StoredRows implements RowStore {
   async dropGeneration(generation: number): Promise<void> {
     this.states.forget(generation)
     this.garbage.delete(generation)
-    await deleteRange(this.#kv, tableRange(generation))
-    await deleteRange(this.#kv, prefixRange(stateKey(generation)))
+    await deleteRange(this.#kv, tableRange(generation), this.#scheduler)
+    await deleteRange(this.#kv, prefixRange(stateKey(generation)), this.#scheduler)
     // Reads that had begun before may have looked it up again.
     this.states.forget(generation)
   }
@@ -55,7 +63,13 @@ class KvRowStore extends StoredRows implements RowStore {
     const { generation } = table
     this.garbage.delete(generation)
     try {
-      const compaction = new Compaction(this.#kv, this.states, tableNow, this.#nowSeconds())
+      const compaction = new Compaction(
+        this.#kv,
+        this.states,
+        tableNow,
+        this.#nowSeconds(),
+        this.#scheduler,
+      )
       return await compaction.run(generation)
     } catch (error) {
       this.garbage.add(generation)
@@ -69,6 +83,10 @@ class KvRowStore extends StoredRows implements RowStore {
 }
 
 /** Rows in a key-value store. The store stays its owner's: closing it is not done here. */
-export function openRowStore(kv: KvStore, clock: Clock): RowStore {
-  return new KvRowStore(kv, clock)
+export function openRowStore(
+  kv: KvStore,
+  clock: Clock,
+  scheduler: CooperativeScheduler = new CooperativeScheduler(),
+): RowStore {
+  return new KvRowStore(kv, clock, scheduler)
 }

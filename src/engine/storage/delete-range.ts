@@ -1,5 +1,5 @@
+import { CooperativeScheduler } from './cooperative-scheduler.ts'
 import type { KeyRange, KvStore } from './kv-store.ts'
-import { nextSlot } from './turns.ts'
 import { WriteBatch } from './write-batch.ts'
 
 const keysPerStep = 1000
@@ -14,10 +14,14 @@ export function prefixRange(prefix: string): KeyRange {
 }
 
 /**
- * Removes a range step by step, letting other work run in between: for keys nobody reads any more,
- * such as those of a dropped table. Interrupted, it leaves some of them; run it again.
+ * Removes a range step by step, letting other work run in between: for keys that are not read any
+ * more, such as those of a dropped table. Interrupted, it leaves some of them; run it again.
  */
-export async function deleteRange(store: KvStore, range: KeyRange): Promise<void> {
+export async function deleteRange(
+  store: KvStore,
+  range: KeyRange,
+  scheduler: CooperativeScheduler = new CooperativeScheduler(),
+): Promise<void> {
   const batch = new WriteBatch()
   for (;;) {
     batch.clear()
@@ -26,6 +30,6 @@ export async function deleteRange(store: KvStore, range: KeyRange): Promise<void
     if (batch.count === 0) return
     store.write(batch)
     await store.commit()
-    await nextSlot()
+    await scheduler.yieldTurn()
   }
 }

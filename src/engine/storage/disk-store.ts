@@ -1,5 +1,5 @@
 import { ClosedError, StorageError } from '../../errors/index.ts'
-import { createDeferred, type Deferred } from '../../util/index.ts'
+import { createDeferred, type Deferred, type Runtime, systemRuntime } from '../../util/index.ts'
 import {
   decodeLongEntries,
   encodeLongEntries,
@@ -47,6 +47,7 @@ export class DiskStore extends DiskReader implements KvStore {
   readonly #durability: Durability
   readonly #overlay: DiskOverlay
   readonly #release: () => Promise<void>
+  readonly #runtime: Runtime
   /** Resolves when the group that is gathering is durable. */
   #gathering: Deferred<void> | undefined
   /** Resolves when the group that is being written is durable. */
@@ -60,12 +61,14 @@ export class DiskStore extends DiskReader implements KvStore {
     file: DiskFile,
     durability: Durability,
     release: () => Promise<void> = () => Promise.resolve(),
+    runtime: Runtime = systemRuntime,
   ) {
     const overlay = new DiskOverlay(new ValueRef())
     super(file, overlay.tree)
     this.#durability = durability
     this.#overlay = overlay
     this.#release = release
+    this.#runtime = runtime
   }
 
   override get(key: string, into: ValueRef): boolean {
@@ -147,7 +150,7 @@ export class DiskStore extends DiskReader implements KvStore {
     this.#gathering = createDeferred<void>()
     // Callers that need to know wait for it, but they need not.
     this.#gathering.promise.catch(() => {})
-    if (this.#writing === undefined) queueMicrotask(() => this.#drain())
+    if (this.#writing === undefined) this.#runtime.defer(() => this.#drain())
   }
 
   /** Writes the gathered group, and then the one that gathered meanwhile. */

@@ -1,4 +1,4 @@
-import { Inet, Uuid } from '../../types/index.ts'
+import { Inet } from '../../types/index.ts'
 import { type KvStore, ValueRef, WriteBatch } from '../storage/index.ts'
 
 /** Where the identity lies in the store: below every key of a table. */
@@ -18,6 +18,12 @@ export interface NodeIdentity {
   readonly nativeProtocolVersion: string
 }
 
+/** Another node of the cluster, as `system.peers` shows it. */
+export interface NodePeer {
+  readonly identity: NodeIdentity
+  readonly address: NodeAddress
+}
+
 /** Where clients reach the node; changed when it starts to listen. */
 export interface NodeAddress {
   readonly address: Inet
@@ -29,9 +35,9 @@ export const loopbackAddress: NodeAddress = { address: Inet.parse('127.0.0.1'), 
 /**
  * The identity of the node a store belongs to: its host id stays the same for as long as the store.
  */
-export function nodeIdentityOf(kv: KvStore): NodeIdentity {
+export function nodeIdentityOf(kv: KvStore, randomUuid: () => string): NodeIdentity {
   return {
-    hostId: hostIdOf(kv),
+    hostId: hostIdOf(kv, randomUuid),
     clusterName: 'tsylla',
     dataCenter: 'datacenter1',
     rack: 'rack1',
@@ -42,12 +48,12 @@ export function nodeIdentityOf(kv: KvStore): NodeIdentity {
   }
 }
 
-function hostIdOf(kv: KvStore): string {
+function hostIdOf(kv: KvStore, randomUuid: () => string): string {
   const value = new ValueRef()
   if (kv.get(identityKey, value)) {
     return Buffer.from(value.bytes.subarray(value.start, value.end)).toString('latin1')
   }
-  const hostId = Uuid.random().toString()
+  const hostId = randomUuid()
   const batch = new WriteBatch()
   batch.put(identityKey, Buffer.from(hostId, 'latin1'))
   kv.write(batch)

@@ -5,7 +5,12 @@ import type { TableSchema } from '../catalog/table-schema.ts'
 import { openRowStore, type RowStore } from '../rows/index.ts'
 import { MemoryStore } from '../storage/index.ts'
 import { systemKeyspaceDefinitions } from './definitions.ts'
-import { loopbackAddress, type NodeAddress, type NodeIdentity } from './node-identity.ts'
+import {
+  loopbackAddress,
+  type NodeAddress,
+  type NodeIdentity,
+  type NodePeer,
+} from './node-identity.ts'
 import {
   columnRows,
   droppedColumnRows,
@@ -38,6 +43,8 @@ export interface NodeState {
   clients(): Iterable<SystemRow>
   /** Rows of `system.prepared_statements`. */
   preparedStatements(): Iterable<SystemRow>
+  /** The other nodes of the cluster. */
+  peers(): Iterable<NodePeer>
 }
 
 const virtualNames: ReadonlySet<string> = new Set(
@@ -113,6 +120,8 @@ export class SystemTables {
     const traces = this.traces
     return new Map<string, RowSource>([
       ['system.local', { version: () => this.#localVersion(), rows: () => [this.#localRow()] }],
+      ['system.peers', this.#live((state) => this.#peerRows(state))],
+      ['system.peers_v2', this.#live((state) => this.#peerV2Rows(state))],
       ['system.prepared_statements', this.#live((state) => state.preparedStatements())],
       ['system_schema.keyspaces', this.#schema((keyspace) => [keyspaceRow(keyspace)])],
       ['system_schema.tables', this.#schema(tableRows)],
@@ -189,6 +198,36 @@ export class SystemTables {
       release_version: identity.releaseVersion,
       rpc_address: address,
       rpc_port: port,
+      schema_version: this.#catalog.schema.version,
+      tokens: new Set([identity.token]),
+    }
+  }
+
+  *#peerRows(state: NodeState): Generator<SystemRow> {
+    for (const { identity, address } of state.peers()) {
+      yield { ...this.#peerRow(identity), peer: address.address, rpc_address: address.address }
+    }
+  }
+
+  *#peerV2Rows(state: NodeState): Generator<SystemRow> {
+    for (const { identity, address } of state.peers()) {
+      yield {
+        ...this.#peerRow(identity),
+        peer: address.address,
+        peer_port: 7000,
+        native_address: address.address,
+        native_port: address.port,
+      }
+    }
+  }
+
+  /** What both tables of peers have. */
+  #peerRow(identity: NodeIdentity): SystemRow {
+    return {
+      data_center: identity.dataCenter,
+      host_id: identity.hostId,
+      rack: identity.rack,
+      release_version: identity.releaseVersion,
       schema_version: this.#catalog.schema.version,
       tokens: new Set([identity.token]),
     }

@@ -1,7 +1,7 @@
 import type { Cluster, ClusterNode, Exclusions } from '../../cluster/index.ts'
 import { ClosedError, OverloadedError, type TsyllaError } from '../../errors/index.ts'
 import type { Connection, TickListener, Ticker } from '../../transport/index.ts'
-import { RingQueue } from '../../util/index.ts'
+import { RingQueue, setImmediateOfSystem } from '../../util/index.ts'
 import { AbortRegistry } from './abort-registry.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 
@@ -258,7 +258,7 @@ export class Dispatcher implements TickListener {
     this.#common.requests.forEach(expire)
     for (const { requests } of this.#restricted.values()) requests.forEach(expire)
     this.#isExpiring = expiredCount > expiredPerTurnMax
-    if (this.#isExpiring) setImmediate(() => this.#expire(nowMs))
+    if (this.#isExpiring) setImmediateOfSystem(() => this.#expire(nowMs))
     else this.onRoom()
   }
 
