@@ -25,6 +25,7 @@ import { CooperativeScheduler, type KvStore, LongReads, MemoryStore } from './st
 import { randomUuid } from './random-uuid.ts'
 import { Sweeper } from './sweeper.ts'
 import { Timestamps } from './timestamps.ts'
+import { checkValueCount } from './value-count.ts'
 import { type Timestamp, timestampOf, timestampOfMicros } from './timestamp.ts'
 
 export interface EngineOptions {
@@ -205,11 +206,7 @@ export class Engine {
     options: EngineExecuteOptions,
   ): EngineResult | Promise<EngineResult> {
     this.#checkOpen()
-    if (values.length !== prepared.markers.length) {
-      throw invalid(
-        `there were ${prepared.markers.length} markers(?) in CQL but ${values.length} bound variables`,
-      )
-    }
+    checkValueCount(prepared.markers, values, 'execute')
     const current = this.#current(prepared)
     const { plan } = current
     switch (plan.kind) {
@@ -247,9 +244,7 @@ export class Engine {
     options: EngineExecuteOptions = {},
   ): EngineResult | Promise<EngineResult> {
     const prepared = this.prepare(text, keyspace)
-    if (values.length !== prepared.markers.length) {
-      throw invalid('Invalid amount of bind variables')
-    }
+    checkValueCount(prepared.markers, values, 'query')
     return this.execute(prepared, values, options)
   }
 
@@ -277,11 +272,7 @@ export class Engine {
           'Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.',
         )
       }
-      if (values.length !== current.markers.length) {
-        throw invalid(
-          `There were ${current.markers.length} markers(?) in CQL but ${values.length} bound variables`,
-        )
-      }
+      checkValueCount(current.markers, values, 'batch')
       return { plan, environment: this.#environment(values) }
     })
     const plans = parts.map(({ plan }) => plan)

@@ -1,27 +1,15 @@
-import { invalid } from '../faults.ts'
-import type { RawValue } from '../../protocol/index.ts'
+import type { QueryParameters, RawValue } from '../../protocol/index.ts'
 import type { ColumnSpec } from '../../types/index.ts'
 
 /**
  * Values in the order of the markers; those sent by name are found by the markers' names, a name
- * serving every marker that has it (QueryOptions.OptionsWithNames).
- * @throws ServerError when their number is not that of the markers
+ * serving every marker that has it (QueryOptions.OptionsWithNames). Their number is not checked.
  */
 export function valuesFor(
   markers: readonly ColumnSpec[],
-  values: readonly RawValue[],
-  names: readonly string[] | undefined,
-  isPrepared: boolean,
+  { values, names }: QueryParameters,
 ): readonly RawValue[] {
-  const ordered = names === undefined ? values : orderByName(markers, values, names)
-  if (ordered.length !== markers.length) {
-    throw invalid(
-      isPrepared
-        ? `there were ${markers.length} markers(?) in CQL but ${ordered.length} bound variables`
-        : 'Invalid amount of bind variables',
-    )
-  }
-  return ordered
+  return names === undefined ? values : orderByName(markers, values, names)
 }
 
 function orderByName(

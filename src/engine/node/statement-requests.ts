@@ -6,10 +6,10 @@ import {
   type QueryParameters,
   type QueryRequest,
 } from '../../protocol/index.ts'
-import { invalid } from '../faults.ts'
 import type { EngineBatchEntry, EngineExecuteOptions, TableSource } from '../engine.ts'
 import type { EngineResult } from '../execute/result.ts'
 import type { BatchKind } from '../plan/batch.ts'
+import { checkValueCount } from '../value-count.ts'
 import { valuesFor } from './named-values.ts'
 import type { NodeHost } from './node-host.ts'
 
@@ -29,7 +29,8 @@ export function executeQuery(
 ): Outcome {
   checkPageSize(parameters)
   const plan = engine.prepare(text, scope.keyspace)
-  const values = valuesFor(plan.markers, parameters.values, parameters.names, false)
+  const values = valuesFor(plan.markers, parameters)
+  checkValueCount(plan.markers, values, 'query')
   return engine.execute(plan, values, optionsOf(parameters, scope, system))
 }
 
@@ -41,7 +42,7 @@ export function executePrepared(
 ): Outcome {
   const { plan } = statements.prepared(id)
   checkPageSize(parameters)
-  const values = valuesFor(plan.markers, parameters.values, parameters.names, true)
+  const values = valuesFor(plan.markers, parameters)
   return engine.execute(plan, values, optionsOf(parameters, scope, system))
 }
 
@@ -62,12 +63,6 @@ export function executeBatch(
       entry.id === undefined
         ? engine.prepare(entry.text, scope.keyspace)
         : statements.prepared(entry.id).plan
-    const { length } = entry.values
-    if (length !== prepared.markers.length) {
-      throw invalid(
-        `There were ${prepared.markers.length} markers(?) in CQL but ${length} bound variables`,
-      )
-    }
     return { prepared, values: entry.values }
   })
   const { consistency, serialConsistency, timestamp } = request
