@@ -27,12 +27,17 @@ async function killAfter(path: string, count: number): Promise<string[]> {
   return output.slice(0, output.lastIndexOf('\n')).split('\n')
 }
 
-test('a killed process keeps what it acknowledged, and every batch is whole or not there', async () => {
+test('a killed process keeps what it acknowledged and what was seen, and every batch is whole or not there', async () => {
   const path = await mkdtemp(join(tmpdir(), 'tsylla-kill-'))
   try {
     const acknowledged = new Set<string>()
     for (let round = 0; round < 3; round++) {
-      for (const line of await killAfter(path, 500 + round * 700)) acknowledged.add(line)
+      const seen = new Map<string, number>()
+      for (const line of await killAfter(path, 1_000 + round * 700)) {
+        const saw = /^saw (\d+)\/(\d+)$/.exec(line)
+        if (saw === null) acknowledged.add(line)
+        else seen.set(saw[1]!, Math.max(seen.get(saw[1]!) ?? 0, Number(saw[2])))
+      }
       const store = await openDiskStore(path)
       const value = new ValueRef()
       const read = (key: string): string | undefined =>
@@ -45,6 +50,10 @@ test('a killed process keeps what it acknowledged, and every batch is whole or n
       for (let writer = 0; writer < 64; writer++) {
         const last = read(`last${writer}`)
         if (last !== undefined) expect(isThere(`${writer}/${last}`)).toBe(true)
+      }
+      expect(seen.size).toBeGreaterThan(0)
+      for (const [writer, last] of seen) {
+        expect(Number(read(`last${writer}`))).toBeGreaterThanOrEqual(last)
       }
       await store.close()
     }

@@ -1,6 +1,9 @@
-import { openDiskStore, WriteBatch } from '../../../../src/engine/storage/index.ts'
+import { openDiskStore, ValueRef, WriteBatch } from '../../../../src/engine/storage/index.ts'
 
-/** 64 writers that report every acknowledged write on stdout, until the process is killed. */
+/**
+ * 64 writers that report every acknowledged write on stdout, and readers that report what they have
+ * seen of others' writes, until the process is killed.
+ */
 const store = await openDiskStore(process.argv[2]!, 'fsync')
 
 async function write(writer: number): Promise<never> {
@@ -15,4 +18,20 @@ async function write(writer: number): Promise<never> {
   }
 }
 
-await Promise.all(Array.from({ length: 64 }, (_, writer) => write(writer)))
+/** Reports what a read saw as an engine answers: at once, or after the commit of what it met. */
+async function see(writer: number): Promise<never> {
+  const value = new ValueRef()
+  for (;;) {
+    store.takeUncommittedRead()
+    const isThere = store.get(`last${writer}`, value)
+    const seen = isThere ? Buffer.from(value.bytes.subarray(value.start, value.end)).toString() : ''
+    if (store.takeUncommittedRead()) await store.commit()
+    else await new Promise((resolve) => setImmediate(resolve))
+    if (isThere) process.stdout.write(`saw ${writer}/${seen}\n`)
+  }
+}
+
+await Promise.all([
+  ...Array.from({ length: 64 }, (_, writer) => write(writer)),
+  ...Array.from({ length: 4 }, (_, writer) => see(writer)),
+])
