@@ -12,7 +12,9 @@ const config: UserConfig | UserConfig[] = defineConfig({
   target: 'node20.19',
   dts: true,
   clean: true,
-  sourcemap: false,
+  // The maps point to `src`, which the package contains once, instead of repeating it in each map.
+  sourcemap: true,
+  outputOptions: { sourcemapExcludeSources: true },
   fixedExtension: true,
   deps: { neverBundle: ['lmdb', 'lz4-napi', 'snappy', 'sorted-btree'] },
 })

@@ -7,6 +7,9 @@ const shared = {
   setupFiles: ['test/support/seed.ts'],
 }
 
+/** Tests that take long: they run in `npm run test:all`, which CI does. */
+const long = 'test/**/*.long.test.ts'
+
 /** Rooms tested alone, each folder mirroring its room of `src/`. */
 const units = [
   'cli',
@@ -36,6 +39,7 @@ const config: ViteUserConfig = defineConfig({
           ...shared,
           name: 'unit',
           include: units.map((room) => `test/${room}/**/*.test.ts`),
+          exclude: [long],
         },
       },
       { test: { ...shared, name: 'package', include: ['test/package/**/*.test.ts'] } },
@@ -48,8 +52,20 @@ const config: ViteUserConfig = defineConfig({
             'test/*.test.ts',
             'test/{behaviour,session,patterns,differential,foreign,bad-input}/**/*.test.ts',
           ],
+          exclude: [long],
           globalSetup: ['test/support/servers.ts'],
           testTimeout: 60_000,
+        },
+      },
+      // The following run in `npm run test:all` only. Bundlers come from the package registry.
+      { test: { ...shared, name: 'bundlers', include: ['test/bundlers/*.test.ts'] } },
+      {
+        test: {
+          ...shared,
+          name: 'long',
+          include: [long],
+          globalSetup: ['test/support/servers.ts'],
+          testTimeout: 120_000,
         },
       },
     ],

@@ -4,12 +4,13 @@ import { spawnSync } from 'node:child_process'
 const gates: readonly (readonly [name: string, command: string])[] = [
   ['format', 'biome format .'],
   // What follows reads the built package by its name.
-  ['build', 'tsdown --silent'],
+  ['build', 'tsx scripts/build.ts'],
   ['lint', 'oxlint --type-aware'],
   ['types', 'node node_modules/typescript-7/bin/tsc -p .'],
   ['tidy', 'vitest run --project tidy'],
   ['unit', 'vitest run --project unit'],
   ['public types', 'tsc -p test/public-types/tsconfig.json'],
+  ['public surface', 'tsx scripts/api-report.ts'],
   ['package', 'publint --strict'],
   ['package types', 'attw --pack . --profile node16'],
   ['unused', 'knip'],

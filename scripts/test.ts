@@ -1,5 +1,6 @@
 /**
- * `npm test`: every test of every project, and one line that counts them. Arguments go to vitest.
+ * `npm test`: the tests of every project but the long ones, and one line that counts them. `--all`
+ * (`npm run test:all`) adds those. Other arguments go to vitest.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -12,6 +13,13 @@ interface Report {
   readonly numPendingTests: number
 }
 
+/** Projects of `vitest.config.ts` that take minutes or need the package registry. */
+const longProjects = ['bundlers', 'long']
+
+const isAll = process.argv.includes('--all')
+const parameters = process.argv.slice(2).filter((parameter) => parameter !== '--all')
+const selection = isAll ? [] : longProjects.map((name) => `--project=!${name}`)
+
 const folder = mkdtempSync(join(tmpdir(), 'tsylla-test-'))
 const reportFile = join(folder, 'report.json')
 const run = spawnSync(
@@ -19,11 +27,12 @@ const run = spawnSync(
   [
     ...['--no-install', 'vitest', 'run', '--reporter=default', '--reporter=json'],
     `--outputFile.json=${reportFile}`,
-    ...process.argv.slice(2),
+    ...selection,
+    ...parameters,
   ],
   { stdio: ['ignore', 'inherit', 'inherit'] },
 )
-/** Without a report nothing was run, which is a failure. */
+/** Reads the report of vitest. Without one nothing was run, which is a failure. */
 function readReport(): Report {
   try {
     return JSON.parse(readFileSync(reportFile, 'utf8')) as Report
@@ -34,7 +43,7 @@ function readReport(): Report {
 
 const report = readReport()
 rmSync(folder, { recursive: true, force: true })
-// A file that cannot even be loaded has no failed test of its own, yet it is a failure.
+// A file that cannot be loaded has no failed test of its own, but it is a failure.
 const failed = Math.max(report.numFailedTests, run.status === 0 ? 0 : 1)
 console.log(`${report.numPassedTests} passed, ${failed} failed, ${report.numPendingTests} skipped`)
 process.exitCode = failed === 0 ? 0 : run.status || 1

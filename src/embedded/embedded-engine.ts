@@ -27,11 +27,12 @@ export interface EmbeddedOptions {
   readonly password?: string | Secret | undefined
 }
 
-/** An engine that belongs to who opened it. */
+/** An engine that is owned by its opener, who closes it. */
 export abstract class EmbeddedEngine {
   readonly #engine: OpenEngine
   readonly #address: string
 
+  /** @internal Opened by {@link openEmbedded}. */
   constructor(engine: OpenEngine) {
     this.#engine = engine
     this.#address = `embedded:${engine.settings.path ?? ''}`
@@ -42,11 +43,12 @@ export abstract class EmbeddedEngine {
     return this.#engine.settings.path
   }
 
-  /** The contact point's way to the engine: the end of a session leaves it open. */
+  /** @internal How a session reaches the engine; closing the session leaves the engine open. */
   protected endpointFactory(): EndpointFactory {
     return async () => new EngineEndpoint(this.#address, this.#engine, async () => {})
   }
 
+  /** @internal */
   protected async forkEngine(): Promise<OpenEngine> {
     return await this.#engine.fork()
   }

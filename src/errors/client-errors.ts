@@ -1,3 +1,4 @@
+import { missingPackage } from '../util/index.ts'
 import type { Outcome } from './outcome.ts'
 import { TsyllaError } from './tsylla-error.ts'
 
@@ -211,16 +212,23 @@ export class KeyspaceError extends TsyllaError {
   }
 }
 
-/** An optional package that a feature needs is not installed. */
+/** An optional package that a feature needs is not installed, or does not load. */
 export class DependencyMissingError extends TsyllaError {
   readonly code = 'TSYLLA_DEPENDENCY_MISSING'
   readonly packageName: string
   constructor(packageName: string, feature: string, options?: ErrorOptions) {
     super(
-      `${feature} needs the package ${packageName}: npm i ${packageName}`,
+      `${feature} needs the package ${packageName}${remedy(packageName, options?.cause)}`,
       'not_applied',
       options,
     )
     this.packageName = packageName
   }
+}
+
+function remedy(packageName: string, cause: unknown): string {
+  const missing = missingPackage(cause)
+  if (missing === packageName || !(cause instanceof Error)) return `: npm i ${packageName}`
+  if (missing === undefined) return `, which does not load: ${cause.message}`
+  return `, whose dependency ${missing} is not installed: install ${packageName} again`
 }

@@ -37,7 +37,7 @@ export abstract class TsyllaError extends Error {
   }
 
   /**
-   * Sets a property that `console.log(error)` and `JSON.stringify(error)` leave out, because it is
+   * @internal Sets a property that `console.log(error)` and `JSON.stringify(error)` leave out, because it is
    * data of the caller.
    */
   protected hide(name: keyof this & string, value: unknown): void {

@@ -1,4 +1,5 @@
 import { DependencyMissingError } from '../errors/index.ts'
+import { importPackage } from '../util/index.ts'
 import {
   type BlockCodec,
   type CompressionName,
@@ -8,30 +9,27 @@ import {
 } from './compression.ts'
 
 /**
- * Loads the optional package that compresses (native_protocol_v4.spec §5).
- * @throws DependencyMissingError without it
+ * Loads the optional package for a compression algorithm (native_protocol_v4.spec §5).
+ *
+ * @throws DependencyMissingError when it is not installed or does not load
  */
 export async function loadCompressor(name: CompressionName): Promise<Compressor> {
   if (name === 'lz4') {
-    const codec = await loadPackage('lz4-napi', 'LZ4', () => import('lz4-napi'))
+    const codec = await loadPackage('lz4-napi', 'LZ4')
     return new Lz4Compressor(codec)
   }
-  const codec = await loadPackage('snappy', 'Snappy', () => import('snappy'))
+  const codec = await loadPackage('snappy', 'Snappy')
   return new SnappyCompressor(codec)
 }
 
-async function loadPackage(
-  packageName: string,
-  algorithm: string,
-  load: () => Promise<object>,
-): Promise<BlockCodec> {
+async function loadPackage(packageName: string, algorithm: string): Promise<BlockCodec> {
   let loaded: object
   try {
-    loaded = await load()
+    loaded = await importPackage(packageName)
   } catch (error) {
     throw new DependencyMissingError(packageName, `${algorithm} compression`, { cause: error })
   }
-  // Seen from ES modules, the exports of a CommonJS package may only be on its default export.
+  // In an ES module, the exports of a CommonJS package may only be on its default export.
   const exported = 'default' in loaded ? loaded.default : undefined
   for (const candidate of [loaded, exported]) if (isBlockCodec(candidate)) return candidate
   throw new DependencyMissingError(packageName, `${algorithm} compression`)

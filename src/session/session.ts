@@ -33,7 +33,7 @@ import { StatementPreparer } from './statement/preparer.ts'
 import type { SchemaChangeTracker } from './statement/schema-tracker.ts'
 import { StatementCache } from './statement/statement-cache.ts'
 
-/** @internal What a session is made of; `SessionBuilder` puts it together. */
+/** The parts of a session, which `SessionBuilder` puts together. */
 export interface SessionParts {
   readonly options: ResolvedOptions
   readonly cluster: Cluster

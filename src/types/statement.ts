@@ -1,7 +1,11 @@
 import { ConfigError, type Consistency, type SerialConsistency } from '../errors/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
 
-/** Values of a statement: by position, or by name (`design.md` has the rules of names). */
+/**
+ * Values of a statement: a list binds by position, an object by name. A name is that of the marker
+ * (`:name`) or of the column; a column with several markers takes `column_start`, `column_end` and
+ * so on, and an error lists the names that each marker accepts.
+ */
 export type BindValues = readonly unknown[] | { readonly [name: string]: unknown }
 
 /** How one execution goes; whatever is left out comes from the statement, then from the session. */

@@ -3,6 +3,7 @@ export { assert, exhaustive } from './assert.ts'
 export { type Clock, sleep, systemClock, type Timer } from './clock.ts'
 export { createDeferred, type Deferred } from './deferred.ts'
 export { didYouMean, nearestName } from './nearest-name.ts'
+export { importPackage, missingPackage } from './optional-package.ts'
 export { createRandom, type RandomSource, systemRandom } from './random.ts'
 export {
   nextTickOfSystem,

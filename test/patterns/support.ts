@@ -8,9 +8,9 @@ import {
   type Session,
   SessionBuilder,
   type SessionOptions,
-  WrappedExecutor,
   type WrapOptions,
 } from '../../src/index.ts'
+import { WrappedExecutor } from '../../src/types/index.ts'
 import { type Clock, sleep, systemClock } from '../../src/util/index.ts'
 import { describeOnServers, type Target } from '../support/targets.ts'
 

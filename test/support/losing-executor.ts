@@ -1,4 +1,5 @@
-import { type Executor, RequestTimeoutError, WrappedExecutor } from '../../src/index.ts'
+import { type Executor, RequestTimeoutError } from '../../src/index.ts'
+import { WrappedExecutor } from '../../src/types/index.ts'
 
 /**
  * An executor that loses the answer of every n-th write: the write is applied, and the caller gets

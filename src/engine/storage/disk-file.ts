@@ -1,4 +1,5 @@
 import { DependencyMissingError, StorageError } from '../../errors/index.ts'
+import { importPackage } from '../../util/index.ts'
 import { checkDataFile } from './data-file.ts'
 import { shortKeyMax } from './disk-entry.ts'
 import { makeDirectory } from './make-directory.ts'
@@ -139,27 +140,10 @@ async function commitErrorOf(error: unknown): Promise<unknown> {
 }
 
 async function importLmdb(): Promise<Lmdb> {
-  // A name the bundler and the compiler cannot follow, so that the package stays optional.
   const name = 'lmdb'
   try {
-    return (await import(name)) as Lmdb
+    return (await importPackage(name)) as Lmdb
   } catch (cause) {
-    const missing = missingPackage(cause)
-    if (missing === name) throw new DependencyMissingError(name, 'An engine on disk', { cause })
-    const why =
-      missing === undefined
-        ? `The package ${name} does not load`
-        : `The package ${name} does not load: ${missing}, which it needs, is not installed. Install ${name} again`
-    throw new StorageError(why, 'not_applied', { cause })
+    throw new DependencyMissingError(name, 'An engine on disk', { cause })
   }
-}
-
-/**
- * The package that an import did not find, as the message of Node names it: the one that was
- * imported, or one that it depends on in turn.
- */
-export function missingPackage(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined
-  if (error.code !== 'ERR_MODULE_NOT_FOUND' && error.code !== 'MODULE_NOT_FOUND') return undefined
-  return /Cannot find (?:package|module) '([^']+)'/.exec(error.message)?.[1]
 }

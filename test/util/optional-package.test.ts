@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { missingPackage } from '../../../src/engine/storage/disk-file.ts'
+import { DependencyMissingError } from '../../src/errors/index.ts'
+import { missingPackage } from '../../src/util/index.ts'
 
 let folder: string
 beforeEach(() => {
@@ -41,4 +42,17 @@ test('a package whose dependency is not installed is not to blame', () => {
 test('a package that fails while it loads is not missing', () => {
   install('lmdb', `throw new Error('Cannot find its binary')`)
   expect(missingPackage(importError())).toBeUndefined()
+})
+
+test('the error names what is missing and what to do', () => {
+  const messageFor = (cause: unknown): string =>
+    new DependencyMissingError('lmdb', 'An engine on disk', { cause }).message
+  expect(messageFor(importError())).toBe('An engine on disk needs the package lmdb: npm i lmdb')
+  install('lmdb', `require('msgpackr')`)
+  expect(messageFor(importError())).toBe(
+    'An engine on disk needs the package lmdb, whose dependency msgpackr is not installed: install lmdb again',
+  )
+  expect(messageFor(new Error('wrong ELF class'))).toBe(
+    'An engine on disk needs the package lmdb, which does not load: wrong ELF class',
+  )
 })

@@ -1,0 +1,10 @@
+/** `npm run build`: makes `dist`, and prints what the bundler says only when it fails. */
+import { spawnSync } from 'node:child_process'
+
+const { status, stdout, stderr } = spawnSync('npx', ['--no-install', 'tsdown'], {
+  encoding: 'utf8',
+})
+if (status !== 0) {
+  console.error(stdout, stderr)
+  process.exitCode = 1
+}
