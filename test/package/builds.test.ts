@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -174,11 +174,26 @@ describe('the package', () => {
     const [pack] = JSON.parse(listed) as [{ files: { path: string }[]; unpackedSize: number }]
     const others = pack.files
       .map(({ path }) => path)
-      .filter((path) => !/^dist\/[\w.-]+\.(mjs|cjs|d\.mts|d\.cts)$/.test(path))
+      .filter((path) => !/^dist\/[\w.-]+\.(mjs|cjs|mjs\.map|cjs\.map|d\.mts|d\.cts)$/.test(path))
+      .filter((path) => !/^src\/[\w/-]+\.ts$/.test(path))
     expect(others.sort()).toEqual(
       ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'].sort(),
     )
-    expect(pack.unpackedSize).toBeLessThan(3_000_000)
+    expect(pack.unpackedSize).toBeLessThan(6_000_000)
+  })
+
+  test('has source maps to sources that it contains', () => {
+    const dist = join(root, 'dist')
+    const maps = readdirSync(dist).filter((name) => name.endsWith('.map'))
+    expect(maps.length).toBeGreaterThan(0)
+    for (const name of maps) {
+      const { sources } = JSON.parse(readFileSync(join(dist, name), 'utf8')) as {
+        sources: string[]
+      }
+      const others = sources.filter((source) => !existsSync(join(dist, source)))
+      expect(others).toEqual([])
+      expect(sources.filter((source) => !source.startsWith('../src/'))).toEqual([])
+    }
   })
 
   test('has one dependency and no install script', () => {
