@@ -16,6 +16,7 @@ function configOf(entry: string): IConfigFile {
   const silent = { default: { logLevel: 'none' as const } } as never
   return {
     projectFolder: root,
+    newlineKind: 'lf',
     mainEntryPointFilePath: `<projectFolder>/dist/${entry}.d.mts`,
     compiler: { tsconfigFilePath: '<projectFolder>/test/public-types/tsconfig.json' },
     apiReport: {
