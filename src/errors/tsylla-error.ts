@@ -37,8 +37,10 @@ export abstract class TsyllaError extends Error {
   }
 
   /**
-   * @internal Sets a property that `console.log(error)` and `JSON.stringify(error)` leave out, because it is
+   * Sets a property that `console.log(error)` and `JSON.stringify(error)` leave out, because it is
    * data of the caller.
+   *
+   * @internal
    */
   protected hide(name: keyof this & string, value: unknown): void {
     Object.defineProperty(this, name, { value, enumerable: false, configurable: true })
