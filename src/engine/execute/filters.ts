@@ -3,14 +3,21 @@ import type { ColumnSchema } from '../catalog/table-schema.ts'
 import { invalid } from '../faults.ts'
 import type { CqlType } from '../../types/index.ts'
 import type { Environment } from '../environment.ts'
-import { isWholeTuple, type Restriction, type TupleTerms } from '../plan/relations.ts'
+import { isListTerm, isWholeTuple, type Restriction, type TupleTerms } from '../plan/relations.ts'
 import type { Bound, Merged } from '../plan/restriction-set.ts'
 import type { Term } from '../plan/values.ts'
 import type { Restrictions } from '../plan/restrictions.ts'
 import type { RowContext } from '../plan/row-context.ts'
 import type { ClusteringSlice } from '../rows/index.ts'
-import { clusteringSlicesOf, tupleValues } from './key-values.ts'
-import { compareValues, hasPart, mapEntry, splitCollection, ValueSet } from '../../values/index.ts'
+import { clusteringSlicesOf } from './key-values.ts'
+import {
+  compareValues,
+  hasPart,
+  mapEntry,
+  splitCollection,
+  splitFields,
+  ValueSet,
+} from '../../values/index.ts'
 
 /** Whether a row is let through. */
 export type RowFilter = (row: RowContext) => boolean
@@ -52,7 +59,7 @@ function filtersOf(restrictions: readonly Merged[], environment: Environment): R
 
 function filterValue(term: Term, column: ColumnSchema, environment: Environment): Uint8Array {
   const value = term.evaluate(environment)
-  if (value === null) throw invalid(`Unsupported null value for column ${column.name}`)
+  if (value === null) throw invalid(unsupportedNull(column.name))
   if (value === UNSET) throw invalid(`Unsupported unset value for column ${column.name}`)
   return value
 }
@@ -64,12 +71,23 @@ function mapKey(term: Term, column: ColumnSchema, environment: Environment): Uin
   return key
 }
 
+function nullFilterValue({ name }: ColumnSchema, isOnly: boolean): never {
+  throw invalid(isOnly ? unsupportedNull(name) : `Invalid null value for column ${name}`)
+}
+
+function unsupportedNull(name: string): string {
+  return `Unsupported null value for column ${name}`
+}
+
 function filterValues(
   value: TupleTerms,
   columns: readonly ColumnSchema[],
   environment: Environment,
 ): Uint8Array[] {
-  if (isWholeTuple(value)) return tupleValues(value, columns, environment)
+  if (isWholeTuple(value)) {
+    const parts = splitFields(filterValue(value.tuple, columns[0]!, environment))
+    return columns.map((column, i) => parts[i] ?? nullFilterValue(column, columns.length === 1))
+  }
   return columns.map((column, i) => filterValue(value[i]!, column, environment))
 }
 
@@ -113,20 +131,23 @@ function inOptions(
 ): Uint8Array[] {
   const { columns, values } = restriction
   if (columns.length > 1) throw invalid('Multicolumn IN filters are not supported')
-  if (Array.isArray(values)) {
-    return (values as readonly TupleTerms[]).flatMap((value) =>
-      filterValues(value, columns, environment),
-    )
+  if (!isListTerm(values)) {
+    return values.flatMap((value) => filterValues(value, columns, environment))
   }
-  const list = (values as Term).evaluate(environment)
+  const list = values.list.evaluate(environment)
   if (list === null) throw invalid(`Invalid null value for column ${columns[0]!.name}`)
   if (list === UNSET) throw invalid(`Invalid unset value for column ${columns[0]!.name}`)
-  return splitCollection(list).flatMap((element) => (element === undefined ? [] : [element]))
+  return splitCollection(list).flatMap((element) => {
+    if (element === undefined) return []
+    if (!values.hasTuples) return [element]
+    const [part] = splitFields(element)
+    return part === undefined ? [] : [part]
+  })
 }
 
 function boundFilter(bound: Bound, isStart: boolean, environment: Environment): RowFilter {
   const { columns, inclusive } = bound
-  if (columns.length > 1) {
+  if (bound.isTuple) {
     throw invalid('Multi-column slice restrictions cannot be used for filtering.')
   }
   const column = columns[0]!

@@ -11,7 +11,7 @@ import {
 import { invalid } from '../faults.ts'
 import type { Environment } from '../environment.ts'
 import { nullCondition, unsetValue } from '../plan/messages.ts'
-import { isWholeTuple, type TupleTerms } from '../plan/relations.ts'
+import { isListTerm, isWholeTuple, type ListTerm, type TupleTerms } from '../plan/relations.ts'
 import type { Merged } from '../plan/restriction-set.ts'
 import type { Restrictions } from '../plan/restrictions.ts'
 import type { Term } from '../plan/values.ts'
@@ -43,7 +43,8 @@ export function tupleValues(
   environment: Environment,
 ): Uint8Array[] {
   if (isWholeTuple(value)) {
-    return tupleParts(requiredValue(value.tuple, columns[0]!, environment), columns)
+    const tuple = requiredValue(value.tuple, columns[0]!, environment)
+    return tupleParts(tuple, columns, (column) => `Invalid null value for column ${column.name}`)
   }
   const values: Uint8Array[] = []
   for (let i = 0; i < columns.length; i++) {
@@ -52,11 +53,16 @@ export function tupleValues(
   return values
 }
 
-function tupleParts(bytes: Uint8Array, columns: readonly ColumnSchema[]): Uint8Array[] {
+/** The values of the columns of a tuple in wire encoding, none of them null. */
+function tupleParts(
+  bytes: Uint8Array,
+  columns: readonly ColumnSchema[],
+  nullMessage: (column: ColumnSchema) => string,
+): Uint8Array[] {
   const parts = splitFields(bytes)
   return columns.map((column, index) => {
     const part = parts[index]
-    if (part === undefined) throw invalid(nullCondition(column))
+    if (part === undefined) throw invalid(nullMessage(column))
     return part
   })
 }
@@ -66,16 +72,12 @@ function alternatives(restriction: Equality, environment: Environment): Uint8Arr
   const { columns } = restriction
   if (restriction.kind === 'eq') return [tupleValues(restriction.value, columns, environment)]
   const { values } = restriction
-  if (Array.isArray(values)) {
-    return (values as readonly TupleTerms[]).map((value) =>
-      tupleValues(value, columns, environment),
-    )
-  }
-  return listAlternatives(values as Term, columns, environment)
+  if (isListTerm(values)) return listAlternatives(values, columns, environment)
+  return values.map((value) => tupleValues(value, columns, environment))
 }
 
 function listAlternatives(
-  term: Term,
+  { list: term, hasTuples }: ListTerm,
   columns: readonly ColumnSchema[],
   environment: Environment,
 ): Uint8Array[][] {
@@ -83,15 +85,17 @@ function listAlternatives(
   const first = columns[0]!
   if (list === null) {
     throw invalid(
-      columns.length === 1
+      !hasTuples
         ? `Invalid null value for column ${first.name}`
         : 'Invalid null value for IN restriction',
     )
   }
   if (list === UNSET) throw invalid(unsetValue(first))
+  const nullInTuple = (): string =>
+    `Invalid null value in condition for columns: [${columns.map(({ name }) => name).join(', ')}]`
   return splitCollection(list).map((element) => {
     if (element === undefined) throw invalid(nullCondition(first))
-    return columns.length === 1 ? [element] : tupleParts(element, columns)
+    return hasTuples ? tupleParts(element, columns, nullInTuple) : [element]
   })
 }
 

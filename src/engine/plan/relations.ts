@@ -22,14 +22,15 @@ export type Restriction =
   | {
       readonly kind: 'in'
       readonly columns: readonly ColumnSchema[]
-      /** Listed values, or one marker for the whole list. */
-      readonly values: readonly TupleTerms[] | Term
+      readonly values: readonly TupleTerms[] | ListTerm
     }
   | {
       readonly kind: 'slice'
       readonly columns: readonly ColumnSchema[]
       readonly operator: SliceOperator
       readonly value: TupleTerms
+      /** Whether it was written `(a) > …`, which no filter takes. */
+      readonly isTuple: boolean
     }
   | {
       readonly kind: 'contains'
@@ -45,8 +46,19 @@ export type Restriction =
     }
   | { readonly kind: 'token'; readonly operator: SliceOperator | '='; readonly value: Term }
 
+/** One marker for the whole list of an IN. */
+export interface ListTerm {
+  readonly list: Term
+  /** Whether each element is a tuple of the values of the columns, also where that is one column. */
+  readonly hasTuples: boolean
+}
+
 /** The value of every column of a tuple, or one marker that holds the whole tuple. */
 export type TupleTerms = readonly Term[] | { readonly tuple: Term }
+
+export function isListTerm(values: readonly TupleTerms[] | ListTerm): values is ListTerm {
+  return !Array.isArray(values)
+}
 
 export function isWholeTuple(value: TupleTerms): value is { readonly tuple: Term } {
   return !Array.isArray(value)
@@ -138,7 +150,7 @@ function compileComparison(
   checkComparable(column, operator)
   const value = [compileTerm(context, relation.value, columnReceiver(column))]
   if (operator === '=') return { kind: 'eq', columns: [column], value }
-  return { kind: 'slice', columns: [column], operator, value }
+  return { kind: 'slice', columns: [column], operator, value, isTuple: false }
 }
 
 function isMarker(values: Marker | readonly Expression[]): values is Marker {
@@ -156,7 +168,7 @@ function compileIn(
     const type = { kind: 'list', element: column.type, frozen: false } as const
     const receiver = { name: `in(${column.name})`, type, allowsNullElements: true }
     const marker = compileTerm(context, values, receiver)
-    return { kind: 'in', columns: [column], values: marker }
+    return { kind: 'in', columns: [column], values: { list: marker, hasTuples: false } }
   }
   const terms = values.map((value) => [compileTerm(context, value, columnReceiver(column))])
   if (terms.length === 1) return { kind: 'eq', columns: [column], value: terms[0]! }
@@ -285,7 +297,7 @@ function compileTupleRelation(
   if (operator === '!=') throw invalid(`Unsupported "!=" relation: ${relationText(relation)}`)
   const value = compileTupleValue(context, relation.value, columns)
   if (operator === '=') return { kind: 'eq', columns, value }
-  return { kind: 'slice', columns, operator, value }
+  return { kind: 'slice', columns, operator, value, isTuple: true }
 }
 
 function compileTupleIn(
@@ -298,15 +310,9 @@ function compileTupleIn(
     const names = columns.map((column) => column.name).join(',')
     const element = { kind: 'tuple', elements: columns.map((column) => column.type) } as const
     const type = { kind: 'list', element, frozen: false } as const
-    return {
-      kind: 'in',
-      columns,
-      values: compileTerm(context, values, {
-        name: `in(${names})`,
-        type,
-        allowsNullElements: true,
-      }),
-    }
+    const receiver = { name: `in(${names})`, type, allowsNullElements: true }
+    const list = compileTerm(context, values, receiver)
+    return { kind: 'in', columns, values: { list, hasTuples: true } }
   }
   const terms = values.map((value) => compileTupleValue(context, value, columns))
   if (terms.length === 1) return { kind: 'eq', columns, value: terms[0]! }

@@ -15,6 +15,7 @@ export interface Bound {
   readonly columns: readonly ColumnSchema[]
   readonly value: TupleTerms
   readonly inclusive: boolean
+  readonly isTuple: boolean
 }
 
 /** Restrictions of the same columns, merged. */
@@ -40,8 +41,8 @@ function asMerged(restriction: KeyedRestriction): Merged {
     case 'in':
       return restriction
     case 'slice': {
-      const { columns, operator, value } = restriction
-      const bound: Bound = { columns, value, inclusive: isInclusive(operator) }
+      const { columns, operator, value, isTuple } = restriction
+      const bound: Bound = { columns, value, inclusive: isInclusive(operator), isTuple }
       const isStart = operator === '>' || operator === '>='
       return {
         kind: 'slice',
