@@ -211,7 +211,7 @@ export class Engine {
     const { plan } = current
     switch (plan.kind) {
       case 'select':
-        return this.#select(current, plan, values, options)
+        return this.#select(plan, values, options)
       case 'modify':
         checkWriteConsistency([plan], options)
         return this.#modify([{ plan, environment: this.#environment(values) }], options, undefined)
@@ -335,7 +335,6 @@ export class Engine {
   }
 
   #select(
-    prepared: PreparedPlan,
     plan: SelectPlan,
     values: readonly RawValue[],
     options: EngineExecuteOptions,
@@ -349,7 +348,6 @@ export class Engine {
       pageSize: options.pageSize ?? 0,
       pagingState: options.pagingState,
       signal: options.signal,
-      statementHash: prepared.hash,
     }
     const outcome = executeSelect(plan, this.#environment(values), selectOptions, reader)
     if (this.#gate === undefined || !(outcome instanceof Promise)) return outcome

@@ -76,16 +76,63 @@ describe('paging', () => {
     expect(actual.map((page) => page.join(' ')).join('|')).toBe(expected)
   })
 
-  test('a paging state is refused by another statement, and when it was changed', async () => {
-    const page = (await engine.query('SELECT k FROM pg', 'ks', [], { pageSize: 2 })) as RowsResult
-    const state = page.pagingState!
+  const stateOf = async (cql: string, pageSize = 2): Promise<Uint8Array> => {
+    const page = (await engine.query(cql, 'ks', [], { pageSize })) as RowsResult
+    return page.pagingState!
+  }
+  const resumed = async (cql: string, pagingState: Uint8Array, pageSize = 10): Promise<string> => {
+    const page = (await engine.query(cql, 'ks', [], { pageSize, pagingState })) as RowsResult
+    return texts(page).join(' ')
+  }
+
+  // Answers of Apache Cassandra 5.0.9; test/differential/paging-states.test.ts asks for many more.
+  test.each([
+    ['SELECT k, c FROM pg WHERE k = 1 AND c >= 2', '1/2 1/3'],
+    ['SELECT k, c FROM pg WHERE k = 1 AND c = 3', '1/3'],
+    ['SELECT c, v FROM pg WHERE k = 1', '2/2 3/3'],
+    ['SELECT k, c FROM pg WHERE k = 1 LIMIT 20', '1/2 1/3'],
+    ['SELECT k, c FROM pg WHERE k = 1 ORDER BY c DESC', '1/0'],
+    ['SELECT k, c FROM pg WHERE k = 1 AND v > 2 ALLOW FILTERING', '1/3'],
+    ['SELECT k, c FROM pg WHERE k = 2', '2/2 2/3'],
+  ])('the state of one read of a partition resumes another: %s', async (cql, expected) => {
+    expect(await resumed(cql, await stateOf('SELECT k, c FROM pg WHERE k = 1 ORDER BY c'))).toBe(
+      expected,
+    )
+  })
+
+  test('the state of a scan resumes the read of a partition, and other scans', async () => {
+    const state = await stateOf('SELECT * FROM pg', 3)
+    expect(await resumed('SELECT k, c FROM pg WHERE k = 1', state)).toBe('1/2 1/3')
+    expect(await resumed('SELECT k, c FROM pg WHERE k = 0', state)).toBe('0/2 0/3')
+    const filtered = 'SELECT k, c FROM pg WHERE v = 3 ALLOW FILTERING'
+    expect(await resumed(filtered, state)).toBe('1/3 0/3 2/3')
+  })
+
+  test('what LIMIT has left is in the state', async () => {
+    const state = await stateOf('SELECT k, c FROM pg WHERE k = 1 LIMIT 3')
+    expect(await resumed('SELECT k, c FROM pg WHERE k = 1', state)).toBe('1/2')
+    // A page that holds all LIMIT lets through is read from the start, whatever the state.
+    expect(await resumed('SELECT k, c FROM pg WHERE k = 1 LIMIT 2', state)).toBe('1/0 1/1')
+  })
+
+  test('a state that was changed, or is of no row of the table, is refused', async () => {
     const refusal = { serverCode: 0x000a, message: 'Invalid value for the paging state' }
-    const read = (cql: string, pagingState: Uint8Array) => async () =>
-      engine.query(cql, 'ks', [], { pageSize: 2, pagingState })
-    await expect(read('SELECT c FROM pg', state)()).rejects.toMatchObject(refusal)
+    const state = await stateOf('SELECT k FROM pg')
     const changed = Uint8Array.from(state)
     changed[7]! ^= 1
-    await expect(read('SELECT k FROM pg', changed)()).rejects.toMatchObject(refusal)
-    await expect(read('SELECT k FROM pg', new Uint8Array(3))()).rejects.toMatchObject(refusal)
+    await engine.query('CREATE TABLE ks.other (k int, c text, d int, PRIMARY KEY (k, c, d))')
+    await engine.query('CREATE TABLE ks.shorter (k int, c tinyint, PRIMARY KEY (k, c))')
+    const ofPartition = await stateOf('SELECT k FROM pg WHERE k = 1')
+    const refused: [cql: string, state: Uint8Array][] = [
+      ['SELECT k FROM pg', changed],
+      ['SELECT k FROM pg', new Uint8Array(3)],
+      ['SELECT k FROM other', state],
+      ['SELECT k FROM shorter', state],
+      // A scan goes on in a partition, which the state of one partition does not name.
+      ['SELECT k FROM pg', ofPartition],
+    ]
+    for (const [cql, each] of refused) {
+      await expect(resumed(cql, each)).rejects.toMatchObject(refusal)
+    }
   })
 })

@@ -7,74 +7,76 @@ import {
 } from '../keys/index.ts'
 import { protocolFault } from '../faults.ts'
 import { pagingStateInvalid } from '../plan/messages.ts'
+import { concatCells, splitFields, valueFault, type WireElements } from '../../values/index.ts'
 
-/** Where a read stopped: behind a row, or behind a whole partition. */
+/**
+ * Where a read stopped: behind a row, or behind a whole partition. It says nothing of the statement,
+ * so that another statement on the table may go on from there, as in Cassandra (PagingState).
+ */
 export interface PagePosition {
-  readonly partition: PartitionKey
+  /** Undefined for a read of one partition, which the statement names. */
+  readonly partition: PartitionKey | undefined
   readonly clustering: ClusteringKey | undefined
   /** Rows LIMIT still lets through, and PER PARTITION LIMIT in this partition. */
   readonly remaining: number
   readonly remainingInPartition: number
 }
 
-const format = 1
-const headBytes = 1 + 4 + 4 + 4
+const format = 2
+const remainingAt = 1
+const remainingInPartitionAt = 5
+const countAt = 9
+const partsAt = 11
+const checksumBytes = 4
 
 /**
- * `format · statement (4) · remaining (4) · remaining in partition (4) · partition · clustering
- * count (int16, −1 without) · components · crc32 (4)`; lengths are int32.
+ * `format · remaining (4) · remaining in partition (4) · clustering count (int16, −1 without) ·
+ * partition · components · crc32 (4)`; lengths are int32, −1 for a partition that is not named.
  */
-export function encodePagingState(position: PagePosition, statementHash: number): Uint8Array {
+export function encodePagingState(position: PagePosition): Uint8Array {
   const { partition, clustering } = position
-  const parts = [partition.bytes, ...(clustering?.components ?? [])]
-  const length = parts.reduce((sum, part) => sum + 4 + part.length, headBytes + 2 + 4)
-  const bytes = Buffer.alloc(length)
+  const parts = concatCells([partition?.bytes ?? null, ...(clustering?.components ?? [])])
+  const bytes = Buffer.alloc(partsAt + parts.length + checksumBytes)
   bytes[0] = format
-  bytes.writeInt32BE(statementHash | 0, 1)
-  bytes.writeInt32BE(position.remaining, 5)
-  bytes.writeInt32BE(position.remainingInPartition, 9)
-  let at = bytes.writeInt16BE(
-    clustering === undefined ? -1 : clustering.components.length,
-    headBytes,
-  )
-  for (const part of parts) {
-    at = bytes.writeInt32BE(part.length, at)
-    bytes.set(part, at)
-    at += part.length
-  }
-  bytes.writeUInt32BE(crc32(bytes.subarray(0, at)), at)
+  bytes.writeInt32BE(position.remaining, remainingAt)
+  bytes.writeInt32BE(position.remainingInPartition, remainingInPartitionAt)
+  bytes.writeInt16BE(clustering === undefined ? -1 : clustering.components.length, countAt)
+  bytes.set(parts, partsAt)
+  const end = partsAt + parts.length
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, end)), end)
   return bytes
 }
 
-/** @throws ServerError for bytes that no page of this statement ended with */
-export function decodePagingState(
-  state: Uint8Array,
-  table: TableSchema,
-  statementHash: number,
-): PagePosition {
+/** @throws ServerError for bytes that no page of a statement on this table ended with */
+export function decodePagingState(state: Uint8Array, table: TableSchema): PagePosition {
   const bytes = Buffer.from(state.buffer, state.byteOffset, state.byteLength)
-  const end = bytes.length - 4
-  if (
-    end < headBytes + 6 ||
-    bytes[0] !== format ||
-    bytes.readUInt32BE(end) !== crc32(bytes.subarray(0, end))
-  ) {
-    throw protocolFault(pagingStateInvalid)
-  }
-  if (bytes.readInt32BE(1) !== (statementHash | 0)) throw protocolFault(pagingStateInvalid)
-  const count = bytes.readInt16BE(headBytes)
-  const parts: Uint8Array[] = []
-  for (let at = headBytes + 2; at < end; ) {
-    const length = bytes.readInt32BE(at)
-    parts.push(Uint8Array.prototype.slice.call(bytes, at + 4, at + 4 + length))
-    at += 4 + length
-  }
+  const end = bytes.length - checksumBytes
+  const isWhole =
+    end >= partsAt + 4 &&
+    bytes[0] === format &&
+    bytes.readUInt32BE(end) === crc32(bytes.subarray(0, end))
+  if (!isWhole) throw protocolFault(pagingStateInvalid)
+  const [partition, ...components] = splitFields(Uint8Array.from(bytes.subarray(partsAt, end)))
+  const count = bytes.readInt16BE(countAt)
   return {
-    partition: partitionKeyOfBytes(table, parts[0]!),
-    clustering: count < 0 ? undefined : clusteringKeyOf(table, parts.slice(1)),
-    remaining: bytes.readInt32BE(5),
-    remainingInPartition: bytes.readInt32BE(9),
+    partition: partition === undefined ? undefined : partitionKeyOfBytes(table, partition),
+    clustering: count < 0 ? undefined : clusteringOf(table, components),
+    remaining: bytes.readInt32BE(remainingAt),
+    remainingInPartition: bytes.readInt32BE(remainingInPartitionAt),
   }
+}
+
+/** @throws ServerError when the components are not those of a row of the table */
+function clusteringOf(table: TableSchema, components: WireElements): ClusteringKey {
+  const { clustering } = table
+  const isOfTable =
+    components.length === clustering.length &&
+    clustering.every(({ type }, i) => {
+      const component = components[i]
+      return component !== undefined && valueFault(type, component) === undefined
+    })
+  if (!isOfTable) throw protocolFault(pagingStateInvalid)
+  return clusteringKeyOf(table, components as Uint8Array[])
 }
 
 const crcTable: Uint32Array = new Uint32Array(256)

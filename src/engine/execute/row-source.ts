@@ -1,15 +1,23 @@
 import { UNSET } from '../../protocol/index.ts'
 import { partitionComponents, type PartitionKey } from '../keys/index.ts'
-import { invalid } from '../faults.ts'
+import { invalid, protocolFault } from '../faults.ts'
+import { pagingStateInvalid } from '../plan/messages.ts'
 import type { Environment } from '../environment.ts'
 import type { TokenBounds } from '../plan/restriction-set.ts'
 import type { SelectPlan } from '../plan/select.ts'
-import type { ClusteringSlice, RowCursor, RowReader, TokenBound } from '../rows/index.ts'
+import type {
+  ClusteringSlice,
+  RowCursor,
+  RowReader,
+  ScanOptions,
+  TokenBound,
+} from '../rows/index.ts'
 import { checkKeyLength, clusteringSlicesOf, uncheckedPartitionKeysOf } from './key-values.ts'
 import type { PagePosition } from './paging-state.ts'
 import { asBuffer } from '../../values/index.ts'
 
-type Resume = Pick<PagePosition, 'partition' | 'clustering'>
+/** Where to go on: behind a row or a partition; of one that is not named, of the only one. */
+export type Resume = Pick<PagePosition, 'partition' | 'clustering'>
 
 /** The partitions a read visits one after the other. */
 export interface RowSource {
@@ -30,14 +38,21 @@ export interface RowSource {
 }
 
 /** Opens the source of a plan, at its start or behind a place. */
-export type SourceOpener = (reader: RowReader, resume: Resume | undefined) => RowSource
+export interface SourceOpener {
+  /** Whether there is one partition at most, so that places need not name it. */
+  readonly isOnePartition: boolean
+  open(reader: RowReader, resume: Resume | undefined): RowSource
+}
 
 /** What WHERE found, evaluated once: a source can then be opened again on a snapshot. */
 export function sourceOpener(plan: SelectPlan, environment: Environment): SourceOpener {
   const { restrictions } = plan
   if (restrictions.keys === undefined) {
     const range = tokenRange(restrictions.token, environment)
-    return (reader, resume) => new ScanSource(plan, environment, range, reader, resume)
+    return {
+      isOnePartition: false,
+      open: (reader, resume) => new ScanSource(plan, environment, range, reader, resume),
+    }
   }
   const keys = uncheckedPartitionKeysOf(restrictions, environment)
   const slices = clusteringSlicesOf(restrictions, environment)
@@ -45,7 +60,10 @@ export function sourceOpener(plan: SelectPlan, environment: Environment): Source
   const reachable = token === undefined ? keys : keys.filter(tokenFilter(token, environment))
   // SelectStatement.getSliceCommands: keys are checked once there is something to look for.
   if (slices?.length !== 0) for (const key of reachable) checkKeyLength(key)
-  return (reader, resume) => new KeysSource(plan, environment, reachable, slices, reader, resume)
+  return {
+    isOnePartition: reachable.length <= 1,
+    open: (reader, resume) => new KeysSource(plan, environment, reachable, slices, reader, resume),
+  }
 }
 
 class KeysSource implements RowSource {
@@ -75,9 +93,14 @@ class KeysSource implements RowSource {
     this.#slices = slices
     this.#reader = reader
     if (resume === undefined) return
-    this.#index = keys.findIndex((key) => key.prefix === resume.partition.prefix)
+    const { partition, clustering } = resume
+    if (partition === undefined && keys.length === 1 && clustering !== undefined) {
+      this.#resume = resume
+      return
+    }
+    this.#index = keys.findIndex((key) => key.prefix === partition?.prefix)
     if (this.#index === -1) this.#index = keys.length
-    else if (resume.clustering === undefined) this.#index++
+    else if (clustering === undefined) this.#index++
     else this.#resume = resume
   }
 
@@ -138,7 +161,7 @@ class ScanSource implements RowSource {
     this.cursor = reader.scan(plan.table, {
       from: range.from,
       to: range.to,
-      after: resume,
+      after: resume && placeOf(resume),
       nowSeconds: environment.nowSeconds,
     })
   }
@@ -157,6 +180,11 @@ class ScanSource implements RowSource {
   setBudget(budget: number): void {
     this.cursor.budget = budget
   }
+}
+
+function placeOf({ partition, clustering }: Resume): ScanOptions['after'] {
+  if (partition === undefined) throw protocolFault(pagingStateInvalid)
+  return { partition, clustering }
 }
 
 interface TokenRange {

@@ -6,7 +6,7 @@ import { type RowFilter, rowFiltersOf } from './filters.ts'
 import { GroupFold } from './groups.ts'
 import type { PagePosition } from './paging-state.ts'
 import { RowContext } from '../plan/row-context.ts'
-import { type RowSource, type SourceOpener, sourceOpener } from './row-source.ts'
+import { type Resume, type RowSource, type SourceOpener, sourceOpener } from './row-source.ts'
 import { writeCell, writePlainRow } from './row-writer.ts'
 import { ByteWriter, compareValues } from '../../values/index.ts'
 
@@ -43,7 +43,7 @@ export class SelectRun {
   position: PagePosition | undefined
   readonly #plan: SelectPlan
   readonly #environment: Environment
-  readonly #open: SourceOpener
+  readonly #opener: SourceOpener
   readonly #filters: readonly RowFilter[]
   readonly #context: RowContext
   readonly #limits: SelectLimits
@@ -54,7 +54,7 @@ export class SelectRun {
   #rowSeen = false
   #remainingInPartition: number
   /** Last row that was dealt with: where to go on from. */
-  #last: Pick<PagePosition, 'partition' | 'clustering'> | undefined
+  #last: Resume | undefined
 
   constructor(
     plan: SelectPlan,
@@ -67,13 +67,15 @@ export class SelectRun {
     this.#environment = environment
     this.#limits = limits
     this.#context = new RowContext(environment)
-    this.#open = sourceOpener(plan, environment)
+    this.#opener = sourceOpener(plan, environment)
     this.#filters = rowFiltersOf(plan.restrictions, environment)
     this.#fold = plan.isAggregate ? new GroupFold(plan) : undefined
     this.#remainingInPartition = resume?.remainingInPartition ?? limits.perPartition
     this.#rowSeen = resume?.clustering !== undefined
-    this.#last = resume
-    this.#source = this.#open(reader, resume)
+    // A read of one partition goes on behind the row, whatever partition that was of.
+    const { isOnePartition } = this.#opener
+    this.#last = resume && isOnePartition ? { ...resume, partition: undefined } : resume
+    this.#source = this.#opener.open(reader, this.#last)
     this.#isResumed = resume?.clustering !== undefined
     const { isFullKey, hasClusteringIn } = plan.restrictions
     this.#tracksRows = plan.groupBy.length > 0 || !isFullKey || hasClusteringIn
@@ -93,7 +95,7 @@ export class SelectRun {
 
   /** Goes on with a reader that stays as it is while others write. */
   continueOn(reader: RowReader): void {
-    this.#source = this.#open(reader, this.#last)
+    this.#source = this.#opener.open(reader, this.#last)
     this.#isResumed = this.#last?.clustering !== undefined
     this.#isInPartition = false
     this.#tracksRows = this.#plan.groupBy.length > 0
@@ -246,7 +248,9 @@ export class SelectRun {
     const { limit } = this.#limits
     if (last === undefined || this.rowCount >= limit) return
     const remaining = limit === unlimited ? unlimited : limit - this.rowCount
-    this.position = { ...last, remaining, remainingInPartition: this.#remainingInPartition }
+    const partition = this.#opener.isOnePartition ? undefined : last.partition
+    const remainingInPartition = this.#remainingInPartition
+    this.position = { partition, clustering: last.clustering, remaining, remainingInPartition }
   }
 
   #write(sink: ByteWriter): void {

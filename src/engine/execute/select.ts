@@ -20,8 +20,6 @@ export interface SelectOptions {
   readonly pageSize: number
   readonly pagingState: Uint8Array | undefined
   readonly signal: AbortSignal | undefined
-  /** Tells the statement of a paging state from others. */
-  readonly statementHash: number
 }
 
 const pagedOrderByIn =
@@ -63,6 +61,18 @@ function warningsOf({ isAggregate, restrictions }: SelectPlan): readonly string[
 }
 
 /**
+ * SelectStatement.execute: a page that holds all that LIMIT lets through is read without a pager,
+ * and a paging state is not looked at then.
+ */
+function usesPager(
+  plan: SelectPlan,
+  environment: Environment,
+  { pageSize }: SelectOptions,
+): boolean {
+  return plan.isAggregate || (pageSize > 0 && limitValue(plan.limit, environment) > pageSize)
+}
+
+/**
  * Reads one page. Short reads are done at once; one that visits many rows goes on in later turns of
  * the event loop on a snapshot, so that nobody else waits for it.
  */
@@ -76,17 +86,16 @@ export function executeSelect(
   if (plan.isPoint && options.pageSize !== 1 && pagingState === undefined) {
     return readPoint(plan, environment, reader)
   }
-  const resume =
-    pagingState === undefined
-      ? undefined
-      : decodePagingState(pagingState, plan.table, options.statementHash)
+  const position =
+    pagingState === undefined ? undefined : decodePagingState(pagingState, plan.table)
+  const resume = usesPager(plan, environment, options) ? position : undefined
   const limits = limitsOf(plan, environment, options, resume)
   const run = new SelectRun(plan, environment, limits, resume, reader)
   // SelectStatement.execute: a query that reads nothing has no pager, an aggregation always has.
   const isPaged = options.pageSize > 0 && (plan.isAggregate || !run.readsNothing)
   if (isPaged && plan.sortColumns.length > 0) throw invalid(pagedOrderByIn)
   const { longReads, scheduler } = environment.services
-  if (run.run(scheduler.isContended)) return resultOf(plan, run, options)
+  if (run.run(scheduler.isContended)) return resultOf(plan, run)
   return longReads.run(() => continueLater(plan, run, options, reader, environment.services))
 }
 
@@ -105,7 +114,7 @@ async function continueLater(
       longReads.checkOpen()
       if (options.signal?.aborted) throw new AbortedError('not_applied', options.signal.reason)
     } while (!run.run())
-    return resultOf(plan, run, options)
+    return resultOf(plan, run)
   } finally {
     snapshot?.release()
   }
@@ -144,15 +153,14 @@ function readPoint(plan: SelectPlan, environment: Environment, reader: RowReader
 const pointSink: ByteWriter = new ByteWriter(4096)
 const noComponents: readonly Uint8Array[] = Object.freeze([])
 
-function resultOf(plan: SelectPlan, run: SelectRun, options: SelectOptions): RowsResult {
+function resultOf(plan: SelectPlan, run: SelectRun): RowsResult {
   const { sink, position } = run
   return {
     kind: 'rows',
     columns: plan.columns,
     rowCount: run.rowCount,
     content: sink.bytes.subarray(0, sink.length),
-    pagingState:
-      position === undefined ? undefined : encodePagingState(position, options.statementHash),
+    pagingState: position === undefined ? undefined : encodePagingState(position),
     warnings: warningsOf(plan),
   }
 }

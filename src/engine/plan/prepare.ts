@@ -33,7 +33,7 @@ export function prepareText(
   return prepareStatement(catalog, statement, text, keyspace)
 }
 
-type Outline = Omit<PreparedPlan, 'text' | 'keyspace' | 'statement' | 'hash'>
+type Outline = Omit<PreparedPlan, 'text' | 'keyspace' | 'statement'>
 
 /** Plans a statement that was parsed before. */
 export function prepareStatement(
@@ -43,7 +43,7 @@ export function prepareStatement(
   keyspace: string | undefined,
 ): PreparedPlan {
   const outline = outlineOf(catalog, statement, keyspace)
-  return { ...outline, text, keyspace, statement, hash: hashText(`${keyspace ?? ''}\0${text}`) }
+  return { ...outline, text, keyspace, statement }
 }
 
 function outlineOf(
@@ -181,11 +181,4 @@ function outlineOfBatch(
     isConditional: parts.some((part) => part.condition !== undefined),
     tables,
   }
-}
-
-/** A number that tells statements apart (FNV-1a). */
-function hashText(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash | 0
 }

@@ -34,6 +34,4 @@ export interface PreparedPlan {
   readonly isConditional: boolean
   /** Tables it was planned against, as they were. */
   readonly tables: readonly TableSchema[]
-  /** Tells paging states of this statement from those of others. */
-  readonly hash: number
 }
