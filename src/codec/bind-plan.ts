@@ -16,6 +16,7 @@ import {
 } from '../types/index.ts'
 import { CellOp, type Codec, type CodecOptions, valueKind } from './codec.ts'
 import { codecOf } from './codec-of-type.ts'
+import { ListCodec } from './collections.ts'
 import { alignFacts, markerKeysOf } from './marker-keys.ts'
 import { NameResolver } from './name-resolver.ts'
 
@@ -55,7 +56,7 @@ export class BindPlan {
     const facts = alignFacts(markers, markerFacts)
     this.markers = markers
     this.partitionKeyIndexes = partitionKeyIndexes
-    this.#codecs = markers.map((marker) => codecOf(marker.type, options))
+    this.#codecs = markers.map((marker, i) => markerCodec(marker, facts?.[i], options))
     this.#ops = Uint8Array.from(this.#codecs, (codec) => codec.writeOp)
     this.#rules = Uint8Array.from(markers, (marker, i) =>
       rulesOf(marker, facts?.[i], partitionKeyIndexes.includes(i)),
@@ -259,6 +260,17 @@ export class BindPlan {
     const message = `The statement has ${this.markers.length} markers, ${given} values were given`
     return new BindError('TSYLLA_BIND_COUNT', names === '' ? message : `${message} (${names})`)
   }
+}
+
+/** The codec of a marker. The list of `IF v IN ?` may have nulls: a column may have no value. */
+function markerCodec(
+  { type }: ColumnSpec,
+  facts: MarkerFacts | undefined,
+  options: CodecOptions,
+): Codec {
+  const isList = facts?.clause === 'if' && facts.operator === 'in' && facts.isWhole
+  if (!isList || type.kind !== 'list') return codecOf(type, options)
+  return new ListCodec(type, codecOf(type.element, options), true)
 }
 
 function rulesOf(

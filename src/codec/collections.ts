@@ -45,10 +45,13 @@ class ItemDecoder {
 
 abstract class ElementsCodec extends Codec {
   protected readonly element: Codec
+  readonly #allowsNull: boolean
 
-  constructor(type: ListType | SetType, element: Codec) {
+  /** @param allowsNull whether elements may be null, which those of stored values may not */
+  constructor(type: ListType | SetType, element: Codec, allowsNull = false) {
     super(type)
     this.element = element
+    this.#allowsNull = allowsNull
   }
 
   write(writer: WireWriter, value: unknown): void {
@@ -57,7 +60,7 @@ abstract class ElementsCodec extends Codec {
     writer.writeInt(0)
     let count = 0
     for (const item of elements) {
-      if (item === null || item === undefined) {
+      if (item === undefined || (item === null && !this.#allowsNull)) {
         throw this.fail(item, `no element of a ${this.type.kind} may be null or undefined`)
       }
       this.element.writeCell(writer, item)
@@ -134,8 +137,18 @@ export class MapCodec extends Codec {
 
   #entriesOf(value: unknown): Iterable<readonly [unknown, unknown]> {
     if (isMap(value)) return value
+    if (Array.isArray(value)) return this.#pairsOf(value)
     if (isPlainObject(value)) return Object.entries(value)
-    throw this.fail(value, 'expected a Map or a plain object')
+    throw this.fail(value, 'expected a Map, a plain object or an Array of [key, value] pairs')
+  }
+
+  /** Pairs are what the JSON of a row has for a map. */
+  #pairsOf(pairs: readonly unknown[]): Iterable<readonly [unknown, unknown]> {
+    for (const pair of pairs) {
+      if (Array.isArray(pair) && pair.length === 2) continue
+      throw this.fail(pair, 'each item of the Array must be a pair [key, value]')
+    }
+    return pairs as readonly (readonly [unknown, unknown])[]
   }
 
   read(reader: WireReader, at: number, length: number): Map<unknown, unknown> {

@@ -222,6 +222,8 @@ export class Engine {
         const parts = plan.parts.map((part) => ({ plan: part, environment }))
         return this.#modify(parts, options, plan.type, at)
       }
+      case 'no_op':
+        return voidResult
       case 'use':
         return this.#use(plan.statement.keyspace)
       case 'truncate':

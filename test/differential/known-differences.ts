@@ -25,7 +25,6 @@ const refused: Readonly<Record<string, readonly string[]>> = {
   'A statement the engine parses and does not execute yet.': [
     'CREATE INDEX ON t (v)',
     "CREATE INDEX i ON t (v) USING 'sai'",
-    'DROP INDEX IF EXISTS i',
     'CREATE MATERIALIZED VIEW mv AS SELECT * FROM t WHERE k IS NOT NULL AND c IS NOT NULL PRIMARY KEY (c, k)',
     "CREATE FUNCTION f (a int) RETURNS NULL ON NULL INPUT RETURNS int LANGUAGE java AS 'return a;'",
     "CREATE TRIGGER tr ON t USING 'x'",
@@ -148,11 +147,5 @@ export const knownDifferences: readonly KnownDifference[] = [
     script: 'found.cql',
     statement: "SELECT k, c FROM maps WHERE k = 8 AND sm CONTAINS KEY 'gone' ALLOW FILTERING",
     reason: 'Cassandra takes the tombstone of an entry of a static map for the entry.',
-  },
-  {
-    script: 'found.cql',
-    statement: 'INSERT INTO plain (k, v) VALUES (9, 9) USING TTL 600000000',
-    reason:
-      'Cassandra has that limit only while storage_compatibility_mode is CASSANDRA_4, and it moves with the clock.',
   },
 ]

@@ -170,8 +170,8 @@ function renameColumns(
   const columns = new Map(schema.columns)
   for (const { from, to } of change.renames) {
     const column = columns.get(from)
+    // Cassandra does not look at the IF EXISTS of RENAME.
     if (column === undefined) {
-      if (change.ifExists) continue
       throw invalid(`Undefined column name ${from} in table ${qualifiedText(schema)}`)
     }
     if (column.kind !== 'partition_key' && column.kind !== 'clustering') {

@@ -3,6 +3,7 @@ import { invalid, unsupportedByEngine, unauthorized } from '../faults.ts'
 import { type KvStore, ValueRef, WriteBatch } from '../storage/index.ts'
 import { alterTable } from './alter-table.ts'
 import { alterKeyspace, createKeyspace, dropKeyspace, type Topology } from './keyspaces.ts'
+import { checkMissing, isAboutMissing, writtenKeyspace } from './missing.ts'
 import { decodeCatalog, encodeCatalog } from './persistence.ts'
 import {
   type KeyspaceSchema,
@@ -137,10 +138,14 @@ export class Catalog {
   apply(statement: SchemaStatement, inUse: string | undefined): SchemaOutcome {
     const keyspace = this.#keyspaceOfSchemaStatement(statement, inUse)
     if (isSystem(keyspace)) {
-      if (statement.kind === 'create_keyspace') {
+      if (statement.kind === 'create_keyspace' || isAboutMissing(statement)) {
         throw invalid(`System keyspace '${keyspace}' is not user-modifiable`)
       }
       throw unauthorized(`${keyspace} keyspace is not user-modifiable.`)
+    }
+    if (isAboutMissing(statement)) {
+      checkMissing(statement, { keyspace, types: this.keyspace(keyspace)?.types ?? new Map() })
+      return { change: undefined, droppedGenerations: [] }
     }
     const before = this.#schema
     const { schema, change, generations } = this.#transform(statement, keyspace)
@@ -167,6 +172,7 @@ export class Catalog {
   }
 
   #keyspaceOfSchemaStatement(statement: SchemaStatement, inUse: string | undefined): string {
+    if (isAboutMissing(statement)) return this.keyspaceOf(writtenKeyspace(statement), inUse)
     switch (statement.kind) {
       case 'create_keyspace':
       case 'alter_keyspace':

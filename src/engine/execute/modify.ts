@@ -32,13 +32,30 @@ export function timestampOfPlan(
   return timestampOf(micros)
 }
 
+/**
+ * Last second since the epoch a value may expire at: Cassandra 5 keeps to it as long as its files
+ * can be read by Cassandra 4 (storage_compatibility_mode, Cell.MAX_DELETION_TIME_2038_LEGACY_CAP).
+ */
+const expirySecondsMax = 2 ** 31 - 2
+
 /** Attributes.getTimeToLive; the default of the table counts unless a TTL, even 0, is given. */
 function ttlOfPlan(plan: ModifyPlan, environment: Environment): number {
-  const { ttl, table } = plan
-  if (ttl === undefined) return table.defaultTtl
+  const given = givenTtl(plan, environment)
+  const ttl = given ?? plan.table.defaultTtl
+  if (ttl === 0 || environment.nowSeconds + ttl <= expirySecondsMax) return ttl
+  const { keyspace, name } = plan.table
+  const what = given === undefined ? 'default ttl' : 'ttl'
+  throw invalid(
+    `Request on table ${keyspace}.${name} with ${what} of ${ttl} seconds exceeds maximum supported expiration date of 2038-01-19T03:14:06+00:00. In order to avoid this use a lower TTL, change the expiration date overflow policy or upgrade to a version where this limitation is fixed. See CASSANDRA-14092 and CASSANDRA-14227 for more details.`,
+  )
+}
+
+/** The TTL of a statement; `undefined` when it has none. */
+function givenTtl({ ttl }: ModifyPlan, environment: Environment): number | undefined {
+  if (ttl === undefined) return undefined
   const value = ttl.evaluate(environment)
   if (value === null) return 0
-  if (value === UNSET) return table.defaultTtl
+  if (value === UNSET) return undefined
   const seconds = int32Of(value)
   if (seconds < 0) throw invalid(`A TTL must be greater or equal to 0, but was ${seconds}`)
   if (seconds > ttlSecondsMax) {

@@ -10,8 +10,8 @@ import { pagingStateInvalid } from '../plan/messages.ts'
 import { concatCells, splitFields, valueFault, type WireElements } from '../../values/index.ts'
 
 /**
- * Where a read stopped: behind a row, or behind a whole partition. It says nothing of the statement,
- * so that another statement on the table may go on from there, as in Cassandra (PagingState).
+ * Where a read stopped: behind a row, or behind a whole partition. It says nothing of the statement
+ * itself, so that another one on the table can go on from there (PagingState).
  */
 export interface PagePosition {
   /** Undefined for a read of one partition, which the statement names. */

@@ -83,12 +83,18 @@ function outlineOf(
     case 'drop_table':
     case 'drop_type':
     case 'drop_index':
-    case 'drop_view': {
-      if (statement.kind === 'drop_index' || statement.kind === 'drop_view') {
-        throw unsupported(statement)
-      }
+    case 'drop_view':
+    case 'drop_function':
+    case 'drop_aggregate':
+    case 'drop_trigger':
+    case 'alter_view':
       return outlineWithoutTable({ kind: 'schema', statement })
-    }
+    case 'drop_role':
+    case 'drop_user':
+    case 'drop_identity':
+      // There are no roles, so IF EXISTS leaves nothing to do.
+      if (!statement.ifExists) throw unsupported(statement)
+      return outlineWithoutTable({ kind: 'no_op' })
     default:
       throw unsupported(statement)
   }

@@ -1,6 +1,5 @@
 import type {
   CqlStatement,
-  DropStatement,
   SchemaStatement,
   TruncateStatement,
   UseStatement,
@@ -17,7 +16,8 @@ export type Plan =
   | BatchPlan
   | { readonly kind: 'use'; readonly statement: UseStatement }
   | { readonly kind: 'truncate'; readonly statement: TruncateStatement }
-  | { readonly kind: 'schema'; readonly statement: SchemaStatement | DropStatement }
+  | { readonly kind: 'schema'; readonly statement: SchemaStatement }
+  | { readonly kind: 'no_op' }
 
 /** A statement that was understood against the schema of a moment. */
 export interface PreparedPlan {

@@ -49,7 +49,7 @@ export type Restriction =
 /** One marker for the whole list of an IN. */
 export interface ListTerm {
   readonly list: Term
-  /** Whether each element is a tuple of the values of the columns, also where that is one column. */
+  /** Whether each element is a tuple of the values of the columns, of one column too. */
   readonly hasTuples: boolean
 }
 
