@@ -428,7 +428,7 @@ describe('encoding refuses, naming type and kind of value', () => {
     [list(t.int), ['a']],
     [set(t.int), new Map()],
     [set(t.int), new Set([null])],
-    [map(t.text, t.int), [['a', 1]]],
+    [map(t.text, t.int), ['a', 1]],
     [map(t.text, t.int), { a: null }],
     [map(t.text, t.int), new Map([[null, 1]])],
     [map(t.text, t.int), new Date(0)],

@@ -110,7 +110,7 @@ describe('a UDT is not written, let alone as nulls, from', () => {
   })
 })
 
-describe('a map is written from a plain object only', () => {
+describe('of objects a map is written from plain ones only', () => {
   const counts: CqlType = {
     kind: 'map',
     key: nativeTypes.text,
@@ -124,6 +124,8 @@ describe('a map is written from a plain object only', () => {
     ['a Set', new Set()],
     ['a boxed text', new String('ab')],
   ])('not from %s', (_, value) => {
-    expect(() => encodeValue(counts, value)).toThrow('expected a Map or a plain object')
+    expect(() => encodeValue(counts, value)).toThrow(
+      'expected a Map, a plain object or an Array of',
+    )
   })
 })

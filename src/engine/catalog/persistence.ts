@@ -1,15 +1,27 @@
+import { StorageError } from '../../errors/index.ts'
 import { type CqlType, nativeTypeByName, type UdtType } from '../../types/index.ts'
 import type { KeyspaceSchema, Schema, TableEntry } from './schema.ts'
 import { type TableOptions, tableOptionsDefault } from './table-options.ts'
 import { type ColumnSchema, createTableSchema, type DroppedColumn } from './table-schema.ts'
 
+/** Format that is written. Stores of every format with a decoder below are read. */
+const currentFormat = 2
+
 /** What the store remembers of the catalog, as JSON. */
 interface StoredCatalog {
-  readonly format: 1
+  readonly format: typeof currentFormat
   readonly nextGeneration: number
   readonly version: string
   readonly keyspaces: readonly StoredKeyspace[]
   /** Generations whose rows nobody can reach any more and that may still be there. */
+  readonly droppedGenerations: readonly number[]
+}
+
+/** Until 0.1: dropped generations had another name and could be left out. */
+interface StoredCatalog1 {
+  readonly nextGeneration: number
+  readonly version: string
+  readonly keyspaces: readonly StoredKeyspace[]
   readonly dropped?: readonly number[]
 }
 
@@ -40,9 +52,9 @@ interface StoredTable {
 
 export function encodeCatalog({ schema, nextGeneration, dropped }: CatalogContent): Uint8Array {
   const stored: StoredCatalog = {
-    format: 1,
+    format: currentFormat,
     nextGeneration,
-    dropped,
+    droppedGenerations: dropped,
     version: schema.version,
     keyspaces: [...schema.keyspaces.values()].map(storedKeyspace),
   }
@@ -77,14 +89,41 @@ function storedTable({ schema, options }: TableEntry): StoredTable {
   }
 }
 
+/** One decoder per format, from what is stored to the format of today. */
+const decoders: ReadonlyMap<unknown, (stored: never) => StoredCatalog> = new Map<
+  unknown,
+  (stored: never) => StoredCatalog
+>([
+  [1, upgradeFormat1],
+  [currentFormat, (stored: StoredCatalog) => stored],
+])
+
+function upgradeFormat1({ dropped = [], ...rest }: StoredCatalog1): StoredCatalog {
+  return { ...rest, format: currentFormat, droppedGenerations: dropped }
+}
+
+/** @throws StorageError when the bytes are no catalog, or one of a format that is not known */
 export function decodeCatalog(bytes: Uint8Array): CatalogContent {
-  const stored = JSON.parse(Buffer.from(bytes).toString('utf8')) as StoredCatalog
-  if (stored.format !== 1) {
-    throw new Error(`The store has a catalog of format ${String(stored.format)}, expected 1`)
+  const { version, nextGeneration, keyspaces, droppedGenerations } = readStored(bytes)
+  const loaded = new Map(keyspaces.map((each) => [each.name, loadKeyspace(each)]))
+  return { schema: { version, keyspaces: loaded }, nextGeneration, dropped: droppedGenerations }
+}
+
+function readStored(bytes: Uint8Array): StoredCatalog {
+  let stored: { readonly format?: unknown }
+  try {
+    stored = JSON.parse(Buffer.from(bytes).toString('utf8')) as { readonly format?: unknown }
+  } catch (cause) {
+    const message = 'The catalog of the store is damaged: it is no JSON. Restore it from a backup'
+    throw new StorageError(message, 'not_applied', { cause })
   }
-  const keyspaces = new Map(stored.keyspaces.map((each) => [each.name, loadKeyspace(each)]))
-  const { version, nextGeneration, dropped = [] } = stored
-  return { schema: { version, keyspaces }, nextGeneration, dropped }
+  const decode = decoders.get(stored?.format)
+  if (decode !== undefined) return decode(stored as never)
+  const known = [...decoders.keys()].join(' and ')
+  throw new StorageError(
+    `The catalog of the store has the format ${String(stored?.format)}, this version of tsylla reads ${known}: open it with the version that wrote it, or a newer one`,
+    'not_applied',
+  )
 }
 
 function loadKeyspace(stored: StoredKeyspace): KeyspaceSchema {
