@@ -22,6 +22,11 @@ export abstract class TsyllaError extends Error {
   outcome: Outcome
   /** Tries that went before, oldest first; empty unless the request was retried. */
   attempts: readonly Attempt[] = []
+  /**
+   * CQL text of the statement that failed, without bound values and with the literals of role
+   * statements redacted. Set on errors of requests.
+   */
+  declare statement?: string
 
   constructor(message: string, outcome: Outcome = 'not_applied', options?: ErrorOptions) {
     super(message, options)

@@ -150,7 +150,7 @@ export class Session implements Executor, AsyncDisposable {
    * @throws KeyspaceError when it does not exist; nothing is changed
    */
   useKeyspace(name: string, caseSensitive = false): Promise<void> {
-    return this.#runner.accept(async () => {
+    return this.#runner.accept(undefined, async () => {
       const keyspace = checkKeyspace(name, caseSensitive)
       try {
         await this.#cluster.useKeyspace(keyspace)
@@ -169,7 +169,7 @@ export class Session implements Executor, AsyncDisposable {
 
   /** Waits until all nodes have one schema version. @throws SchemaAgreementError */
   awaitSchemaAgreement(): Promise<void> {
-    return this.#runner.accept(() => this.#cluster.awaitSchemaAgreement())
+    return this.#runner.accept(undefined, () => this.#cluster.awaitSchemaAgreement())
   }
 
   /** Nodes and keyspaces as they are known now. */

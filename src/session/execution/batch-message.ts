@@ -102,7 +102,7 @@ export class BatchMessage implements Message {
   }
 
   get text(): string {
-    return this.#parts.handles.map(({ text }) => text).join('; ')
+    return [...new Set(this.#parts.handles.map(({ text }) => text))].join('; ')
   }
 
   /** Where its first statement goes: batches are for one partition, or pay for more. */

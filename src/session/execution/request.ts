@@ -17,7 +17,7 @@ import type { Abortable } from './abort-registry.ts'
 import type { Attempt } from './attempt.ts'
 import type { DispatchedRequest } from './dispatcher.ts'
 import type { ExecutionContext } from './execution-context.ts'
-import { lostError, unreadableError } from './failures.ts'
+import { describeStatement, lostError, throwAtCaller, unreadableError } from './failures.ts'
 import type { Message } from './message.ts'
 import { type GatheredPages, readResult, type ResultTarget } from './result-reader.ts'
 
@@ -56,8 +56,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
   pagingState: Uint8Array | undefined
   gathered: GatheredPages | undefined
   deadlineMs = 0
-  readonly #resolve: (result: ResultSet<unknown>) => void
-  readonly #reject: (error: unknown) => void
+  readonly #resolve: (result: ResultSet<unknown> | Promise<never>) => void
   readonly #signal: AbortSignal | undefined
   #state: RequestState = RequestState.active
   /** Attempts in flight; nearly always there is only the first. */
@@ -75,8 +74,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     context: ExecutionContext,
     message: Message,
     { signal, pages, pagingState }: RequestOptions,
-    resolve: (result: ResultSet<unknown>) => void,
-    reject: (error: unknown) => void,
+    resolve: (result: ResultSet<unknown> | Promise<never>) => void,
   ) {
     this.context = context
     this.message = message
@@ -84,7 +82,6 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     this.pagingState = pagingState
     this.#signal = signal
     this.#resolve = resolve
-    this.#reject = reject
   }
 
   get isSettled(): boolean {
@@ -385,11 +382,12 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     if (this.isSettled) return
     if (TsyllaError.is(error)) this.#complete(error)
     this.#settle()
-    this.#reject(error)
+    this.#resolve(throwAtCaller(error))
   }
 
   /** Adds what the last attempt alone cannot know: an earlier one may have been applied. */
   #complete(error: TsyllaError): void {
+    describeStatement(error, this.message.text)
     const isRead = this.message.kind === 'read'
     if (isRead) error.outcome = 'not_applied'
     const failures = this.#failures

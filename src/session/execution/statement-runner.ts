@@ -4,7 +4,7 @@ import {
   ClosedError,
   ConfigError,
   type Outcome,
-  type TsyllaError,
+  TsyllaError,
 } from '../../errors/index.ts'
 import type { ExecutionProfile } from '../../policies/index.ts'
 import { WireWriter } from '../../protocol/index.ts'
@@ -27,6 +27,7 @@ import { BatchMessage, type BatchParts, resolveInBatch } from './batch-message.t
 import { ExecuteMessage, mayBeStale } from './execute-message.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import type { Message } from './message.ts'
+import { describeStatement, throwAtCaller } from './failures.ts'
 import { QueryMessage } from './query-message.ts'
 import { Request, type RequestOptions } from './request.ts'
 import { snapshotOf } from './value-snapshot.ts'
@@ -111,17 +112,19 @@ export class StatementRunner {
     carried: StatementOptions | undefined,
     options: ExecuteOptions | undefined,
   ): Promise<AnyResult> {
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       const context = this.#context
-      const profile = this.#profileOf(carried, options)
-      const message = new ExecuteMessage(context, handle, values, profile)
-      const paging =
-        options?.signal === undefined
-          ? allPages
-          : ({ signal: options.signal, pages: 'all', pagingState: undefined } as const)
-      const request = new Request(context, message, paging, resolve, reject)
-      if (context.dispatcher.isClosing) reject(new ClosedError('session'))
-      else request.start(context.dispatcher.ticker.nowMs())
+      try {
+        if (context.dispatcher.isClosing) throw new ClosedError('session')
+        const profile = this.#profileOf(carried, options)
+        const message = new ExecuteMessage(context, handle, values, profile)
+        const paging =
+          options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
+        const request = new Request(context, message, paging, resolve)
+        request.start(context.dispatcher.ticker.nowMs())
+      } catch (error) {
+        resolve(failed(error, handle.text))
+      }
     })
   }
 
@@ -147,7 +150,7 @@ export class StatementRunner {
     const sealed = options?.pagingState
     let first: Promise<Uint8Array | undefined> | undefined
     return (pagingState) =>
-      this.accept(async () => {
+      this.accept(statement, async () => {
         const request = this.#requestOf(statement, own, options, 'one')
         first ??= sealed === undefined ? Promise.resolve(undefined) : this.#open(request, sealed)
         return await this.#execute({ ...request, pagingState: pagingState ?? (await first) })
@@ -162,7 +165,7 @@ export class StatementRunner {
     pages: 'one' | 'all',
   ): Promise<AnyResult> {
     const own = snapshotOf(valuesOf(statement, values))
-    return this.accept(async () => {
+    return this.accept(statement, async () => {
       const request = this.#requestOf(statement, own, options, pages)
       const sealed = options?.pagingState
       if (sealed === undefined && pages === 'all') return await this.#execute(request)
@@ -234,8 +237,8 @@ export class StatementRunner {
   }
 
   #send(message: Message, request: ExecutionRequest): Promise<AnyResult> {
-    return new Promise((resolve, reject) => {
-      new Request(this.#context, message, request, resolve, reject).start(request.startedMs)
+    return new Promise((resolve) => {
+      new Request(this.#context, message, request, resolve).start(request.startedMs)
     })
   }
 
@@ -248,7 +251,7 @@ export class StatementRunner {
 
   /** Prepares a statement for its user. */
   prepare(statement: string | Statement): Promise<PreparedStatement> {
-    return this.accept(async () => {
+    return this.accept(statement, async () => {
       const handle = this.#statements.get(this.#cluster.keyspace, textOf(statement))
       await this.#preparer.prepare(handle)
       return new PreparedStatement(handle, typeof statement === 'string' ? {} : statement.options)
@@ -261,38 +264,53 @@ export class StatementRunner {
     values: readonly (BindValues | undefined)[],
     options: ExecuteOptions | undefined,
   ): Promise<AnyResult> {
-    return new Promise((resolve, reject) => {
-      const { dispatcher } = this.#context
-      if (dispatcher.isClosing) throw new ClosedError('session')
-      checkBatch(batch, values)
-      const profile = this.#profileOf(batch.hasOptions ? batch.options : undefined, options)
-      const startedMs = dispatcher.ticker.nowMs()
-      const paging: RequestOptions =
-        options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
-      const entries = batch.entries()
-      const handles = entries.map((entry) => this.#handleOf(entry))
-      const start = (given: readonly (BindValues | undefined)[]): void => {
-        const parts = this.#partsOf(entries, handles, given)
-        const message = new BatchMessage(this.#context, batch.type, parts, profile)
-        new Request(this.#context, message, paging, resolve, reject).start(startedMs)
+    const { dispatcher } = this.#context
+    return new Promise((resolve) => {
+      try {
+        if (dispatcher.isClosing) throw new ClosedError('session')
+        this.#runBatch(batch, values, options, resolve)
+      } catch (error) {
+        resolve(failed(error))
       }
-      const isWaiting = (handle: StatementHandle, i: number): boolean =>
-        this.#isUnprepared(handle, entries[i]!, values[i])
-      if (!handles.some(isWaiting)) {
-        start(values)
-        return
-      }
-      const own = entries.map((entry, i) => snapshotOf(valuesOf(entry, values[i])))
-      const unprepared = new Set(handles.filter(isWaiting))
-      const preparing = async (): Promise<void> => {
-        await Promise.all([...unprepared].map((handle) => this.#preparer.ensureCurrent(handle)))
-      }
-      const request = { profile, signal: options?.signal, startedMs }
-      this.accept(async () => {
-        await this.#within(request, preparing)
-        start(own)
-      }).catch(reject)
     })
+  }
+
+  #runBatch(
+    batch: Batch,
+    values: readonly (BindValues | undefined)[],
+    options: ExecuteOptions | undefined,
+    resolve: (result: AnyResult | Promise<never>) => void,
+  ): void {
+    const { dispatcher } = this.#context
+    checkBatch(batch, values)
+    const profile = this.#profileOf(batch.hasOptions ? batch.options : undefined, options)
+    const startedMs = dispatcher.ticker.nowMs()
+    const paging: RequestOptions =
+      options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
+    const entries = batch.entries()
+    const handles = entries.map((entry) => this.#handleOf(entry))
+    const start = (given: readonly (BindValues | undefined)[]): void => {
+      const parts = this.#partsOf(entries, handles, given)
+      const message = new BatchMessage(this.#context, batch.type, parts, profile)
+      new Request(this.#context, message, paging, resolve).start(startedMs)
+    }
+    const isWaiting = (handle: StatementHandle, i: number): boolean =>
+      this.#isUnprepared(handle, entries[i]!, values[i])
+    if (!handles.some(isWaiting)) {
+      start(values)
+      return
+    }
+    const own = entries.map((entry, i) => snapshotOf(valuesOf(entry, values[i])))
+    const unprepared = new Set(handles.filter(isWaiting))
+    const preparing = async (): Promise<void> => {
+      await Promise.all([...unprepared].map((handle) => this.#preparer.ensureCurrent(handle)))
+    }
+    const request = { profile, signal: options?.signal, startedMs }
+    const accepted = this.#accept(async () => {
+      await this.#within(request, preparing)
+      start(own)
+    })
+    accepted.catch((error: unknown) => resolve(failed(error)))
   }
 
   /** Whether a statement of a batch has to be prepared before the batch can be sent. */
@@ -365,8 +383,21 @@ export class StatementRunner {
     return awaitWithin(work, { aborts, clock, signal, timeoutMs, leftMs, outcome, timeoutError })
   }
 
-  /** Does what a caller asked for; closing waits for it. @throws ClosedError */
-  async accept<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Does what a caller asked for; closing waits for it. Errors get the text of the statement and a
+   * stack that begins at the caller.
+   *
+   * @throws ClosedError
+   */
+  accept<T>(statement: AnyStatement | undefined, work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve) => {
+      this.#accept(work).then(resolve, (error: unknown) =>
+        resolve(failed(error, anyTextOf(statement))),
+      )
+    })
+  }
+
+  async #accept<T>(work: () => Promise<T>): Promise<T> {
     const { dispatcher } = this.#context
     if (dispatcher.isClosing) throw new ClosedError('session')
     dispatcher.onAccepted()
@@ -391,6 +422,18 @@ function digestOfValues(handle: StatementHandle, values: BindValues | undefined)
   digestWriter.offset = 0
   plan.write(digestWriter, plan.resolve(values))
   return pagingDigest(handle.keyspace, handle.text, digestWriter.copyFrom(0))
+}
+
+/** Returns a promise that rejects at the caller, with the text of the statement. */
+function failed(error: unknown, text?: string): Promise<never> {
+  if (text !== undefined && TsyllaError.is(error)) describeStatement(error, text)
+  return throwAtCaller(error)
+}
+
+function anyTextOf(statement: AnyStatement | undefined): string | undefined {
+  if (typeof statement === 'string' || statement === undefined) return statement
+  if (statement instanceof PreparedStatement) return statement.source.text
+  return statement instanceof Statement ? statement.text : undefined
 }
 
 function textOf(statement: string | Statement): string {
