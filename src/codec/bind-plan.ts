@@ -82,7 +82,7 @@ export class BindPlan {
     if (typeof values !== 'object' || values === null) {
       throw new BindError(
         'TSYLLA_BIND_COUNT',
-        `Values are an array or an object, not ${valueKind(values)}`,
+        `The values of a statement are one argument, an array or an object, but ${valueKind(values)} was given: execute(text, [value, …]) or execute(text, { name: value })`,
       )
     }
     return this.#resolver.resolve(values as { readonly [name: string]: unknown })

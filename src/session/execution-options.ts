@@ -5,6 +5,7 @@ import {
   stalledAttemptPolicy,
 } from '../policies/index.ts'
 import type { ExecuteOptions, StatementOptions } from '../types/index.ts'
+import { didYouMean } from '../util/index.ts'
 import {
   checkConsistency,
   checkPageSize,
@@ -37,7 +38,11 @@ export function mergeProfile(
   base: ExecutionProfile,
   options: StatementOptions | ExecuteOptions,
 ): ExecutionProfile {
-  if (typeof options !== 'object' || options === null) throw new ConfigError('options: an object')
+  if (typeof options !== 'object' || options === null) {
+    throw new ConfigError(
+      `The options of a request must be an object, but ${typeof options} was given. Several values are one argument: execute(text, [value, value])`,
+    )
+  }
   for (const name in options) if (!optionNames.has(name)) throw unknownOption(name)
   const { consistency, serialConsistency, pageSize, timeout, timestamp, customPayload } = options
   if ('signal' in options && !isSignal(options.signal)) {
@@ -80,7 +85,9 @@ const optionNames: ReadonlySet<string> = new Set<keyof ExecuteOptions>([
 
 function unknownOption(name: string): ConfigError {
   const names = [...optionNames].join(', ')
-  return new ConfigError(`${JSON.stringify(name)} is no option of a request; there are ${names}`)
+  return new ConfigError(
+    `Unknown request option ${JSON.stringify(name)}.${didYouMean(name, optionNames)} The options are ${names}`,
+  )
 }
 
 function checkFlag(name: string, value: boolean | undefined): boolean | undefined {

@@ -8,7 +8,13 @@ import {
 import type { CompressionName } from '../protocol/index.ts'
 import { type LoadBalancingPolicy, TokenAwarePolicy } from '../policies/index.ts'
 import type { EndpointFactory, TlsOptions } from '../transport/index.ts'
-import { type Clock, type RandomSource, systemClock, systemRandom } from '../util/index.ts'
+import {
+  type Clock,
+  didYouMean,
+  type RandomSource,
+  systemClock,
+  systemRandom,
+} from '../util/index.ts'
 
 /** Something that is a contact point by itself: an open embedded database. */
 export interface ContactPointObject {
@@ -144,13 +150,18 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'clock', 'random'],
 ])
 
+/** Without what is there for tests. */
+const publicOptionNames: readonly string[] = [...optionNames].filter(
+  (name) => name !== 'clock' && name !== 'random',
+)
+
 /** Checks every option and fills in the defaults. @throws ConfigError */
 export function resolveOptions(options: SessionOptions): ResolvedOptions {
   for (const name of Object.keys(options)) {
-    if (!optionNames.has(name)) throw new ConfigError(`Unknown option ${JSON.stringify(name)}`)
+    if (!optionNames.has(name)) throw unknownOption(name)
   }
   if (!Array.isArray(options.contactPoints)) {
-    throw new ConfigError('contactPoints is a list, of one string or several')
+    throw new ConfigError("contactPoints must be a list, also for one node: ['node1:9042']")
   }
   if (options.contactPoints.length === 0) {
     throw new ConfigError('contactPoints: at least one is needed, "embedded:" for instance')
@@ -199,6 +210,32 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     clock: options.clock ?? systemClock,
     random: options.random ?? systemRandom,
   })
+}
+
+/** Options of other drivers, and what does the same here. */
+const foreignOptions: { readonly [name: string]: string } = {
+  credentials: 'user and password',
+  authProvider: 'user and password',
+  username: 'user',
+  hosts: 'contactPoints',
+  nodes: 'contactPoints',
+  host: 'contactPoints',
+  port: "contactPoints, as in ['node1:9042']",
+  protocolOptions: "contactPoints with a port, as in ['node1:9042']",
+  sslOptions: 'tls',
+  ssl: 'tls',
+  queryOptions: 'consistency, serialConsistency and pageSize',
+  pooling: 'poolSize',
+  socketOptions: 'connectionTimeoutMs, requestTimeoutMs, tcpNoDelay and tcpKeepAliveMs',
+  policies: 'localDataCenter',
+}
+
+function unknownOption(name: string): ConfigError {
+  const isForeign = Object.hasOwn(foreignOptions, name)
+  const hint = isForeign ? ` Use ${foreignOptions[name]!}.` : didYouMean(name, publicOptionNames)
+  return new ConfigError(
+    `Unknown session option ${JSON.stringify(name)}.${hint} The options are ${publicOptionNames.join(', ')}`,
+  )
 }
 
 function resolveCreateKeyspace(options: SessionOptions): CreateKeyspaceOptions | undefined {

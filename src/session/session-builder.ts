@@ -68,7 +68,8 @@ export class SessionBuilder {
     return this.#with({ contactPoints: [...this.#options.contactPoints, contactPoint] })
   }
   knownNodes(contactPoints: readonly ContactPoint[]): this {
-    if (!Array.isArray(contactPoints)) throw new ConfigError('knownNodes takes a list')
+    if (!Array.isArray(contactPoints))
+      throw new ConfigError("knownNodes takes a list, also for one node: ['node1:9042']")
     return this.#with({ contactPoints: [...this.#options.contactPoints, ...contactPoints] })
   }
   /** @param caseSensitive take the name as it is spelled; else it is folded to lower case */
@@ -242,12 +243,22 @@ export class SessionBuilder {
         `${JSON.stringify(point)} would be a host; the database in this process is ${JSON.stringify(`${point}:`)}`,
       )
     }
+    const url = /^([a-z][a-z0-9+.-]*):\/\//i.exec(point)?.[1]
+    if (url !== undefined) throw urlError(point, url)
     const scheme = /^([a-z]{2,}):(?!\d+$)/.exec(point)?.[1]
     if (scheme === undefined) return undefined
     const factory = this.#schemes.get(scheme)
     if (factory === undefined) throw new ConfigError(`Unknown scheme ${scheme}: in a contact point`)
     return factory
   }
+}
+
+/** A URL may hold a password, so only its host is shown. */
+function urlError(point: string, scheme: string): ConfigError {
+  const host = /^[^:]+:\/\/(?:[^@/]*@)?([^/?#,]+)/.exec(point)?.[1] ?? 'node1:9042'
+  return new ConfigError(
+    `A contact point is host or host:port, not a ${scheme}:// URL: use ${JSON.stringify(host)}, and the options user, password, keyspace and tls for the rest`,
+  )
 }
 
 function tcpEndpoint(options: ResolvedOptions, host: string, port: number): TcpEndpoint {

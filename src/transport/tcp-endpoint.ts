@@ -134,12 +134,21 @@ class ConnectAttempt {
     const isTls = this.#options.tls !== undefined && code !== undefined && isTlsCode(code)
     this.#reject(
       isTls
-        ? new TlsError(this.#address, error.message, { cause: error })
+        ? new TlsError(this.#address, `${error.message}${hintOf(error)}`, { cause: error })
         : new ConnectionError(this.#address, `cannot connect: ${error.message}`, 'not_applied', {
             cause: error,
           }),
     )
   }
+}
+
+/** What the first bytes of a server that does not speak TLS look like to OpenSSL. */
+const plainAnswer = /wrong version number|packet length too long|unknown protocol|http request/i
+
+function hintOf({ message }: Error): string {
+  return plainAnswer.test(message)
+    ? '. The port answers without TLS: leave out the option tls, or use the TLS port of the server'
+    : ''
 }
 
 /** OpenSSL and `node:tls` codes, as opposed to those of the socket below. */

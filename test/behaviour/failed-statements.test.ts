@@ -55,7 +55,10 @@ describeOnServers('a statement that fails', (target) => {
       expect([what, error.statement]).toEqual([what, text])
       // A stream fetches its pages one after another, whichever of its calls waits.
       if (what === 'a stream') continue
-      expect([what, firstFrame(error)]).toEqual([what, expect.stringContaining('failed-statements.test')])
+      expect([what, firstFrame(error)]).toEqual([
+        what,
+        expect.stringContaining('failed-statements.test'),
+      ])
     }
   })
 

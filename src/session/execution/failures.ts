@@ -5,6 +5,7 @@ import {
   ProtocolError,
   TsyllaError,
 } from '../../errors/index.ts'
+import { hintOf } from './statement-hints.ts'
 
 /** Returns the loss of a connection as one request sees it, with its own outcome. */
 export function lostError(error: TsyllaError, outcome: Outcome, isClosed: boolean): TsyllaError {
@@ -31,11 +32,16 @@ const roleStatement = /\b(?:create|alter)\s+(?:role|user)\b/i
 const stringLiteral = /'((?:[^']|'')*)'|\$\$([\s\S]*?)\$\$/g
 const redacted = '[redacted]'
 
-/** Adds the text of its statement to an error. Literals of role statements may be passwords. */
+/**
+ * Adds the text of its statement to an error, and what to do about it when that can be told.
+ * Literals of role statements may be passwords.
+ */
 export function describeStatement(error: TsyllaError, text: string): void {
   if (error.statement !== undefined) return
   const isRole = roleStatement.test(text)
   const shown = isRole ? text.replace(stringLiteral, `'${redacted}'`) : text
+  const hint = hintOf(error, text)
+  if (hint !== undefined) error.message = `${error.message}. ${hint}`
   error.statement =
     shown.length > statementCharsMax ? `${shown.slice(0, statementCharsMax)}…` : shown
   if (!isRole) return
