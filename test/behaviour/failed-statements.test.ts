@@ -105,9 +105,10 @@ describe('an error of a request that was sent', () => {
   test('cuts a text that is very long', async () => {
     const node = new ScriptedNode()
     const session = await connect(node)
-    node.script = ({ request, reply }) => {
+    node.script = (exchange) => {
+      const { request } = exchange
       if (request.opcode !== Opcode.QUERY || !request.text.startsWith('SELECT c')) return 'default'
-      reply(serverError(0x2200))
+      exchange.reply(serverError(0x2200))
       return 'done'
     }
     const text = `SELECT c FROM t WHERE v = '${'x'.repeat(10_000)}'`

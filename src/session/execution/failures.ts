@@ -52,6 +52,8 @@ export function describeStatement(error: TsyllaError, text: string): void {
   }
 }
 
+const nothing = Promise.resolve()
+
 /**
  * Rejects with an error whose stack begins where the caller awaits the promise that is resolved
  * with this one. The stack is made only now, so that calls that succeed pay nothing for it: after
@@ -59,8 +61,8 @@ export function describeStatement(error: TsyllaError, text: string): void {
  * the functions that await. Without such a function the error keeps its own stack.
  */
 export async function throwAtCaller(error: unknown): Promise<never> {
-  await undefined
-  await undefined
+  await nothing
+  await nothing
   if (TsyllaError.is(error) && typeof Error.captureStackTrace === 'function') {
     const site: { stack?: string } = {}
     Error.captureStackTrace(site, throwAtCaller)
