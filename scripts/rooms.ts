@@ -20,6 +20,12 @@ export const rooms: readonly Room[] = [
   { name: 'util', level: 0, mayImport: [] },
   { name: 'errors', level: 1, mayImport: ['util'] },
   { name: 'types', level: 2, mayImport: ['util', 'errors'] },
+  {
+    name: 'observability',
+    level: 3,
+    mayImport: ['types'],
+    mayUse: ['node:diagnostics_channel'],
+  },
   { name: 'protocol', level: 3, mayImport: upTo2, mayUse: ['lz4-napi', 'snappy'] },
   { name: 'cql', level: 3, mayImport: upTo2 },
   { name: 'values', level: 3, mayImport: upTo2, mayUse: ['node:buffer'] },
@@ -29,7 +35,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'transport',
     level: 6,
-    mayImport: [...upTo2, 'protocol', 'routing', 'policies'],
+    mayImport: [...upTo2, 'observability', 'protocol', 'routing', 'policies'],
     mayUse: ['node:events', 'node:net', 'node:tls'],
   },
   {
@@ -48,7 +54,12 @@ export const rooms: readonly Room[] = [
     mayImport: [...upTo2, 'engine', 'transport', 'protocol'],
     mayUse: ['node:fs/promises', 'node:net', 'node:tls'],
   },
-  { name: 'session', level: 8, mayImport: [...upTo6, 'cluster'], mayUse: ['node:crypto'] },
+  {
+    name: 'session',
+    level: 8,
+    mayImport: [...upTo6, 'cluster', 'observability'],
+    mayUse: ['node:crypto'],
+  },
   { name: 'kernel', level: 8, mayImport: [...upTo2, 'cql'], mayUse: ['node:util'] },
   { name: 'schema', level: 9, mayImport: [...upTo2, 'cql', 'kernel'] },
   {

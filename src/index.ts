@@ -55,6 +55,7 @@ export {
   ValueError,
   type WriteType,
 } from './errors/index.ts'
+export type { ConnectTrace, PrepareTrace, RequestTrace } from './observability/index.ts'
 export type {
   BuildOptions,
   CloseOptions,

@@ -7,19 +7,21 @@ import {
   ServerError,
   ServerErrorCode,
 } from '../errors/index.ts'
+import { isObserved, requestChannel, type RequestTrace, traced } from '../observability/index.ts'
 import type { TimestampGenerator } from '../policies/index.ts'
 import type { Ticker } from '../transport/index.ts'
 import {
-  type Batch,
+  Batch,
   type BindValues,
   type ExecuteOptions,
   type Executor,
   type Page,
-  type PreparedStatement,
+  PreparedStatement,
   type Result,
   RowPager,
   type RowStream,
-  type Statement,
+  Statement,
+  type StatementBase,
   type UnknownColumns,
 } from '../types/index.ts'
 import type { Dispatcher } from './execution/dispatcher.ts'
@@ -91,20 +93,25 @@ export class Session implements Executor, AsyncDisposable {
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
+    if (isObserved(requestChannel)) {
+      const work = (): Promise<AnyResult> => this.#runner.run(statement, values, options)
+      return typed(this.#traced('execute', statement, options, work))
+    }
     return typed(this.#runner.run(statement, values, options))
   }
 
-  /** As `execute`, by the name it has elsewhere. */
+  /** The same as `execute`, under the name that other drivers use. */
   query<Columns = UnknownColumns>(
     statement: string | Statement,
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
-    return typed(this.#runner.run(statement, values, options))
+    return this.execute<Columns>(statement, values, options)
   }
 
   prepare(statement: string | Statement): Promise<PreparedStatement> {
-    return this.#runner.prepare(statement)
+    const work = (): Promise<PreparedStatement> => this.#runner.prepare(statement)
+    return this.#traced('prepare', statement, undefined, work)
   }
 
   executePrepared<Columns = UnknownColumns>(
@@ -112,6 +119,10 @@ export class Session implements Executor, AsyncDisposable {
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
+    if (isObserved(requestChannel)) {
+      const work = (): Promise<AnyResult> => this.#runner.run(prepared, values, options)
+      return typed(this.#traced('executePrepared', prepared, options, work))
+    }
     return typed(this.#runner.run(prepared, values, options))
   }
 
@@ -121,6 +132,10 @@ export class Session implements Executor, AsyncDisposable {
     values: readonly (BindValues | undefined)[] = [],
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
+    if (isObserved(requestChannel)) {
+      const work = (): Promise<AnyResult> => this.#runner.batch(batch, values, options)
+      return typed(this.#traced('batch', batch, options, work))
+    }
     return typed(this.#runner.batch(batch, values, options))
   }
 
@@ -130,7 +145,8 @@ export class Session implements Executor, AsyncDisposable {
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Page<Columns>> {
-    return typed(this.#runner.page(statement, values, options))
+    const work = (): Promise<AnyResult> => this.#runner.page(statement, values, options)
+    return typed(this.#traced('page', statement, options, work))
   }
 
   /** All rows, page by page as they are consumed. */
@@ -140,7 +156,27 @@ export class Session implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): RowStream<Columns> {
     const fetchPage = this.#runner.pager(statement, values, options)
-    return new RowPager<Columns>((pagingState) => typed<Columns>(fetchPage(pagingState)))
+    return new RowPager<Columns>((pagingState) => {
+      const work = (): Promise<AnyResult> => fetchPage(pagingState)
+      return typed<Columns>(this.#traced('page', statement, options, work))
+    })
+  }
+
+  /** Publishes a call to `tsylla:request` when that has subscribers. */
+  #traced<T>(
+    verb: RequestTrace['verb'],
+    statement: string | StatementBase,
+    options: ExecuteOptions | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const trace = (): RequestTrace => ({
+      verb,
+      text: textOf(statement),
+      statementCount: statement instanceof Batch ? statement.statementsCount() : 1,
+      keyspace: this.#cluster.keyspace,
+      options,
+    })
+    return traced(requestChannel, trace, work)
   }
 
   /**
@@ -209,6 +245,14 @@ export class Session implements Executor, AsyncDisposable {
     await this.close()
   }
 }
+
+function textOf(statement: string | StatementBase): string | undefined {
+  if (typeof statement === 'string') return statement
+  if (statement instanceof Statement) return statement.text
+  return statement instanceof PreparedStatement ? statement.getStatement() : undefined
+}
+
+type AnyResult = ResultSet<unknown>
 
 /** Where the caller's type of the columns becomes the type of the rows. */
 function typed<Columns>(result: Promise<ResultSet<unknown>>): Promise<ResultSet<Columns>> {

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { connectChannel, traced } from '../observability/index.ts'
 import { type CompressionName, type Compressor, loadCompressor } from '../protocol/index.ts'
 import { ServerError, ServerErrorCode, type TsyllaError } from '../errors/index.ts'
 import { type CallOptions, sendUse } from './internal-request.ts'
@@ -57,7 +58,11 @@ export class Connector {
     this.#opening.add(connection)
     signal?.addEventListener('abort', giveUp)
     try {
-      return await this.#open(connection, endpoint, purpose)
+      return await traced(
+        connectChannel,
+        () => ({ node: endpoint.address }),
+        () => this.#open(connection, endpoint, purpose),
+      )
     } finally {
       this.#opening.delete(connection)
       signal?.removeEventListener('abort', giveUp)

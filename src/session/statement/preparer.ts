@@ -1,6 +1,7 @@
 import { type Cluster, runOnAnyNode } from '../../cluster/index.ts'
 import type { CodecOptions } from '../../codec/index.ts'
 import { TsyllaError } from '../../errors/index.ts'
+import { prepareChannel, traced } from '../../observability/index.ts'
 import { defaultRetryPolicy } from '../../policies/index.ts'
 import type { PreparedResult } from '../../protocol/index.ts'
 import {
@@ -127,12 +128,12 @@ export class StatementPreparer {
       for (let tries = 0; tries < keyspaceTryCountMax; tries++) {
         if (keyspace !== undefined && !connection.isIn(keyspace)) break
         const { useCount } = connection
-        const prepared = await sendPrepare(connection, text, call)
+        const prepared = await tracedPrepare(connection, text, keyspace, call)
         // A USE that was sent meanwhile may have overtaken it on the node.
         if (keyspace === undefined || connection.useCount === useCount) return prepared
       }
       return await this.#options.cluster.withConnectionIn(connection, keyspace!, (other) =>
-        sendPrepare(other, text, call),
+        tracedPrepare(other, text, keyspace, call),
       )
     })
   }
@@ -167,4 +168,18 @@ function share<Key>(
 /** Requests that share a PREPARE do not share its error: each adds what it knows to its own. */
 function rejectWithCopy(error: unknown): never {
   throw TsyllaError.is(error) ? error.copy() : error
+}
+
+/** Sends PREPARE, and publishes it to `tsylla:prepare`. */
+function tracedPrepare(
+  connection: Connection,
+  text: string,
+  keyspace: string | undefined,
+  call: CallOptions,
+): Promise<PreparedResult> {
+  return traced(
+    prepareChannel,
+    () => ({ node: connection.address, text, keyspace }),
+    () => sendPrepare(connection, text, call),
+  )
 }

@@ -1,0 +1,77 @@
+import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
+import type { ExecuteOptions, Result } from '../types/index.ts'
+
+/**
+ * What subscribers of `tsylla:request` receive: one object per call of a session, from its start
+ * until it is settled, all attempts and pages included. Values of statements are in none of them.
+ */
+export interface RequestTrace {
+  readonly verb: 'execute' | 'executePrepared' | 'batch' | 'page' | 'prepare'
+  /** The CQL text; `undefined` for a batch. It contains the literals that the caller wrote. */
+  readonly text: string | undefined
+  /** Statements of a batch; 1 otherwise. */
+  readonly statementCount: number
+  /** Keyspace of the session. */
+  readonly keyspace: string | undefined
+  /** Options of this call; those of the statement and the session are not merged in. */
+  readonly options: ExecuteOptions | undefined
+  /** Set when the call has succeeded, but for `prepare`. */
+  result?: Result | undefined
+  /** Set when the call has failed: a `TsyllaError` with `attempts` and `outcome`. */
+  error?: unknown
+}
+
+/** What subscribers of `tsylla:connect` receive: one object per connection that is opened. */
+export interface ConnectTrace {
+  /** `host:port`, or `embedded:` with its path. */
+  readonly node: string
+  error?: unknown
+}
+
+/** What subscribers of `tsylla:prepare` receive: one object per PREPARE that a node is sent. */
+export interface PrepareTrace {
+  readonly node: string
+  readonly text: string
+  readonly keyspace: string | undefined
+  error?: unknown
+}
+
+/**
+ * The channels of `node:diagnostics_channel` that tsylla publishes to. Each is a tracing channel:
+ * `tracing:tsylla:request:start`, `…:end`, `…:asyncStart`, `…:asyncEnd` and `…:error`.
+ */
+export const requestChannel: TracingChannel<unknown, RequestTrace> =
+  tracingChannel('tsylla:request')
+export const connectChannel: TracingChannel<unknown, ConnectTrace> =
+  tracingChannel('tsylla:connect')
+export const prepareChannel: TracingChannel<unknown, PrepareTrace> =
+  tracingChannel('tsylla:prepare')
+
+/**
+ * Whether anything subscribes to a channel. Asks each of its five channels, because Bun leaves
+ * `hasSubscribers` of a tracing channel undefined, and subscribers may want the end or the error
+ * only.
+ */
+export function isObserved<Trace extends object>(channel: TracingChannel<unknown, Trace>): boolean {
+  const { start, end, asyncStart, asyncEnd, error } = channel
+  return (
+    start.hasSubscribers ||
+    asyncEnd.hasSubscribers ||
+    error.hasSubscribers ||
+    end.hasSubscribers ||
+    asyncStart.hasSubscribers
+  )
+}
+
+/**
+ * Runs `work`, and publishes its start and its end when the channel has subscribers. Otherwise the
+ * trace is not made.
+ */
+export function traced<T, Trace extends object>(
+  channel: TracingChannel<unknown, Trace>,
+  trace: () => Trace,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (!isObserved(channel)) return work()
+  return channel.tracePromise(work, trace())
+}

@@ -1,0 +1,94 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { afterEach, expect, test } from 'vitest'
+import {
+  Batch,
+  type ConnectTrace,
+  type PrepareTrace,
+  type RequestTrace,
+  Session,
+} from '../../src/index.ts'
+import { describeOnServers } from '../support/targets.ts'
+
+const ends: (() => void)[] = []
+
+/** Collects what is published to a channel until the test ends. */
+function collect<Trace>(name: string): Trace[] {
+  const traces: Trace[] = []
+  const listener = (message: unknown): void => void traces.push(message as Trace)
+  subscribe(name, listener)
+  ends.push(() => unsubscribe(name, listener))
+  return traces
+}
+
+afterEach(() => {
+  for (const end of ends.splice(0)) end()
+})
+
+describeOnServers('diagnostics channels', (target) => {
+  test('a request is published when it begins and when it ends, however it was made', async () => {
+    const { session } = target
+    await session.execute('CREATE TABLE traced (id int PRIMARY KEY, v text)')
+    const started = collect<RequestTrace>('tracing:tsylla:request:start')
+    const ended = collect<RequestTrace>('tracing:tsylla:request:asyncEnd')
+    const insert = 'INSERT INTO traced (id, v) VALUES (?, ?)'
+    const select = 'SELECT v FROM traced'
+    await session.execute(insert, [1, 'secret'], { consistency: 'ONE' })
+    const prepared = await session.prepare(insert)
+    await session.executePrepared(prepared, [2, 'secret'])
+    const batch = new Batch().appendPrepared(prepared).appendPrepared(prepared)
+    await session.batch(batch, [
+      [3, 'secret'],
+      [4, 'secret'],
+    ])
+    const page = await session.page(select, undefined, { pageSize: 3 })
+    const streamed = await session.stream(select, undefined, { pageSize: 3 }).toArray()
+    expect([page.length, streamed.length]).toEqual([3, 4])
+    expect(started).toEqual(ended)
+    const { keyspace } = target
+    const one = { keyspace, statementCount: 1 }
+    expect(ended).toMatchObject([
+      { ...one, verb: 'execute', text: insert, options: { consistency: 'ONE' } },
+      { ...one, verb: 'prepare', text: insert },
+      { ...one, verb: 'executePrepared', text: insert },
+      { keyspace, verb: 'batch', text: undefined, statementCount: 2 },
+      { ...one, verb: 'page', text: select },
+      { ...one, verb: 'page', text: select },
+      { ...one, verb: 'page', text: select },
+    ])
+    expect(ended[0]?.result?.coordinator).toBe(page.coordinator)
+    expect(ended[4]?.result?.length).toBe(3)
+    const { result: _, ...published } = ended[0]!
+    expect(JSON.stringify(published)).not.toContain('secret')
+  })
+
+  test('a request that fails is published with its error, also one that is never sent', async () => {
+    const { session } = target
+    const failed = collect<RequestTrace>('tracing:tsylla:request:error')
+    await expect(session.execute('SELECT * FROM missing_table')).rejects.toThrow()
+    await expect(session.execute('SELECT ?', [1, 2, 3])).rejects.toThrow()
+    expect(failed).toMatchObject([
+      { text: 'SELECT * FROM missing_table', error: { code: 'TSYLLA_SERVER_INVALID' } },
+      { text: 'SELECT ?', error: expect.anything() },
+    ])
+  })
+
+  test('connections and PREPAREs are published with their node', async () => {
+    const connected = collect<ConnectTrace>('tracing:tsylla:connect:asyncEnd')
+    const prepared = collect<PrepareTrace>('tracing:tsylla:prepare:asyncEnd')
+    const session = await target.open()
+    const text = 'SELECT key FROM system.local WHERE key = ?'
+    const { coordinator } = await session.execute(text, ['local'])
+    await session.execute(text, ['local'])
+    expect(connected.length).toBeGreaterThanOrEqual(2)
+    expect(new Set(connected.map(({ node }) => node))).toEqual(new Set([coordinator]))
+    expect(prepared).toEqual([
+      { node: coordinator, text, keyspace: target.keyspace, result: expect.anything() },
+    ])
+  })
+})
+
+test('a connection that fails is published with its error', async () => {
+  const failed = collect<ConnectTrace>('tracing:tsylla:connect:error')
+  await expect(Session.connect(['127.0.0.1:1'])).rejects.toThrow()
+  expect(failed).toMatchObject([{ node: '127.0.0.1:1', error: { code: 'TSYLLA_CONNECTION' } }])
+})
