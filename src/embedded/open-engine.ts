@@ -93,6 +93,8 @@ export class OpenEngine {
     const copying = this.#copy()
     this.#copies.add(copying)
     const copy = await copying.finally(() => this.#copies.delete(copying))
+    // The copy may hold writes whose commit is still to come: its readers must not see them before.
+    await this.#storage.commit()
     return new OpenEngine(copy, { ...this.settings, path: undefined, durability: undefined })
   }
 

@@ -27,7 +27,7 @@ async function killAfter(path: string, count: number): Promise<string[]> {
   return output.slice(0, output.lastIndexOf('\n')).split('\n')
 }
 
-test('a killed process keeps what it acknowledged and what was seen, and every batch is whole or not there', async () => {
+test('a killed process keeps what it acknowledged and showed, every batch whole or not at all', async () => {
   const path = await mkdtemp(join(tmpdir(), 'tsylla-kill-'))
   try {
     const acknowledged = new Set<string>()
