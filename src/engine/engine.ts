@@ -23,7 +23,7 @@ import type { Mutation, RowReader, RowStore } from './rows/index.ts'
 import { openRowStore } from './rows/open-row-store.ts'
 import { CooperativeScheduler, type KvStore, LongReads, MemoryStore } from './storage/index.ts'
 import { randomUuid } from './random-uuid.ts'
-import { Sweeper } from './sweeper.ts'
+import { CompactionScheduler } from './compaction-scheduler.ts'
 import { Timestamps } from './timestamps.ts'
 import { checkValueCount } from './value-count.ts'
 import { type Timestamp, timestampOf, timestampOfMicros } from './timestamp.ts'
@@ -79,7 +79,7 @@ export class Engine {
   /** Holds answers back until what they depend on is durable; `undefined` in memory. */
   readonly #gate: CommitGate | undefined
   readonly #batchLimits: BatchLimits
-  readonly #sweeper: Sweeper
+  readonly #compaction: CompactionScheduler
   readonly #longReads: LongReads = new LongReads()
   readonly #scheduler: CooperativeScheduler
   readonly #timestamps: Timestamps
@@ -118,10 +118,10 @@ export class Engine {
     this.#gate = isDurable ? new CommitGate(storage, this.catalog) : undefined
     const tableOf = (generation: number): TableSchema | undefined =>
       this.catalog.tableOfGeneration(generation)
-    this.#sweeper = new Sweeper({ rows: this.#rows, clock, tableOf })
+    this.#compaction = new CompactionScheduler({ rows: this.#rows, clock, tableOf })
     // What a store from before holds is not known.
     for (const generation of this.catalog.generations()) this.#rows.garbage.add(generation)
-    this.#sweeper.wake()
+    this.#compaction.wake()
     this.#dropLater(this.catalog.droppedGenerations)
   }
 
@@ -287,15 +287,15 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    await Promise.all([this.#sweeper.close(), this.#longReads.close()])
-    this.#timestamps.mark()
+    await Promise.all([this.#compaction.close(), this.#longReads.close()])
+    this.#timestamps.persist()
     await this.#rows.commit()
   }
 
   /** Leaves in the store what an engine on a copy of it has to know. */
   prepareCopy(): void {
     this.#checkOpen()
-    this.#timestamps.mark()
+    this.#timestamps.persist()
   }
 
   /** The store below, for those who fork, compact or measure it. */
@@ -388,8 +388,8 @@ export class Engine {
 
   #write(mutations: readonly Mutation[], nowSeconds: number): void {
     this.#rows.apply(mutations, nowSeconds)
-    this.#timestamps.markInterval()
-    if (this.#rows.garbage.size > 0) this.#sweeper.wake()
+    this.#timestamps.persistPeriodically()
+    if (this.#rows.garbage.size > 0) this.#compaction.wake()
   }
 
   #durable(result: EngineResult): EngineResult | Promise<EngineResult> {

@@ -1,39 +1,39 @@
 import type { Clock } from '../util/index.ts'
 import { type KvStore, ValueRef, WriteBatch } from './storage/index.ts'
 
-/** Where the latest timestamp lies in the store: beside the catalog. */
-const markKey = '\u0001timestamp'
-/** How far a client's stamps may be ahead of the engine's clock and still come before a ballot. */
+/** Key of the latest timestamp in the store, next to the catalog. */
+const timestampKey = '\u0001timestamp'
+/** How far timestamps of clients may be ahead of the engine's clock and still precede a ballot. */
 const aheadMicrosMax = 10_000
-/** What a crash may cost: so much is stamped again, if the clock was set back meanwhile. */
-const markIntervalMicros = 1_000_000
+/** What a crash may cost: timestamps of this range are used again if the clock was set back. */
+const persistIntervalMicros = 1_000_000
 
 export interface TimestampOptions {
   readonly clock: Clock
   readonly kv: KvStore
-  /** Whether others may find the store as it is at any moment: after a crash. */
+  /** Whether the store outlives the process, so that a crash must not set timestamps back. */
   readonly isDurable: boolean
 }
 
 /**
- * Write timestamps of an engine, in microseconds, each later than those it gave before. What a
- * client stamps itself is never changed.
+ * Write timestamps of an engine, in microseconds, each later than all before. Timestamps that come
+ * from clients are never changed.
  */
 export class Timestamps {
   readonly #options: TimestampOptions
   #last: number
-  /** The latest that a client brought. */
+  /** The latest timestamp of a client. */
   #observed = 0
-  #marked: number
+  #persisted: number
 
   constructor(options: TimestampOptions) {
     this.#options = options
     const value = new ValueRef()
-    this.#last = options.kv.get(markKey, value) ? readMark(value) : 0
-    this.#marked = this.#last
+    this.#last = options.kv.get(timestampKey, value) ? readTimestamp(value) : 0
+    this.#persisted = this.#last
   }
 
-  /** Of a plain write that brings none. */
+  /** Timestamp for a plain write that has none. */
   next(): number {
     const now = this.#options.clock.nowMs() * 1000
     this.#last = now > this.#last ? now : this.#last + 1
@@ -41,39 +41,40 @@ export class Timestamps {
   }
 
   /**
-   * Of a conditional write: also later than what clients stamped before, whose clocks are finer, or
-   * go on by a microsecond a write. Else what it was decided on could hide what it wrote.
+   * Timestamp for a conditional write. It is also later than those that clients used before, whose
+   * clocks are finer: otherwise the row that the condition was checked on could hide the write.
    */
   ballot(): number {
     if (this.#observed > this.#last) this.#last = this.#observed
     return this.next()
   }
 
-  /** A client has stamped a write. One whose clock is ahead does not move those of others. */
+  /** Notes the timestamp of a client. One whose clock is ahead does not move those of others. */
   observe(timestamp: bigint): void {
     const micros = Number(timestamp)
     if (micros <= this.#observed) return
     if (micros <= this.#options.clock.nowMs() * 1000 + aheadMicrosMax) this.#observed = micros
   }
 
-  /** Keeps the latest timestamp now and then, for an engine that opens the store after a crash. */
-  markInterval(): void {
-    if (this.#options.isDurable && this.#last - this.#marked > markIntervalMicros) this.mark()
+  /** Stores the latest timestamp once per second, for an engine that opens the store later. */
+  persistPeriodically(): void {
+    if (this.#options.isDurable && this.#last - this.#persisted > persistIntervalMicros)
+      this.persist()
   }
 
-  /** Keeps the latest timestamp for the next engine on the store, or on a copy of it. */
-  mark(): void {
-    if (this.#last === this.#marked) return
-    this.#marked = this.#last
+  /** Stores the latest timestamp for the next engine on the store, or on a copy of it. */
+  persist(): void {
+    if (this.#last === this.#persisted) return
+    this.#persisted = this.#last
     const bytes = Buffer.alloc(8)
     bytes.writeBigInt64BE(BigInt(this.#last))
     const batch = new WriteBatch()
-    batch.put(markKey, bytes)
+    batch.put(timestampKey, bytes)
     this.#options.kv.write(batch)
   }
 }
 
-function readMark({ bytes, start }: ValueRef): number {
+function readTimestamp({ bytes, start }: ValueRef): number {
   const source = Buffer.from(bytes.buffer, bytes.byteOffset + start, 8)
   return Number(source.readBigInt64BE())
 }

@@ -72,25 +72,25 @@ describe('an engine', () => {
 
   test('looks again when something is due, not every minute', async () => {
     const { clock, engine } = await open()
-    let sweepCount = 0
+    let compactionCount = 0
     const compact = engine.rows.compact.bind(engine.rows)
     engine.rows.compact = (tableNow) => {
-      sweepCount++
+      compactionCount++
       return compact(tableNow)
     }
     await engine.query('ALTER TABLE ks.t WITH gc_grace_seconds = 3600')
     await engine.query('DELETE FROM ks.t WHERE k = 1 AND c = 1')
     await pass(clock, 50)
-    expect([sweepCount, clock.pendingCount]).toEqual([1, 1])
+    expect([compactionCount, clock.pendingCount]).toEqual([1, 1])
     // New garbage does not wait for the old.
     await engine.query("INSERT INTO ks.t (k, c, v) VALUES (2, 2, 'v') USING TTL 5")
     await pass(clock, 2)
-    expect(sweepCount).toBe(2)
+    expect(compactionCount).toBe(2)
     await pass(clock, 130)
     expect(clock.pendingCount).toBe(0)
   })
 
-  test('goes on after a sweep that failed', async () => {
+  test('goes on after a compaction that failed', async () => {
     const { clock, engine, entryCount } = await open()
     await insert(engine, ' USING TTL 30')
     const compact = engine.rows.compact.bind(engine.rows)
@@ -108,7 +108,7 @@ describe('an engine', () => {
     expect(clock.pendingCount).toBe(0)
   })
 
-  test('sweeps what a store from before holds', async () => {
+  test('removes what a store from before holds', async () => {
     const { clock, storage, engine, entryCount } = await open()
     await insert(engine, ' USING TTL 30')
     await engine.close()
@@ -120,7 +120,7 @@ describe('an engine', () => {
     await again.close()
   })
 
-  test('keeps what a column gets that was added during the sweep', async () => {
+  test('keeps what a column gets that was added during the compaction', async () => {
     const { clock, engine } = await open()
     await insert(engine)
     await engine.query('DELETE FROM ks.t WHERE k = 0')
@@ -135,7 +135,7 @@ describe('an engine', () => {
     expect(rows.filter(([cell]) => cell !== null)).toHaveLength(rowCount)
   })
 
-  test('may be closed, and its table dropped, during a sweep', async () => {
+  test('may be closed, and its table dropped, during a compaction', async () => {
     for (const end of ['close', 'drop'] as const) {
       const { clock, engine, entryCount } = await open()
       await insert(engine, ' USING TTL 30')

@@ -2,14 +2,14 @@ import type { Clock, Timer } from '../util/index.ts'
 import type { TableSchema } from './catalog/table-schema.ts'
 import type { RowStore } from './rows/index.ts'
 
-/** How long garbage may lie at least; what it costs to look for it is little compared to that. */
-const sweepIntervalMs = 60_000
-/** How long a timer sleeps at most, whatever is due. */
-const sweepIntervalMsMax = 86_400_000
-/** A table that takes long is swept less often: sweeping takes a fiftieth of the time at most. */
+/** Shortest time between two compactions: looking for garbage is cheap compared to it. */
+const compactionIntervalMs = 60_000
+/** Longest delay of the timer, whatever is due. */
+const compactionIntervalMsMax = 86_400_000
+/** Compaction takes a fiftieth of the time at most: a table that takes long waits longer. */
 const restFactor = 50
 
-export interface SweeperOptions {
+export interface CompactionSchedulerOptions {
   readonly rows: RowStore
   readonly clock: Clock
   /** The table of a generation, as it is now. */
@@ -17,32 +17,32 @@ export interface SweeperOptions {
 }
 
 /**
- * Takes away what has expired, what was deleted, and deletions that are older than
- * `gc_grace_seconds`, table after table, in steps between which others go on. Sleeps while there is
- * nothing of that kind, and never keeps the process alive.
+ * Has tables compacted one after the other, in steps between which other work goes on: expired and
+ * deleted data goes, and so do deletions older than `gc_grace_seconds`. It sleeps while there is
+ * nothing to remove, and never keeps the process alive.
  */
-export class Sweeper {
-  readonly #options: SweeperOptions
-  /** By generation: when it may be swept again, in milliseconds of the monotonic clock. */
+export class CompactionScheduler {
+  readonly #options: CompactionSchedulerOptions
+  /** By generation: when it may be compacted again, in milliseconds of the monotonic clock. */
   readonly #notBefore: Map<number, number> = new Map()
-  /** By generation: when there will be something to sweep, in milliseconds since the epoch. */
+  /** By generation: when there will be something to remove, in milliseconds since the epoch. */
   readonly #due: Map<number, number> = new Map()
   #timer: Timer | undefined
-  /** Whether the timer is set for new garbage, and not for what will be due some day. */
+  /** Whether the timer is set for new garbage, and not for what will expire later. */
   #isSoon = false
-  #sweeping: Promise<void> | undefined
+  #compacting: Promise<void> | undefined
   #isClosed = false
 
-  constructor(options: SweeperOptions) {
+  constructor(options: CompactionSchedulerOptions) {
     this.#options = options
   }
 
-  /** There may be something to sweep. */
+  /** Sets the timer: there may be something to remove. */
   wake(): void {
-    if (this.#isSoon || this.#sweeping !== undefined || this.#isClosed) return
+    if (this.#isSoon || this.#compacting !== undefined || this.#isClosed) return
     const { clock, rows } = this.#options
     this.#isSoon = rows.garbage.size > 0
-    const delayMs = this.#isSoon ? sweepIntervalMs : this.#untilDueMs()
+    const delayMs = this.#isSoon ? compactionIntervalMs : this.#untilDueMs()
     this.#timer?.cancel()
     this.#timer = undefined
     if (delayMs === undefined) return
@@ -50,9 +50,9 @@ export class Sweeper {
       this.#timer = undefined
       this.#isSoon = false
       // A store that fails here fails its next write too, and says so there.
-      const swept = this.#sweep().catch(() => undefined)
-      this.#sweeping = swept.then(() => {
-        this.#sweeping = undefined
+      const compacted = this.#compact().catch(() => undefined)
+      this.#compacting = compacted.then(() => {
+        this.#compacting = undefined
         this.wake()
       })
     })
@@ -61,10 +61,10 @@ export class Sweeper {
   #untilDueMs(): number | undefined {
     if (this.#due.size === 0) return undefined
     const dueMs = Math.min(...this.#due.values()) - this.#options.clock.nowMs()
-    return Math.min(Math.max(dueMs, sweepIntervalMs), sweepIntervalMsMax)
+    return Math.min(Math.max(dueMs, compactionIntervalMs), compactionIntervalMsMax)
   }
 
-  async #sweep(): Promise<void> {
+  async #compact(): Promise<void> {
     const { clock, rows, tableOf } = this.#options
     for (const generations of [this.#notBefore, this.#due]) {
       for (const generation of generations.keys()) {
@@ -91,10 +91,10 @@ export class Sweeper {
     }
   }
 
-  /** Ends the sweep that is under way. */
+  /** Ends the compaction that is under way. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#timer?.cancel()
-    await this.#sweeping
+    await this.#compacting
   }
 }
