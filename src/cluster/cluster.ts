@@ -8,33 +8,27 @@ import {
   type TsyllaError,
 } from '../errors/index.ts'
 import type { LoadBalancingPolicy, ReconnectionPolicy, RoutingInfo } from '../policies/index.ts'
-import type {
-  ResponsePrefix,
-  SchemaChange,
-  ServerEvent,
-  StatusChangeEvent,
-} from '../protocol/index.ts'
+import type { SchemaChange, ServerEvent } from '../protocol/index.ts'
 import {
   type CallOptions,
-  sendUse,
   type Connection,
   type ConnectionListener,
   Connector,
   type ConnectorOptions,
   type Endpoint,
-  NodePool,
   type Ticker,
   type UseFrame,
 } from '../transport/index.ts'
-import { assert, type Timer } from '../util/index.ts'
 import type { ClusterData } from './cluster-data.ts'
-import { ClusterNode } from './cluster-node.ts'
+import type { ClusterNode } from './cluster-node.ts'
 import { ControlConnection } from './control-connection.ts'
-import { type Exclusions, LoadBalancer } from './load-balancer.ts'
 import { Debouncer } from './debouncer.ts'
+import { KeyspaceConnections } from './keyspace-connections.ts'
+import { KeyspaceSwitch, type UseAnswer } from './keyspace-switch.ts'
+import { type Exclusions, LoadBalancer } from './load-balancer.ts'
+import { NodeRegistry } from './node-registry.ts'
 import { SchemaAgreement } from './schema-agreement.ts'
 import { SchemaChangePropagator } from './schema-change-propagator.ts'
-import { KeyspaceConnections } from './keyspace-connections.ts'
 import {
   type KeyspaceDescription,
   type LocalDescription,
@@ -65,12 +59,6 @@ export interface ClusterOptions {
   readonly onSchemaUnknown: () => void
 }
 
-/** How a USE was answered. */
-export interface UseAnswer {
-  readonly coordinator: string
-  readonly prefix: ResponsePrefix
-}
-
 /** What one node says of the cluster. */
 interface ClusterDescription {
   readonly local: LocalDescription
@@ -78,8 +66,6 @@ interface ClusterDescription {
   readonly keyspaces: readonly KeyspaceDescription[]
 }
 
-/** How long to wait for the other nodes once one can be asked. */
-const otherNodesMs = 1_000
 /** How long topology and schema events are gathered before the system tables are read. */
 const eventQuietMs = 1_000
 
@@ -95,22 +81,14 @@ export class Cluster implements ConnectionListener {
   readonly #debouncer: Debouncer
   readonly #propagator: SchemaChangePropagator
   readonly #agreement: SchemaAgreement
-  readonly #nodes = new Map<string, ClusterNode>()
-  /** Pools of nodes that are gone, with requests that are still being answered. */
-  readonly #drainingPools = new Set<NodePool>()
-  readonly #nodesOfConnections = new WeakMap<Connection, ClusterNode>()
+  readonly #registry: NodeRegistry
+  readonly #switch: KeyspaceSwitch
   readonly #call: CallOptions
-  /** Called when a node has a connection again, and when the cluster is closed. */
-  readonly #availabilityWaiters = new Set<() => void>()
-  #descriptions = new Map<string, NodeDescription>()
   #keyspaces: ReadonlyMap<string, KeyspaceDescription> = new Map()
   #local: LocalDescription | undefined
   #localDataCenter: string | undefined
   #balancer = LoadBalancer.empty
-  #keyspace: string | undefined
   #isClosed = false
-  /** `USE` of all connections, one after another. */
-  #using: Promise<unknown> = Promise.resolve()
 
   constructor(options: ClusterOptions) {
     this.#options = options
@@ -120,11 +98,30 @@ export class Cluster implements ConnectionListener {
     this.#connector = new Connector({ ...options.connector, ticker })
     this.#sides = new KeyspaceConnections(this.#connector)
     this.#localDataCenter = options.localDataCenter
+    const keyspace = (): string | undefined => this.#switch.current
+    this.#registry = new NodeRegistry({
+      ticker,
+      contactEndpoints: options.contactEndpoints,
+      endpointOf: options.endpointOf,
+      connect: (endpoint) => this.#connector.open(endpoint, this, { keyspace }),
+      poolSize: options.poolSize,
+      reconnection,
+      onAvailability: options.onRoom,
+    })
+    this.#switch = new KeyspaceSwitch({
+      call: this.#call,
+      anyConnection: () => {
+        const connection = this.anyConnection()
+        if (connection === undefined) throw this.unavailableError()
+        return connection
+      },
+      connections: () => this.#registry.nodes.flatMap(({ pool }) => [...pool.connections]),
+    })
     this.#control = new ControlConnection({
       connector: this.#connector,
       reconnection,
       clock,
-      endpoints: () => this.#endpoints(),
+      endpoints: () => this.#registry.endpoints(),
       read: (connection) => this.#read(connection),
       adopt: (description, endpoint) => {
         this.#adopt(description, endpoint)
@@ -138,13 +135,13 @@ export class Cluster implements ConnectionListener {
       ticker,
       call: this.#call,
       timeoutMs: options.schemaAgreementTimeoutMs,
-      nodes: () => this.#nodes.values(),
+      nodes: () => this.#registry.nodes,
       unavailableError: () => this.unavailableError(),
     })
     this.#propagator = new SchemaChangePropagator({
       clock,
       quietMs: eventQuietMs,
-      hasOthers: () => this.#nodes.size > 1,
+      hasOthers: () => this.#registry.count > 1,
       agree: () => this.awaitSchemaAgreement(),
       onChange: options.onSchemaChange,
     })
@@ -152,19 +149,11 @@ export class Cluster implements ConnectionListener {
 
   /** Keyspace in effect, as the servers spell it. */
   get keyspace(): string | undefined {
-    return this.#keyspace
+    return this.#switch.current
   }
 
   get localDataCenter(): string {
     return this.#localDataCenter ?? ''
-  }
-
-  /** Known nodes first: contact points may be gone for long. */
-  #endpoints(): readonly Endpoint[] {
-    const known = [...this.#nodes.values()].map(({ endpoint }) => endpoint)
-    const addresses = new Set(known.map(({ address }) => address))
-    const others = this.#options.contactEndpoints.filter(({ address }) => !addresses.has(address))
-    return [...known, ...others]
   }
 
   /**
@@ -175,25 +164,8 @@ export class Cluster implements ConnectionListener {
   async connect(): Promise<void> {
     const errors = await this.#control.open()
     if (errors !== undefined) throw connectError(errors)
-    await this.#fillPools()
-    if (!this.isAvailable()) throw connectError(this.nodeErrors())
-  }
-
-  /** Waits for all nodes, but not long for the last ones: one that is dead must not hold up all. */
-  async #fillPools(): Promise<void> {
-    const { clock } = this.#options.ticker
-    const pools = [...this.#nodes.values()].map(({ pool }) => pool)
-    await new Promise<void>((resolve) => {
-      let timer: Timer | undefined
-      const onFilled = async (pool: NodePool): Promise<void> => {
-        await pool.fill()
-        if (pool.isAvailable) timer ??= clock.schedule(otherNodesMs, resolve, true)
-      }
-      void Promise.all(pools.map(onFilled)).then(() => {
-        timer?.cancel()
-        resolve()
-      })
-    })
+    await this.#registry.fillPools()
+    if (!this.isAvailable()) throw connectError(this.#registry.nodeErrors())
   }
 
   /** Reads nodes and keyspaces over a control connection. */
@@ -224,75 +196,13 @@ export class Cluster implements ConnectionListener {
     this.#local = local
     this.#localDataCenter ??= local.dataCenter
     this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
-    this.#updateNodes(local, peers, endpoint)
-  }
-
-  /** Brings the nodes in line with what the system tables say. */
-  #updateNodes(
-    local: LocalDescription,
-    peers: readonly NodeDescription[],
-    endpoint: Endpoint,
-  ): void {
-    // Addresses inside a process's own engine are nothing to dial.
-    const others = endpoint.network === undefined ? [] : peers
-    this.#descriptions = new Map([local, ...others].map((node) => [node.hostId, node]))
-    for (const [hostId, node] of this.#nodes) {
-      if (!this.#descriptions.has(hostId)) this.#remove(hostId, node)
-    }
-    for (const described of this.#descriptions.values()) {
-      const known = this.#nodes.get(described.hostId)
-      const isSameWay = endpoint.network === undefined || known?.isAt(described.address) === true
-      if (known !== undefined && isSameWay) {
-        known.update(described)
-        continue
-      }
-      if (known !== undefined) this.#remove(described.hostId, known)
-      // The node that was asked is reached already, maybe by a name that its certificate carries.
-      this.#add(described, described === local ? endpoint : this.#endpointOf(described))
-    }
+    this.#registry.update(local, peers, endpoint)
     this.#rebuildBalancer()
-  }
-
-  #endpointOf({ address }: NodeDescription): Endpoint {
-    assert(address !== undefined, 'a peer without an address')
-    return this.#options.endpointOf(address.host, address.port)
-  }
-
-  #add(described: NodeDescription, endpoint: Endpoint): void {
-    const { poolSize, reconnection, ticker, onRoom } = this.#options
-    const pool: NodePool = new NodePool({
-      size: poolSize,
-      connect: () => this.#connectTo(node),
-      reconnection,
-      clock: ticker.clock,
-      onAvailability: (isAvailable) => {
-        if (isAvailable) node.isPresumedDown = false
-        if (isAvailable) for (const wake of this.#availabilityWaiters) wake()
-        onRoom()
-      },
-    })
-    const node: ClusterNode = new ClusterNode(described, endpoint, pool)
-    this.#nodes.set(node.hostId, node)
-    void pool.fill()
-  }
-
-  #remove(hostId: string, node: ClusterNode): void {
-    const { pool } = node
-    this.#nodes.delete(hostId)
-    this.#drainingPools.add(pool)
-    void pool.close().then(() => this.#drainingPools.delete(pool))
-  }
-
-  async #connectTo(node: ClusterNode): Promise<Connection> {
-    const keyspace = (): string | undefined => this.#keyspace
-    const connection = await this.#connector.open(node.endpoint, this, { keyspace })
-    this.#nodesOfConnections.set(connection, node)
-    return connection
   }
 
   #rebuildBalancer(): void {
     this.#balancer = new LoadBalancer({
-      nodes: [...this.#nodes.values()],
+      nodes: this.#registry.nodes,
       localDataCenter: this.localDataCenter,
       partitioner: this.#local?.partitioner ?? '',
       keyspaces: new Map(
@@ -303,29 +213,24 @@ export class Cluster implements ConnectionListener {
   }
 
   #onEvent(event: ServerEvent): void {
-    if (event.type === 'STATUS_CHANGE') this.#noteStatus(event)
+    if (event.type === 'STATUS_CHANGE') this.#registry.noteStatus(event)
     if (event.type === 'STATUS_CHANGE' && event.change === 'UP') {
       // A hint only: the node says so before it may take connections, the pool keeps trying.
-      for (const { pool } of this.#nodes.values()) if (!pool.isAvailable) void pool.fill()
+      this.#registry.fillEmptyPools()
     }
     if (event.type === 'SCHEMA_CHANGE') this.#propagator.add(event.schemaChange)
     if (event.type === 'SCHEMA_CHANGE' && event.schemaChange.target === 'KEYSPACE') {
-      void this.#reenterKeyspace(event.schemaChange)
+      void this.#switch.onKeyspaceChange(event.schemaChange)
     }
     const isKeyspace = event.type === 'SCHEMA_CHANGE' && event.schemaChange.target === 'KEYSPACE'
     if (event.type === 'TOPOLOGY_CHANGE' || isKeyspace) this.#debouncer.request()
   }
 
-  #noteStatus({ change, address, port }: StatusChangeEvent): void {
-    const at = { host: address.toString(), port }
-    for (const node of this.#nodes.values()) {
-      if (node.isAt(at)) node.isPresumedDown = change === 'DOWN'
-    }
-  }
-
   async #refresh(): Promise<void> {
     const connection = this.#control.current
-    const endpoint = this.#endpoints().find(({ address }) => address === connection?.address)
+    const endpoint = this.#registry
+      .endpoints()
+      .find(({ address }) => address === connection?.address)
     if (connection === undefined || endpoint === undefined) return
     try {
       this.#adopt(await this.#read(connection), endpoint)
@@ -355,41 +260,21 @@ export class Cluster implements ConnectionListener {
 
   /** Whether any node that is not excluded has a connection, with room or not. */
   isAvailable(excluded?: ReadonlySet<ClusterNode>): boolean {
-    for (const node of this.#nodes.values()) {
-      if (node.pool.isAvailable && excluded?.has(node) !== true) return true
-    }
-    return false
+    return this.#registry.isAvailable(excluded)
   }
 
   /** Whether a node that is not excluded may have a connection later. */
   mayBecomeAvailable(excluded?: ReadonlySet<ClusterNode>): boolean {
-    if (this.#isClosed || this.#isDatabaseClosed()) return false
-    for (const node of this.#nodes.values()) if (excluded?.has(node) !== true) return true
-    return false
-  }
-
-  #isDatabaseClosed(): boolean {
-    return this.#options.contactEndpoints.some((endpoint) => endpoint.isClosed === true)
+    return this.#registry.mayBecomeAvailable(excluded)
   }
 
   nodeOf(connection: Connection): ClusterNode | undefined {
-    return this.#nodesOfConnections.get(connection)
-  }
-
-  /** Why nodes cannot be reached, by address. */
-  nodeErrors(): ReadonlyMap<string, TsyllaError> {
-    const errors = new Map<string, TsyllaError>()
-    for (const { address, pool } of this.#nodes.values()) {
-      if (pool.lastError !== undefined) errors.set(address, pool.lastError)
-    }
-    return errors
+    return this.#registry.nodeOf(connection)
   }
 
   /** Why no node can take a request. */
   unavailableError(): TsyllaError {
-    return this.#isDatabaseClosed()
-      ? new ClosedError('database')
-      : new NoNodeAvailableError(this.nodeErrors())
+    return this.#registry.unavailableError()
   }
 
   /** Does something over a connection to the same node that is in the given keyspace. */
@@ -413,38 +298,9 @@ export class Cluster implements ConnectionListener {
     this.nodeOf(connection)?.pool.remove(connection)
   }
 
-  /**
-   * Puts all connections into a keyspace, those that are still being made included. Calls follow
-   * each other; a keyspace that does not exist changes nothing.
-   */
+  /** Puts all connections into a keyspace: {@link KeyspaceSwitch.use}. */
   useKeyspace(keyspace: string, frame?: UseFrame): Promise<UseAnswer> {
-    const using = this.#using.then(() => this.#use(keyspace, frame))
-    this.#using = using.catch(() => {})
-    return using
-  }
-
-  async #use(keyspace: string, frame: UseFrame | undefined): Promise<UseAnswer> {
-    const first = this.anyConnection()
-    if (first === undefined) throw this.unavailableError()
-    // One node says whether the keyspace exists; only then do the others follow.
-    const prefix = await sendUse(first, keyspace, this.#call, frame)
-    this.#keyspace = keyspace
-    const others = [...this.#nodes.values()].flatMap(({ pool }) => [...pool.connections])
-    await Promise.all(
-      others
-        .filter((connection) => !connection.isIn(keyspace) || connection.lacks(keyspace))
-        .map((connection) => this.#switchOrClose(connection, keyspace)),
-    )
-    return { coordinator: first.address, prefix }
-  }
-
-  /** A connection in the wrong keyspace is worse than none: the pool makes another. */
-  async #switchOrClose(connection: Connection, keyspace: string): Promise<void> {
-    try {
-      await sendUse(connection, keyspace, this.#call)
-    } catch (error) {
-      connection.destroy(error as TsyllaError)
-    }
+    return this.#switch.use(keyspace, frame)
   }
 
   /** Returns a connection for a request of the driver itself, which fits on a full one too. */
@@ -455,7 +311,7 @@ export class Cluster implements ConnectionListener {
         : { excludedNodes, failedNodes: undefined, isInFlightOn: () => false }
     const connection = this.select(this.#options.loadBalancing, undefined, exclusions)
     if (connection !== undefined) return connection
-    for (const node of this.#nodes.values()) {
+    for (const node of this.#registry.nodes) {
       if (excludedNodes?.has(node) !== true && node.pool.isAvailable) {
         return node.pool.connections[0]
       }
@@ -464,7 +320,7 @@ export class Cluster implements ConnectionListener {
   }
 
   get nodeCount(): number {
-    return this.#nodes.size
+    return this.#registry.count
   }
 
   /**
@@ -480,26 +336,14 @@ export class Cluster implements ConnectionListener {
       if (connection !== undefined) return connection
       const leftMs = endMs - ticker.nowMs()
       if (leftMs <= 0 || !this.mayBecomeAvailable()) throw this.unavailableError()
-      await this.#nextAvailability(leftMs)
+      await this.#registry.nextAvailability(leftMs)
     }
-  }
-
-  async #nextAvailability(timeoutMs: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = this.#options.ticker.clock.schedule(timeoutMs, () => done(), true)
-      const done = (): void => {
-        timer.cancel()
-        this.#availabilityWaiters.delete(done)
-        resolve()
-      }
-      this.#availabilityWaiters.add(done)
-    })
   }
 
   /** DDL of this session was applied: waits for the nodes, and reads new keyspaces. */
   async onSchemaChange(change: SchemaChange, connection: Connection): Promise<void> {
     this.#options.onSchemaChange(change)
-    if (this.#nodes.size > 1) {
+    if (this.#registry.count > 1) {
       try {
         await this.awaitSchemaAgreement(connection)
       } finally {
@@ -511,14 +355,8 @@ export class Cluster implements ConnectionListener {
       const keyspaces = await readKeyspaces(connection, this.#call)
       this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
       this.#rebuildBalancer()
-      await this.#reenterKeyspace(change)
+      await this.#switch.onKeyspaceChange(change)
     }
-  }
-
-  /** The keyspace of the session was dropped, and exists again. */
-  async #reenterKeyspace({ change, keyspace }: SchemaChange): Promise<void> {
-    if (change !== 'CREATED' || keyspace !== this.#keyspace) return
-    await this.useKeyspace(keyspace).catch(() => {})
   }
 
   /** Waits until all nodes have one schema version: {@link SchemaAgreement.wait}. */
@@ -531,12 +369,12 @@ export class Cluster implements ConnectionListener {
       clusterName: this.#local?.clusterName ?? '',
       partitioner: this.#local?.partitioner ?? '',
       localDataCenter: this.localDataCenter,
-      nodes: [...this.#nodes.values()].map(({ hostId, address, dataCenter, rack, pool }) => ({
+      nodes: this.#registry.nodes.map(({ hostId, address, dataCenter, rack, pool }) => ({
         hostId,
         address,
         dataCenter,
         rack,
-        releaseVersion: this.#descriptions.get(hostId)?.releaseVersion,
+        releaseVersion: this.#registry.descriptionOf(hostId)?.releaseVersion,
         connectionCount: pool.connections.length,
         isAvailable: pool.isAvailable,
       })),
@@ -549,10 +387,8 @@ export class Cluster implements ConnectionListener {
     this.#debouncer.close()
     this.#propagator.close()
     this.#isClosed = true
-    for (const { pool } of this.#nodes.values()) pool.destroy(error)
-    for (const pool of this.#drainingPools) pool.destroy(error)
+    this.#registry.destroy(error)
     this.#control.close()
-    for (const wake of this.#availabilityWaiters) wake()
     this.#sides.destroy(error)
     this.#connector.close(error)
   }

@@ -1,4 +1,4 @@
-export { Cluster, type ClusterOptions, type UseAnswer } from './cluster.ts'
+export { Cluster, type ClusterOptions } from './cluster.ts'
 export type { ClusterData, NodeData } from './cluster-data.ts'
 export type { ClusterNode } from './cluster-node.ts'
 export type { Exclusions } from './load-balancer.ts'

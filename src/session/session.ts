@@ -26,6 +26,8 @@ import {
 } from '../types/index.ts'
 import type { Dispatcher } from './execution/dispatcher.ts'
 import { RoutingKeyEncoder } from './execution/routing-key.ts'
+import { BatchRunner } from './execution/batch-runner.ts'
+import { CallScope } from './execution/call-scope.ts'
 import { StatementRunner } from './execution/statement-runner.ts'
 import { defaultProfile } from './execution-options.ts'
 import { checkKeyspace, int32Max, integer, type ResolvedOptions } from './options.ts'
@@ -55,7 +57,9 @@ export interface CloseOptions {
 export class Session implements Executor, AsyncDisposable {
   readonly #cluster: Cluster
   readonly #dispatcher: Dispatcher
-  readonly #runner: StatementRunner
+  readonly #scope: CallScope
+  readonly #statements: StatementRunner
+  readonly #batches: BatchRunner
   #closing: Promise<void> | undefined
 
   /** @internal */
@@ -72,7 +76,7 @@ export class Session implements Executor, AsyncDisposable {
       codec: codecOptions,
       schema,
     })
-    this.#runner = new StatementRunner({
+    const scope = new CallScope({
       context: {
         cluster,
         dispatcher,
@@ -85,6 +89,9 @@ export class Session implements Executor, AsyncDisposable {
       statements: new StatementCache(options.preparedCountMax, codecOptions),
       profile: defaultProfile(options),
     })
+    this.#scope = scope
+    this.#statements = new StatementRunner(scope)
+    this.#batches = new BatchRunner(scope)
   }
 
   /** Runs a statement and returns its whole result, all pages. */
@@ -94,10 +101,10 @@ export class Session implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
     if (isObserved(requestChannel)) {
-      const work = (): Promise<AnyResult> => this.#runner.run(statement, values, options)
+      const work = (): Promise<AnyResult> => this.#statements.run(statement, values, options)
       return typed(this.#traced('execute', statement, options, work))
     }
-    return typed(this.#runner.run(statement, values, options))
+    return typed(this.#statements.run(statement, values, options))
   }
 
   /** The same as `execute`, under the name that other drivers use. */
@@ -110,7 +117,7 @@ export class Session implements Executor, AsyncDisposable {
   }
 
   prepare(statement: string | Statement): Promise<PreparedStatement> {
-    const work = (): Promise<PreparedStatement> => this.#runner.prepare(statement)
+    const work = (): Promise<PreparedStatement> => this.#statements.prepare(statement)
     return this.#traced('prepare', statement, undefined, work)
   }
 
@@ -120,10 +127,10 @@ export class Session implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
     if (isObserved(requestChannel)) {
-      const work = (): Promise<AnyResult> => this.#runner.run(prepared, values, options)
+      const work = (): Promise<AnyResult> => this.#statements.run(prepared, values, options)
       return typed(this.#traced('executePrepared', prepared, options, work))
     }
-    return typed(this.#runner.run(prepared, values, options))
+    return typed(this.#statements.run(prepared, values, options))
   }
 
   /** Runs a batch; `values[i]` belong to its i-th statement. */
@@ -133,10 +140,10 @@ export class Session implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
     if (isObserved(requestChannel)) {
-      const work = (): Promise<AnyResult> => this.#runner.batch(batch, values, options)
+      const work = (): Promise<AnyResult> => this.#batches.run(batch, values, options)
       return typed(this.#traced('batch', batch, options, work))
     }
-    return typed(this.#runner.batch(batch, values, options))
+    return typed(this.#batches.run(batch, values, options))
   }
 
   /** Exactly one page; continue with `{ pagingState: page.pagingState }`. */
@@ -145,7 +152,7 @@ export class Session implements Executor, AsyncDisposable {
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Page<Columns>> {
-    const work = (): Promise<AnyResult> => this.#runner.page(statement, values, options)
+    const work = (): Promise<AnyResult> => this.#statements.page(statement, values, options)
     return typed(this.#traced('page', statement, options, work))
   }
 
@@ -155,7 +162,7 @@ export class Session implements Executor, AsyncDisposable {
     values?: BindValues,
     options?: ExecuteOptions,
   ): RowStream<Columns> {
-    const fetchPage = this.#runner.pager(statement, values, options)
+    const fetchPage = this.#statements.pager(statement, values, options)
     return new RowPager<Columns>((pagingState) => {
       const work = (): Promise<AnyResult> => fetchPage(pagingState)
       return typed<Columns>(this.#traced('page', statement, options, work))
@@ -186,7 +193,7 @@ export class Session implements Executor, AsyncDisposable {
    * @throws KeyspaceError when it does not exist; nothing is changed
    */
   useKeyspace(name: string, caseSensitive = false): Promise<void> {
-    return this.#runner.accept(undefined, async () => {
+    return this.#scope.accept(undefined, async () => {
       const keyspace = checkKeyspace(name, caseSensitive)
       try {
         await this.#cluster.useKeyspace(keyspace)
@@ -205,7 +212,7 @@ export class Session implements Executor, AsyncDisposable {
 
   /** Waits until all nodes have one schema version. @throws SchemaAgreementError */
   awaitSchemaAgreement(): Promise<void> {
-    return this.#runner.accept(undefined, () => this.#cluster.awaitSchemaAgreement())
+    return this.#scope.accept(undefined, () => this.#cluster.awaitSchemaAgreement())
   }
 
   /** Nodes and keyspaces as they are known now. */

@@ -1,0 +1,75 @@
+import type { TsyllaError } from '../errors/index.ts'
+import type { ResponsePrefix, SchemaChange } from '../protocol/index.ts'
+import { type CallOptions, type Connection, sendUse, type UseFrame } from '../transport/index.ts'
+
+export interface KeyspaceSwitchOptions {
+  readonly call: CallOptions
+  /** The connection that is asked first. @throws when there is none */
+  readonly anyConnection: () => Connection
+  readonly connections: () => readonly Connection[]
+}
+
+/** How a USE was answered. */
+export interface UseAnswer {
+  readonly coordinator: string
+  readonly prefix: ResponsePrefix
+}
+
+/**
+ * The keyspace in effect, which all connections of a session follow: protocol v4 has a keyspace per
+ * connection, not per request.
+ */
+export class KeyspaceSwitch {
+  readonly #options: KeyspaceSwitchOptions
+  /** As the servers spell it. */
+  #current: string | undefined
+  /** `USE` of all connections, one after another. */
+  #using: Promise<unknown> = Promise.resolve()
+
+  constructor(options: KeyspaceSwitchOptions) {
+    this.#options = options
+  }
+
+  get current(): string | undefined {
+    return this.#current
+  }
+
+  /**
+   * Puts all connections into a keyspace, those that are still being made included. Calls follow
+   * each other; a keyspace that does not exist changes nothing.
+   */
+  use(keyspace: string, frame?: UseFrame): Promise<UseAnswer> {
+    const using = this.#using.then(() => this.#use(keyspace, frame))
+    this.#using = using.catch(() => {})
+    return using
+  }
+
+  async #use(keyspace: string, frame: UseFrame | undefined): Promise<UseAnswer> {
+    const { call, anyConnection, connections } = this.#options
+    const first = anyConnection()
+    // One node says whether the keyspace exists; only then do the others follow.
+    const prefix = await sendUse(first, keyspace, call, frame)
+    this.#current = keyspace
+    await Promise.all(
+      connections()
+        .filter((connection) => !connection.isIn(keyspace) || connection.lacks(keyspace))
+        .map((connection) => this.#switchOrClose(connection, keyspace)),
+    )
+    return { coordinator: first.address, prefix }
+  }
+
+  /** A connection in the wrong keyspace is worse than none: the pool makes another. */
+  async #switchOrClose(connection: Connection, keyspace: string): Promise<void> {
+    try {
+      await sendUse(connection, keyspace, this.#options.call)
+    } catch (error) {
+      connection.destroy(error as TsyllaError)
+    }
+  }
+
+  /** Enters the keyspace again when it was dropped and is created. */
+  async onKeyspaceChange({ change, keyspace }: SchemaChange): Promise<void> {
+    if (change !== 'CREATED' || keyspace !== this.#current) return
+    await this.use(keyspace).catch(() => {})
+  }
+}

@@ -1,0 +1,205 @@
+import { ClosedError, NoNodeAvailableError, type TsyllaError } from '../errors/index.ts'
+import type { ReconnectionPolicy } from '../policies/index.ts'
+import type { StatusChangeEvent } from '../protocol/index.ts'
+import { type Connection, type Endpoint, NodePool, type Ticker } from '../transport/index.ts'
+import { assert, type Timer } from '../util/index.ts'
+import { ClusterNode } from './cluster-node.ts'
+import type { NodeDescription } from './system-tables.ts'
+
+export interface NodeRegistryOptions {
+  readonly ticker: Ticker
+  readonly contactEndpoints: readonly Endpoint[]
+  /** The way to a node that was discovered. */
+  readonly endpointOf: (host: string, port: number | undefined) => Endpoint
+  readonly connect: (endpoint: Endpoint) => Promise<Connection>
+  readonly poolSize: number
+  readonly reconnection: ReconnectionPolicy
+  /** A node has its first connection, or has lost its last one. */
+  readonly onAvailability: () => void
+}
+
+/** How long to wait for the other nodes once one has a connection. */
+const otherNodesMs = 1_000
+
+/** The nodes that are known, each with its pool. A host id is one node whatever its address. */
+export class NodeRegistry {
+  readonly #options: NodeRegistryOptions
+  readonly #nodes = new Map<string, ClusterNode>()
+  /** Pools of nodes that are gone, with requests that are still being answered. */
+  readonly #drainingPools = new Set<NodePool>()
+  readonly #nodesOfConnections = new WeakMap<Connection, ClusterNode>()
+  /** Called when a node has a connection again, and when the cluster is closed. */
+  readonly #availabilityWaiters = new Set<() => void>()
+  #descriptions = new Map<string, NodeDescription>()
+  #isClosed = false
+
+  constructor(options: NodeRegistryOptions) {
+    this.#options = options
+  }
+
+  get count(): number {
+    return this.#nodes.size
+  }
+
+  get nodes(): readonly ClusterNode[] {
+    return [...this.#nodes.values()]
+  }
+
+  /** What a node was last described as. */
+  descriptionOf(hostId: string): NodeDescription | undefined {
+    return this.#descriptions.get(hostId)
+  }
+
+  /** Known nodes first: contact points may be gone for long. */
+  endpoints(): readonly Endpoint[] {
+    const known = [...this.#nodes.values()].map(({ endpoint }) => endpoint)
+    const addresses = new Set(known.map(({ address }) => address))
+    const others = this.#options.contactEndpoints.filter(({ address }) => !addresses.has(address))
+    return [...known, ...others]
+  }
+
+  /** Waits for all nodes, but not long for the last ones: one that is dead must not hold up all. */
+  async fillPools(): Promise<void> {
+    const { clock } = this.#options.ticker
+    const pools = [...this.#nodes.values()].map(({ pool }) => pool)
+    await new Promise<void>((resolve) => {
+      let timer: Timer | undefined
+      const onFilled = async (pool: NodePool): Promise<void> => {
+        await pool.fill()
+        if (pool.isAvailable) timer ??= clock.schedule(otherNodesMs, resolve, true)
+      }
+      void Promise.all(pools.map(onFilled)).then(() => {
+        timer?.cancel()
+        resolve()
+      })
+    })
+  }
+
+  /** Brings the nodes in line with what the system tables say. */
+  update(local: NodeDescription, peers: readonly NodeDescription[], endpoint: Endpoint): void {
+    // Addresses inside a process's own engine are nothing to dial.
+    const others = endpoint.network === undefined ? [] : peers
+    this.#descriptions = new Map([local, ...others].map((node) => [node.hostId, node]))
+    for (const [hostId, node] of this.#nodes) {
+      if (!this.#descriptions.has(hostId)) this.#remove(hostId, node)
+    }
+    for (const described of this.#descriptions.values()) {
+      const known = this.#nodes.get(described.hostId)
+      const isSameWay = endpoint.network === undefined || known?.isAt(described.address) === true
+      if (known !== undefined && isSameWay) {
+        known.update(described)
+        continue
+      }
+      if (known !== undefined) this.#remove(described.hostId, known)
+      // The node that was asked is reached already, maybe by a name that its certificate carries.
+      this.#add(described, described === local ? endpoint : this.#endpointOf(described))
+    }
+  }
+
+  #endpointOf({ address }: NodeDescription): Endpoint {
+    assert(address !== undefined, 'a peer without an address')
+    return this.#options.endpointOf(address.host, address.port)
+  }
+
+  #add(described: NodeDescription, endpoint: Endpoint): void {
+    const { poolSize, reconnection, ticker, onAvailability } = this.#options
+    const pool: NodePool = new NodePool({
+      size: poolSize,
+      connect: () => this.#connectTo(node),
+      reconnection,
+      clock: ticker.clock,
+      onAvailability: (isAvailable) => {
+        if (isAvailable) node.isPresumedDown = false
+        if (isAvailable) for (const wake of this.#availabilityWaiters) wake()
+        onAvailability()
+      },
+    })
+    const node: ClusterNode = new ClusterNode(described, endpoint, pool)
+    this.#nodes.set(node.hostId, node)
+    void pool.fill()
+  }
+
+  #remove(hostId: string, node: ClusterNode): void {
+    const { pool } = node
+    this.#nodes.delete(hostId)
+    this.#drainingPools.add(pool)
+    void pool.close().then(() => this.#drainingPools.delete(pool))
+  }
+
+  async #connectTo(node: ClusterNode): Promise<Connection> {
+    const connection = await this.#options.connect(node.endpoint)
+    this.#nodesOfConnections.set(connection, node)
+    return connection
+  }
+
+  /** Tries to reach the nodes without a connection now. */
+  fillEmptyPools(): void {
+    for (const { pool } of this.#nodes.values()) if (!pool.isAvailable) void pool.fill()
+  }
+
+  noteStatus({ change, address, port }: StatusChangeEvent): void {
+    const at = { host: address.toString(), port }
+    for (const node of this.#nodes.values()) {
+      if (node.isAt(at)) node.isPresumedDown = change === 'DOWN'
+    }
+  }
+
+  /** Whether any node that is not excluded has a connection, with room or not. */
+  isAvailable(excluded?: ReadonlySet<ClusterNode>): boolean {
+    for (const node of this.#nodes.values()) {
+      if (node.pool.isAvailable && excluded?.has(node) !== true) return true
+    }
+    return false
+  }
+
+  /** Whether a node that is not excluded may have a connection later. */
+  mayBecomeAvailable(excluded?: ReadonlySet<ClusterNode>): boolean {
+    if (this.#isClosed || this.#isDatabaseClosed()) return false
+    for (const node of this.#nodes.values()) if (excluded?.has(node) !== true) return true
+    return false
+  }
+
+  #isDatabaseClosed(): boolean {
+    return this.#options.contactEndpoints.some((endpoint) => endpoint.isClosed === true)
+  }
+
+  nodeOf(connection: Connection): ClusterNode | undefined {
+    return this.#nodesOfConnections.get(connection)
+  }
+
+  /** Why nodes cannot be reached, by address. */
+  nodeErrors(): ReadonlyMap<string, TsyllaError> {
+    const errors = new Map<string, TsyllaError>()
+    for (const { address, pool } of this.#nodes.values()) {
+      if (pool.lastError !== undefined) errors.set(address, pool.lastError)
+    }
+    return errors
+  }
+
+  /** Why no node can take a request. */
+  unavailableError(): TsyllaError {
+    return this.#isDatabaseClosed()
+      ? new ClosedError('database')
+      : new NoNodeAvailableError(this.nodeErrors())
+  }
+
+  /** Waits until some node has a connection again, for `timeoutMs` at most. */
+  async nextAvailability(timeoutMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.ticker.clock.schedule(timeoutMs, () => done(), true)
+      const done = (): void => {
+        timer.cancel()
+        this.#availabilityWaiters.delete(done)
+        resolve()
+      }
+      this.#availabilityWaiters.add(done)
+    })
+  }
+
+  destroy(error: TsyllaError): void {
+    this.#isClosed = true
+    for (const { pool } of this.#nodes.values()) pool.destroy(error)
+    for (const pool of this.#drainingPools) pool.destroy(error)
+    for (const wake of this.#availabilityWaiters) wake()
+  }
+}

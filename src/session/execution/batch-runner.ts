@@ -1,0 +1,156 @@
+import { BindError, ClosedError, ConfigError } from '../../errors/index.ts'
+import {
+  Batch,
+  type BindValues,
+  type ExecuteOptions,
+  PreparedStatement,
+  type Statement,
+  type StatementOptions,
+} from '../../types/index.ts'
+import type { ResultSet } from '../result/result-set.ts'
+import type { StatementHandle } from '../statement/statement-cache.ts'
+import { BatchMessage, type BatchParts, resolveInBatch } from './batch-message.ts'
+import { allPages, type CallScope, failed, isEmpty, valuesOf } from './call-scope.ts'
+import { Request, type RequestOptions } from './request.ts'
+import { snapshotOf } from './value-snapshot.ts'
+
+type BatchValues = readonly (BindValues | undefined)[]
+type Settle = (result: ResultSet<unknown> | Promise<never>) => void
+
+/**
+ * Runs batches. When all statements are prepared, a batch becomes a request within the call: there
+ * is no promise per statement.
+ */
+export class BatchRunner {
+  readonly #scope: CallScope
+
+  constructor(scope: CallScope) {
+    this.#scope = scope
+  }
+
+  /** Runs a batch; `values[i]` belong to its i-th statement. */
+  run(
+    batch: Batch,
+    values: BatchValues,
+    options: ExecuteOptions | undefined,
+  ): Promise<ResultSet<unknown>> {
+    const { dispatcher } = this.#scope.context
+    return new Promise((resolve) => {
+      try {
+        if (dispatcher.isClosing) throw new ClosedError('session')
+        this.#start(batch, values, options, resolve)
+      } catch (error) {
+        resolve(failed(error))
+      }
+    })
+  }
+
+  #start(
+    batch: Batch,
+    values: BatchValues,
+    options: ExecuteOptions | undefined,
+    resolve: Settle,
+  ): void {
+    const { dispatcher } = this.#scope.context
+    checkBatch(batch, values)
+    const profile = this.#scope.profileOf(batch.hasOptions ? batch.options : undefined, options)
+    const startedMs = dispatcher.ticker.nowMs()
+    const paging: RequestOptions =
+      options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
+    const entries = batch.entries()
+    const handles = entries.map((entry) => this.#scope.handleOf(entry))
+    const start = (given: BatchValues): void => {
+      const parts = this.#partsOf(entries, handles, given)
+      const message = new BatchMessage(this.#scope.context, batch.type, parts, profile)
+      new Request(this.#scope.context, message, paging, resolve).start(startedMs)
+    }
+    const isWaiting = (handle: StatementHandle, i: number): boolean =>
+      this.#isUnprepared(handle, entries[i]!, values[i])
+    if (!handles.some(isWaiting)) {
+      start(values)
+      return
+    }
+    const own = entries.map((entry, i) => snapshotOf(valuesOf(entry, values[i])))
+    const unprepared = new Set(handles.filter(isWaiting))
+    const preparing = async (): Promise<void> => {
+      await Promise.all(
+        [...unprepared].map((handle) => this.#scope.context.preparer.ensureCurrent(handle)),
+      )
+    }
+    const request = { profile, signal: options?.signal, startedMs }
+    const accepted = this.#scope.hold(async () => {
+      await this.#scope.within(request, preparing)
+      start(own)
+    })
+    accepted.catch((error: unknown) => resolve(failed(error)))
+  }
+
+  /** Whether a statement of a batch has to be prepared before the batch can be sent. */
+  #isUnprepared(
+    handle: StatementHandle,
+    entry: Statement | PreparedStatement,
+    values: BindValues | undefined,
+  ): boolean {
+    if (handle.metadata !== undefined) return this.#scope.context.preparer.isStale(handle)
+    if (entry instanceof PreparedStatement) return true
+    return handle.facts.markers.length > 0 || !isEmpty(valuesOf(entry, values))
+  }
+
+  #partsOf(
+    entries: readonly (Statement | PreparedStatement)[],
+    handles: readonly StatementHandle[],
+    given: BatchValues,
+  ): BatchParts {
+    const metadata: BatchParts['metadata'] = []
+    const values: BatchParts['values'] = []
+    let idempotent: (boolean | undefined)[] | undefined
+    for (let i = 0; i < handles.length; i++) {
+      const entry = entries[i]!
+      const known = handles[i]!.metadata
+      const own = valuesOf(entry, given[i])
+      metadata.push(known)
+      values.push(known === undefined ? noValues : resolveInBatch(known, own, i))
+      if (entry.hasOptions) (idempotent ??= [])[i] = entry.options.idempotent
+    }
+    return { handles, metadata, values, idempotent }
+  }
+}
+
+const noValues: readonly unknown[] = Object.freeze([])
+
+/** @throws ConfigError, BindError */
+function checkBatch(batch: Batch, values: readonly (BindValues | undefined)[]): void {
+  if (!(batch instanceof Batch)) throw new ConfigError('batch must be a Batch')
+  if (!Array.isArray(values)) {
+    throw new ConfigError('The values of a batch must be a list with the values of each statement')
+  }
+  const entries = batch.entries()
+  if (entries.length === 0) {
+    throw new ConfigError(
+      'The batch is empty. Batches are immutable: keep what append returns, as in `batch = batch.append(statement)`',
+    )
+  }
+  if (values.length > entries.length) {
+    throw new BindError(
+      'TSYLLA_BIND_COUNT',
+      `The batch has ${entries.length} statements, but there are values for ${values.length}`,
+    )
+  }
+  for (const [i, { hasOptions, options }] of entries.entries()) {
+    if (hasOptions) checkPartOptions(options, i)
+  }
+}
+
+/**
+ * A batch has one timestamp, one consistency and one deadline; its parts have none of their own.
+ */
+function checkPartOptions(options: StatementOptions, index: number): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'idempotent' || value === undefined) continue
+    const hint =
+      name === 'timestamp' ? ' or write USING TIMESTAMP into the text of the statement' : ''
+    throw new ConfigError(
+      `Statement ${index} of the batch has the option ${name}, which a batch cannot apply to one of its statements: set it on the batch${hint}`,
+    )
+  }
+}

@@ -1,0 +1,155 @@
+import type { Cluster } from '../../cluster/index.ts'
+import { ClosedError, ConfigError, type Outcome, TsyllaError } from '../../errors/index.ts'
+import type { ExecutionProfile } from '../../policies/index.ts'
+import {
+  type BindValues,
+  type ExecuteOptions,
+  PreparedStatement,
+  Statement,
+  type StatementOptions,
+} from '../../types/index.ts'
+import { mergeProfile } from '../execution-options.ts'
+import { type StatementCache, StatementHandle } from '../statement/statement-cache.ts'
+import { awaitWithin } from './await-within.ts'
+import type { ExecutionContext } from './execution-context.ts'
+import { describeStatement, throwAtCaller } from './failures.ts'
+import type { RequestOptions } from './request.ts'
+
+export type AnyStatement = string | Statement | PreparedStatement
+
+export interface CallScopeOptions {
+  readonly context: ExecutionContext
+  readonly statements: StatementCache
+  /** Of a call that sets no option. */
+  readonly profile: ExecutionProfile
+}
+
+/** How long and for whom the work of a call may be awaited. */
+export interface CallLimits {
+  readonly profile: ExecutionProfile
+  readonly signal: AbortSignal | undefined
+  /** Time of the ticker that the deadline counts from. */
+  readonly startedMs: number
+}
+
+/** What all calls of a session share: statements, defaults, and whether calls are still taken. */
+export class CallScope {
+  readonly context: ExecutionContext
+  readonly statements: StatementCache
+  readonly #cluster: Cluster
+  readonly #profile: ExecutionProfile
+
+  constructor({ context, statements, profile }: CallScopeOptions) {
+    this.context = context
+    this.statements = statements
+    this.#cluster = context.cluster
+    this.#profile = profile
+  }
+
+  /** @throws ConfigError */
+  profileOf(
+    carried: StatementOptions | undefined,
+    options: ExecuteOptions | undefined,
+  ): ExecutionProfile {
+    let profile = this.#profile
+    if (carried !== undefined) profile = mergeProfile(profile, carried)
+    return options === undefined ? profile : mergeProfile(profile, options)
+  }
+
+  isOwn(source: object): source is StatementHandle {
+    return source instanceof StatementHandle && source.owner === this.statements
+  }
+
+  handleOf(statement: AnyStatement): StatementHandle {
+    if (statement instanceof PreparedStatement) {
+      const { source } = statement
+      // Another session may have prepared it.
+      return this.isOwn(source) ? source : this.statements.get(source.keyspace, source.text)
+    }
+    return this.statements.get(this.#cluster.keyspace, textOf(statement))
+  }
+
+  /** Waits for shared work as long as a call may take. */
+  within<T>(
+    request: CallLimits,
+    work: () => Promise<T>,
+    outcome: Outcome = 'not_applied',
+  ): Promise<T> {
+    const { profile, signal, startedMs } = request
+    const { timeoutMs } = profile
+    const { aborts, ticker } = this.context.dispatcher
+    const leftMs = Math.max(0, startedMs + timeoutMs - ticker.nowMs())
+    const timeoutError = (): TsyllaError | undefined =>
+      this.#cluster.isAvailable() ? undefined : this.#cluster.unavailableError()
+    const { clock } = ticker
+    return awaitWithin(work, { aborts, clock, signal, timeoutMs, leftMs, outcome, timeoutError })
+  }
+
+  /**
+   * Does what a caller asked for; closing waits for it. Errors get the text of the statement and a
+   * stack that begins at the caller.
+   *
+   * @throws ClosedError
+   */
+  accept<T>(statement: AnyStatement | undefined, work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve) => {
+      this.hold(work).then(resolve, (error: unknown) =>
+        resolve(failed(error, anyTextOf(statement))),
+      )
+    })
+  }
+
+  /** Does work that closing waits for. @throws ClosedError */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    const { dispatcher } = this.context
+    if (dispatcher.isClosing) throw new ClosedError('session')
+    dispatcher.onAccepted()
+    try {
+      return await work()
+    } finally {
+      dispatcher.onSettled()
+    }
+  }
+}
+
+/** Options of a request that reads all pages and has no signal. */
+export const allPages: RequestOptions = Object.freeze({
+  signal: undefined,
+  pages: 'all',
+  pagingState: undefined,
+})
+
+/** Returns a promise that rejects at the caller, with the text of the statement. */
+export function failed(error: unknown, text?: string): Promise<never> {
+  if (text !== undefined && TsyllaError.is(error)) describeStatement(error, text)
+  return throwAtCaller(error)
+}
+
+function anyTextOf(statement: AnyStatement | undefined): string | undefined {
+  if (typeof statement === 'string' || statement === undefined) return statement
+  if (statement instanceof PreparedStatement) return statement.source.text
+  return statement instanceof Statement ? statement.text : undefined
+}
+
+export function textOf(statement: string | Statement): string {
+  if (typeof statement === 'string') return statement
+  if (statement instanceof Statement) return statement.text
+  throw new ConfigError('A statement is a CQL text, a Statement or a PreparedStatement')
+}
+
+/** Returns the values of a call, or else those that the statement carries. */
+export function valuesOf(
+  statement: AnyStatement,
+  values: BindValues | undefined,
+): BindValues | undefined {
+  if (values !== undefined || typeof statement === 'string') return values
+  return statement instanceof Statement ? statement.values : undefined
+}
+
+/** Whether there is nothing to bind. */
+export function isEmpty(values: BindValues | undefined): boolean {
+  if (values === undefined) return true
+  // Binding refuses it, by name.
+  if (typeof values !== 'object' || values === null) return false
+  return Array.isArray(values) ? values.length === 0 : Object.keys(values).length === 0
+}
