@@ -44,7 +44,8 @@ describe('documents', () => {
 
   test('there are blocks, and each is in a language that is run', () => {
     expect(blocks.length).toBeGreaterThan(5)
-    expect(blocks.filter(({ language }) => language !== 'ts' && language !== 'sh')).toEqual([])
+    const languages = ['ts', 'sh', 'mermaid']
+    expect(blocks.filter(({ language }) => !languages.includes(language))).toEqual([])
   })
 
   const programs = blocks
@@ -86,6 +87,19 @@ describe('documents', () => {
       .filter(({ language }) => language === 'sh')
       .flatMap(({ code }) => code.trim().split('\n'))
     expect(lines.filter((line) => !commandsOfCi.includes(line))).toEqual([])
+  })
+
+  test('diagrams name folders and files of src that exist', () => {
+    const named = blocks
+      .filter(({ language }) => language === 'mermaid')
+      .flatMap(({ name, code }) =>
+        [...code.replaceAll(/<[^>]*>/g, ' ').matchAll(/\b[a-z][\w-]*(?:\/[\w-]+)*(?:\/|\.ts)(?![\w/])/g)].map(([path]) => ({
+          name,
+          path,
+        })),
+      )
+    const missing = named.filter(({ path }) => !existsAt(join(root, 'src', path)))
+    expect(missing).toEqual([])
   })
 
   test('every link between documents leads somewhere', () => {
