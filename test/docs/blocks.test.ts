@@ -93,7 +93,11 @@ describe('documents', () => {
     const named = blocks
       .filter(({ language }) => language === 'mermaid')
       .flatMap(({ name, code }) =>
-        [...code.replaceAll(/<[^>]*>/g, ' ').matchAll(/\b[a-z][\w-]*(?:\/[\w-]+)*(?:\/|\.ts)(?![\w/])/g)].map(([path]) => ({
+        [
+          ...code
+            .replaceAll(/<[^>]*>/g, ' ')
+            .matchAll(/\b[a-z][\w-]*(?:\/[\w-]+)*(?:\/|\.ts)(?![\w/])/g),
+        ].map(([path]) => ({
           name,
           path,
         })),
