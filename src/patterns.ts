@@ -42,7 +42,7 @@ export {
 } from './patterns/session-manager.ts'
 export { type User, UserRepository } from './patterns/user-repository.ts'
 
-/** Options of {@link DatabaseManager.connect} beside nodes and keyspace. */
+/** Options of {@link DatabaseManager.connect} besides nodes and keyspace. */
 export interface DatabaseOptions {
   readonly user?: string | undefined
   readonly password?: string | Secret | undefined
@@ -50,11 +50,11 @@ export interface DatabaseOptions {
   readonly compression?: 'lz4' | 'snappy' | null | undefined
   readonly tls?: SessionOptions['tls'] | undefined
   readonly createKeyspace?: boolean | CreateKeyspaceOptions | undefined
-  /** Whatever else a session can be built with. */
+  /** Other options of the session. */
   readonly session?: Partial<SessionOptions> | undefined
 }
 
-/** Managers by name, one set for the process: the ESM and the CJS build share it. */
+/** Managers by name, per process: the ESM and the CJS build share them. */
 const registryKey: unique symbol = Symbol.for('tsylla.databases/1')
 type Registry = Map<string, DatabaseManager>
 
@@ -105,7 +105,7 @@ async function openSession(
   const { session, ...rest } = options
   return await new SessionBuilder({
     ...session,
-    // What is given as undefined is left out, and hides nothing that `session` says.
+    // Options that are undefined do not override those of `session`.
     ...withoutUndefined({ ...rest, keyspace }),
     contactPoints: nodes as readonly ContactPoint[],
   }).build({ signal })

@@ -5,9 +5,9 @@ import { fixedLength } from '../values/index.ts'
 
 /** How values that JavaScript has several types for come out of results. */
 export interface CodecOptions {
-  /** Of bigint and counter; `'number'` refuses values beyond ±(2⁵³−1). Default `'bigint'`. */
+  /** How bigint and counter are read; `'number'` refuses values beyond ±(2⁵³−1). Default `'bigint'`. */
   readonly int64?: 'bigint' | 'number' | 'string' | undefined
-  /** Of timestamp; `'bigint'` is milliseconds and covers what `Date` cannot. Default `'date'`. */
+  /** How timestamp is read; `'bigint'` is milliseconds and exceeds the range of `Date`. Default `'date'`. */
   readonly timestamp?: 'date' | 'bigint' | undefined
   /**
    * Whether row classes may be generated as code, which reads pages half as fast again. Without it,
@@ -81,7 +81,7 @@ export abstract class Codec {
     throw new ProtocolError(`Malformed frame: a cell has the length ${length}`)
   }
 
-  /** Moves the reader over a cell and gives its value. */
+  /** Reads a cell and advances the reader past it. */
   readNextCell(reader: WireReader): unknown {
     const length = reader.readInt()
     const value = this.readCell(reader, reader.offset, length)

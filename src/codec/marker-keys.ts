@@ -2,7 +2,7 @@ import type { ColumnSpec, MarkerFacts } from '../types/index.ts'
 
 /** A bind marker with the keys an object of values may give its value by. */
 export interface MarkerKeys {
-  /** Name the server gives the marker. */
+  /** The server's name of the marker. */
   readonly serverName: string
   /** Keys of this marker, and of other slots of the same `:name`. */
   readonly own: readonly string[]
@@ -15,7 +15,7 @@ export interface MarkerKeys {
   readonly group: number
 }
 
-/** Names Cassandra gives markers that stand for no column, and their short forms. */
+/** Cassandra's names of markers that stand for no column, and their short forms. */
 const aliasOfPseudo: ReadonlyMap<string, string> = new Map([
   ['[ttl]', 'ttl'],
   ['[timestamp]', 'timestamp'],
@@ -100,7 +100,7 @@ function exactNames(
   })
 }
 
-/** Step 3: when one column has several `?`, what tells them apart. */
+/** Step 3: the suffixes that distinguish several `?` of one column. */
 function suffixKeys(
   markers: readonly ColumnSpec[],
   facts: readonly MarkerFacts[] | undefined,

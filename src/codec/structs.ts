@@ -96,7 +96,7 @@ export class UdtCodec extends Codec {
     }
     if (isPlain) return fields
     for (const name of names) {
-      // Such as an accessor of a class: null in its place would lose what it gives.
+      // For example an accessor of a class: null in its place would lose its value.
       if (!Object.hasOwn(fields, name) && name in fields && !(name in Object.prototype)) {
         throw this.fail(value, `the field ${name} is inherited, only own properties are written`)
       }

@@ -197,7 +197,7 @@ function isIdempotent(part: ModificationStatement, mapKeys: boolean): boolean {
 /**
  * A list that is assigned again at the same timestamp is there twice: its elements have new places,
  * and the deletion before them is one microsecond older (Lists.Setter). A literal in brackets may
- * be a list; what a marker is, PREPARE tells.
+ * be a list; the type of a marker is known after PREPARE.
  */
 function isRepeatableValue(value: Expression): boolean {
   const written = value.kind === 'hint' || value.kind === 'cast' ? value.value : value

@@ -303,7 +303,7 @@ const isoDurations: readonly RegExp[] = [
   /P(?:\d+Y(?:\d+M)?(?:\d+D)?|\d+M(?:\d+D)?|\d+D)?(?:T(?:\d+H(?:\d+M)?(?:\d+S)?|\d+M(?:\d+S)?|\d+S))?/y,
 ]
 
-/** End of `12h30m` starting at `at`, 0 when it is none. */
+/** End of a duration such as `12h30m` that starts at `at`; 0 when there is none. */
 function unitDurationEnd(text: string, at: number): number {
   let end = 0
   for (;;) {

@@ -21,7 +21,7 @@ export class CqlFragment {
 export interface CqlTag {
   /** `` cql`… ${value} …` ``: every value becomes a `?`, fragments and statements become text. */
   (strings: TemplateStringsArray, ...values: readonly unknown[]): Statement
-  /** Names: `cql.id('t')`, `cql.id('ks', 't')` gives `ks.t`. Quoted where needed. */
+  /** Identifiers, quoted where needed: `cql.id('t')`; `cql.id('ks', 't')` is `ks.t`. */
   id(...names: readonly string[]): CqlFragment
   /** A piece of a statement: `` cql.fragment`WHERE a = ${a}` `` */
   fragment(strings: TemplateStringsArray, ...values: readonly unknown[]): CqlFragment

@@ -6,7 +6,7 @@ import type { Clock } from '../util/index.ts'
 const windowMs = 60_000
 /** Addresses that are remembered; beyond that the oldest are forgotten. */
 const addressCountMax = 10_000
-/** Of an IPv6 address, what a site owns: it may change the rest at will. */
+/** Bits of an IPv6 address that identify a site, which may choose the rest freely. */
 const siteBytes = 8
 
 interface Failures {

@@ -25,13 +25,13 @@ export interface EngineSettings {
   readonly durability: Durability | undefined
   /** The clock of the engine; the machine's without. */
   readonly clock: Clock | undefined
-  /** Who may log in; everybody without. */
+  /** The login that clients need. Default: none. */
   readonly credentials: NodeCredentials | undefined
   /** What batches on several partitions may be; as on Cassandra without. */
   readonly batchLimits?: Partial<BatchLimits> | undefined
 }
 
-/** Who connects from within the process. */
+/** Address of clients within the process. */
 const insideAddress: ClientAddress = { address: Inet.parse('127.0.0.1'), port: 0 }
 
 /** A running engine with its node, its store and everybody who is connected to it. */
@@ -105,7 +105,7 @@ export class OpenEngine {
     return await copyStore(storage, scheduler, () => this.#checkOpen())
   }
 
-  /** Ends every connection, makes everything durable and gives the path back. */
+  /** Ends every connection, makes everything durable and releases the path. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing

@@ -145,7 +145,7 @@ export class AuthenticationError extends TsyllaError {
   }
 }
 
-/** No node could take the request; `errors` tells why, by node address. */
+/** No node could take the request; `errors` holds the reason of each node, by address. */
 export class NoNodeAvailableError extends TsyllaError {
   readonly code = 'TSYLLA_NO_NODE_AVAILABLE'
   readonly errors: ReadonlyMap<string, TsyllaError>

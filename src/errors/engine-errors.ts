@@ -14,7 +14,7 @@ export class EngineLockedError extends TsyllaError {
   }
 }
 
-/** The engine's files cannot be read or written, or are not what was written to them. */
+/** The engine's files cannot be read or written, or are damaged. */
 export class StorageError extends TsyllaError {
   readonly code = 'TSYLLA_ENGINE_STORAGE'
   constructor(message: string, outcome: Outcome = 'unknown', options?: ErrorOptions) {

@@ -1,6 +1,6 @@
 import { TsyllaError } from './tsylla-error.ts'
 
-/** An event stream is not at the version the caller expected. */
+/** An event stream is not at the version that the caller expected. */
 export class ConcurrencyConflictError extends TsyllaError {
   readonly code = 'TSYLLA_CONCURRENCY_CONFLICT'
   /** The stream. As data of the caller it is in no message, and printing the error omits it. */

@@ -2,7 +2,7 @@ import { shareAcrossBuilds } from '../util/index.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 
-/** A password or token that cannot be printed by accident: every rendering gives `[secret]`. */
+/** A password or token that cannot be printed by accident: it always prints as `[secret]`. */
 export class Secret {
   readonly #value: string
   constructor(value: string) {

@@ -76,7 +76,7 @@ const names: ReadonlyMap<number, ServerErrorName> = new Map([
 ])
 
 /**
- * Fields that error bodies carry beside code and message (native_protocol_v4.spec §9). The engine
+ * Fields that error bodies carry besides code and message (native_protocol_v4.spec §9). The engine
  * writes what the client reads, so one shape serves both directions.
  */
 export interface ServerErrorDetails {

@@ -2,16 +2,16 @@ import type { Outcome } from './outcome.ts'
 
 const brand: unique symbol = Symbol.for('tsylla.error')
 
-/** One try of a request on one node, as kept by the error that ended the request. */
+/** A failed attempt of a request on one node, as listed by the error that ended the request. */
 export interface Attempt {
   /** Address of the node, `host:port` or `embedded:`. */
   readonly node: string
-  /** Why this try failed. */
+  /** Why this attempt failed. */
   readonly error: TsyllaError
 }
 
 /**
- * Base of every error tsylla throws or rejects with. Tell them apart by `code`, which is stable;
+ * Base of every error tsylla throws or rejects with. Distinguish them by `code`, which is stable;
  * `message` is for people and never contains a secret or a bound value.
  */
 export abstract class TsyllaError extends Error {
@@ -20,7 +20,7 @@ export abstract class TsyllaError extends Error {
    * Whether the server can have acted on the request. Only `not_applied` may be retried blindly.
    */
   outcome: Outcome
-  /** Tries that went before, oldest first; empty unless the request was retried. */
+  /** Earlier attempts, oldest first; empty unless the request was retried. */
   attempts: readonly Attempt[] = []
   /**
    * CQL text of the statement that failed, without bound values and with the literals of role
@@ -34,7 +34,7 @@ export abstract class TsyllaError extends Error {
     this.outcome = outcome
   }
 
-  /** @internal The same error once more, stack included: for those who share a failure. */
+  /** @internal Returns a copy, stack included, for callers that share a failure. */
   copy(): this {
     const copy: unknown = new Error(this.message)
     Object.setPrototypeOf(copy, Object.getPrototypeOf(this) as object)

@@ -1,8 +1,7 @@
 import { DecodeError } from '../errors/index.ts'
 
-// A session can be told to read int64 and timestamp columns in other forms (`int64`,
-// `timestampValues`). Patterns work on any session, so what they compute with or promise to give
-// passes through here.
+// Options of a session (`int64`, `timestampValues`) change how columns are read. Patterns work on
+// any session, so they convert the columns that they compute with or return.
 
 /** A bigint or counter column as a bigint, whatever `int64` of the session is. */
 export function toBigInt(value: bigint | number | string): bigint {
@@ -12,7 +11,7 @@ export function toBigInt(value: bigint | number | string): bigint {
 /**
  * A timestamp column as a date, whatever `timestampValues` of the session is.
  *
- * @throws DecodeError when no Date is that far away
+ * @throws DecodeError when it is outside the range of Date
  */
 export function toDate(value: Date | bigint): Date {
   if (typeof value !== 'bigint') return value

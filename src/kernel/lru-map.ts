@@ -1,4 +1,4 @@
-/** A map of at most `countMax` entries: the least recently used one makes room. */
+/** A map of at most `countMax` entries, which evicts the least recently used one. */
 export class LruMap<K, V> {
   readonly #entries = new Map<K, V>()
   readonly #countMax: number
@@ -11,7 +11,7 @@ export class LruMap<K, V> {
     return this.#entries.size
   }
 
-  /** The value, which thereby is the most recently used one. */
+  /** Returns the value and marks it as the most recently used one. */
   get(key: K): V | undefined {
     const value = this.#entries.get(key)
     if (value !== undefined) this.set(key, value)
@@ -32,7 +32,7 @@ export class LruMap<K, V> {
     this.#entries.delete(key)
   }
 
-  /** Drops entries, the least recently used first, up to the first one that is not over. */
+  /** Drops entries, the least recently used first, until `isOver` is false for one. */
   dropWhile(isOver: (value: V) => boolean): void {
     for (const [key, value] of this.#entries) {
       if (!isOver(value)) return

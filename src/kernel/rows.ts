@@ -3,7 +3,7 @@ export interface AsyncRows<T> extends AsyncIterable<T> {
   toArray(): Promise<T[]>
 }
 
-/** Turns a generator function into something that can be iterated or collected, each time anew. */
+/** Turns a generator function into an iterable; each iteration calls the function again. */
 export function asyncRows<T>(generate: () => AsyncGenerator<T>): AsyncRows<T> {
   return {
     [Symbol.asyncIterator]: generate,

@@ -10,13 +10,13 @@ export async function createTables(
   for (const statement of statements) await executor.execute(statement)
 }
 
-/** How long nodes keep the writes of one that is away (`max_hint_window` of cassandra.yaml). */
+/** How long nodes keep the writes for a node that is down (`max_hint_window`, cassandra.yaml). */
 const hintWindowSeconds = 10_800
 
 /**
- * The option of a table whose rows all expire: what has expired need not be kept for the ten days
- * that deletions are. A deletion is kept as long as the longest-lived row it may hide, so that a
- * node that missed it has lost the row too.
+ * The `gc_grace_seconds` of a table whose rows all expire: expired rows need not be kept for the
+ * default of ten days. A deletion is kept as long as the longest-lived row that it may hide, so that
+ * a node that missed the deletion has lost the row too.
  *
  * @param ttlSeconds longest TTL of a row that may be deleted, 0 when none is
  */
@@ -34,7 +34,7 @@ export function checkTableName(name: string): string {
   return name
 }
 
-/** A checked table name as CQL: a name that is a word of the grammar is quoted. */
+/** A checked table name as CQL; reserved words are quoted. */
 export function tableText(name: string): string {
   return name.split('.').map(quoteIdentifier).join('.')
 }
@@ -42,8 +42,8 @@ export function tableText(name: string): string {
 /** @throws ConfigError unless `seconds` is a valid TTL: 1 … 630,720,000 (20 years) */
 export function checkTtl(name: string, seconds: number): number {
   if (Number.isInteger(seconds) && seconds >= 1 && seconds <= ttlSecondsMax) return seconds
-  throw new ConfigError(`${name} is a whole number of seconds, 1 … ${ttlSecondsMax}`)
+  throw new ConfigError(`${name} must be an integer number of seconds from 1 to ${ttlSecondsMax}`)
 }
 
-/** Largest TTL a server takes (Cassandra: Attributes.MAX_TTL). */
+/** Largest TTL that a server accepts (Cassandra: Attributes.MAX_TTL). */
 export const ttlSecondsMax = 630_720_000

@@ -23,21 +23,21 @@ export interface CacheOptions {
   readonly table?: string | undefined
 }
 
-/** `hit` tells a cached `undefined` from none. */
+/** `hit` distinguishes a cached `undefined` from a missing entry. */
 export type CacheLookup<T> =
   | { readonly hit: true; readonly value: T }
   | { readonly hit: false; readonly value?: undefined }
 
 const keyBytesMax = 65_533
-/** What an entry's own TTL is expected to be at most; beyond it counts the default. */
+/** Longest TTL of a single entry that the table's gc_grace_seconds allows for. */
 const ownTtlSeconds = 86_400
 /** Lengths on the wire are 32-bit. */
 const bytesMax = 2 ** 31 - 1
 
 /**
- * Values by key, with a life. Values are data: nothing that is read can become code. Of two values
- * set for a key the one with the later clock stays, and a deletion wins over what was set before it
- * whatever the clocks; a process whose clock is behind may find what it sets next gone: a miss.
+ * Values by key, with a TTL. Values are data: nothing that is read can become code. Of two values
+ * set for a key the one with the later timestamp stays, and a deletion wins over everything set
+ * before it, whatever the clocks. A process whose clock is behind may find its next value missing.
  */
 export class Cache {
   readonly #executor: Executor
@@ -45,7 +45,7 @@ export class Cache {
   readonly #table: string
   readonly #ttlSeconds: number
   readonly #valueBytesMax: number
-  /** Of all caches of this process on the same table, once that is known. */
+  /** Shared by all caches of this process on the same table; set by the first call. */
   #flights: KeyedSingleFlight | undefined
 
   constructor(executor: Executor, options: CacheOptions = {}) {
@@ -106,8 +106,9 @@ export class Cache {
   }
 
   /**
-   * The cached value, else what `factory` gives, stored. Callers of this process that miss the same
-   * key at the same time share one call of the factory; its failure is not stored.
+   * Returns the cached value, or else stores and returns the result of `factory`. Callers of this
+   * process that miss the same key at the same time share one call of the factory; its failure is
+   * not stored.
    *
    * A factory must not wait for its own key: it would wait for itself. That is refused where it is
    * seen, which is until the first `await` of the factory.

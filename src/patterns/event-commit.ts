@@ -3,7 +3,7 @@ import { ConfigError } from '../errors/index.ts'
 import { checkOptions, PlainDataWalker, toJsonText } from '../kernel/index.ts'
 import { Uuid } from '../types/index.ts'
 
-/** An event to append. `data` is anything JSON can hold; a Date in it becomes ISO text. */
+/** An event to append. `data` is anything that JSON can hold; dates become ISO text. */
 export interface NewEvent<Data = unknown> {
   readonly type: string
   readonly data: Data

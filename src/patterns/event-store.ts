@@ -32,15 +32,15 @@ import {
 } from './event-commit.ts'
 
 export interface EventStoreOptions {
-  /** Time an append may take, retries included, in milliseconds. Default 10,000. */
+  /** Time that an append may take, PREPARE and retries included, in milliseconds. Default 10,000. */
   readonly timeoutMs?: number | undefined
   /** Events one append takes at most. Default 1,000. */
   readonly appendCountMax?: number | undefined
   /** Default `events`. */
   readonly table?: string | undefined
   /**
-   * Where appends are ordered: in each data center by itself, or over all of them. All stores on a
-   * table need the same. Default `LOCAL_SERIAL`.
+   * Where appends are ordered: per data center, or over all of them. All stores on a table must use
+   * the same. Default `LOCAL_SERIAL`.
    */
   readonly serialConsistency?: SerialConsistency | undefined
   readonly clock?: Clock | undefined
@@ -70,21 +70,21 @@ interface EventRow {
   readonly ts: Date | bigint
 }
 
-/** What all stores of this process on one table know and wait for. */
+/** State that all stores of this process on one table share. */
 interface Streams {
   readonly queue: KeyedQueue
   /** Last versions; a wrong one only costs a round trip. */
   readonly heads: LruMap<string, number>
 }
 
-/** Heads of streams that appends of this process left behind. */
+/** Streams whose last version is remembered. */
 const headCountMax = 10_000
 
 /**
  * Streams of events, one partition each. An append of one or many events is one conditional batch:
- * it is there whole or not at all, versions are 1 … n, and of two that want the same version one
- * fails. An append whose answer was lost is looked up by its commit id, so it never conflicts with
- * itself.
+ * it is applied whole or not at all, versions are 1 … n, and of two appends that expect the same
+ * version one fails. An append whose answer was lost is looked up by its commit id, so it never
+ * conflicts with itself.
  */
 export class EventStore {
   readonly #executor: Executor
@@ -131,8 +131,8 @@ export class EventStore {
   /**
    * Appends one event.
    *
-   * @param data what JSON gives back as it is, and dates, which become ISO text; a property that is
-   *   `undefined` is left out. All else is refused
+   * @param data anything that JSON restores; dates and values of CQL types become text, and a
+   *   property that is `undefined` is left out. Everything else is refused
    * @returns its version
    */
   append(streamId: string, type: string, data: unknown, options?: AppendOptions): Promise<number>

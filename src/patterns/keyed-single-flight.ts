@@ -1,12 +1,12 @@
 import { ConfigError } from '../errors/index.ts'
 
-/** A factory that runs; its result is not stored when its key was written meanwhile. */
+/** A running call of a factory. Its result is not stored when its key is written meanwhile. */
 export interface InFlight {
   promise: Promise<unknown>
   isStale: boolean
-  /** Whether the factory is being called just now: until it gives a value or a promise of one. */
+  /** Whether the factory is executing synchronously: it has not returned yet. */
   isCalling: boolean
-  /** Its result on the way to the table. */
+  /** The write of its result, while that is in progress. */
   storing: Promise<void> | undefined
 }
 
@@ -20,7 +20,7 @@ interface Writes {
   readonly progress: { hasBegun: boolean }
 }
 
-/** What is under way for the keys of one cache table in this process: factories and writes. */
+/** The factories and writes that are in progress for the keys of one cache table in this process. */
 export class KeyedSingleFlight {
   readonly #flights = new Map<string, InFlight>()
   readonly #writes = new Map<string, Writes>()
@@ -29,14 +29,14 @@ export class KeyedSingleFlight {
     await this.#write(key, work, false)
   }
 
-  /** What is written after it in this process is not what it deletes. */
+  /** Writes that follow in this process are sent after it, so it does not delete them. */
   async delete(key: string, work: () => Promise<void>): Promise<void> {
     await this.#write(key, work, true)
   }
 
   /**
-   * A factory that runs may have read what is now replaced: its result is not stored, later callers
-   * start a new one. If it is on its way to the table already, the write goes after it.
+   * A running factory may have read what is now replaced, so its result is not stored and later
+   * callers start a new one. If its result is being written already, this write follows.
    */
   async #write(key: string, work: () => Promise<void>, isDeletion: boolean): Promise<void> {
     const flight = this.#flights.get(key)
@@ -70,8 +70,8 @@ export class KeyedSingleFlight {
   }
 
   /**
-   * Joins the flight of `key`, or starts one with `work` once the writes that are under way have
-   * ended: what they write is what it shall find.
+   * Joins the call for `key` that is in flight, or starts one when the writes in progress have ended,
+   * so that it finds what they wrote.
    */
   async join(key: string, work: (flight: InFlight) => Promise<unknown>): Promise<unknown> {
     const running = this.#flights.get(key)
@@ -97,7 +97,7 @@ export class KeyedSingleFlight {
   }
 }
 
-/** Starts `work` when what goes before has ended, well or not: at once when there is nothing. */
+/** Runs `work` after the earlier work has settled, or at once when there is none. */
 async function startAfter(
   storing: Promise<unknown> | undefined,
   goesBefore: Promise<unknown> | undefined,

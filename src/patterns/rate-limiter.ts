@@ -19,17 +19,17 @@ import { WindowRows, windowTableText } from './window-rows.ts'
 
 export interface RateLimiterOptions {
   /**
-   * What `check` and `take` do when the database fails. Default `throw`. Arguments that are wrong,
-   * and a table that is missing, always throw.
+   * What `check` and `take` do when the database fails. Default `throw`. Wrong arguments and a
+   * missing table always throw.
    */
   readonly onError?: 'throw' | 'allow' | 'deny' | undefined
-  /** Time a decision may take, retries included, in milliseconds. Default 10,000. */
+  /** Time that a decision may take, PREPARE and retries included, in milliseconds. Default 10,000. */
   readonly timeoutMs?: number | undefined
   /** Default `rate_limits`. */
   readonly table?: string | undefined
   /**
-   * Where limits hold: in each data center by itself, or over all of them. All limiters on a table
-   * need the same. Default `LOCAL_SERIAL`.
+   * Where limits hold: per data center, or over all of them. All limiters on a table must use the
+   * same. Default `LOCAL_SERIAL`.
    */
   readonly serialConsistency?: SerialConsistency | undefined
   readonly clock?: Clock | undefined
@@ -69,7 +69,7 @@ export class RateLimiter {
   readonly #onError: 'throw' | 'allow' | 'deny'
   readonly #table: string
   readonly #settings: CountSettings
-  /** Of all limiters of this process on the same table, once that is known. */
+  /** Shared by all limiters of this process on the same table; set by the first call. */
   #counters: WindowCounters | undefined
 
   constructor(executor: Executor, options: RateLimiterOptions = {}) {
@@ -110,7 +110,7 @@ export class RateLimiter {
     return (await this.take(key, { limit, windowSeconds })).ok
   }
 
-  /** Takes units of the current window, and tells what is left of it. */
+  /** Takes units of the current window, and returns how many are left. */
   async take(key: string, options: TakeOptions): Promise<RateLimitDecision> {
     checkOptions('take', options, { limit: true, windowSeconds: true, cost: true })
     const { limit, windowSeconds = 60, cost = 1 } = options

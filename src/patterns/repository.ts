@@ -49,7 +49,7 @@ export type RepositoryKey<T, Key extends keyof T> =
 /**
  * Entities of one table. `create` never overwrites, `update` never creates; both are conditional
  * writes. Columns are read by name and listed in every statement, so a column that is added later
- * changes nothing here. Values come as the session gives them (`int64`, `timestampValues`), unless
+ * changes nothing here. Values are read as the session decodes them (`int64`, `timestampValues`), unless
  * their column has `read`.
  *
  * The second type parameter names the key properties; it can be left out for `id`.
@@ -151,7 +151,7 @@ export class Repository<T extends object, Key extends keyof T & string = Default
    * Changes an entity that exists. A property that is `undefined` keeps its value, `null` deletes
    * it.
    *
-   * @throws RowNotFoundError when there is none; none is created
+   * @throws RowNotFoundError when the entity does not exist; it is not created
    * @throws ConfigError when a key property is missing, or no column holds a property
    */
   async update(entity: Pick<T, Key> & Partial<T>): Promise<void> {

@@ -17,7 +17,7 @@ import type { Executor } from '../types/index.ts'
 import { type Clock, systemClock } from '../util/index.ts'
 
 export interface SessionManagerOptions {
-  /** How long a session lives; with sliding expiry, how long it may be idle. Default 3,600. */
+  /** Life of a session; with sliding expiry, how long it may be idle. Default 3,600. */
   readonly ttlSeconds?: number | undefined
   /**
    * `fixed`: ends `ttlSeconds` after its creation. `sliding`: after its last use. Default fixed.
@@ -61,8 +61,8 @@ const graceSeconds = 3_600
 const touchFraction = 1 / 20
 
 /**
- * Sessions by random token. Only a hash of the token is stored, so a copy of the tables logs nobody
- * in. Expiry is decided by timestamps that are read; TTL only removes what has expired.
+ * Sessions by random token. Only a hash of the token is stored, so a copy of the tables contains no
+ * valid token. Expiry is decided by stored timestamps; TTL only removes expired rows.
  */
 export class SessionManager {
   readonly #executor: Executor
@@ -111,7 +111,7 @@ export class SessionManager {
     await createTables(this.#executor, this.tables())
   }
 
-  /** Starts a session and gives its token: 256 random bits, in base64url. */
+  /** Starts a session and returns its token: 256 random bits in base64url. */
   async createSession(userId: string, ipAddress: string): Promise<string> {
     if (typeof userId !== 'string' || userId === '') {
       throw new ConfigError('userId is a string that is not empty')

@@ -8,7 +8,7 @@ export function isBytes(value: unknown): value is Uint8Array {
   return ArrayBuffer.isView(value) && value instanceof Uint8Array
 }
 
-/** Milliseconds since the epoch of a Date; NaN for an invalid one and for all that is none. */
+/** Milliseconds since the epoch of a Date; NaN for an invalid Date and for any other value. */
 export function msOfDate(value: unknown): number {
   try {
     const ms: unknown = value instanceof Date ? value.getTime() : undefined

@@ -45,7 +45,7 @@ export interface MarkerFacts {
   /** Column the marker is assigned to or compared with, as the server folds it; if there is one. */
   readonly column: string | undefined
   readonly clause: MarkerClause
-  /** Of a comparison in WHERE or IF; `undefined` elsewhere. */
+  /** The operator of a comparison in WHERE or IF; `undefined` elsewhere. */
   readonly operator: MarkerOperator | undefined
   /**
    * Whether the marker is a value by itself, the operand of `v = v + ?` included, and not a

@@ -2,7 +2,7 @@ import { shareAcrossBuilds } from '../util/index.ts'
 import type { ColumnSpec } from './column-spec.ts'
 import { StatementBase, type StatementOptions } from './statement.ts'
 
-/** What a session knows of a statement it prepared. Implemented by the session. */
+/** Data of a statement that a session has prepared. Implemented by the session. */
 export interface PreparedSource {
   readonly text: string
   /** Keyspace in effect when it was prepared. */
@@ -49,7 +49,7 @@ export class PreparedStatement extends StatementBase {
   getResultColumns(): readonly ColumnSpec[] {
     return this.source.resultColumns
   }
-  /** As it was said, else as the text and the types of its markers tell. */
+  /** As it was declared, or else as inferred from the text and the types of its markers. */
   override isIdempotent(): boolean {
     return this.options.idempotent ?? this.source.isIdempotent
   }

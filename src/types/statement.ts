@@ -8,7 +8,7 @@ import { shareAcrossBuilds } from '../util/index.ts'
  */
 export type BindValues = readonly unknown[] | { readonly [name: string]: unknown }
 
-/** How one execution goes; whatever is left out comes from the statement, then from the session. */
+/** Options of one call; those left out come from the statement, then from the session. */
 export interface ExecuteOptions {
   readonly consistency?: Consistency | undefined
   readonly serialConsistency?: SerialConsistency | undefined
@@ -32,7 +32,7 @@ export interface ExecuteOptions {
 /** The options a statement can carry with it. */
 export type StatementOptions = Omit<ExecuteOptions, 'pagingState' | 'signal'>
 
-/** Base of statements: immutable, every `with…` gives a new object. */
+/** Base of statements: immutable, every `with…` method returns a new object. */
 export abstract class StatementBase {
   static {
     shareAcrossBuilds(this, 'StatementBase')
@@ -41,7 +41,7 @@ export abstract class StatementBase {
   /** @internal Options in effect; never mutated. */
   readonly options: StatementOptions
 
-  /** @internal Whether it says anything that the session does not say already. */
+  /** @internal Whether any option is set. */
   readonly hasOptions: boolean
 
   protected constructor(options: StatementOptions) {
@@ -76,13 +76,13 @@ export abstract class StatementBase {
   withCustomPayload(customPayload: { readonly [key: string]: Uint8Array }): this {
     return this.with({ ...this.options, customPayload })
   }
-  /** A copy that says whether repeating it is harmless, instead of leaving it to inference. */
+  /** Returns a copy that declares whether repeating it is harmless, instead of inferring it. */
   setIdempotent(idempotent: boolean): this {
     return this.with({ ...this.options, idempotent })
   }
   /**
-   * Whether it was said that repeating it is harmless. What can be inferred from a text counts when
-   * it is executed, but is not known here.
+   * Whether repeating it was declared harmless. What is inferred from the text when the statement is
+   * executed is not known here.
    */
   isIdempotent(): boolean {
     return this.options.idempotent ?? false

@@ -74,7 +74,7 @@ export class TimeUuidGenerator {
     this.#node = (random.getBigUint64(0) & 0xffff_ffff_ffffn) | 0x0100_0000_0000n
   }
 
-  /** @throws ValueError unless the clock gives whole milliseconds */
+  /** @throws ValueError unless the clock returns whole milliseconds */
   next(): TimeUuid {
     const nowMs = this.#clock.nowMs()
     if (!Number.isSafeInteger(nowMs)) throw noClock()
@@ -89,7 +89,9 @@ function randomSeed(): Uint8Array {
 }
 
 function noClock(): ValueError {
-  return new ValueError('A clock of timeuuids has nowMs(), which gives whole milliseconds')
+  return new ValueError(
+    'The clock of a TimeUuidGenerator must have nowMs(), which returns whole milliseconds',
+  )
 }
 
 function ticksOf(date: Date): bigint {

@@ -135,7 +135,7 @@ export function uuidToText(b: Uint8Array, at: number): string {
   )
 }
 
-/** Writes the 16 bytes of a UUID's text at `at`; `false`, with bytes undefined, if it is none. */
+/** Writes the 16 bytes of a UUID's text at `at`. @returns false when the text is no UUID */
 export function parseUuidInto(text: string, bytes: Uint8Array, at: number): boolean {
   if (text.length !== 36) return false
   // A bit above the low nibbles means that some character was no digit.

@@ -15,7 +15,7 @@ export interface Clock {
   /**
    * Calls `callback` once after `delayMs`.
    *
-   * @param keepAlive whether the process must not end before; somebody awaits the outcome
+   * @param keepAlive whether the process stays alive until then, because a caller awaits it
    */
   schedule(delayMs: number, callback: () => void, keepAlive?: boolean): Timer
 }

@@ -1,7 +1,7 @@
 /** Uniform numbers in [0, 1). `Math.random` in production, {@link createRandom} in tests. */
 export type RandomSource = () => number
 
-/** A seeded generator (mulberry32): the same seed gives the same sequence on every runtime. */
+/** A seeded generator (mulberry32): the same seed produces the same sequence on every runtime. */
 export function createRandom(seed: number): RandomSource {
   let state = seed | 0
   return () => {
