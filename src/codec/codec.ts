@@ -5,9 +5,14 @@ import { fixedLength } from '../values/index.ts'
 
 /** How values that JavaScript has several types for come out of results. */
 export interface CodecOptions {
-  /** How bigint and counter are read; `'number'` refuses values beyond ±(2⁵³−1). Default `'bigint'`. */
+  /**
+   * How bigint and counter are read; `'number'` refuses values beyond ±(2⁵³−1). Default `'bigint'`.
+   */
   readonly int64?: 'bigint' | 'number' | 'string' | undefined
-  /** How timestamp is read; `'bigint'` is milliseconds and exceeds the range of `Date`. Default `'date'`. */
+  /**
+   * How timestamp is read; `'bigint'` is milliseconds and exceeds the range of `Date`. Default
+   * `'date'`.
+   */
   readonly timestamp?: 'date' | 'bigint' | undefined
   /**
    * Whether row classes may be generated as code, which reads pages half as fast again. Without it,

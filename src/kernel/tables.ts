@@ -15,8 +15,8 @@ const hintWindowSeconds = 10_800
 
 /**
  * The `gc_grace_seconds` of a table whose rows all expire: expired rows need not be kept for the
- * default of ten days. A deletion is kept as long as the longest-lived row that it may hide, so that
- * a node that missed the deletion has lost the row too.
+ * default of ten days. A deletion is kept as long as the longest-lived row that it may hide, so
+ * that a node that missed the deletion has lost the row too.
  *
  * @param ttlSeconds longest TTL of a row that may be deleted, 0 when none is
  */

@@ -32,7 +32,9 @@ import {
 } from './event-commit.ts'
 
 export interface EventStoreOptions {
-  /** Time that an append may take, PREPARE and retries included, in milliseconds. Default 10,000. */
+  /**
+   * Time that an append may take, PREPARE and retries included, in milliseconds. Default 10,000.
+   */
   readonly timeoutMs?: number | undefined
   /** Events one append takes at most. Default 1,000. */
   readonly appendCountMax?: number | undefined

@@ -20,7 +20,9 @@ interface Writes {
   readonly progress: { hasBegun: boolean }
 }
 
-/** The factories and writes that are in progress for the keys of one cache table in this process. */
+/**
+ * The factories and writes that are in progress for the keys of one cache table in this process.
+ */
 export class KeyedSingleFlight {
   readonly #flights = new Map<string, InFlight>()
   readonly #writes = new Map<string, Writes>()
@@ -70,8 +72,8 @@ export class KeyedSingleFlight {
   }
 
   /**
-   * Joins the call for `key` that is in flight, or starts one when the writes in progress have ended,
-   * so that it finds what they wrote.
+   * Joins the call for `key` that is in flight, or starts one when the writes in progress have
+   * ended, so that it finds what they wrote.
    */
   async join(key: string, work: (flight: InFlight) => Promise<unknown>): Promise<unknown> {
     const running = this.#flights.get(key)

@@ -23,7 +23,9 @@ export interface RateLimiterOptions {
    * missing table always throw.
    */
   readonly onError?: 'throw' | 'allow' | 'deny' | undefined
-  /** Time that a decision may take, PREPARE and retries included, in milliseconds. Default 10,000. */
+  /**
+   * Time that a decision may take, PREPARE and retries included, in milliseconds. Default 10,000.
+   */
   readonly timeoutMs?: number | undefined
   /** Default `rate_limits`. */
   readonly table?: string | undefined

@@ -49,8 +49,8 @@ export type RepositoryKey<T, Key extends keyof T> =
 /**
  * Entities of one table. `create` never overwrites, `update` never creates; both are conditional
  * writes. Columns are read by name and listed in every statement, so a column that is added later
- * changes nothing here. Values are read as the session decodes them (`int64`, `timestampValues`), unless
- * their column has `read`.
+ * changes nothing here. Values are read as the session decodes them (`int64`, `timestampValues`),
+ * unless their column has `read`.
  *
  * The second type parameter names the key properties; it can be left out for `id`.
  */

@@ -81,8 +81,8 @@ export abstract class StatementBase {
     return this.with({ ...this.options, idempotent })
   }
   /**
-   * Whether repeating it was declared harmless. What is inferred from the text when the statement is
-   * executed is not known here.
+   * Whether repeating it was declared harmless. What is inferred from the text when the statement
+   * is executed is not known here.
    */
   isIdempotent(): boolean {
     return this.options.idempotent ?? false
