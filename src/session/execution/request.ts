@@ -45,6 +45,24 @@ export interface RequestOptions {
   readonly pagingState: Uint8Array | undefined
 }
 
+/** What most requests never have: made when something goes wrong for the first time. */
+class Setbacks {
+  /** Attempts in flight besides the first. */
+  readonly others: Attempt[] = []
+  readonly failures: FailedAttempt[] = []
+  /** PREPAREs that followed UNPREPARED, over all attempts of a page. */
+  prepareCount = 0
+  excludedNodes: Set<ClusterNode> | undefined
+  failedNodes: Set<ClusterNode> | undefined
+
+  /** The next page begins without prejudice; failures stay for the error. */
+  endPage(): void {
+    this.prepareCount = 0
+    this.excludedNodes = undefined
+    this.failedNodes = undefined
+  }
+}
+
 /**
  * One call of a user: deadline, outcome, pages and attempts. What is sent is the message's
  * business, where it goes the dispatcher's, and what follows a failure the retry policy's.
@@ -61,14 +79,9 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
   #state: RequestState = RequestState.active
   /** Attempts in flight; nearly always there is only the first. */
   #first: Attempt | undefined
-  #others: Attempt[] | undefined
-  #failures: FailedAttempt[] | undefined
+  #setbacks: Setbacks | undefined
   #attemptCount = 0
-  /** PREPAREs that followed UNPREPARED, over all attempts of a page. */
-  #prepareCount = 0
   #queuedBytes = -1
-  excludedNodes: Set<ClusterNode> | undefined
-  failedNodes: Set<ClusterNode> | undefined
 
   constructor(
     context: ExecutionContext,
@@ -90,11 +103,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
 
   /** What the choice of a node has to respect; `undefined` before anything has failed. */
   get exclusions(): Exclusions | undefined {
-    const isFresh =
-      this.#first === undefined &&
-      this.excludedNodes === undefined &&
-      this.failedNodes === undefined
-    return isFresh ? undefined : this
+    return this.#first === undefined && this.#setbacks === undefined ? undefined : this
   }
 
   /** Whether it may wait for a node while none has a connection. */
@@ -102,10 +111,18 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     return this.message.isIdempotent
   }
 
+  get excludedNodes(): ReadonlySet<ClusterNode> | undefined {
+    return this.#setbacks?.excludedNodes
+  }
+
+  get failedNodes(): ReadonlySet<ClusterNode> | undefined {
+    return this.#setbacks?.failedNodes
+  }
+
   isInFlightOn(connection: Connection): boolean {
     return (
       this.#first?.connection === connection ||
-      this.#others?.some((attempt) => attempt.connection === connection) === true
+      this.#setbacks?.others.some((attempt) => attempt.connection === connection) === true
     )
   }
 
@@ -128,7 +145,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
   /** Returns when an attempt that is sent now counts as stalled. */
   attemptDeadlineMs(nowMs: number): number {
     const { profile } = this.message
-    const inFlightCount = this.#first === undefined ? 1 : 2 + (this.#others?.length ?? 0)
+    const inFlightCount = this.#first === undefined ? 1 : 2 + (this.#setbacks?.others.length ?? 0)
     const delayMs = profile.speculation.delayMs(inFlightCount, profile.timeoutMs)
     if (delayMs === undefined) return this.deadlineMs
     return Math.min(nowMs + delayMs, this.deadlineMs)
@@ -153,12 +170,13 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     this.#leaveQueue()
     this.#attemptCount++
     if (this.#first === undefined) this.#first = attempt
-    else (this.#others ??= []).push(attempt)
+    else (this.#setbacks ??= new Setbacks()).others.push(attempt)
   }
 
   #endAttempt(attempt: Attempt): void {
-    if (this.#first === attempt) this.#first = this.#others?.shift()
-    else this.#others?.splice(this.#others.indexOf(attempt), 1)
+    const others = this.#setbacks?.others
+    if (this.#first === attempt) this.#first = others?.shift()
+    else others?.splice(others.indexOf(attempt), 1)
   }
 
   /** Gives up the attempts in flight. @returns whether one of them may have reached its node */
@@ -211,7 +229,8 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
 
   /** DDL of other clients may make nodes forget a statement again and again. */
   async #prepareAgain(connection: Connection, error: ServerError): Promise<void> {
-    const paced = this.#prepareCount++ - promptPrepareCount
+    const setbacks = (this.#setbacks ??= new Setbacks())
+    const paced = setbacks.prepareCount++ - promptPrepareCount
     if (paced >= 0) {
       const delayMs = Math.min(prepareDelayMsMax, prepareDelayMsMin * 2 ** Math.min(paced, 10))
       await sleep(this.context.dispatcher.ticker.clock, delayMs)
@@ -230,7 +249,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     const { dispatcher } = this.context
     this.#leaveQueue()
     this.message.detach()
-    const isHopeless = this.#prepareCount > promptPrepareCount
+    const isHopeless = (this.#setbacks?.prepareCount ?? 0) > promptPrepareCount
     const timer = this.#atDeadline(() => {
       if (reason !== undefined && isHopeless) this.fail(reason)
       else this.onTimeout()
@@ -313,7 +332,8 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
       this.fail(error)
       return
     }
-    ;(this.#failures ??= []).push({ node: connection.address, error })
+    const setbacks = (this.#setbacks ??= new Setbacks())
+    setbacks.failures.push({ node: connection.address, error })
     if (decision === 'same_node') {
       dispatcher.dispatchTo(connection, this)
       return
@@ -322,8 +342,8 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     // What a lost connection has failed, another one to the same node may do.
     const isRefused = error.code !== 'TSYLLA_CONNECTION' && error.code !== 'TSYLLA_PROTOCOL'
     if (node !== undefined) {
-      if (isRefused) (this.excludedNodes ??= new Set()).add(node)
-      else (this.failedNodes ??= new Set()).add(node)
+      if (isRefused) (setbacks.excludedNodes ??= new Set()).add(node)
+      else (setbacks.failedNodes ??= new Set()).add(node)
     }
     dispatcher.dispatch(this)
   }
@@ -337,7 +357,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
 
   /** No node is left to try: the last failure says more than "no node". */
   failWithoutNode(): void {
-    const last = this.#failures?.pop()
+    const last = this.#setbacks?.failures.pop()
     this.fail(last?.error ?? this.context.cluster.unavailableError())
   }
 
@@ -346,9 +366,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     this.#abandonAttempts()
     this.pagingState = pagingState
     this.#attemptCount = 0
-    this.#prepareCount = 0
-    this.excludedNodes = undefined
-    this.failedNodes = undefined
+    this.#setbacks?.endPage()
     this.context.dispatcher.dispatch(this)
   }
 
@@ -390,9 +408,9 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     describeStatement(error, this.message.text)
     const isRead = this.message.kind === 'read'
     if (isRead) error.outcome = 'not_applied'
-    const failures = this.#failures
+    const failures = this.#setbacks?.failures
     if (!isRead && this.#first !== undefined && this.#abandonAttempts()) error.outcome = 'unknown'
-    if (failures === undefined) return
+    if (failures === undefined || failures.length === 0) return
     error.attempts = failures
     if (!isRead && failures.some((failure) => failure.error.outcome === 'unknown')) {
       error.outcome = 'unknown'
