@@ -12,7 +12,7 @@ export interface NodeData {
   readonly isAvailable: boolean
 }
 
-/** What `session.getClusterData()` gives: a snapshot, which later changes do not touch. */
+/** The result of `session.getClusterData()`: a snapshot, which later changes do not touch. */
 export interface ClusterData {
   readonly clusterName: string
   readonly partitioner: string

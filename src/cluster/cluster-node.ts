@@ -7,7 +7,7 @@ export class ClusterNode {
   readonly endpoint: Endpoint
   readonly dataCenter: string
   readonly rack: string
-  /** Where it says it is, as far as it was ever told. */
+  /** The address that it was last described with, if any description had one. */
   #says: NodeAddress | undefined
   /** As of the last refresh. */
   tokens: readonly string[]

@@ -60,7 +60,7 @@ export class KeyspaceConnections {
     )
   }
 
-  /** Closes all at once; the connector gives up those that are still being made. */
+  /** Closes all at once; the connector ends those that are still being made. */
   destroy(error: TsyllaError): void {
     for (const { connection } of this.#sides.values()) {
       connection.then(

@@ -6,19 +6,19 @@ export interface SchemaChangePropagatorOptions {
   readonly clock: Clock
   /** How long events are gathered. */
   readonly quietMs: number
-  /** Whether there are nodes that may hear of it later. */
+  /** Whether there are nodes that may learn of it later. */
   readonly hasOthers: () => boolean
   /** Waits until the nodes agree; may fail. */
   readonly agree: () => Promise<void>
   readonly onChange: (change: SchemaChange) => void
 }
 
-/** Changes kept until the nodes agree; of those beyond there is no second word. */
+/** Changes kept until the nodes agree; those beyond are passed on only once. */
 const changeCountMax = 1_000
 
 /**
- * Passes on what events say of the schema: at once, as of the node that says so, and again when the
- * nodes agree. Who asked a node that was late in between has to ask again.
+ * Passes on schema changes that events report: at once, for the node that reports them, and again
+ * when the nodes agree, because a statement may have been prepared on a late node in between.
  */
 export class SchemaChangePropagator {
   readonly #options: SchemaChangePropagatorOptions
@@ -27,7 +27,7 @@ export class SchemaChangePropagator {
 
   constructor(options: SchemaChangePropagatorOptions) {
     this.#options = options
-    this.#debouncer = new Debouncer(options.clock, options.quietMs, () => this.#tellAgain())
+    this.#debouncer = new Debouncer(options.clock, options.quietMs, () => this.#repeat())
   }
 
   add(change: SchemaChange): void {
@@ -37,7 +37,7 @@ export class SchemaChangePropagator {
     this.#debouncer.request()
   }
 
-  async #tellAgain(): Promise<void> {
+  async #repeat(): Promise<void> {
     const changes = this.#changes
     this.#changes = []
     // Whether they agreed in time or not: asking once too often does no harm.

@@ -64,7 +64,10 @@ export interface SessionOptions {
   readonly serialConsistency?: SerialConsistency | undefined
   /** Rows per page. Default 5,000. */
   readonly pageSize?: number | undefined
-  /** Who stamps writes. Default `client`: strictly increasing microseconds of this session. */
+  /**
+   * Where write timestamps come from. Default `client`: strictly increasing microseconds, from one
+   * generator for all sessions of the process.
+   */
   readonly timestamps?: 'client' | 'server' | undefined
   /**
    * How bigint and counter columns are read. Default `bigint`; a number that is not safe throws.
@@ -86,7 +89,7 @@ export interface SessionOptions {
   readonly queueCountMax?: number | undefined
   /** Bytes of the waiting requests, estimated. Default 64 MiB. */
   readonly queueBytesMax?: number | undefined
-  /** Bytes of rows `execute` gives at most. Default 64 MiB. */
+  /** Most bytes of rows that `execute` returns. Default 64 MiB. */
   readonly resultBytesMax?: number | undefined
   /** How long DDL waits for the nodes to agree. Default 60,000. */
   readonly schemaAgreementTimeoutMs?: number | undefined

@@ -193,7 +193,7 @@ export async function sendUse(
   options: CallOptions,
   frame?: UseFrame,
 ): Promise<ResponsePrefix> {
-  // The name may be one that a server gave: it stays inside its quotes.
+  // The name may come from a server: it stays inside its quotes.
   const name = keyspace.replaceAll('"', '""')
   connection.beginUse()
   try {

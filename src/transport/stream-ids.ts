@@ -27,7 +27,7 @@ export class StreamIds {
     return this.#orphanCount
   }
 
-  /** Ids that wait for an answer somebody wants. */
+  /** Ids of requests that still wait for their answer. */
   get inFlightCount(): number {
     return this.#free.length - this.#freeCount - this.#orphanCount
   }

@@ -16,7 +16,9 @@ export interface TlsOptions {
   /** Name the certificate must carry, when it is not the host that is connected to. */
   readonly servername?: string
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3'
-  /** Accept any certificate. Whoever sits on the wire can then read and change everything. */
+  /**
+   * Accept any certificate. Anyone between client and server can then read and change everything.
+   */
   readonly insecureSkipVerify?: boolean
 }
 

@@ -59,7 +59,7 @@ export class Ticker {
   }
 
   #schedule(delayMs: number): void {
-    // Whoever awaits a request must be told of its deadline, even when no socket is left.
+    // A request that is awaited must fail at its deadline, even when no socket is left.
     this.#timer = this.#clock.schedule(delayMs, () => this.#tick(), this.#isBusy)
   }
 

@@ -67,6 +67,21 @@ describe.skipIf(inject('cassandra') === undefined)('three nodes', () => {
     await session.awaitSchemaAgreement()
   }, 120_000)
 
+  test('DDL of a session that has just begun waits for nodes it is not connected to yet', async () => {
+    for (let i = 0; i < 4; i++) {
+      const fresh = await Session.connect([cluster.contactPoints[i % 3]!], {
+        keyspace: 'app',
+        requestTimeoutMs: 30_000,
+      })
+      await fresh.execute(`CREATE TABLE fresh_${i} (id int PRIMARY KEY)`)
+      const inserts = Array.from({ length: 50 }, (_, id) =>
+        fresh.execute(`INSERT INTO fresh_${i} (id) VALUES (?)`, [id]),
+      )
+      await Promise.all(inserts)
+      await fresh.close()
+    }
+  }, 120_000)
+
   test('when a node dies the others carry on, at a level they can reach', async () => {
     await session.execute(
       `CREATE KEYSPACE copies WITH replication = {'class': 'NetworkTopologyStrategy', 'datacenter1': 3}`,

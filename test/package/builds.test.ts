@@ -35,6 +35,25 @@ describe('the ESM and the CJS build in one process', () => {
     expect(esm.patterns.DatabaseManager.instance()).toBe(cjs.patterns.DatabaseManager.instance())
   })
 
+  test('draw write timestamps from one generator', async () => {
+    const db = await esm.embedded.embedded()
+    const listener = await db.listen({ port: 0 })
+    const options = { keyspace: 'turns', createKeyspace: true }
+    const a = await esm.core.Session.connect([listener.address], options)
+    const b = await cjs.core.Session.connect([listener.address], options)
+    await a.execute('CREATE TABLE t (k int PRIMARY KEY, v text)')
+    for (let k = 0; k < 100; k++) {
+      await a.execute('INSERT INTO t (k, v) VALUES (?, ?) IF NOT EXISTS', [k, ''])
+      await a.execute('UPDATE t SET v = ? WHERE k = ?', ['old', k])
+      await b.execute('UPDATE t SET v = ? WHERE k = ?', ['new', k])
+    }
+    const rows = (await a.execute<{ v: string }>('SELECT v FROM t')).rows()
+    expect(rows.filter(({ v }) => v !== 'new')).toEqual([])
+    await Promise.all([a.close(), b.close()])
+    await listener.close()
+    await db.close()
+  })
+
   test('take each other’s embedded databases as contact points', async () => {
     const db = await esm.embedded.embedded()
     const session = await new cjs.core.SessionBuilder().knownNode(db).build()

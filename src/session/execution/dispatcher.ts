@@ -58,7 +58,7 @@ export class Dispatcher implements TickListener {
   readonly #common: Queue = { excludedNodes: undefined, requests: new RingQueue() }
   /** Requests that some nodes have refused, by the host ids of those nodes. */
   readonly #restricted = new Map<string, Queue>()
-  /** Requests that wait; queues also hold places of those that gave up. */
+  /** Requests that wait; queues also hold places of requests that were given up. */
   #waitingCount = 0
   #queuedBytes = 0
   #isDraining = false
@@ -192,7 +192,7 @@ export class Dispatcher implements TickListener {
     this.#queuedBytes += bytes
     const { requests } = this.#queueOf(request)
     requests.push(request)
-    // Removes the places of those that gave up, once they may be more than the others.
+    // Removes the places of requests that were given up, once they may be the larger part.
     if (requests.length > 2 * queueCountMax) requests.keep((one) => one.isQueued)
   }
 

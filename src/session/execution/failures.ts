@@ -33,7 +33,7 @@ const stringLiteral = /'((?:[^']|'')*)'|\$\$([\s\S]*?)\$\$/g
 const redacted = '[redacted]'
 
 /**
- * Adds the text of its statement to an error, and what to do about it when that can be told.
+ * Adds the text of its statement to an error, and a hint at what to do when the text explains it.
  * Literals of role statements may be passwords.
  */
 export function describeStatement(error: TsyllaError, text: string): void {

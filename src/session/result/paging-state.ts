@@ -36,7 +36,9 @@ export function openPagingState(sealed: Uint8Array, digest: Uint8Array): Uint8Ar
     sealed.length <= 1 + digestBytes ||
     sealed[0] !== version
   ) {
-    throw new PagingStateError('pagingState is not a paging state that page() gave')
+    throw new PagingStateError(
+      'pagingState is not a paging state: pass the `pagingState` of a page as it is',
+    )
   }
   if (Buffer.compare(sealed.subarray(1, 1 + digestBytes), digest) !== 0) {
     throw new PagingStateError('pagingState belongs to another statement, or to other values')

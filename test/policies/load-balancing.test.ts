@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest'
+import {
+  defaultRetryPolicy,
+  stalledAttemptPolicy,
+  TokenAwarePolicy,
+} from '../../src/policies/index.ts'
+import { ServerError } from '../../src/errors/index.ts'
+import { Topology } from '../../src/routing/index.ts'
+
+interface Node {
+  readonly name: string
+  readonly dataCenter: string
+  readonly rack: string
+  readonly tokens: readonly string[]
+}
+
+const nodes: readonly Node[] = ['a', 'b', 'c', 'd'].map((name, i) => ({
+  name,
+  dataCenter: i < 3 ? 'dc1' : 'dc2',
+  rack: 'r1',
+  tokens: [String(BigInt(i) * 2n ** 61n)],
+}))
+const replication = new Map([
+  ['class', 'org.apache.cassandra.locator.NetworkTopologyStrategy'],
+  ['dc1', '2'],
+  ['dc2', '1'],
+])
+const state = {
+  topology: new Topology(nodes, new Map([['ks', replication]])),
+  localDataCenter: 'dc1',
+  local: nodes.filter(({ dataCenter }) => dataCenter === 'dc1'),
+  remote: nodes.filter(({ dataCenter }) => dataCenter !== 'dc1'),
+}
+const routing = { keyspace: 'ks', tokenHigh: 1, tokenLow: 0 }
+const namesOf = (iterable: Iterable<Node>): string[] => [...iterable].map(({ name }) => name)
+
+describe('token-aware load balancing', () => {
+  test('names a local replica first, and takes turns among them', () => {
+    const policy = new TokenAwarePolicy()
+    const replicas = new Set(
+      state.topology
+        .replicasFor('ks', routing.tokenHigh, routing.tokenLow)
+        .filter(({ dataCenter }) => dataCenter === 'dc1')
+        .map(({ name }) => name),
+    )
+    const picked = Array.from({ length: 100 }, () => policy.pick(routing, state)?.name)
+    expect(new Set(picked)).toEqual(replicas)
+    expect(replicas.size).toBe(2)
+  })
+
+  test('falls back to replicas, then to local nodes, then to other data centers', () => {
+    const policy = new TokenAwarePolicy()
+    for (let i = 0; i < 10; i++) {
+      const first = policy.pick(routing, state)?.name
+      const names = namesOf(policy.fallback(routing, state))
+      expect(names[0]).toBe(first)
+      expect(new Set(names)).toEqual(new Set(['a', 'b', 'c', 'd']))
+      expect(names.at(-1)).toBe('d')
+    }
+  })
+
+  test('spreads requests of no known partition over the local nodes', () => {
+    const policy = new TokenAwarePolicy()
+    const picked = Array.from({ length: 99 }, () => policy.pick(undefined, state)?.name)
+    for (const name of ['a', 'b', 'c']) {
+      expect(picked.filter((one) => one === name)).toHaveLength(33)
+    }
+  })
+
+  test('has no choice where there are no nodes', () => {
+    const empty = { ...state, topology: new Topology<Node>([], new Map()), local: [], remote: [] }
+    const policy = new TokenAwarePolicy()
+    expect(policy.pick(undefined, empty)).toBe(undefined)
+    expect(namesOf(policy.fallback(undefined, empty))).toEqual([])
+  })
+})
+
+describe('an attempt that stalls', () => {
+  test('is joined by a second one after a quarter of the deadline, at most two seconds, and no third', () => {
+    expect(stalledAttemptPolicy.delayMs(1, 400)).toBe(100)
+    expect(stalledAttemptPolicy.delayMs(1, 60_000)).toBe(2_000)
+    expect(stalledAttemptPolicy.delayMs(1, 1)).toBe(1)
+    expect(stalledAttemptPolicy.delayMs(2, 60_000)).toBe(undefined)
+  })
+})
+
+test('a failed replica is a reason to ask one other coordinator', () => {
+  for (const code of [0x1300, 0x1500]) {
+    const error = new ServerError(code, 'x')
+    const decide = (isIdempotent: boolean, attemptCount: number): string =>
+      defaultRetryPolicy.decide({ error, isIdempotent, attemptCount })
+    expect([decide(true, 1), decide(true, 2), decide(false, 1)]).toEqual([
+      'next_node',
+      'rethrow',
+      'rethrow',
+    ])
+  }
+})
