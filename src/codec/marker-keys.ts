@@ -67,19 +67,31 @@ export function markerKeysOf(
   for (const alias of aliases) if (alias !== undefined) claimed.add(alias)
   const suffixed = suffixKeys(markers, facts, aliases, claimed)
   const groupOfName = new Map<string, number>()
+  const namedOnServer = namesOfNamed(markers, facts)
+  const countOfName = new Map<string, number>()
+  for (const { name } of markers) countOfName.set(name, (countOfName.get(name) ?? 0) + 1)
   return markers.map(({ name: serverName }, i) => {
     const isNamed = facts?.[i]?.name !== undefined
     const bare = [...names[i]!]
     if (aliases[i] !== undefined) bare.push(aliases[i])
     if (isNamed) return { serverName, own: bare, shared: [], group: -1 }
-    const isTaken = markers.some((m, j) => facts?.[j]?.name !== undefined && m.name === serverName)
-    if (isTaken) return { serverName, own: suffixed[i]!, shared: [], group: -1 }
-    const twins = markers.filter((m) => m.name === serverName).length
-    if (twins === 1) return { serverName, own: [...bare, ...suffixed[i]!], shared: [], group: -1 }
+    if (namedOnServer.has(serverName))
+      return { serverName, own: suffixed[i]!, shared: [], group: -1 }
+    if (countOfName.get(serverName) === 1)
+      return { serverName, own: [...bare, ...suffixed[i]!], shared: [], group: -1 }
     const group = groupOfName.get(serverName) ?? groupOfName.size
     groupOfName.set(serverName, group)
     return { serverName, own: suffixed[i]!, shared: bare, group }
   })
+}
+
+/** Names on the server of the markers that have a name in the text. */
+function namesOfNamed(
+  markers: readonly ColumnSpec[],
+  facts: readonly MarkerFacts[] | undefined,
+): ReadonlySet<string> {
+  const named = markers.filter((_marker, i) => facts?.[i]?.name !== undefined)
+  return new Set(named.map(({ name }) => name))
 }
 
 /** Step 1: the server's name; for `:name` also every spelling of its slots in the text. */
@@ -112,17 +124,24 @@ function suffixKeys(
   for (const [i, { name }] of markers.entries()) {
     if (facts?.[i]?.name !== undefined) continue
     const root = facts?.[i]?.column ?? aliases[i] ?? name
-    membersOf.set(root, [...(membersOf.get(root) ?? []), i])
+    const members = membersOf.get(root)
+    if (members === undefined) membersOf.set(root, [i])
+    else members.push(i)
   }
+  const namedOnServer = namesOfNamed(markers, facts)
   for (const [root, members] of membersOf) {
-    const isTaken = markers.some((m, i) => facts?.[i]?.name !== undefined && m.name === root)
-    if (members.length < 2 && !isTaken) continue
+    if (members.length < 2 && !namedOnServer.has(root)) continue
     const candidates = members.map((member, order) =>
       [...placeSuffixes(facts?.[member]), `_${order + 1}`].map((suffix) => root + suffix),
     )
+    const memberCounts = new Map<string, number>()
+    for (const key of candidates.flatMap((each) => [...new Set(each)])) {
+      memberCounts.set(key, (memberCounts.get(key) ?? 0) + 1)
+    }
     for (const [order, member] of members.entries()) {
-      const others = candidates.filter((_, j) => j !== order).flat()
-      keys[member] = candidates[order]!.filter((k) => !claimed.has(k) && !others.includes(k))
+      keys[member] = candidates[order]!.filter(
+        (key) => !claimed.has(key) && memberCounts.get(key) === 1,
+      )
     }
   }
   return keys

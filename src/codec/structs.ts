@@ -65,11 +65,13 @@ const namesShownMax = 10
  */
 export class UdtCodec extends Codec {
   readonly #names: readonly string[]
+  readonly #nameSet: ReadonlySet<string>
   readonly #codecs: readonly Codec[]
 
   constructor(type: UdtType, codecs: readonly Codec[]) {
     super(type)
     this.#names = type.fields.map((field) => field.name)
+    this.#nameSet = new Set(this.#names)
     this.#codecs = codecs
   }
 
@@ -90,7 +92,7 @@ export class UdtCodec extends Codec {
     }
     const fields = value as { readonly [name: string]: unknown }
     for (const key of Object.keys(fields)) {
-      if (names.includes(key)) continue
+      if (this.#nameSet.has(key)) continue
       const unknown = JSON.stringify(key)
       throw this.fail(value, `the type has no field ${unknown}, its fields are ${this.#shown}`)
     }

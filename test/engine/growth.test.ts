@@ -75,3 +75,14 @@ test.each([
   const result = await engine.query(query, 'ks')
   expect(result.kind).toBe('rows')
 })
+
+test('a constant of millions of digits is refused where it is none, before it is read', async () => {
+  const engine = await openEngine({}, 'CREATE TABLE t (k int PRIMARY KEY, v varint, d decimal)')
+  const digits = '9'.repeat(50_000_000)
+  const insert = async (column: string): Promise<unknown> =>
+    await engine.query(`INSERT INTO t (k, ${column}) VALUES (1, ${digits})`, 'ks')
+  await expect(insert('v')).rejects.toThrow('unable to make BigInteger from')
+  await expect(insert('d')).rejects.toThrow('unable to make BigDecimal from')
+  const key = engine.query.bind(engine, `SELECT v FROM t WHERE k = ${digits}`, 'ks')
+  expect(key).toThrow('Unable to make int from')
+})

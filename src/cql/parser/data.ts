@@ -140,29 +140,32 @@ export function parseUpdate(c: TokenCursor): UpdateStatement {
   return { kind: 'update', table, using, assignments, where, condition }
 }
 
-/** Parser.g `addRawUpdate`: a column is either set once or changed by compatible operations. */
-function checkAssignments(c: TokenCursor, assignments: readonly Assignment[]): void {
-  for (let i = 0; i < assignments.length; i++) {
-    for (let j = i + 1; j < assignments.length; j++) {
-      const one = assignments[i]!
-      const other = assignments[j]!
-      if (one.column === other.column && !areCompatible(one, other)) {
-        throw c.refuse(`Multiple incompatible setting of column ${columnText(one.column)}`)
-      }
-    }
-  }
+/** What the assignments of one column have set so far. */
+interface AssignedParts {
+  isWhole: boolean
+  readonly fields: Set<string>
 }
 
 /**
- * Operation.RawUpdate.isCompatibleWith: only whole-value settings and same fields exclude others.
+ * Parser.g `addRawUpdate`: a column is either set once or changed by compatible operations. Only
+ * settings of the whole value and of the same field exclude others (Operation.RawUpdate).
  */
-function areCompatible(one: Assignment, other: Assignment): boolean {
-  const isWhole = (a: Assignment) => a.operation === 'set' && a.access === undefined
-  if (isWhole(one) || isWhole(other)) return false
-  if (one.access?.kind === 'field' && other.access?.kind === 'field') {
-    return one.access.field !== other.access.field
+function checkAssignments(c: TokenCursor, assignments: readonly Assignment[]): void {
+  const assigned = new Map<string, AssignedParts>()
+  for (const { column, operation, access } of assignments) {
+    const isWhole = operation === 'set' && access === undefined
+    const before = assigned.get(column)
+    if (before === undefined) {
+      const fields = new Set(access?.kind === 'field' ? [access.field] : [])
+      assigned.set(column, { isWhole, fields })
+      continue
+    }
+    const isTwice = access?.kind === 'field' && before.fields.has(access.field)
+    if (isWhole || before.isWhole || isTwice) {
+      throw c.refuse(`Multiple incompatible setting of column ${columnText(column)}`)
+    }
+    if (access?.kind === 'field') before.fields.add(access.field)
   }
-  return true
 }
 
 function columnText(column: string): string {

@@ -147,9 +147,8 @@ function layOutColumns(statement: CreateTableStatement, scope: TypeScope): Colum
   )
   const statics = definitions.filter((each) => each.isStatic)
   if (clusteringKey.length === 0 && statics.length > 0) throw invalid(uselessStatic)
-  const isKey = (name: string): boolean =>
-    partitionKey.includes(name) || clusteringKey.includes(name)
-  const others = definitions.filter((each) => !isKey(each.name))
+  const keyNames = new Set([...partitionKey, ...clusteringKey])
+  const others = definitions.filter((each) => !keyNames.has(each.name))
   if (others.some((each) => types.get(each.name)!.kind === 'counter')) {
     if (others.some((each) => types.get(each.name)!.kind !== 'counter')) {
       throw invalid('Cannot mix counter and non counter columns in the same table')
@@ -211,6 +210,9 @@ function checkKeyColumns(
   const { partitionKey, clusteringKey } = statement.primaryKeys[0]!
   const table = statement.table.name
   const seen = new Set<string>()
+  const statics = new Set(
+    statement.columns.filter(({ isStatic }) => isStatic).map(({ name }) => name),
+  )
   for (const name of [...partitionKey, ...clusteringKey]) {
     const type = types.get(name)
     if (type === undefined) {
@@ -232,7 +234,7 @@ function checkKeyColumns(
     if (someType(type, (part) => part.kind === 'duration')) {
       throw invalid(`duration type is not supported for PRIMARY KEY column '${name}'`)
     }
-    if (statement.columns.some((column) => column.name === name && column.isStatic)) {
+    if (statics.has(name)) {
       throw invalid(`Static column '${name}' cannot be part of the PRIMARY KEY`)
     }
   }
@@ -243,7 +245,8 @@ function checkClusteringOrder(
   clusteringKey: readonly string[],
 ): void {
   const ordered = statement.clusteringOrder.map((each) => each.column)
-  const strangers = ordered.filter((name) => !clusteringKey.includes(name))
+  const known = new Set(clusteringKey)
+  const strangers = ordered.filter((name) => !known.has(name))
   if (strangers.length > 0) {
     throw invalid(
       `Only clustering key columns can be defined in CLUSTERING ORDER directive: [${strangers.join(', ')}] are not clustering columns`,

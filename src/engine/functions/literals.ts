@@ -41,6 +41,9 @@ const weakFits: { readonly [type in Constant['type']]: readonly NativeTypeName[]
   duration: ['duration'],
 }
 
+/** Digits of the longest integer that may be a bigint, with its sign. */
+const longDigitsMax = 20
+
 /** How well a constant fits a type (Constants.Literal.testAssignment). */
 export function constantFit(constant: Constant, type: CqlType): Fit {
   switch (type.kind) {
@@ -65,6 +68,8 @@ function preferredType(constant: Constant): NativeTypeName {
     case 'string':
       return 'text'
     case 'integer': {
+      // Reading a megabyte of digits takes half a second: not for what is no bigint anyway.
+      if (constant.text.length > longDigitsMax && !/^-?0/.test(constant.text)) return 'varint'
       const value = BigInt(constant.text)
       if (BigInt.asIntN(32, value) === value) return 'int'
       return BigInt.asIntN(64, value) === value ? 'bigint' : 'varint'
@@ -111,7 +116,9 @@ export function constantBytes(constant: Constant, type: CqlType): Uint8Array {
     case 'counter':
       return integer(text, 8, 'long')
     case 'varint':
-      return encodeValue(type, BigInt(text))
+      return attempt(`unable to make BigInteger from '${excerpt(text)}'`, () =>
+        encodeValue(type, text),
+      )
     case 'double':
       return doubleBytes(Number(text))
     case 'float':
@@ -133,7 +140,7 @@ export function constantBytes(constant: Constant, type: CqlType): Uint8Array {
 function parsed(text: string, type: CqlType): Uint8Array {
   switch (type.kind) {
     case 'decimal':
-      return attempt(`unable to make BigDecimal from '${text}'`, () => {
+      return attempt(`unable to make BigDecimal from '${excerpt(text)}'`, () => {
         return encodeValue(type, Decimal.parse(text))
       })
     case 'duration':
@@ -253,10 +260,16 @@ function hexBytes(text: string): Uint8Array {
   return Buffer.from(digits, 'hex')
 }
 
+/** A constant as messages show it. */
+function excerpt(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text
+}
+
 function integer(text: string, bytes: number, javaName: string): Uint8Array {
-  const value = BigInt(text)
-  if (BigInt.asIntN(bytes * 8, value) !== value) {
-    throw invalid(`Unable to make ${javaName} from '${text}'`)
+  const isShort = text.length <= longDigitsMax || /^-?0/.test(text)
+  const value = isShort ? BigInt(text) : undefined
+  if (value === undefined || BigInt.asIntN(bytes * 8, value) !== value) {
+    throw invalid(`Unable to make ${javaName} from '${excerpt(text)}'`)
   }
   return int64Bytes(value).subarray(8 - bytes)
 }

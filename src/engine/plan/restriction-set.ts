@@ -30,7 +30,7 @@ export type Merged =
   | {
       readonly kind: 'contains'
       readonly columns: readonly ColumnSchema[]
-      readonly tests: readonly Extract<Restriction, { kind: 'contains' | 'element' }>[]
+      readonly tests: Extract<Restriction, { kind: 'contains' | 'element' }>[]
     }
 
 export type KeyedRestriction = Exclude<Restriction, { kind: 'token' }>
@@ -76,7 +76,9 @@ function merge(existing: Merged, added: Merged): Merged {
         `Collection column ${common} can only be restricted by CONTAINS, CONTAINS KEY, or map-entry equality`,
       )
     }
-    return { ...existing, tests: [...existing.tests, ...added.tests] }
+    // The array is this set's own: copying it for every relation would take their square.
+    existing.tests.push(...added.tests)
+    return existing
   }
   const first = existing.columns[0]!
   if (added.kind !== 'slice') throw invalid(equalityAndInequality(common))
