@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { aboveEntries, doorExceptions, type Room, rooms } from '../../scripts/rooms.ts'
-import { packageImports, relativeImports, sourceFiles } from './source.ts'
+import { aboveEntries, doorExceptions, engineRooms, type Room, rooms } from '../../scripts/rooms.ts'
+import { packageImports, relativeImports, type SourceFile, sourceFiles } from './source.ts'
 
 const files = sourceFiles('src')
 const byName = new Map<string, Room>(rooms.map((room) => [room.name, room]))
@@ -72,6 +72,23 @@ describe('rooms', () => {
     expect(faults).toEqual([])
   })
 
+  test('the rooms of the engine import each other downward, as far as they need to', () => {
+    const used = engineImports(files)
+    const faults = engineRooms.flatMap(({ name, mayImport }, level) => {
+      const below = new Set(engineRooms.slice(0, level).map((room) => room.name))
+      const upward = mayImport.filter((to) => !to.endsWith('.ts') && !below.has(to))
+      const imported = used.get(name) ?? new Set()
+      return [
+        ...upward.map((to) => `${name} may import ${to}, which is not below it`),
+        ...[...imported].filter((to) => !mayImport.includes(to)).map((to) => `${name} → ${to}`),
+        ...mayImport.filter((to) => !imported.has(to)).map((to) => `${name} does not use ${to}`),
+      ]
+    })
+    expect(faults).toEqual([])
+    const known = new Set(engineRooms.map(({ name }) => name))
+    expect([...used.keys()].filter((name) => !name.endsWith('.ts') && !known.has(name))).toEqual([])
+  })
+
   test('there is no import cycle, type imports included', () => {
     expect(findCycle(new Map(files.map((file) => [file.path, relativeImports(file)])))).toEqual([])
   })
@@ -87,6 +104,23 @@ describe('rooms', () => {
     expect(dirname('src/util/index.ts')).toBe('src/util')
   })
 })
+
+/** What each folder of the engine, or file directly in it, imports of the others. */
+function engineImports(files: readonly SourceFile[]): Map<string, Set<string>> {
+  const imports = new Map<string, Set<string>>()
+  const partOf = (path: string): string | undefined => /^src\/engine\/([^/]+)/.exec(path)?.[1]
+  for (const file of files) {
+    const from = partOf(file.path)
+    if (from === undefined) continue
+    const used = imports.get(from) ?? new Set()
+    imports.set(from, used)
+    for (const path of relativeImports(file)) {
+      const to = partOf(path)
+      if (to !== undefined && to !== from) used.add(to)
+    }
+  }
+  return imports
+}
 
 /** One import cycle as a list of paths, or an empty list. */
 function findCycle(imports: ReadonlyMap<string, readonly string[]>): string[] {
