@@ -9,7 +9,7 @@ import { analyzeStatement, parseStatement, printStatement } from '../../src/cql/
 const repeated = (count: number, part: (index: number) => string, separator = ', '): string =>
   Array.from({ length: count }, (_, i) => part(i)).join(separator)
 
-const many = 60_000
+const many = 20_000
 
 const texts: [what: string, cql: string][] = [
   ['assignments', `UPDATE t SET ${repeated(many, (i) => `m[${i}] = 1`)} WHERE k = 1`],

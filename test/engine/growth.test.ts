@@ -11,7 +11,7 @@ import { ask, openEngine } from './support/ask.ts'
 const { int, varint, decimal } = nativeTypes
 const ints: CqlType = { kind: 'list', element: int, frozen: false }
 const map: CqlType = { kind: 'map', key: int, value: int, frozen: false }
-const count = 60_000
+const count = 40_000
 
 test('a map is bound, read back and searched in time linear in its entries', async () => {
   const engine = await openEngine({}, 'CREATE TABLE t (k int PRIMARY KEY, m map<int, int>)')
@@ -78,7 +78,7 @@ test.each([
 
 test('a constant of millions of digits is refused where it is none, before it is read', async () => {
   const engine = await openEngine({}, 'CREATE TABLE t (k int PRIMARY KEY, v varint, d decimal)')
-  const digits = '9'.repeat(50_000_000)
+  const digits = '9'.repeat(5_000_000)
   const insert = async (column: string): Promise<unknown> =>
     await engine.query(`INSERT INTO t (k, ${column}) VALUES (1, ${digits})`, 'ks')
   await expect(insert('v')).rejects.toThrow('unable to make BigInteger from')
