@@ -89,6 +89,44 @@ describeOnServers('what a call was given', (target) => {
   })
 })
 
+describe('values that the caller changes while a request is repeated', () => {
+  for (const kind of ['a statement', 'a batch']) {
+    test(`${kind} is repeated with the values of the call`, async () => {
+      const node = new ScriptedNode()
+      const session = await connect(node, { poolSize: 2 })
+      const text = 'INSERT INTO t (c) VALUES (?)'
+      node.script = (exchange) => {
+        const prepared = prepare(text)
+        const isOurs = exchange.request.opcode === Opcode.PREPARE
+        if (!isOurs || prepared.opcode !== Opcode.RESULT || !('bind' in prepared)) return 'default'
+        const markers = [{ keyspace: 'ks', table: 't', name: 'c0', type: nativeTypes.blob }]
+        exchange.reply({ ...prepared, bind: { ...prepared.bind, markers } })
+        return 'done'
+      }
+      const insert = await session.prepare(text)
+      const sent: string[] = []
+      node.script = ({ request, connection }) => {
+        if (request.opcode !== Opcode.EXECUTE && request.opcode !== Opcode.BATCH) return 'default'
+        const { values } =
+          request.opcode === Opcode.EXECUTE ? request.parameters : request.entries[0]!
+        sent.push(Buffer.from(values[0] as Uint8Array).toString())
+        if (sent.length > 1) return 'default'
+        connection.destroy()
+        return 'done'
+      }
+      const bytes = Buffer.from('before')
+      const running =
+        kind === 'a batch'
+          ? session.batch(new Batch().append(insert), [[bytes]])
+          : session.executePrepared(insert, [bytes])
+      bytes.fill('x')
+      await running
+      expect(sent).toEqual(['before', 'before'])
+      await session.close()
+    })
+  }
+})
+
 describe('a statement whose column has another type by now', () => {
   /** A node on which another client has replaced the int column by a text column. */
   async function withChangedColumn() {

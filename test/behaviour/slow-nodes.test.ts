@@ -132,6 +132,17 @@ describe('a node that hangs', () => {
     await session.close({ graceMs: 0 })
   })
 
+  test('does not hold up PREPARE, which goes to another node', async () => {
+    const { clock, session, nodes } = await connectTwo({ requestTimeoutMs: 8_000 })
+    nodes[0].script = ({ request }) => (request.opcode === Opcode.PREPARE ? 'done' : 'default')
+    const all = Array.from({ length: 6 }, (_, i) =>
+      session.execute(`SELECT c${i} FROM t WHERE c = ?`, [1]),
+    )
+    await pass(clock, 2_100)
+    await Promise.all(all)
+    await session.close({ graceMs: 0 })
+  })
+
   test('may still answer first, and the answer of the second attempt reaches nobody', async () => {
     const two = await connectTwo({ requestTimeoutMs: 8_000 })
     const { clock, session, nodes } = two

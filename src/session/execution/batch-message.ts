@@ -26,7 +26,7 @@ import { mayBeStale } from './execute-message.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message } from './message.ts'
 import { estimateValueBytes } from './value-size.ts'
-import { snapshotOf } from './value-snapshot.ts'
+import { detachValues, snapshotOf } from './value-snapshot.ts'
 
 const typeCodes = {
   logged: BatchTypeCode.LOGGED,
@@ -42,7 +42,7 @@ export interface BatchParts {
   readonly handles: readonly StatementHandle[]
   /** By statement; `undefined` for a text without values, which is sent as a text. */
   readonly metadata: (PreparedMetadata | undefined)[]
-  /** By statement, in marker order. */
+  /** By statement, in marker order; only dates are shared with the caller. */
   readonly values: (readonly unknown[])[]
   /**
    * By statement, what its own option says; the list is missing when no statement says anything.
@@ -176,7 +176,6 @@ export class BatchMessage implements Message {
     const handle = this.#parts.handles[this.#writingIndex]
     if (handle === undefined || !mayBeStale(error) || this.#refreshed.has(handle)) return undefined
     this.#refreshed.add(handle)
-    this.detach()
     return this.#refresh(handle, error)
   }
 
@@ -217,7 +216,7 @@ export function resolveInBatch(
   index: number,
 ): readonly unknown[] {
   try {
-    return metadata.plan.resolve(values)
+    return detachValues(metadata.plan.resolve(values))
   } catch (error) {
     throw inStatement(error, index)
   }

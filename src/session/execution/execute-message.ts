@@ -16,14 +16,14 @@ import type { StatementHandle } from '../statement/statement-cache.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message, parameterFlags, writeTail } from './message.ts'
 import { estimateValueBytes } from './value-size.ts'
-import { snapshotOf } from './value-snapshot.ts'
+import { detachValues, snapshotOf } from './value-snapshot.ts'
 
 /** EXECUTE (native_protocol_v4.spec §4.1.6), encoded again for every attempt. */
 export class ExecuteMessage implements Message {
   readonly profile: ExecutionProfile
   readonly #context: ExecutionContext
   readonly #handle: StatementHandle
-  /** In marker order, an array of our own. */
+  /** In marker order; only dates are shared with the caller. */
   #values: readonly unknown[]
   #metadata: PreparedMetadata
   #wasRefreshed = false
@@ -42,7 +42,7 @@ export class ExecuteMessage implements Message {
     this.#handle = handle
     this.profile = profile
     this.#metadata = metadata
-    this.#values = metadata.plan.resolve(values)
+    this.#values = detachValues(metadata.plan.resolve(values))
     this.#timestamp =
       profile.timestamp ??
       (metadata.repeatability.acceptsClientTimestamp ? context.timestamps?.next() : undefined)
@@ -107,7 +107,6 @@ export class ExecuteMessage implements Message {
   repair(error: unknown): Promise<void> | undefined {
     if (!mayBeStale(error) || this.#wasRefreshed) return undefined
     this.#wasRefreshed = true
-    this.detach()
     return this.#refresh(error)
   }
 

@@ -48,7 +48,7 @@ export interface Message {
   prepareAgain(connection: Connection, error: ServerError): Promise<void>
   /** Roughly the bytes it takes: what waits is bounded by them. */
   estimatedBytes(): number
-  /** The message is not sent in the call that made it: copies values the caller may change. */
+  /** The message is not sent in the call that made it: copies what it shares with the caller. */
   detach(): void
 }
 

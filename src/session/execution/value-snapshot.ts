@@ -11,6 +11,29 @@ export function snapshotOf<T extends BindValues | undefined>(values: T): T {
     : values
 }
 
+/**
+ * Replaces collections and bytes in an array of our own by copies that the caller cannot change: a
+ * request may be encoded again after a failure, long after its call has returned. A `Date` costs
+ * more to copy than to encode; it is copied only when a request has to wait ({@link snapshotOf}).
+ */
+export function detachValues(values: unknown[]): readonly unknown[] {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]
+    if (typeof value === 'object' && value !== null) values[i] = detached(value)
+  }
+  return values
+}
+
+function detached(value: object): unknown {
+  try {
+    if (value instanceof Date) return value
+  } catch {
+    // A proxy may throw: encoding reports that it cannot be read.
+    return value
+  }
+  return ArrayBuffer.isView(value) ? copyOfView(value) : copyOf(value, new Map(), 0)
+}
+
 /** Deeper values are refused by the encoder, so their copy would be lost work. */
 const depthMax = 64
 
