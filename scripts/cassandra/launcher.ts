@@ -9,7 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
@@ -22,7 +22,7 @@ export interface CassandraOptions {
   readonly folder: string
   /** Where data goes. A folder in memory makes DDL about twice as fast. */
   readonly dataFolder: string
-  /** One address a node; 127.0.0.0/8 needs no set-up on Linux. */
+  /** One address per node; 127.0.0.0/8 needs no set-up on Linux. */
   readonly addresses: readonly string[]
   readonly port: number
   readonly auth?: boolean
@@ -54,6 +54,7 @@ export async function startCassandra(options: CassandraOptions): Promise<Cassand
       await waitUntilReady(options, address, pids[index]!)
     }
     await waitForGossip(options)
+    if (options.auth === true) await waitForSuperuser(options)
   } catch (error) {
     await stopProcesses(pids)
     throw error
@@ -187,22 +188,67 @@ async function waitForGossip(options: CassandraOptions): Promise<void> {
   }
 }
 
+/** A node answers CQL before it has created the role that clients log in with. */
+async function waitForSuperuser(options: CassandraOptions): Promise<void> {
+  const [address = ''] = options.addresses
+  const endMs = performance.now() + (options.readyTimeoutMs ?? 120_000)
+  while (!(await acceptsLogin(address, options.port, options.tls))) {
+    if (performance.now() > endMs) throw new Error(`${address} does not accept the default login`)
+    await sleep(100)
+  }
+}
+
+/** Frames of protocol v4: STARTUP with CQL_VERSION 3.0.0, and AUTH_RESPONSE of the default login. */
+const startup = Buffer.from('0400000001000000160001000b43514c5f56455253494f4e0005332e302e30', 'hex')
+const login = Buffer.from('\0cassandra\0cassandra')
+const authResponse = Buffer.concat([
+  Buffer.from('040000000f', 'hex'),
+  Buffer.from([0, 0, 0, login.length + 4, 0, 0, 0, login.length]),
+  login,
+])
+const opcodeOf = { authenticate: 0x03, authSuccess: 0x10 }
+
+function acceptsLogin(address: string, port: number, tls = false): Promise<boolean> {
+  return converse(address, port, tls, startup, (opcode, socket) => {
+    if (opcode === opcodeOf.authSuccess) return true
+    if (opcode !== opcodeOf.authenticate) return false
+    socket.write(authResponse)
+    return undefined
+  })
+}
+
 /** Whether a v4 OPTIONS frame comes back as SUPPORTED. A listening port alone is not ready. */
 export function answersOptions(address: string, port: number, tls = false): Promise<boolean> {
+  const options = Uint8Array.of(4, 0, 0, 0, 5, 0, 0, 0, 0)
+  return converse(address, port, tls, options, (opcode) => opcode === 0x06)
+}
+
+/**
+ * Sends a frame of protocol v4 and passes the opcode of each response to `decide`, until that
+ * returns a result. A node that does not answer, or not in v4, counts as `false`.
+ */
+function converse(
+  address: string,
+  port: number,
+  tls: boolean,
+  frame: Uint8Array,
+  decide: (opcode: number | undefined, socket: Socket) => boolean | undefined,
+): Promise<boolean> {
   return new Promise((resolve) => {
     const target = { host: address, port }
     // Whose certificate it is matters to the tests, not here.
     const socket = tls ? connectTls({ ...target, rejectUnauthorized: false }) : connect(target)
-    const finish = (ready: boolean): void => {
+    const finish = (result: boolean): void => {
       socket.destroy()
-      resolve(ready)
+      resolve(result)
     }
     socket.setTimeout(2_000, () => finish(false))
     socket.on('error', () => finish(false))
-    socket.on(tls ? 'secureConnect' : 'connect', () =>
-      socket.write(Uint8Array.of(4, 0, 0, 0, 5, 0, 0, 0, 0)),
-    )
-    socket.on('data', (bytes) => finish(bytes[0] === 0x84 && bytes[4] === 0x06))
+    socket.on(tls ? 'secureConnect' : 'connect', () => socket.write(frame))
+    socket.on('data', (bytes) => {
+      const result = bytes[0] === 0x84 ? decide(bytes[4], socket) : false
+      if (result !== undefined) finish(result)
+    })
     socket.on('close', () => finish(false))
   })
 }

@@ -56,3 +56,15 @@ test('of overlapping range deletions the latest covers each place, and the list 
     { numRuns: 1000 },
   )
 })
+
+test('a hundred thousand range deletions are merged without comparing all pairs', () => {
+  const count = 100_000
+  const ranges = Array.from({ length: count }, (_, i): RangeTombstone => {
+    const place = (i * 7919) % count
+    const key = (at: number): string => String(at).padStart(7, '0')
+    return { start: key(place * 2), end: key(place * 2 + 3), tsHi: 0, tsLo: place, time: 1 }
+  })
+  const list = rangeTombstonesOf(ranges)
+  expect(list.length).toBe(count)
+  expect(list[0]).toMatchObject({ start: '0000000', end: '0000002', tsLo: 0 })
+})
