@@ -198,7 +198,9 @@ async function waitForSuperuser(options: CassandraOptions): Promise<void> {
   }
 }
 
-/** Frames of protocol v4: STARTUP with CQL_VERSION 3.0.0, and AUTH_RESPONSE of the default login. */
+/**
+ * Frames of protocol v4: STARTUP with CQL_VERSION 3.0.0, and AUTH_RESPONSE of the default login.
+ */
 const startup = Buffer.from('0400000001000000160001000b43514c5f56455253494f4e0005332e302e30', 'hex')
 const login = Buffer.from('\0cassandra\0cassandra')
 const authResponse = Buffer.concat([
