@@ -288,7 +288,7 @@ export class Cluster implements ConnectionListener {
     return await this.#sides.use(node.endpoint, keyspace, work)
   }
 
-  onRoom(connection: Connection): void {
+  onRoom(connection?: Connection): void {
     this.#options.onRoom(connection)
   }
 

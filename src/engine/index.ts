@@ -40,5 +40,5 @@ export {
   type LoginGuard,
   NodeConnection,
 } from './node/node-connection.ts'
-export type { NodeOutput } from './node/output-buffer.ts'
+export type { NodeOutput } from './node/node-output.ts'
 export type { NodeAddress, NodeIdentity, NodePeer } from './system/node-identity.ts'

@@ -43,6 +43,7 @@ export {
   type FrameParserOptions,
   VersionMismatchError,
 } from './frame-parser.ts'
+export { type ByteOutput, highWaterBytes, OutputBuffer } from './framing/output-buffer.ts'
 export { type BindMetadata, readBindMetadata, writeBindMetadata } from './prepared-metadata.ts'
 export {
   type QueryParameters,

@@ -7,8 +7,13 @@ import {
 } from '../errors/index.ts'
 import type { CompressionName } from '../protocol/index.ts'
 import { type LoadBalancingPolicy, TokenAwarePolicy } from '../policies/index.ts'
-import type { EndpointFactory, TlsOptions } from '../transport/index.ts'
 import {
+  connectionInFlightBytesMax,
+  type EndpointFactory,
+  type TlsOptions,
+} from '../transport/index.ts'
+import {
+  assert,
   type Clock,
   didYouMean,
   type RandomSource,
@@ -85,9 +90,18 @@ export interface SessionOptions {
   readonly heartbeatIntervalMs?: number | undefined
   /** Prepared statements kept, the least recently used go. Default 1,000. */
   readonly preparedCountMax?: number | undefined
-  /** Requests that may wait for a free stream id. Default 65,536. */
+  /**
+   * Bytes of requests that are sent and not yet answered, over all connections; further requests
+   * wait. A single request may exceed the limit. Default 128 MiB; one connection has at most 32 MiB
+   * in flight.
+   */
+  readonly inFlightBytesMax?: number | undefined
+  /** Requests that may wait for room on a connection. Default 65,536. */
   readonly queueCountMax?: number | undefined
-  /** Bytes of the waiting requests, estimated. Default 64 MiB. */
+  /**
+   * Bytes of the waiting requests, estimated; a large value that several of them share counts once.
+   * Default 64 MiB.
+   */
   readonly queueBytesMax?: number | undefined
   /** Most bytes of rows that `execute` returns. Default 64 MiB. */
   readonly resultBytesMax?: number | undefined
@@ -125,6 +139,7 @@ export interface ResolvedOptions {
   readonly localDataCenter: string | undefined
   readonly heartbeatIntervalMs: number
   readonly preparedCountMax: number
+  readonly inFlightBytesMax: number
   readonly queueCountMax: number
   readonly queueBytesMax: number
   readonly resultBytesMax: number
@@ -144,12 +159,26 @@ export const plainAuthenticators: readonly string[] = Object.freeze([
 ])
 
 export const int32Max = 2_147_483_647
+
+const inFlightBytesMaxDefault = 128 * 1024 * 1024
+const queueBytesMaxDefault = 64 * 1024 * 1024
+// One connection, a node that hangs for instance, cannot keep all others from sending.
+assert(
+  inFlightBytesMaxDefault >= 2 * connectionInFlightBytesMax,
+  'a session has more bytes in flight than one connection',
+)
+// What waits is enough to keep a connection busy.
+assert(
+  queueBytesMaxDefault >= connectionInFlightBytesMax,
+  'the queue holds what one connection has in flight',
+)
 const optionNames: ReadonlySet<string> = new Set([
   ...['contactPoints', 'keyspace', 'keyspaceCaseSensitive', 'createKeyspace', 'user', 'password'],
   ...['poolSize', 'compression', 'tls', 'connectionTimeoutMs', 'requestTimeoutMs', 'tcpNoDelay'],
   ...['tcpKeepAliveMs', 'consistency', 'serialConsistency', 'pageSize', 'timestamps', 'int64'],
   ...['timestampValues', 'codeGeneration', 'authenticators', 'localDataCenter'],
-  ...['heartbeatIntervalMs', 'preparedCountMax', 'queueCountMax', 'queueBytesMax'],
+  ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
+  ...['queueBytesMax'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'clock', 'random'],
 ])
 
@@ -201,8 +230,19 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     localDataCenter: options.localDataCenter,
     heartbeatIntervalMs: milliseconds('heartbeatIntervalMs', options.heartbeatIntervalMs ?? 30_000),
     preparedCountMax: integer('preparedCountMax', options.preparedCountMax ?? 1_000, 1, int32Max),
+    inFlightBytesMax: integer(
+      'inFlightBytesMax',
+      options.inFlightBytesMax ?? inFlightBytesMaxDefault,
+      1,
+      Number.MAX_SAFE_INTEGER,
+    ),
     queueCountMax: integer('queueCountMax', options.queueCountMax ?? 65_536, 0, int32Max),
-    queueBytesMax: integer('queueBytesMax', options.queueBytesMax ?? 64 << 20, 0, int32Max),
+    queueBytesMax: integer(
+      'queueBytesMax',
+      options.queueBytesMax ?? queueBytesMaxDefault,
+      0,
+      int32Max,
+    ),
     resultBytesMax: integer('resultBytesMax', options.resultBytesMax ?? 64 << 20, 1, int32Max),
     schemaAgreementTimeoutMs: milliseconds(
       'schemaAgreementTimeoutMs',

@@ -159,6 +159,7 @@ export class SessionBuilder {
       connector: {
         connectionTimeoutMs: options.connectionTimeoutMs,
         heartbeatIntervalMs: options.heartbeatIntervalMs,
+        inFlightBytesMax: options.inFlightBytesMax,
         credentials: options.credentials,
         authenticators: options.authenticators,
         compression: options.compression,

@@ -5,9 +5,11 @@ import {
   eventStreamId,
   type FrameHandler,
   FrameParser,
-  WireWriter,
+  OutputBuffer,
+  type WireWriter,
 } from '../protocol/index.ts'
 import { assert, nextTickOfSystem, setImmediateOfSystem } from '../util/index.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import type { Link, LinkHandler } from './link.ts'
 import { StreamIds } from './stream-ids.ts'
 import type { TickListener, Ticker } from './ticker.ts'
@@ -48,8 +50,11 @@ export interface ConnectionRequest {
 
 /** What the owner of a connection hears of it. */
 export interface ConnectionListener {
-  /** An answer came and the connection can take another request. */
-  onRoom(connection: Connection): void
+  /**
+   * There is room for another request: on that connection, or on any when none is named, because
+   * the session has fewer bytes in flight.
+   */
+  onRoom(connection?: Connection): void
   onEvent(bytes: Buffer, bodyStart: number, bodyEnd: number): void
   /** Called once, after every request in flight has failed. */
   onClosed(connection: Connection, error: TsyllaError): void
@@ -81,19 +86,22 @@ const nextStates: readonly number[] = [
 
 /** Requests one connection carries at a time; more gain nothing on any server we know. */
 export const inFlightCountMax = 1024
+/**
+ * Bytes of requests one connection carries at a time. A connection below the limit takes one more
+ * request of any size, so that the largest frame can be sent.
+ */
+export const connectionInFlightBytesMax: number = 32 * 1024 * 1024
 /** Beyond them the driver's own find room: PREPARE, USE, system tables, heartbeats. */
 export const reservedStreamCount = 256
 /** Unanswered ids of callers that gave up; more mean the server drops requests silently. */
 export const orphanCountMax = 1024
+/** Memory that requests are encoded into before they leave together. */
 const slabBytes = 256 * 1024
-/** A slab that had to grow beyond this goes with the request that needed it. */
-const slabBytesMax = 4 * slabBytes
-/** A slab with less room left is not worth going on with. */
-const slabRoomMin = 16 * 1024
 
 /**
- * One link to one node: stream ids, the write buffer, deadlines and the heartbeat. Requests are
- * encoded straight into the buffer and leave together at the end of the turn.
+ * One link to one node: stream ids, the output buffer, deadlines and the heartbeat. Requests are
+ * encoded straight into the buffer and leave together at the end of the turn, or sooner when they
+ * are many bytes.
  */
 export class Connection implements LinkHandler, FrameHandler, TickListener {
   /** Address of the node, for errors. */
@@ -116,18 +124,16 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   readonly #listener: ConnectionListener
   #compressor: Compressor | undefined
   readonly #parser: FrameParser
-  readonly #writer = new WireWriter(slabBytes)
+  readonly #budget: ByteBudget
+  readonly #output = new OutputBuffer(slabBytes)
   readonly #ids = new StreamIds(inFlightCountMax + reservedStreamCount + orphanCountMax)
   readonly #inFlight: (ConnectionRequest | undefined)[]
   readonly #deadlines: Float64Array
-  /** Flush number of each id's frame and where the frame lies, to withdraw what is unsent. */
+  /** Flush number of each id's frame and where it lies, to withdraw it and to know its size. */
   readonly #flushNumbers: Float64Array
   readonly #frameStarts: Int32Array
   readonly #frameEnds: Int32Array
-  #flushNumber = 0
-  /** Unsent frames of requests that were given up, as start and end in the write buffer. */
-  #withdrawn: (readonly [start: number, end: number])[] = []
-  #isFlushScheduled = false
+  #inFlightBytes = 0
   #state: ConnectionState = ConnectionState.connecting
   #link: Link | undefined
   #lastReceivedMs: number
@@ -135,10 +141,12 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   /** Why the connection was closed. */
   closedError: TsyllaError | undefined
 
-  constructor(address: string, ticker: Ticker, listener: ConnectionListener) {
+  /** @param budget bounds the bytes that this and other connections have in flight together */
+  constructor(address: string, ticker: Ticker, listener: ConnectionListener, budget: ByteBudget) {
     this.address = address
     this.#ticker = ticker
     this.#listener = listener
+    this.#budget = budget
     this.#parser = new FrameParser(this, { direction: 'response' })
     const idCount = inFlightCountMax + reservedStreamCount + orphanCountMax
     this.#inFlight = Array.from({ length: idCount }, () => undefined)
@@ -161,6 +169,11 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     return this.#ids.orphanCount
   }
 
+  /** Bytes of the requests in flight. */
+  get inFlightBytes(): number {
+    return this.#inFlightBytes
+  }
+
   /** Milliseconds of the ticker at which bytes last came. */
   get lastReceivedMs(): number {
     return this.#lastReceivedMs
@@ -168,7 +181,20 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
 
   /** Whether {@link send} would take a request now. */
   get hasRoom(): boolean {
-    return this.#state === ConnectionState.ready && this.#ids.inFlightCount < inFlightCountMax
+    return (
+      this.#state === ConnectionState.ready &&
+      this.#ids.inFlightCount < inFlightCountMax &&
+      this.#inFlightBytes < connectionInFlightBytesMax &&
+      !this.#budget.isSpent &&
+      !this.#isClogged
+    )
+  }
+
+  /** Whether the link still holds much of what was given up and is in flight no more. */
+  get #isClogged(): boolean {
+    return (
+      this.#ids.orphanCount > 0 && (this.#link?.pendingBytes ?? 0) >= connectionInFlightBytesMax
+    )
   }
 
   /**
@@ -206,6 +232,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     }
     this.#transition(ConnectionState.negotiating)
     this.#link = link
+    this.#output.attach(link)
     this.#ticker.add(this)
   }
 
@@ -226,21 +253,31 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   }
 
   /**
-   * Encodes a request into the write buffer.
+   * Encodes a request into the output buffer.
    *
-   * @param inFlightMax how many may be in flight before it
-   * @returns whether the connection took it
+   * @returns whether the connection took it, which it does while it {@link hasRoom}
    * @throws what the request's `encode` throws; the connection is as before
    */
-  send(request: ConnectionRequest, inFlightMax: number = inFlightCountMax): boolean {
-    if (this.#state !== ConnectionState.ready && this.#state !== ConnectionState.negotiating) {
-      return false
-    }
-    const ids = this.#ids
-    if (ids.inFlightCount >= inFlightMax) return false
-    const id = ids.acquire()
+  send(request: ConnectionRequest): boolean {
+    return this.hasRoom && this.#send(request)
+  }
+
+  /**
+   * As {@link send}, for the driver's own requests, also during the handshake: they find room on a
+   * connection that is full of users' requests.
+   */
+  sendInternal(request: ConnectionRequest): boolean {
+    const isOpen =
+      this.#state === ConnectionState.ready || this.#state === ConnectionState.negotiating
+    const countMax = inFlightCountMax + reservedStreamCount
+    return isOpen && this.#ids.inFlightCount < countMax && this.#send(request)
+  }
+
+  #send(request: ConnectionRequest): boolean {
+    const id = this.#ids.acquire()
     if (id === -1) return false
-    const writer = this.#writer
+    const output = this.#output
+    const { writer } = output
     const start = writer.offset
     try {
       request.encode(writer, id, this)
@@ -248,50 +285,34 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
         endFrameCompressed(writer, start, this.#compressor)
       }
     } catch (error) {
-      writer.offset = start
-      // What was too large to be sent is no reason to keep memory for it.
-      if (start === 0 && writer.bytes.length > slabBytesMax) this.#renewSlab()
-      ids.release(id)
+      output.rollBack(start)
+      this.#ids.release(id)
       throw error
     }
+    const end = writer.offset
     request.streamId = id
     this.#inFlight[id] = request
     this.#deadlines[id] = request.deadlineMs
-    this.#flushNumbers[id] = this.#flushNumber
+    this.#flushNumbers[id] = output.flushCount
     this.#frameStarts[id] = start
-    this.#frameEnds[id] = writer.offset
-    if (!this.#isFlushScheduled) this.#scheduleFlush()
+    this.#frameEnds[id] = end
+    this.#inFlightBytes += end - start
+    this.#budget.add(end - start)
+    if (!output.isFlushScheduled) this.#scheduleFlush()
+    output.flushLarge()
     return true
   }
 
   /** Alone in flight means latency counts; otherwise the requests of one turn leave together. */
   #scheduleFlush(): void {
-    this.#isFlushScheduled = true
     this.#ticker.armFine()
-    if (this.#ids.inFlightCount === 1) nextTickOfSystem(flushConnection, this)
-    else setImmediateOfSystem(flushConnection, this)
+    const isAlone = this.#ids.inFlightCount === 1
+    this.#output.flushLater(isAlone ? nextTickOfSystem : setImmediateOfSystem)
   }
 
-  /** @internal Sends what the write buffer holds. */
+  /** @internal Sends what the output buffer holds. */
   flush(): void {
-    this.#isFlushScheduled = false
-    const writer = this.#writer
-    if (this.#state === ConnectionState.closed || this.#link === undefined) return
-    if (this.#withdrawn.length > 0) this.#cutWithdrawn()
-    if (writer.offset === 0) return
-    this.#flushNumber++
-    const { bytes, offset } = writer
-    const isOurs = this.#link.write(bytes.subarray(0, offset))
-    if (bytes.length > slabBytesMax) this.#renewSlab()
-    else if (isOurs) writer.offset = 0
-    else if (bytes.length - offset >= slabRoomMin) {
-      // The link has what was written; the rest of the slab is still ours.
-      writer.adopt(bytes.subarray(offset))
-    } else this.#renewSlab()
-  }
-
-  #renewSlab(): void {
-    this.#writer.adopt(Buffer.allocUnsafeSlow(slabBytes))
+    this.#output.flush()
   }
 
   /**
@@ -303,37 +324,34 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     const id = request.streamId
     assert(this.#inFlight[id] === request, 'a request was abandoned where it is not in flight')
     this.#inFlight[id] = undefined
-    if (!this.#wasWritten(id)) {
-      this.#withdrawn.push([this.#frameStarts[id]!, this.#frameEnds[id]!])
+    const wasSpent = this.#releaseBytes(id)
+    const start = this.#frameStarts[id]!
+    const end = this.#frameEnds[id]!
+    if (this.#output.withdraw(this.#flushNumbers[id]!, start, end)) {
       this.#ids.release(id)
-      this.#afterRelease()
+      this.#afterRelease(wasSpent)
       return false
     }
     this.#ids.orphan(id)
     if (this.#ids.orphanCount >= orphanCountMax) {
       this.destroy(this.#lost(`${orphanCountMax} requests were never answered`))
     } else {
-      this.#afterRelease()
+      this.#afterRelease(wasSpent)
     }
     return true
   }
 
   #wasWritten(id: number): boolean {
-    return this.#flushNumbers[id]! < this.#flushNumber
+    return this.#output.hasLeft(this.#flushNumbers[id]!)
   }
 
-  /** Closes the gaps that withdrawn frames leave in the write buffer. */
-  #cutWithdrawn(): void {
-    const { bytes, offset } = this.#writer
-    const gaps = this.#withdrawn.sort(([a], [b]) => a - b)
-    this.#withdrawn = []
-    let to = gaps[0]![0]
-    for (const [i, [, from]] of gaps.entries()) {
-      const until = gaps[i + 1]?.[0] ?? offset
-      bytes.copyWithin(to, from, until)
-      to += until - from
-    }
-    this.#writer.offset = to
+  /** @returns whether the session had as many bytes in flight as it may */
+  #releaseBytes(id: number): boolean {
+    const wasSpent = this.#budget.isSpent
+    const bytes = this.#frameEnds[id]! - this.#frameStarts[id]!
+    this.#inFlightBytes -= bytes
+    this.#budget.remove(bytes)
+    return wasSpent
   }
 
   onBytes(bytes: Uint8Array, start: number, end: number): void {
@@ -366,8 +384,9 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     }
     this.#inFlight[streamId] = undefined
     this.#ids.release(streamId)
+    const wasSpent = this.#releaseBytes(streamId)
     request.onResponse(flags, opcode, bytes, bodyStart, bodyEnd, this)
-    this.#afterRelease()
+    this.#afterRelease(wasSpent)
   }
 
   #onAnswerNobodyAwaits(streamId: number): void {
@@ -375,14 +394,15 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
       throw new ProtocolError(`${this.address} answered on stream ${streamId}, which is not in use`)
     }
     this.#ids.release(streamId)
-    this.#afterRelease()
+    this.#afterRelease(false)
   }
 
-  #afterRelease(): void {
-    if (this.#state === ConnectionState.ready) this.#listener.onRoom(this)
-    else if (this.#state === ConnectionState.draining && this.#ids.inFlightCount === 0) {
-      this.#onDrained?.()
-    }
+  /** @param wasSpent whether bytes in flight kept other connections from taking requests, too */
+  #afterRelease(wasSpent: boolean): void {
+    if (wasSpent) this.#listener.onRoom()
+    else if (this.#state === ConnectionState.ready) this.#listener.onRoom(this)
+    const isDraining = this.#state === ConnectionState.draining
+    if (isDraining && this.#ids.inFlightCount === 0) this.#onDrained?.()
   }
 
   onTick(nowMs: number): void {
@@ -430,15 +450,18 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#ticker.remove(this)
     this.#parser.stop()
     this.#link?.destroy()
+    const wasSpent = this.#budget.isSpent
+    this.#budget.remove(this.#inFlightBytes)
+    this.#inFlightBytes = 0
     for (const [id, request] of this.#inFlight.entries()) {
       if (request === undefined) continue
       this.#inFlight[id] = undefined
       request.onLost(error, this.#wasWritten(id))
     }
-    this.#writer.adopt(Buffer.alloc(0))
-    this.#withdrawn = []
+    this.#output.close()
     this.#onDrained?.()
     this.#listener.onClosed(this, error)
+    if (wasSpent) this.#listener.onRoom()
   }
 
   onClosed(error: Error | undefined): void {
@@ -449,10 +472,6 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     const options = cause === undefined ? {} : { cause }
     return new ConnectionError(this.address, `connection lost: ${reason}`, 'unknown', options)
   }
-}
-
-function flushConnection(connection: Connection): void {
-  connection.flush()
 }
 
 function asProtocolError(error: unknown): TsyllaError {

@@ -3,6 +3,7 @@ import { connectChannel, traced } from '../observability/index.ts'
 import { type CompressionName, type Compressor, loadCompressor } from '../protocol/index.ts'
 import { ServerError, ServerErrorCode, type TsyllaError } from '../errors/index.ts'
 import { type CallOptions, sendUse } from './internal-request.ts'
+import { ByteBudget } from './byte-budget.ts'
 import { Connection, type ConnectionListener } from './connection.ts'
 import { asConnectError, type Credentials, handshake } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -13,6 +14,8 @@ export interface ConnectorOptions {
   readonly ticker: Ticker
   readonly connectionTimeoutMs: number
   readonly heartbeatIntervalMs: number
+  /** Bytes of requests that all connections together may have in flight. */
+  readonly inFlightBytesMax: number
   readonly credentials: Credentials | undefined
   readonly authenticators: readonly string[]
   readonly compression: CompressionName | undefined
@@ -32,6 +35,7 @@ export interface ConnectionPurpose {
 /** Opens connections that are ready: handshake done, keyspace set, heartbeat on. */
 export class Connector {
   readonly #options: ConnectorOptions
+  readonly #budget: ByteBudget
   #compressor: Promise<Compressor> | undefined
   /** Connections that are not ready yet. */
   readonly #opening = new Set<Connection>()
@@ -39,6 +43,7 @@ export class Connector {
 
   constructor(options: ConnectorOptions) {
     this.#options = options
+    this.#budget = new ByteBudget(options.inFlightBytesMax)
     // As many listen as connections are being made.
     setMaxListeners(0, this.#closing.signal)
   }
@@ -53,7 +58,7 @@ export class Connector {
   ): Promise<Connection> {
     const { ticker } = this.#options
     const { signal } = purpose
-    const connection = new Connection(endpoint.address, ticker, listener)
+    const connection = new Connection(endpoint.address, ticker, listener, this.#budget)
     const giveUp = (): void => connection.destroy(signal?.reason as TsyllaError)
     this.#opening.add(connection)
     signal?.addEventListener('abort', giveUp)

@@ -1,5 +1,7 @@
+export { ByteBudget } from './byte-budget.ts'
 export {
   Connection,
+  connectionInFlightBytesMax,
   type ConnectionListener,
   type ConnectionRequest,
   ConnectionState,

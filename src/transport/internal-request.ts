@@ -25,12 +25,7 @@ import {
   writeQueryHead,
 } from '../protocol/index.ts'
 import { createDeferred, type Deferred } from '../util/index.ts'
-import {
-  type Connection,
-  type ConnectionRequest,
-  inFlightCountMax,
-  reservedStreamCount,
-} from './connection.ts'
+import type { Connection, ConnectionRequest } from './connection.ts'
 import type { Ticker } from './ticker.ts'
 
 /** One request of the driver itself, and how long it may take. */
@@ -132,7 +127,7 @@ function callWithPrefix(
 ): Promise<Answer> {
   const request = new InternalRequest(opcode, writeBody, options, flags)
   try {
-    if (!connection.send(request, inFlightCountMax + reservedStreamCount)) {
+    if (!connection.sendInternal(request)) {
       request.onLost(connection.closedError ?? new ProtocolError('The connection has no room'))
     }
   } catch (error) {

@@ -1,3 +1,4 @@
+import type { ByteOutput } from '../protocol/index.ts'
 import type { Clock } from '../util/index.ts'
 
 /** What the receiving side of a {@link Link} does. */
@@ -12,12 +13,7 @@ export interface LinkHandler {
  * A way for bytes to a node and back: a socket, a TLS socket, or the engine in this process.
  * A link never calls its handler from inside `write`.
  */
-export interface Link {
-  /**
-   * Sends bytes. `true`: the memory may be reused at once. `false`: it belongs to the link now and
-   * the sender goes on with other memory.
-   */
-  write(bytes: Uint8Array): boolean
+export interface Link extends ByteOutput {
   /** Sends what was written, then closes. */
   end(): void
   /** Closes at once. */

@@ -181,6 +181,10 @@ class SocketLink implements Link {
     this.#canReuse = canReuse
   }
 
+  get pendingBytes(): number {
+    return this.#socket.writableLength
+  }
+
   write(bytes: Uint8Array): boolean {
     this.#socket.write(bytes)
     return this.#canReuse && this.#socket.writableLength === 0

@@ -19,6 +19,7 @@ function clusterOf(
     connector: {
       connectionTimeoutMs: 5_000,
       heartbeatIntervalMs: 30_000,
+      inFlightBytesMax: 1 << 20,
       credentials: undefined,
       authenticators: [],
       compression: undefined,

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { ClosedError, type TsyllaError } from '../../src/errors/index.ts'
 import type { WireWriter } from '../../src/protocol/index.ts'
 import {
+  ByteBudget,
   Connection,
   type ConnectionRequest,
+  connectionInFlightBytesMax,
   Connector,
   type Endpoint,
   type Link,
@@ -35,11 +37,26 @@ class SizedRequest implements ConnectionRequest {
   onTimeout(): void {}
 }
 
-function open(canReuse: boolean): { connection: Connection; written: Uint8Array[] } {
+function open(
+  canReuse: boolean,
+  budget = new ByteBudget(Number.POSITIVE_INFINITY),
+): {
+  connection: Connection
+  written: Uint8Array[]
+  /** Connections with room, as the owner hears of them; `undefined` stands for any. */
+  rooms: (Connection | undefined)[]
+  link: { pendingBytes: number }
+} {
   const written: Uint8Array[] = []
-  const listener = { onRoom() {}, onEvent() {}, onClosed() {} }
-  const connection = new Connection('node', new Ticker(new VirtualClock()), listener)
-  const link: Link = {
+  const rooms: (Connection | undefined)[] = []
+  const listener = {
+    onRoom: (one?: Connection) => void rooms.push(one),
+    onEvent() {},
+    onClosed() {},
+  }
+  const connection = new Connection('node', new Ticker(new VirtualClock()), listener, budget)
+  const link: Link & { pendingBytes: number } = {
+    pendingBytes: 0,
     write(bytes) {
       written.push(bytes)
       return canReuse
@@ -49,7 +66,7 @@ function open(canReuse: boolean): { connection: Connection; written: Uint8Array[
   }
   connection.attach(link)
   connection.markReady()
-  return { connection, written }
+  return { connection, written, rooms, link }
 }
 
 const mebibyte = 1 << 20
@@ -77,6 +94,67 @@ describe('a connection', () => {
     connection.send(new SizedRequest(100))
     connection.flush()
     expect(written.map(({ buffer }) => buffer.byteLength <= mebibyte)).toEqual([true])
+    connection.destroy(new ClosedError('session'))
+  })
+})
+
+describe('bytes in flight', () => {
+  const inFlight = (connection: Connection, count: number, bytes: number): SizedRequest[] => {
+    const requests = Array.from({ length: count }, () => new SizedRequest(bytes))
+    return requests.filter((request) => connection.send(request))
+  }
+
+  test('leave before the end of the turn, so that no slab holds them all', () => {
+    const { connection, written } = open(false)
+    expect(inFlight(connection, 24, mebibyte)).toHaveLength(24)
+    expect(written.length).toBe(24)
+    connection.destroy(new ClosedError('session'))
+  })
+
+  test('keep a connection from taking more than one request beyond its limit', () => {
+    const { connection } = open(true)
+    const taken = inFlight(connection, 100, mebibyte + 1)
+    expect(taken).toHaveLength(connectionInFlightBytesMax / mebibyte)
+    expect(connection.inFlightBytes).toBe(taken.length * (mebibyte + 1))
+    expect(connection.hasRoom).toBe(false)
+    expect(connection.sendInternal(new SizedRequest(10))).toBe(true)
+    connection.destroy(new ClosedError('session'))
+    expect(connection.inFlightBytes).toBe(0)
+  })
+
+  test('end when a request is given up, unless the link still holds them', () => {
+    const { connection, link } = open(true)
+    const taken = inFlight(connection, 100, mebibyte)
+    link.pendingBytes = connectionInFlightBytesMax
+    for (const request of taken) connection.abandon(request)
+    expect(connection.inFlightBytes).toBe(0)
+    expect(connection.hasRoom).toBe(false)
+    link.pendingBytes = 0
+    expect(connection.hasRoom).toBe(true)
+    connection.destroy(new ClosedError('session'))
+  })
+
+  test('of all connections are bounded together, and room on one is room on all', () => {
+    const budget = new ByteBudget(10 * mebibyte)
+    const [first, second] = [open(true, budget), open(true, budget)]
+    const taken = inFlight(first.connection, 100, mebibyte)
+    expect(taken).toHaveLength(10)
+    expect(inFlight(second.connection, 1, 1)).toEqual([])
+    first.connection.abandon(taken[0]!)
+    expect(first.rooms).toEqual([undefined])
+    expect(inFlight(second.connection, 2, 2 * mebibyte)).toHaveLength(1)
+    first.connection.destroy(new ClosedError('session'))
+    expect(first.rooms).toEqual([undefined, undefined])
+    expect(budget.bytes).toBe(2 * mebibyte)
+    second.connection.destroy(new ClosedError('session'))
+    expect(budget.bytes).toBe(0)
+  })
+
+  test('are counted no more when a request could not be encoded', () => {
+    const budget = new ByteBudget(mebibyte)
+    const { connection } = open(true, budget)
+    expect(() => connection.send(new SizedRequest(mebibyte, true))).toThrow(RangeError)
+    expect(budget.bytes).toBe(0)
     connection.destroy(new ClosedError('session'))
   })
 })
@@ -113,6 +191,7 @@ describe('a connector', () => {
       ticker: new Ticker(clock),
       connectionTimeoutMs: 5_000,
       heartbeatIntervalMs: 30_000,
+      inFlightBytesMax: 1,
       credentials: undefined,
       authenticators: [],
       compression: undefined,

@@ -13,7 +13,7 @@ import { type NodeState, SystemTables } from '../system/system-tables.ts'
 import type { NodeCredentials } from './credentials.ts'
 import { type ClientAddress, NodeConnection } from './node-connection.ts'
 import type { NodeHost } from './node-host.ts'
-import type { NodeOutput } from './output-buffer.ts'
+import type { NodeOutput } from './node-output.ts'
 import { Statements } from './statements.ts'
 import { Tracer } from './tracing.ts'
 

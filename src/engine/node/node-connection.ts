@@ -7,6 +7,7 @@ import {
   FrameParser,
   HeaderFlag,
   Opcode,
+  OutputBuffer,
   readRequest,
   readRequestPayload,
   type Request,
@@ -28,7 +29,7 @@ import { authenticatorName, checkPlainToken } from './credentials.ts'
 import { invalid } from '../faults.ts'
 import { checkStartup, isVersion, opcodeName, unsupportedVersionFrame } from './negotiation.ts'
 import type { NodeHost } from './node-host.ts'
-import { type NodeOutput, OutputBuffer } from './output-buffer.ts'
+import type { NodeOutput } from './node-output.ts'
 import { ResponseWriter } from './response-writer.ts'
 import { executeBatch, executePrepared, executeQuery } from './statement-requests.ts'
 import { describeRequest } from './request-description.ts'
@@ -64,6 +65,8 @@ const requestBytesMax = 16 * 1024 * 1024
 const handshakeRequestBytesMax = 256 * 1024
 /** Bytes of answers a client may leave unread before its further requests wait. */
 const outputBytesMax = 4 * 1024 * 1024
+/** Memory that answers are written into before they leave together. */
+const slabBytes = 64 * 1024
 /** Frames of other protocol versions a client may try on one connection. */
 const versionTriesMax = 8
 /** Wrong passwords a client may try on one connection. */
@@ -75,7 +78,8 @@ const passwordTriesMax = 3
  */
 export class NodeConnection implements FrameHandler {
   readonly #node: NodeHost
-  readonly #output: OutputBuffer
+  readonly #peer: NodeOutput
+  readonly #output: OutputBuffer = new OutputBuffer(slabBytes)
   readonly #client: ClientAddress
   #parser: FrameParser = this.#newParser()
   readonly #reader: WireReader = new WireReader()
@@ -86,10 +90,13 @@ export class NodeConnection implements FrameHandler {
   #startup: ReadonlyMap<string, string> = new Map()
   #stage: ConnectionStage = ConnectionStage.established
   #keyspace: string | undefined
+  readonly #defer = (callback: () => void): void => this.#node.engine.runtime.defer(callback)
   #pendingCount = 0
   #requestCount = 0
   #versionTryCount = 0
   #passwordTryCount = 0
+  /** Whether frames are being read: their answers leave together when that ends. */
+  #isReceiving = false
   /** Whether requests wait until the client has read its answers. */
   #isHeld = false
   /** What the client sent while its requests wait. */
@@ -97,7 +104,8 @@ export class NodeConnection implements FrameHandler {
 
   constructor(node: NodeHost, output: NodeOutput, client: ClientAddress) {
     this.#node = node
-    this.#output = new OutputBuffer(output, outputBytesMax, node.engine.runtime)
+    this.#peer = output
+    this.#output.attach(output)
     this.#writer = this.#output.writer
     this.#responses = new ResponseWriter(this.#writer)
     this.#client = client
@@ -155,7 +163,7 @@ export class NodeConnection implements FrameHandler {
 
   /** The client has read its answers: executes the requests that waited. */
   resume(): void {
-    if (!this.#isHeld || this.#output.isFull) return
+    if (!this.#isHeld || this.#isOutputFull) return
     this.#isHeld = false
     const backlog = this.#backlog
     this.#backlog = []
@@ -163,14 +171,14 @@ export class NodeConnection implements FrameHandler {
   }
 
   #receive(bytes: Uint8Array, start: number, end: number): void {
-    this.#output.isCorked = true
+    this.#isReceiving = true
     let taken = end
     try {
       taken = this.#parser.push(bytes, start, end)
     } catch (error) {
       this.#refuse(error)
     }
-    this.#output.isCorked = false
+    this.#isReceiving = false
     if (taken < end) this.#backlog.push(bytes.subarray(taken, end))
     this.#output.flush()
   }
@@ -197,7 +205,8 @@ export class NodeConnection implements FrameHandler {
   }
 
   #end(): void {
-    this.#output.end()
+    this.#output.flush()
+    this.#peer.end()
     this.close()
   }
 
@@ -206,7 +215,7 @@ export class NodeConnection implements FrameHandler {
     if (this.#stage === ConnectionStage.closed) return
     this.#stage = ConnectionStage.closed
     this.#parser.stop()
-    this.#output.isClosed = true
+    this.#output.close()
     this.#backlog = []
     this.#abort.abort()
     this.#node.forget(this)
@@ -246,10 +255,14 @@ export class NodeConnection implements FrameHandler {
     this.#limitOutput()
   }
 
+  get #isOutputFull(): boolean {
+    return this.#output.pendingBytes > outputBytesMax
+  }
+
   /** Lets further requests wait when the client does not read its answers. */
   #limitOutput(): void {
     this.#output.flushLarge()
-    if (!this.#output.isFull || this.#stage === ConnectionStage.closed) return
+    if (!this.#isOutputFull || this.#stage === ConnectionStage.closed) return
     this.#isHeld = true
     this.#parser.pause()
   }
@@ -262,6 +275,10 @@ export class NodeConnection implements FrameHandler {
     } else {
       this.#whenSettled(committed, streamId, trace, () => this.#fail(streamId, error, trace))
     }
+  }
+
+  #scheduleFlush(): void {
+    if (!this.#isReceiving) this.#output.flushLater(this.#defer)
   }
 
   #sendPrepared(streamId: number, body: Uint8Array, trace: Trace | undefined): void {
@@ -397,7 +414,7 @@ export class NodeConnection implements FrameHandler {
     this.#responses.frame(eventStreamId, Opcode.EVENT, emptyResponsePrefix, () =>
       writeEvent(this.#writer, event),
     )
-    this.#output.scheduleFlush()
+    this.#scheduleFlush()
   }
 
   #answer(
@@ -448,7 +465,7 @@ export class NodeConnection implements FrameHandler {
     } catch (error) {
       this.#fail(streamId, error, trace)
     }
-    this.#output.scheduleFlush()
+    this.#scheduleFlush()
     this.#limitOutput()
   }
 

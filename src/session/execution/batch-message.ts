@@ -25,8 +25,8 @@ import type { StatementHandle } from '../statement/statement-cache.ts'
 import { mayBeStale } from './execute-message.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message } from './message.ts'
-import { estimateValueBytes } from './value-size.ts'
-import { detachValues, snapshotOf } from './value-snapshot.ts'
+import { estimateValues, type ValueSize } from './value-size.ts'
+import { copyDates, detachValues } from './value-snapshot.ts'
 
 const typeCodes = {
   logged: BatchTypeCode.LOGGED,
@@ -158,18 +158,18 @@ export class BatchMessage implements Message {
     endFrame(writer, start)
   }
 
-  estimatedBytes(): number {
+  size(): ValueSize {
     const { handles, metadata, values } = this.#parts
-    return handles.reduce(
-      (bytes, { text }, i) =>
-        bytes + (metadata[i] === undefined ? text.length : estimateValueBytes(values[i]!)),
+    const textBytes = handles.reduce(
+      (bytes, { text }, i) => bytes + (metadata[i] === undefined ? text.length : 64),
       64,
     )
+    return estimateValues(values, textBytes)
   }
 
   detach(): void {
     const { values } = this.#parts
-    for (const [i, one] of values.entries()) values[i] = snapshotOf(one)
+    for (const [i, one] of values.entries()) values[i] = copyDates(one)
   }
 
   repair(error: unknown): Promise<void> | undefined {

@@ -4,6 +4,7 @@ import type { Connection, TickListener, Ticker } from '../../transport/index.ts'
 import { RingQueue, setImmediateOfSystem } from '../../util/index.ts'
 import { AbortRegistry } from './abort-registry.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
+import { HeldBytes, type ValueSize } from './value-size.ts'
 
 export interface DispatcherOptions {
   readonly cluster: Cluster
@@ -23,8 +24,8 @@ export interface DispatchedRequest extends AttemptOwner, Exclusions {
   /** Returns when an attempt that is sent now counts as stalled. */
   attemptDeadlineMs(nowMs: number): number
   onSent(attempt: Attempt): void
-  /** It waits, counted as so many bytes. */
-  onQueued(bytes: number): void
+  /** The request waits. */
+  onQueued(size: ValueSize): void
   /** The deadline has passed while it waited. */
   onQueueTimeout(): void
   /** The message could not be encoded; nothing was sent. */
@@ -60,7 +61,7 @@ export class Dispatcher implements TickListener {
   readonly #restricted = new Map<string, Queue>()
   /** Requests that wait; queues also hold places of requests that were given up. */
   #waitingCount = 0
-  #queuedBytes = 0
+  readonly #held = new HeldBytes()
   #isDraining = false
   /** More requests have to fail at their deadline than one turn allows. */
   #isExpiring = false
@@ -173,27 +174,35 @@ export class Dispatcher implements TickListener {
 
   #enqueue(request: DispatchedRequest): void {
     if (request.isQueued) return
-    const bytes = request.message.estimatedBytes()
-    const { queueCountMax, queueBytesMax } = this.#options
-    if (this.#waitingCount >= queueCountMax || this.#queuedBytes + bytes > queueBytesMax) {
-      request.fail(
-        new OverloadedError(
-          `${this.#waitingCount} requests of ${this.#queuedBytes} bytes wait already (queueCountMax ${queueCountMax}, queueBytesMax ${queueBytesMax})`,
-        ),
-      )
+    const size = request.message.size()
+    if (!this.#hasRoomFor(size)) {
+      request.fail(this.#overloadedError())
       return
     }
     if (this.#waitingCount === 0) {
       this.ticker.add(this)
       this.ticker.armFine()
     }
-    request.onQueued(bytes)
+    request.onQueued(size)
     this.#waitingCount++
-    this.#queuedBytes += bytes
+    this.#held.add(size)
     const { requests } = this.#queueOf(request)
     requests.push(request)
     // Removes the places of requests that were given up, once they may be the larger part.
-    if (requests.length > 2 * queueCountMax) requests.keep((one) => one.isQueued)
+    if (requests.length > 2 * this.#options.queueCountMax) requests.keep((one) => one.isQueued)
+  }
+
+  #hasRoomFor(size: ValueSize): boolean {
+    const { queueCountMax, queueBytesMax } = this.#options
+    const bytes = this.#held.total + this.#held.addedBy(size)
+    return this.#waitingCount < queueCountMax && bytes <= queueBytesMax
+  }
+
+  #overloadedError(): OverloadedError {
+    const { queueCountMax, queueBytesMax } = this.#options
+    return new OverloadedError(
+      `The request finds no room on a connection, and ${this.#waitingCount} requests of ${this.#held.total} bytes wait already (queueCountMax ${queueCountMax}, queueBytesMax ${queueBytesMax})`,
+    )
   }
 
   #queueOf({ excludedNodes }: DispatchedRequest): Queue {
@@ -207,9 +216,9 @@ export class Dispatcher implements TickListener {
     return queue
   }
 
-  onLeftQueue(bytes: number): void {
+  onLeftQueue(size: ValueSize): void {
     this.#waitingCount--
-    this.#queuedBytes -= bytes
+    this.#held.remove(size)
   }
 
   /**

@@ -15,8 +15,8 @@ import { hasFixedTimestamp } from '../statement/repeatability.ts'
 import type { StatementHandle } from '../statement/statement-cache.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message, parameterFlags, writeTail } from './message.ts'
-import { estimateValueBytes } from './value-size.ts'
-import { detachValues, snapshotOf } from './value-snapshot.ts'
+import { estimateValues, type ValueSize } from './value-size.ts'
+import { copyDates, detachValues } from './value-snapshot.ts'
 
 /** EXECUTE (native_protocol_v4.spec §4.1.6), encoded again for every attempt. */
 export class ExecuteMessage implements Message {
@@ -92,12 +92,12 @@ export class ExecuteMessage implements Message {
     endFrame(writer, start)
   }
 
-  estimatedBytes(): number {
-    return estimateValueBytes(this.#values)
+  size(): ValueSize {
+    return estimateValues([this.#values])
   }
 
   detach(): void {
-    this.#values = snapshotOf(this.#values)
+    this.#values = copyDates(this.#values)
   }
 
   /**

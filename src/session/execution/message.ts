@@ -11,6 +11,7 @@ import {
 import type { ServerError } from '../../errors/index.ts'
 import type { Connection } from '../../transport/index.ts'
 import type { ResultMetadataCache } from '../result/result-metadata-cache.ts'
+import type { ValueSize } from './value-size.ts'
 
 /**
  * What a request sends: EXECUTE, QUERY or BATCH. A message knows how it is encoded and routed and
@@ -46,8 +47,8 @@ export interface Message {
   repair(error: unknown): Promise<void> | undefined
   /** The node does not know a statement: prepares it there. */
   prepareAgain(connection: Connection, error: ServerError): Promise<void>
-  /** Roughly the bytes it takes: what waits is bounded by them. */
-  estimatedBytes(): number
+  /** Roughly what it takes on the wire: what waits is bounded by it. */
+  size(): ValueSize
   /** The message is not sent in the call that made it: copies what it shares with the caller. */
   detach(): void
 }

@@ -14,6 +14,7 @@ import { hasFixedTimestamp, repeatabilityOfText } from '../statement/repeatabili
 import type { StatementHandle } from '../statement/statement-cache.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message, parameterFlags, writeTail } from './message.ts'
+import type { ValueSize } from './value-size.ts'
 
 /** QUERY (native_protocol_v4.spec §4.1.4): a text without values, not worth preparing yet. */
 export class QueryMessage implements Message {
@@ -81,8 +82,8 @@ export class QueryMessage implements Message {
     endFrame(writer, start)
   }
 
-  estimatedBytes(): number {
-    return 64 + this.text.length
+  size(): ValueSize {
+    return { bytes: 64 + this.text.length, large: undefined }
   }
 
   detach(): void {}

@@ -20,6 +20,7 @@ import type { ExecutionContext } from './execution-context.ts'
 import { describeStatement, lostError, throwAtCaller, unreadableError } from './failures.ts'
 import type { Message } from './message.ts'
 import { type GatheredPages, readResult, type ResultTarget } from './result-reader.ts'
+import type { ValueSize } from './value-size.ts'
 
 /**
  * Where a request is; it is settled exactly once. `active`: attempts are in flight, it waits in the
@@ -81,7 +82,8 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
   #first: Attempt | undefined
   #setbacks: Setbacks | undefined
   #attemptCount = 0
-  #queuedBytes = -1
+  /** Size of the message while it waits. */
+  #queuedSize: ValueSize | undefined
 
   constructor(
     context: ExecutionContext,
@@ -151,19 +153,19 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     return Math.min(nowMs + delayMs, this.deadlineMs)
   }
 
-  onQueued(bytes: number): void {
-    this.#queuedBytes = bytes
+  onQueued(size: ValueSize): void {
+    this.#queuedSize = size
     this.message.detach()
   }
 
   #leaveQueue(): void {
-    if (this.#queuedBytes < 0) return
-    this.context.dispatcher.onLeftQueue(this.#queuedBytes)
-    this.#queuedBytes = -1
+    if (this.#queuedSize === undefined) return
+    this.context.dispatcher.onLeftQueue(this.#queuedSize)
+    this.#queuedSize = undefined
   }
 
   get isQueued(): boolean {
-    return this.#queuedBytes >= 0
+    return this.#queuedSize !== undefined
   }
 
   onSent(attempt: Attempt): void {

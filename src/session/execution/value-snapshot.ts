@@ -14,7 +14,7 @@ export function snapshotOf<T extends BindValues | undefined>(values: T): T {
 /**
  * Replaces collections and bytes in an array of our own by copies that the caller cannot change: a
  * request may be encoded again after a failure, long after its call has returned. A `Date` costs
- * more to copy than to encode; it is copied only when a request has to wait ({@link snapshotOf}).
+ * more to copy than to encode; it is copied only when a request has to wait ({@link copyDates}).
  */
 export function detachValues(values: unknown[]): readonly unknown[] {
   for (let i = 0; i < values.length; i++) {
@@ -24,6 +24,20 @@ export function detachValues(values: unknown[]): readonly unknown[] {
   return values
 }
 
+/** Returns values that are detached, their dates included. */
+export function copyDates(values: readonly unknown[]): readonly unknown[] {
+  return values.map((value) => (isDate(value) ? new Date(value) : value))
+}
+
+function isDate(value: unknown): value is Date {
+  try {
+    return value instanceof Date
+  } catch {
+    // A proxy may throw: encoding reports that it cannot be read.
+    return false
+  }
+}
+
 function detached(value: object): unknown {
   try {
     if (value instanceof Date) return value
@@ -31,7 +45,7 @@ function detached(value: object): unknown {
     // A proxy may throw: encoding reports that it cannot be read.
     return value
   }
-  return ArrayBuffer.isView(value) ? copyOfView(value) : copyOf(value, new Map(), 0)
+  return ArrayBuffer.isView(value) ? copyOfBytes(value) : copyOf(value, new Map(), 0)
 }
 
 /** Deeper values are refused by the encoder, so their copy would be lost work. */
@@ -61,7 +75,7 @@ function copyObject(value: object, copies: Map<object, unknown>, depth: number):
     for (let i = 0; i < copy.length; i++) if (i in copy) copy[i] = inner(copy[i])
     return copy
   }
-  if (ArrayBuffer.isView(value)) return keep(copyOfView(value))
+  if (ArrayBuffer.isView(value)) return keep(copyOfBytes(value))
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Date.prototype) return keep(new Date(value as unknown as number))
   if (prototype === Set.prototype) {
@@ -78,6 +92,29 @@ function copyObject(value: object, copies: Map<object, unknown>, depth: number):
   const copy = keep(Object.assign(Object.create(prototype) as { [key: string]: unknown }, value))
   for (const key of Object.keys(copy)) copy[key] = inner(copy[key])
   return copy
+}
+
+/** Values of bytes from this size on are large: copies of equal ones are shared. */
+export const largeBytesMin: number = 64 * 1024
+
+/** The copy that was made last of a large value, while any request holds it. */
+const latestCopies = new WeakMap<ArrayBufferView, WeakRef<ArrayBufferView>>()
+
+/**
+ * Many requests may write the same large value. Comparing it with the copy that was made for the
+ * last of them is cheaper than another copy, and the copies together could be more than fits.
+ */
+function copyOfBytes(view: ArrayBufferView): ArrayBufferView {
+  if (view.byteLength < largeBytesMin) return copyOfView(view)
+  const latest = latestCopies.get(view)?.deref()
+  if (latest !== undefined && bytesOf(latest).equals(bytesOf(view))) return latest
+  const copy = copyOfView(view)
+  latestCopies.set(view, new WeakRef(copy))
+  return copy
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }
 
 function copyOfView(view: ArrayBufferView): ArrayBufferView {

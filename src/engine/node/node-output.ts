@@ -1,0 +1,7 @@
+import type { ByteOutput } from '../../protocol/index.ts'
+
+/** Where the answers of a connection go. */
+export interface NodeOutput extends ByteOutput {
+  /** Sends what was written, then closes. */
+  end(): void
+}
