@@ -7,21 +7,20 @@ import {
   ServerError,
   ServerErrorCode,
 } from '../errors/index.ts'
-import { isObserved, requestChannel, type RequestTrace, traced } from '../observability/index.ts'
+import { isObserved, requestChannel } from '../observability/index.ts'
 import type { TimestampGenerator } from '../policies/index.ts'
 import type { Ticker } from '../transport/index.ts'
 import {
-  Batch,
+  type Batch,
   type BindValues,
   type ExecuteOptions,
   type Executor,
   type Page,
-  PreparedStatement,
+  type PreparedStatement,
   type Result,
   RowPager,
   type RowStream,
-  Statement,
-  type StatementBase,
+  type Statement,
   type UnknownColumns,
 } from '../types/index.ts'
 import type { Dispatcher } from './execution/dispatcher.ts'
@@ -102,7 +101,7 @@ export class Session implements Executor, AsyncDisposable {
   ): Promise<Result<Columns>> {
     if (isObserved(requestChannel)) {
       const work = (): Promise<AnyResult> => this.#statements.run(statement, values, options)
-      return typed(this.#traced('execute', statement, options, work))
+      return typed(this.#scope.traced('execute', statement, options, work))
     }
     return typed(this.#statements.run(statement, values, options))
   }
@@ -118,7 +117,7 @@ export class Session implements Executor, AsyncDisposable {
 
   prepare(statement: string | Statement): Promise<PreparedStatement> {
     const work = (): Promise<PreparedStatement> => this.#statements.prepare(statement)
-    return this.#traced('prepare', statement, undefined, work)
+    return this.#scope.traced('prepare', statement, undefined, work)
   }
 
   executePrepared<Columns = UnknownColumns>(
@@ -128,7 +127,7 @@ export class Session implements Executor, AsyncDisposable {
   ): Promise<Result<Columns>> {
     if (isObserved(requestChannel)) {
       const work = (): Promise<AnyResult> => this.#statements.run(prepared, values, options)
-      return typed(this.#traced('executePrepared', prepared, options, work))
+      return typed(this.#scope.traced('executePrepared', prepared, options, work))
     }
     return typed(this.#statements.run(prepared, values, options))
   }
@@ -141,7 +140,7 @@ export class Session implements Executor, AsyncDisposable {
   ): Promise<Result<Columns>> {
     if (isObserved(requestChannel)) {
       const work = (): Promise<AnyResult> => this.#batches.run(batch, values, options)
-      return typed(this.#traced('batch', batch, options, work))
+      return typed(this.#scope.traced('batch', batch, options, work))
     }
     return typed(this.#batches.run(batch, values, options))
   }
@@ -153,7 +152,7 @@ export class Session implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): Promise<Page<Columns>> {
     const work = (): Promise<AnyResult> => this.#statements.page(statement, values, options)
-    return typed(this.#traced('page', statement, options, work))
+    return typed(this.#scope.traced('page', statement, options, work))
   }
 
   /** All rows, page by page as they are consumed. */
@@ -165,25 +164,8 @@ export class Session implements Executor, AsyncDisposable {
     const fetchPage = this.#statements.pager(statement, values, options)
     return new RowPager<Columns>((pagingState) => {
       const work = (): Promise<AnyResult> => fetchPage(pagingState)
-      return typed<Columns>(this.#traced('page', statement, options, work))
+      return typed<Columns>(this.#scope.traced('page', statement, options, work))
     })
-  }
-
-  /** Publishes a call to `tsylla:request` when that has subscribers. */
-  #traced<T>(
-    verb: RequestTrace['verb'],
-    statement: string | StatementBase,
-    options: ExecuteOptions | undefined,
-    work: () => Promise<T>,
-  ): Promise<T> {
-    const trace = (): RequestTrace => ({
-      verb,
-      text: textOf(statement),
-      statementCount: statement instanceof Batch ? statement.statementsCount() : 1,
-      keyspace: this.#cluster.keyspace,
-      options,
-    })
-    return traced(requestChannel, trace, work)
   }
 
   /**
@@ -251,12 +233,6 @@ export class Session implements Executor, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
-}
-
-function textOf(statement: string | StatementBase): string | undefined {
-  if (typeof statement === 'string') return statement
-  if (statement instanceof Statement) return statement.text
-  return statement instanceof PreparedStatement ? statement.getStatement() : undefined
 }
 
 type AnyResult = ResultSet<unknown>

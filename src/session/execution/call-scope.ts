@@ -1,7 +1,9 @@
 import type { Cluster } from '../../cluster/index.ts'
 import { ClosedError, ConfigError, type Outcome, TsyllaError } from '../../errors/index.ts'
+import { requestChannel, type RequestTrace, traced } from '../../observability/index.ts'
 import type { ExecutionProfile } from '../../policies/index.ts'
 import {
+  Batch,
   type BindValues,
   type ExecuteOptions,
   PreparedStatement,
@@ -97,6 +99,23 @@ export class CallScope {
         resolve(failed(error, anyTextOf(statement))),
       )
     })
+  }
+
+  /** Publishes a call to `tsylla:request` when that has subscribers. */
+  traced<T>(
+    verb: RequestTrace['verb'],
+    statement: AnyStatement | Batch,
+    options: ExecuteOptions | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const trace = (): RequestTrace => ({
+      verb,
+      text: statement instanceof Batch ? undefined : anyTextOf(statement),
+      statementCount: statement instanceof Batch ? statement.statementsCount() : 1,
+      keyspace: this.#cluster.keyspace,
+      options,
+    })
+    return traced(requestChannel, trace, work)
   }
 
   /** Does work that closing waits for. @throws ClosedError */
