@@ -5,14 +5,14 @@ export {
   writeBatchPrepared,
   writeBatchQuery,
   writeBatchTail,
-} from './batch-request.ts'
-export { columnSpecsFlag, readColumnSpecs, writeColumnSpecs } from './column-specs.ts'
+} from './messages/batch.ts'
+export { columnSpecsFlag, readColumnSpecs, writeColumnSpecs } from './notation/column-specs.ts'
 export {
   type BlockCodec,
   type CompressionName,
   type Compressor,
-} from './compression.ts'
-export { loadCompressor } from './compressors.ts'
+} from './framing/compression.ts'
+export { loadCompressor } from './framing/compressors.ts'
 export {
   BatchTypeCode,
   bodyBytesMax,
@@ -24,8 +24,8 @@ export {
   ResultKind,
   RowsFlag,
 } from './constants.ts'
-export { typeDepthMax } from './custom-type-name.ts'
-export { readError, writeError } from './error-response.ts'
+export { typeDepthMax } from './notation/custom-type-name.ts'
+export { readError, writeError } from './messages/error.ts'
 export {
   EventType,
   readEvent,
@@ -35,66 +35,64 @@ export {
   type TopologyChangeEvent,
   type UnknownEvent,
   writeEvent,
-} from './event.ts'
-export { beginRequest, beginResponse, endFrame, endFrameCompressed } from './frame.ts'
+} from './messages/event.ts'
+export { beginRequest, beginResponse, endFrame, endFrameCompressed } from './framing/frame-v4.ts'
 export {
   type FrameHandler,
   FrameParser,
   type FrameParserOptions,
   VersionMismatchError,
-} from './frame-parser.ts'
+} from './framing/frame-parser.ts'
 export { type ByteOutput, highWaterBytes, OutputBuffer } from './framing/output-buffer.ts'
-export { type BindMetadata, readBindMetadata, writeBindMetadata } from './prepared-metadata.ts'
+export {
+  type AuthChallengeResponse,
+  type AuthenticateResponse,
+  type AuthResponseRequest,
+  type AuthSuccessResponse,
+  writeAuthenticate,
+  writeAuthToken,
+} from './messages/auth.ts'
+export { type ExecuteRequest, writeExecuteHead } from './messages/execute.ts'
+export { type OptionsRequest, type SupportedResponse, writeSupported } from './messages/options.ts'
+export {
+  type BindMetadata,
+  type PreparedResult,
+  type PrepareRequest,
+  readBindMetadata,
+  writeBindMetadata,
+  writePrepare,
+} from './messages/prepare.ts'
+export { type QueryRequest, writeQueryHead } from './messages/query.ts'
 export {
   type QueryParameters,
   readRawValues,
   writeParametersTail,
   writeRawValue,
   writeRawValues,
-} from './query-parameters.ts'
+} from './messages/query-parameters.ts'
+export { type RegisterRequest, writeRegister } from './messages/register.ts'
+export { readRequest, readRequestPayload, type Request } from './messages/request.ts'
 export {
-  type AuthResponseRequest,
-  type ExecuteRequest,
-  type OptionsRequest,
-  type PrepareRequest,
-  type QueryRequest,
-  readRequest,
-  readRequestPayload,
-  type RegisterRequest,
-  type Request,
-  type StartupRequest,
-  writeAuthResponse,
-  writeExecuteHead,
-  writePrepare,
-  writeQueryHead,
-  writeRegister,
-  writeStartup,
-} from './requests.ts'
+  type ErrorResponse,
+  type EventResponse,
+  readResponse,
+  type Response,
+  writeResponse,
+} from './messages/response.ts'
 export {
   emptyResponsePrefix,
   readResponsePrefix,
   type ResponsePrefix,
   responsePrefixFlags,
   writeResponsePrefix,
-} from './response-prefix.ts'
-export {
-  type AuthChallengeResponse,
-  type AuthenticateResponse,
-  type AuthSuccessResponse,
-  type ErrorResponse,
-  type EventResponse,
-  type PreparedResult,
-  readResponse,
-  type ReadyResponse,
-  type Response,
-  type ResultResponse,
-  type RowsResult,
-  type SchemaChangeResult,
-  type SetKeyspaceResult,
-  type SupportedResponse,
-  type VoidResult,
-  writeResponse,
-} from './responses.ts'
+} from './messages/response-prefix.ts'
+export type {
+  ResultResponse,
+  SchemaChangeResult,
+  SetKeyspaceResult,
+  VoidResult,
+} from './messages/result.ts'
+export { type ReadyResponse, type StartupRequest, writeStartup } from './messages/startup.ts'
 export {
   MetadataBytes,
   readRowCount,
@@ -102,10 +100,11 @@ export {
   RowsHead,
   type RowsMetadata,
   type RowsMetadataOptions,
+  type RowsResult,
   writeRowsMetadata,
-} from './rows-metadata.ts'
-export { readSchemaChange, type SchemaChange, writeSchemaChange } from './schema-change.ts'
-export { readTypeSpec, writeTypeSpec } from './type-spec.ts'
-export { utf8Read } from './utf8.ts'
-export { type InetAddress, type RawValue, UNSET, WireReader } from './wire-reader.ts'
-export { intMax, shortMax, WireWriter } from './wire-writer.ts'
+} from './messages/rows.ts'
+export { readSchemaChange, type SchemaChange, writeSchemaChange } from './messages/schema-change.ts'
+export { readTypeSpec, writeTypeSpec } from './notation/type-spec.ts'
+export { utf8Read } from './notation/utf8.ts'
+export { type InetAddress, type RawValue, UNSET, WireReader } from './notation/reader.ts'
+export { intMax, shortMax, WireWriter } from './notation/writer.ts'

@@ -12,7 +12,7 @@ import {
   type Compressor,
   Opcode,
   type Response,
-  writeAuthResponse,
+  writeAuthToken,
   writeRegister,
   writeStartup,
 } from '../protocol/index.ts'
@@ -120,7 +120,7 @@ async function authenticate(
     answer = await call(
       connection,
       Opcode.AUTH_RESPONSE,
-      (writer) => writeAuthResponse(writer, token),
+      (writer) => writeAuthToken(writer, token),
       callOptions,
     )
   } catch (error) {

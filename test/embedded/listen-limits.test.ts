@@ -19,7 +19,7 @@ import {
   FrameParser,
   Opcode,
   WireWriter,
-  writeAuthResponse,
+  writeAuthToken,
   writeQueryHead,
   writeStartup,
 } from '../../src/protocol/index.ts'
@@ -49,7 +49,7 @@ const startup = requestFrame(Opcode.STARTUP, (writer) =>
 )
 const login = (password: string): Uint8Array =>
   requestFrame(Opcode.AUTH_RESPONSE, (writer) =>
-    writeAuthResponse(writer, Buffer.from(`\0ada\0${password}`)),
+    writeAuthToken(writer, Buffer.from(`\0ada\0${password}`)),
   )
 const query = (text: string): Uint8Array =>
   requestFrame(Opcode.QUERY, (writer) => writeQueryHead(writer, text, 1, 0))

@@ -29,7 +29,7 @@ import {
   UNSET,
   WireReader,
   WireWriter,
-  writeAuthResponse,
+  writeAuthToken,
   writeBatchHead,
   writeBatchPrepared,
   writeBatchQuery,
@@ -68,11 +68,11 @@ describe('requests a client writes are what a node reads', () => {
       options,
     })
     expect(request(Opcode.OPTIONS, () => {})).toEqual({ opcode: Opcode.OPTIONS })
-    expect(request(Opcode.AUTH_RESPONSE, (w) => writeAuthResponse(w, id))).toEqual({
+    expect(request(Opcode.AUTH_RESPONSE, (w) => writeAuthToken(w, id))).toEqual({
       opcode: Opcode.AUTH_RESPONSE,
       token: id,
     })
-    expect(request(Opcode.AUTH_RESPONSE, (w) => writeAuthResponse(w, null))).toMatchObject({
+    expect(request(Opcode.AUTH_RESPONSE, (w) => writeAuthToken(w, null))).toMatchObject({
       token: null,
     })
     expect(request(Opcode.REGISTER, (w) => writeRegister(w, ['STATUS_CHANGE']))).toEqual({

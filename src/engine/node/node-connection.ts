@@ -18,7 +18,10 @@ import {
   VersionMismatchError,
   WireReader,
   type WireWriter,
+  writeAuthenticate,
+  writeAuthToken,
   writeEvent,
+  writeSupported,
 } from '../../protocol/index.ts'
 import type { Inet } from '../../types/index.ts'
 import { exhaustive } from '../../util/index.ts'
@@ -333,7 +336,7 @@ export class NodeConnection implements FrameHandler {
       }
       case Opcode.OPTIONS:
         this.#send(streamId, Opcode.SUPPORTED, trace, () =>
-          this.#writer.writeStringMultimap(node.supported()),
+          writeSupported(this.#writer, node.supported()),
         )
         return
       case Opcode.STARTUP:
@@ -369,7 +372,7 @@ export class NodeConnection implements FrameHandler {
     } else {
       this.#stage = ConnectionStage.authenticating
       this.#send(streamId, Opcode.AUTHENTICATE, undefined, () =>
-        this.#writer.writeString(authenticatorName),
+        writeAuthenticate(this.#writer, authenticatorName),
       )
     }
   }
@@ -377,7 +380,7 @@ export class NodeConnection implements FrameHandler {
   #authenticate(streamId: number, token: Uint8Array | null): void {
     const { credentials } = this.#node
     if (this.#stage !== ConnectionStage.authenticating || credentials === undefined) {
-      throw new ProtocolError('Unexpected message AUTH_RESPONSE, nobody asked for it')
+      throw new ProtocolError('Unexpected message AUTH_RESPONSE: no authentication is in progress')
     }
     const guard = this.#client.loginGuard
     guard?.check()
@@ -391,7 +394,7 @@ export class NodeConnection implements FrameHandler {
       return
     }
     this.#becomeReady()
-    this.#send(streamId, Opcode.AUTH_SUCCESS, undefined, () => this.#writer.writeBytes(null))
+    this.#send(streamId, Opcode.AUTH_SUCCESS, undefined, () => writeAuthToken(this.#writer, null))
   }
 
   #becomeReady(): void {

@@ -1,6 +1,6 @@
 import { Opcode, type QueryParameters, type Request } from '../../protocol/index.ts'
 
-/** What `system_traces.sessions` tells of a request. */
+/** What `system_traces.sessions` says about a request. */
 export interface RequestDescription {
   readonly title: string
   readonly parameters: ReadonlyMap<string, string>

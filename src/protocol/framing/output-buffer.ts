@@ -1,8 +1,8 @@
-import { WireWriter } from '../wire-writer.ts'
+import { WireWriter } from '../notation/writer.ts'
 
 /** Where the frames of an output buffer go: a link to a node, or the connection of a client. */
 export interface ByteOutput {
-  /** Bytes that were handed over and that the peer has not taken yet; 0 where nobody counts. */
+  /** Bytes handed over that the peer has not taken yet; 0 where they are not counted. */
   readonly pendingBytes?: number
   /** Takes bytes. `true`: the memory may be reused at once; `false`: it belongs to the output. */
   write(bytes: Uint8Array): boolean

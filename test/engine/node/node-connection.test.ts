@@ -7,7 +7,7 @@ import {
   QueryFlag,
   ResultKind,
   type Response,
-  writeAuthResponse,
+  writeAuthToken,
   writeBatchHead,
   writeBatchPrepared,
   writeBatchQuery,
@@ -174,7 +174,7 @@ describe('handshake', () => {
         'Unexpected message QUERY, expecting SASL_RESPONSE',
       )
       return client.ask(Opcode.AUTH_RESPONSE, (writer) =>
-        writeAuthResponse(writer, Buffer.from(token)),
+        writeAuthToken(writer, Buffer.from(token)),
       )
     }
     expect(login('\0ada\0lovelace').opcode).toBe(Opcode.AUTH_SUCCESS)

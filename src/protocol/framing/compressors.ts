@@ -1,5 +1,5 @@
-import { DependencyMissingError } from '../errors/index.ts'
-import { importPackage } from '../util/index.ts'
+import { DependencyMissingError } from '../../errors/index.ts'
+import { importPackage } from '../../util/index.ts'
 import {
   type BlockCodec,
   type CompressionName,

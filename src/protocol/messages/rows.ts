@@ -1,9 +1,9 @@
-import { ProtocolError } from '../errors/index.ts'
-import type { ColumnSpec } from '../types/index.ts'
-import { columnSpecsFlag, readColumnSpecs, writeColumnSpecs } from './column-specs.ts'
-import { RowsFlag } from './constants.ts'
-import type { WireReader } from './wire-reader.ts'
-import type { WireWriter } from './wire-writer.ts'
+import { ProtocolError } from '../../errors/index.ts'
+import type { ColumnSpec } from '../../types/index.ts'
+import { columnSpecsFlag, readColumnSpecs, writeColumnSpecs } from '../notation/column-specs.ts'
+import { Opcode, ResultKind, RowsFlag } from '../constants.ts'
+import type { WireReader } from '../notation/reader.ts'
+import type { WireWriter } from '../notation/writer.ts'
 
 // <flags:int><columns_count:int>[<paging_state:bytes>][<new_metadata_id:short bytes>]
 // [<global_table_spec>]<col_spec>…     (native_protocol_v4.spec §4.2.5.2)
@@ -139,4 +139,32 @@ export function writeRowsMetadata(
   if (pagingState !== undefined) writer.writeBytes(pagingState)
   if (newMetadataId !== undefined) writer.writeShortBytes(newMetadataId)
   if (!noMetadata) writeColumnSpecs(writer, flags, columns)
+}
+
+/** Rows with their cells as they came; sessions decode rows through the codec room instead. */
+export interface RowsResult {
+  readonly opcode: typeof Opcode.RESULT
+  readonly kind: typeof ResultKind.ROWS
+  readonly metadata: RowsMetadata
+  readonly rows: readonly (readonly (Uint8Array | null)[])[]
+}
+
+/** `<metadata><rows_count:int>` and the cells, each `[bytes]` (native_protocol_v4.spec §4.2.5.2) */
+export function writeRows(writer: WireWriter, { metadata, rows }: RowsResult): void {
+  writeRowsMetadata(writer, metadata.columns, metadata)
+  writer.writeInt(rows.length)
+  for (const row of rows) for (const cell of row) writer.writeBytes(cell)
+}
+
+export function readRows(reader: WireReader): RowsResult {
+  const metadata = readRowsMetadata(reader)
+  const { columnCount } = metadata
+  const count = readRowCount(reader, columnCount)
+  const rows: (Uint8Array | null)[][] = []
+  for (let i = 0; i < count; i++) {
+    const cells: (Uint8Array | null)[] = []
+    for (let column = 0; column < columnCount; column++) cells.push(reader.readBytes())
+    rows.push(cells)
+  }
+  return { opcode: Opcode.RESULT, kind: ResultKind.ROWS, metadata, rows }
 }

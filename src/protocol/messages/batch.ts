@@ -1,8 +1,8 @@
-import { type Consistency, ProtocolError, type SerialConsistency } from '../errors/index.ts'
-import { BatchTypeCode, Opcode, QueryFlag } from './constants.ts'
+import { type Consistency, ProtocolError, type SerialConsistency } from '../../errors/index.ts'
+import { BatchTypeCode, Opcode, QueryFlag } from '../constants.ts'
 import { readRawValues, readSerialConsistency } from './query-parameters.ts'
-import type { RawValue, WireReader } from './wire-reader.ts'
-import type { WireWriter } from './wire-writer.ts'
+import type { RawValue, WireReader } from '../notation/reader.ts'
+import type { WireWriter } from '../notation/writer.ts'
 
 /** A statement of a batch: by text or by the id of a prepared one. */
 export type BatchEntryRequest =

@@ -1,4 +1,4 @@
-import { type CqlType, type NativeTypeName, nativeTypes, type UdtField } from '../types/index.ts'
+import { type CqlType, type NativeTypeName, nativeTypes, type UdtField } from '../../types/index.ts'
 
 /**
  * Cassandra's spelling of types as Java classes (org.apache.cassandra.db.marshal.TypeParser): a

@@ -1,6 +1,6 @@
-import { type Consistency, consistencyName, ProtocolError } from '../errors/index.ts'
-import { Inet, uuidToText } from '../types/index.ts'
-import { unsetLength } from './constants.ts'
+import { type Consistency, consistencyName, ProtocolError } from '../../errors/index.ts'
+import { Inet, uuidToText } from '../../types/index.ts'
+import { unsetLength } from '../constants.ts'
 import { asBuffer, utf8Read } from './utf8.ts'
 
 /** A bound value that is absent: the server keeps what it has. Not the same as null. */
@@ -100,7 +100,7 @@ export class WireReader {
     return count
   }
 
-  /** Moves over `byteCount` bytes and gives where they start. */
+  /** Moves over `byteCount` bytes and returns where they start. */
   skip(byteCount: number): number {
     const at = this.offset
     if (byteCount < 0 || byteCount > this.end - at) throw truncated('bytes')

@@ -1,7 +1,7 @@
-import { parseUuidInto } from '../types/index.ts'
-import { HeaderFlag } from './constants.ts'
-import type { WireReader } from './wire-reader.ts'
-import type { WireWriter } from './wire-writer.ts'
+import { parseUuidInto } from '../../types/index.ts'
+import { HeaderFlag } from '../constants.ts'
+import type { WireReader } from '../notation/reader.ts'
+import type { WireWriter } from '../notation/writer.ts'
 
 /** What stands before the body of a response, as its header flags tell. */
 export interface ResponsePrefix {

@@ -1,7 +1,13 @@
-import { ProtocolError } from '../errors/index.ts'
+import { ProtocolError } from '../../errors/index.ts'
 import type { Compressor } from './compression.ts'
-import { bodyBytesMax, HeaderFlag, headerBytes, ProtocolVersion, responseBit } from './constants.ts'
-import { asBuffer } from './utf8.ts'
+import {
+  bodyBytesMax,
+  HeaderFlag,
+  headerBytes,
+  ProtocolVersion,
+  responseBit,
+} from '../constants.ts'
+import { asBuffer } from '../notation/utf8.ts'
 
 export interface FrameHandler {
   /**
@@ -162,7 +168,7 @@ export class FrameParser {
     return length
   }
 
-  /** Versions 1 and 2 have a one-byte stream id, so four bytes tell all that is needed. */
+  /** Versions 1 and 2 have a one-byte stream id, so four bytes say all that is needed. */
   #refuseVersion(bytes: Buffer, at: number): never {
     const first = bytes[at]!
     const expected = this.#versionByte

@@ -1,5 +1,5 @@
-import { ConfigError, type Consistency, ConsistencyCode } from '../errors/index.ts'
-import type { Inet } from '../types/index.ts'
+import { ConfigError, type Consistency, ConsistencyCode } from '../../errors/index.ts'
+import type { Inet } from '../../types/index.ts'
 import { asBuffer, utf8Write } from './utf8.ts'
 
 /** Largest length of what is counted by a [short], and by an [int] (native_protocol_v4.spec §3). */
@@ -108,7 +108,7 @@ export class WireWriter {
     this.offset += bytes.length
   }
 
-  /** UTF-8 without a length; gives the number of bytes. */
+  /** UTF-8 without a length and returns the number of bytes. */
   writeUtf8(text: string): number {
     const room = text.length > estimateCharsMax ? Buffer.byteLength(text) : text.length * 3
     this.reserve(room)

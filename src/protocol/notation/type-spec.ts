@@ -1,9 +1,9 @@
-import { ProtocolError } from '../errors/index.ts'
-import { type CqlType, type NativeTypeName, nativeTypes } from '../types/index.ts'
-import { TypeCode } from './constants.ts'
+import { ProtocolError } from '../../errors/index.ts'
+import { type CqlType, type NativeTypeName, nativeTypes } from '../../types/index.ts'
+import { TypeCode } from '../constants.ts'
 import { customTypeName, parseCustomTypeName, typeDepthMax } from './custom-type-name.ts'
-import type { WireReader } from './wire-reader.ts'
-import type { WireWriter } from './wire-writer.ts'
+import type { WireReader } from './reader.ts'
+import type { WireWriter } from './writer.ts'
 
 const codeOfNative: { readonly [K in NativeTypeName]: number } = {
   ascii: TypeCode.ASCII,

@@ -1,6 +1,6 @@
-import { ServerError, ServerErrorCode, type ServerErrorDetails } from '../errors/index.ts'
-import type { WireReader } from './wire-reader.ts'
-import type { WireWriter } from './wire-writer.ts'
+import { ServerError, ServerErrorCode, type ServerErrorDetails } from '../../errors/index.ts'
+import type { WireReader } from '../notation/reader.ts'
+import type { WireWriter } from '../notation/writer.ts'
 
 // <code:int><message:string> and what the code asks for (native_protocol_v4.spec §9). v5 adds
 // contentions to 1100, reason maps to 1300 and 1500, and the code 1700.

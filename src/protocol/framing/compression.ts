@@ -1,5 +1,5 @@
-import { ProtocolError } from '../errors/index.ts'
-import { asBuffer } from './utf8.ts'
+import { ProtocolError } from '../../errors/index.ts'
+import { asBuffer } from '../notation/utf8.ts'
 
 /** Compression of frame bodies in v4 (native_protocol_v4.spec §5). The header stays as it is. */
 export interface Compressor {
@@ -18,7 +18,7 @@ export const compressBytesMin = 1024
 /** No LZ4 block holds more than 255 bytes for each of its own (LZ4 block format, match lengths). */
 const lz4ExpansionMax = 255
 
-/** A Snappy copy of two bytes gives at most 64 (Snappy format description, §2.2). */
+/** A Snappy copy of two bytes expands to at most 64 (Snappy format description, §2.2). */
 const snappyExpansionMax = 32
 
 /** What tsylla calls of the packages that compress; declared sizes are checked before. */

@@ -1,7 +1,7 @@
-import type { Inet } from '../types/index.ts'
+import type { Inet } from '../../types/index.ts'
 import { readSchemaChange, type SchemaChange, writeSchemaChange } from './schema-change.ts'
-import type { WireReader } from './wire-reader.ts'
-import type { WireWriter } from './wire-writer.ts'
+import type { WireReader } from '../notation/reader.ts'
+import type { WireWriter } from '../notation/writer.ts'
 
 /** Names for REGISTER (native_protocol_v4.spec §4.2.6). */
 export const EventType = {

@@ -1,8 +1,8 @@
-import type { ColumnSpec } from '../types/index.ts'
-import { RowsFlag } from './constants.ts'
+import type { ColumnSpec } from '../../types/index.ts'
+import { RowsFlag } from '../constants.ts'
 import { readTypeSpec, writeTypeSpec } from './type-spec.ts'
-import type { WireReader } from './wire-reader.ts'
-import type { WireWriter } from './wire-writer.ts'
+import type { WireReader } from './reader.ts'
+import type { WireWriter } from './writer.ts'
 
 // [<global_table_spec>]<col_spec_1>…<col_spec_n>, with col_spec = [<ks><table>]<name><type>
 // (native_protocol_v4.spec §4.2.5.2)

@@ -1,12 +1,18 @@
-import { ConfigError } from '../errors/index.ts'
-import { bodyBytesMax, HeaderFlag, headerBytes, ProtocolVersion, responseBit } from './constants.ts'
+import { ConfigError } from '../../errors/index.ts'
+import {
+  bodyBytesMax,
+  HeaderFlag,
+  headerBytes,
+  ProtocolVersion,
+  responseBit,
+} from '../constants.ts'
 import { compressBytesMin, type Compressor } from './compression.ts'
-import type { WireWriter } from './wire-writer.ts'
+import type { WireWriter } from '../notation/writer.ts'
 
 // Header: <version:byte><flags:byte><stream:short><opcode:byte><length:int>
 // (native_protocol_v4.spec §2). The length is patched by `endFrame`.
 
-/** Starts a request frame; gives its start for `endFrame`. */
+/** Starts a request frame and returns its start for `endFrame`. */
 export function beginRequest(
   writer: WireWriter,
   flags: number,
@@ -16,7 +22,7 @@ export function beginRequest(
   return beginFrame(writer, ProtocolVersion.V4, flags, streamId, opcode)
 }
 
-/** Starts a response frame; gives its start for `endFrame`. */
+/** Starts a response frame and returns its start for `endFrame`. */
 export function beginResponse(
   writer: WireWriter,
   flags: number,

@@ -3,10 +3,10 @@ import {
   isSerialConsistency,
   ProtocolError,
   type SerialConsistency,
-} from '../errors/index.ts'
-import { QueryFlag } from './constants.ts'
-import type { RawValue, WireReader } from './wire-reader.ts'
-import type { WireWriter } from './wire-writer.ts'
+} from '../../errors/index.ts'
+import { QueryFlag } from '../constants.ts'
+import type { RawValue, WireReader } from '../notation/reader.ts'
+import type { WireWriter } from '../notation/writer.ts'
 
 // <query_parameters> = <consistency:short><flags:byte>[<n:short>[name_1]<value_1>…]
 // [<page_size:int>][<paging_state:bytes>][<serial_consistency:short>][<timestamp:long>]

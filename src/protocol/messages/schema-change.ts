@@ -1,5 +1,5 @@
-import type { WireReader } from './wire-reader.ts'
-import type { WireWriter } from './wire-writer.ts'
+import type { WireReader } from '../notation/reader.ts'
+import type { WireWriter } from '../notation/writer.ts'
 
 /** What a DDL statement did, in its RESULT and as event. Servers may add targets. */
 export interface SchemaChange {

@@ -1,0 +1,98 @@
+import { ProtocolError } from '../../errors/index.ts'
+import type { ColumnSpec } from '../../types/index.ts'
+import { Opcode, ResultKind, RowsFlag } from '../constants.ts'
+import { columnSpecsFlag, readColumnSpecs, writeColumnSpecs } from '../notation/column-specs.ts'
+import type { WireReader } from '../notation/reader.ts'
+import type { WireWriter } from '../notation/writer.ts'
+import { readRowsMetadata, writeRowsMetadata } from './rows.ts'
+
+export interface PrepareRequest {
+  readonly opcode: typeof Opcode.PREPARE
+  readonly text: string
+}
+
+/** `[long string]` (native_protocol_v4.spec §4.1.5) */
+export function writePrepare(writer: WireWriter, text: string): void {
+  writer.writeLongString(text)
+}
+
+export function readPrepare(reader: WireReader): PrepareRequest {
+  return { opcode: Opcode.PREPARE, text: reader.readLongString() }
+}
+
+/** What a node says about the bind markers of a prepared statement. */
+export interface BindMetadata {
+  /** All flag bits as they came: extensions use high ones (LWT mark). Compare with `>>> 0`. */
+  readonly flags: number
+  readonly markers: readonly ColumnSpec[]
+  /** Positions of the partition key's markers in key order; empty when not all are bound. */
+  readonly partitionKeyIndexes: readonly number[]
+}
+
+/**
+ * `<flags:int><columns_count:int><pk_count:int>[<pk_index:short>…][<global_table_spec>]<col_spec>…`
+ * (native_protocol_v4.spec §4.2.5.4)
+ */
+export function readBindMetadata(reader: WireReader): BindMetadata {
+  const flags = reader.readInt()
+  const count = reader.readInt()
+  if (count < 0 || count > 0xffff) {
+    throw new ProtocolError(`Malformed frame: a statement of ${count} markers`)
+  }
+  const keyCount = reader.readCount(2)
+  const partitionKeyIndexes: number[] = []
+  for (let i = 0; i < keyCount; i++) {
+    const index = reader.readShort()
+    if (index >= count) {
+      throw new ProtocolError(`Malformed frame: partition key index ${index} of ${count} markers`)
+    }
+    partitionKeyIndexes.push(index)
+  }
+  return { flags, markers: readColumnSpecs(reader, flags, count), partitionKeyIndexes }
+}
+
+/** The inverse of `readBindMetadata`; `extraFlags` are bits of extensions. */
+export function writeBindMetadata(
+  writer: WireWriter,
+  markers: readonly ColumnSpec[],
+  partitionKeyIndexes: readonly number[],
+  extraFlags: number = 0,
+): void {
+  const flags = columnSpecsFlag(markers)
+  writer.writeInt(flags | extraFlags)
+  writer.writeInt(markers.length)
+  writer.writeInt(partitionKeyIndexes.length)
+  for (const index of partitionKeyIndexes) writer.writeShort(index)
+  writeColumnSpecs(writer, flags, markers)
+}
+
+export interface PreparedResult {
+  readonly opcode: typeof Opcode.RESULT
+  readonly kind: typeof ResultKind.PREPARED
+  readonly id: Uint8Array
+  readonly bind: BindMetadata
+  /** Columns of the result; none when the statement returns no rows. */
+  readonly resultColumns: readonly ColumnSpec[]
+}
+
+/** `<id:short bytes><metadata><result_metadata>` (native_protocol_v4.spec §4.2.5.4) */
+export function writePrepared(writer: WireWriter, result: PreparedResult): void {
+  const { id, bind, resultColumns } = result
+  writer.writeShortBytes(id)
+  writeBindMetadata(
+    writer,
+    bind.markers,
+    bind.partitionKeyIndexes,
+    bind.flags & ~RowsFlag.GLOBAL_TABLES_SPEC,
+  )
+  // A statement without rows says so by NO_METADATA and no columns, as Cassandra does.
+  writeRowsMetadata(writer, resultColumns, { noMetadata: resultColumns.length === 0 })
+}
+
+export function readPrepared(reader: WireReader): PreparedResult {
+  const id = reader.readShortBytes()
+  const bind = readBindMetadata(reader)
+  // Scylla may set the paging-state flag here, so the general reader it is (scylladb#22475).
+  const { columns: resultColumns } = readRowsMetadata(reader)
+  return { opcode: Opcode.RESULT, kind: ResultKind.PREPARED, id, bind, resultColumns }
+}
