@@ -4,7 +4,7 @@ import { type CallOptions, type Connection, sendUse, type UseFrame } from '../tr
 
 export interface KeyspaceSwitchOptions {
   readonly call: CallOptions
-  /** The connection that is asked first. @throws when there is none */
+  /** The connection that is asked first. @throws NoNodeAvailableError without one */
   readonly anyConnection: () => Connection
   readonly connections: () => readonly Connection[]
 }

@@ -99,9 +99,7 @@ export abstract class Codec {
   }
 
   protected malformed(length: number): ProtocolError {
-    return new ProtocolError(
-      `Malformed frame: a ${cqlTypeText(this.type)} of ${length} bytes is none`,
-    )
+    return new ProtocolError(`Malformed frame: ${length} bytes are no ${cqlTypeText(this.type)}`)
   }
 }
 

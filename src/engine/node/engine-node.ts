@@ -18,7 +18,7 @@ import { Statements } from './statements.ts'
 import { Tracer } from './tracing.ts'
 
 export interface EngineNodeOptions {
-  /** Who may log in; without, everybody may. */
+  /** The login that clients need. Default: none. */
   readonly credentials?: NodeCredentials | undefined
   /** What the node says of itself, where it differs from the node the store belongs to. */
   readonly identity?: Partial<NodeIdentity> | undefined

@@ -56,7 +56,7 @@ let shared: Buffer = Buffer.alloc(0)
 let sharedView: Buffer = shared
 
 /**
- * LMDB gives its values in one buffer whose `length` it overrides with the length of the value,
+ * LMDB returns its values in one buffer whose `length` it overrides with the length of the value,
  * which built-in functions do not expect. The same memory with its true length does not surprise.
  */
 function plainView(buffer: Buffer): Buffer {

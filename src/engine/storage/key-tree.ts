@@ -5,8 +5,8 @@ import type { KeyRange } from './kv-store.ts'
 export type KeyTree<T> = sortedBtree.default<string, T>
 
 /**
- * The package is CommonJS with an `__esModule` mark: Node gives its exports as the default import,
- * bundlers and test runners give the class itself.
+ * The package is CommonJS with an `__esModule` mark: Node exposes its exports as the default
+ * import, bundlers and test runners give the class itself.
  */
 const BTree: typeof sortedBtree.default =
   typeof sortedBtree === 'function' ? sortedBtree : sortedBtree.default

@@ -20,7 +20,7 @@ export interface KvCursor {
 
 /** Reads of an ordered map from byte strings to byte strings. */
 export interface KvReader {
-  /** Finds the value of `key`; leaves `into` alone when there is none. */
+  /** Finds the value of `key`. @returns false, and leaves `into` as it is, when there is none */
   get(key: string, into: ValueRef): boolean
   has(key: string): boolean
   /** A cursor over the store itself must not be used after a write, one of a snapshot may be. */
@@ -61,6 +61,6 @@ export interface KvStore extends KvReader {
   takeUncommittedRead(): boolean
   snapshot(): KvSnapshot
   stats(): KvStats
-  /** Makes everything durable and gives the store back. */
+  /** Makes everything durable and closes the store. */
   close(): Promise<void>
 }

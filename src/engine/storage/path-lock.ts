@@ -218,7 +218,7 @@ function ownerOf(text: string): Owner | undefined {
   return { pid, socket }
 }
 
-/** Who cannot be asked, for want of permission or because he is busy, counts as living. */
+/** An owner that cannot be asked, for lack of permission or because it is busy, counts as alive. */
 function stateOf(socket: string): Promise<'alive' | 'dead' | 'missing'> {
   return new Promise((resolve) => {
     const connection = connect(socket)

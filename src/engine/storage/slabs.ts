@@ -44,7 +44,7 @@ export class Slabs {
     for (let i = 0; i < slabs.length; i++) if (slabs[i] === undefined) this.#free.push(i)
   }
 
-  /** Copies an entry in and gives its position. */
+  /** Copies an entry and returns its position. */
   append(key: string, value: Uint8Array, start: number, end: number): number {
     const length = end - start
     const size = headerBytes + length + key.length
@@ -90,7 +90,7 @@ export class Slabs {
     if (index !== this.#current && slab.live * 2 < slab.used) this.#sparse.add(index)
   }
 
-  /** Moves what is live in the blocks that are mostly garbage, and lets go of them. */
+  /** Moves live entries out of the blocks that are mostly garbage, and releases those blocks. */
   rewriteSparse(owner: SlabOwner): void {
     if (this.#sparse.size === 0) return
     for (const index of this.#sparse) {

@@ -37,7 +37,7 @@ interface Content {
   readonly rows: RowStore
 }
 
-/** What the node behind the tables tells about itself while it runs. */
+/** The state of the running node that the tables show. */
 export interface NodeState {
   /** Rows of `system_views.clients`. */
   clients(): Iterable<SystemRow>

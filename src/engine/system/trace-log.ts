@@ -4,7 +4,7 @@ import type { SystemRow } from './system-row.ts'
 /** Traces kept; older ones are forgotten. */
 const traceCountMax = 256
 
-/** What `system_traces` tells of a request. */
+/** The rows of `system_traces` for a request. */
 export interface Trace {
   readonly sessionId: string
   readonly client: Inet

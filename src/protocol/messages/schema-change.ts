@@ -6,7 +6,7 @@ export interface SchemaChange {
   readonly change: 'CREATED' | 'UPDATED' | 'DROPPED' | (string & {})
   readonly target: 'KEYSPACE' | 'TABLE' | 'TYPE' | 'FUNCTION' | 'AGGREGATE' | (string & {})
   readonly keyspace: string
-  /** Of the table, type, function or aggregate; `undefined` for a keyspace. */
+  /** Name of the table, type, function or aggregate; `undefined` for a keyspace. */
   readonly name: string | undefined
   /** CQL types of the arguments of a function or aggregate. */
   readonly argumentTypes: readonly string[] | undefined
