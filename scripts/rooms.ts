@@ -76,8 +76,6 @@ export interface EngineRoom {
   readonly mayImport: readonly string[]
 }
 
-const everywhere = ['environment.ts', 'faults.ts', 'timestamp.ts']
-
 /**
  * The rooms of the engine from the lowest to the highest, with what each imports of the engine. A
  * permission that is not used is to be removed: it would be a leak to come.
@@ -88,16 +86,25 @@ export const engineRooms: readonly EngineRoom[] = [
   { name: 'keys', mayImport: ['storage', 'catalog'] },
   { name: 'rows', mayImport: ['storage', 'catalog', 'keys', 'timestamp.ts'] },
   { name: 'functions', mayImport: ['environment.ts', 'faults.ts'] },
+  // What execution calls for each row or value: terms, selectors, operations, conditions.
   {
-    name: 'plan',
+    name: 'evaluate',
     mayImport: ['catalog', 'keys', 'rows', 'functions', 'environment.ts', 'faults.ts'],
   },
-  { name: 'execute', mayImport: ['catalog', 'keys', 'rows', 'functions', 'plan', ...everywhere] },
+  // Turns statements and the schema into plans. It runs when a statement is prepared, never later.
+  { name: 'analyze', mayImport: ['catalog', 'functions', 'evaluate', 'faults.ts'] },
+  {
+    name: 'execute',
+    mayImport: [
+      ...['catalog', 'keys', 'rows', 'functions', 'evaluate', 'analyze'],
+      ...['environment.ts', 'faults.ts', 'timestamp.ts'],
+    ],
+  },
   { name: 'system', mayImport: ['storage', 'catalog', 'keys', 'rows'] },
   {
     name: 'node',
     mayImport: [
-      ...['catalog', 'plan', 'execute', 'system'],
+      ...['catalog', 'analyze', 'execute', 'system'],
       ...['engine.ts', 'faults.ts', 'random-uuid.ts', 'value-count.ts'],
     ],
   },

@@ -23,8 +23,8 @@ export {
 export type { BatchLimits } from './execute/batch-limits.ts'
 export { type EngineResult, resultRows, type RowsResult } from './execute/result.ts'
 export type { Cell } from './functions/definitions.ts'
-export type { BatchKind } from './plan/batch.ts'
-export type { PreparedPlan } from './plan/prepared-plan.ts'
+export type { BatchKind } from './analyze/batch.ts'
+export type { PreparedPlan } from './analyze/prepared-plan.ts'
 export {
   CooperativeScheduler,
   type KvStore,

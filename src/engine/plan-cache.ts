@@ -1,4 +1,4 @@
-import type { PreparedPlan } from './plan/prepared-plan.ts'
+import type { PreparedPlan } from './analyze/prepared-plan.ts'
 
 const countMax = 1_000
 /** Characters of all texts together: what a plan holds grows with its text. */

@@ -124,3 +124,8 @@ function byPosition(a: ColumnSchema, b: ColumnSchema): number {
 function byName(a: ColumnSchema, b: ColumnSchema): number {
   return Buffer.compare(Buffer.from(a.name), Buffer.from(b.name))
 }
+
+/** All columns in the order of SELECT *: keys, statics, regulars. */
+export function wildcardColumns(table: TableSchema): ColumnSchema[] {
+  return [...table.partitionKey, ...table.clustering, ...table.statics, ...table.regulars]
+}

@@ -1,6 +1,6 @@
-import type { SelectPlan } from '../plan/select.ts'
-import type { Accumulator } from '../plan/selector.ts'
-import type { RowContext } from '../plan/row-context.ts'
+import type { SelectPlan } from '../analyze/select.ts'
+import type { RowContext } from '../evaluate/row-context.ts'
+import type { Accumulator } from '../evaluate/selector.ts'
 import { writeCell } from './row-writer.ts'
 import { type ByteWriter, compareValues } from '../../values/index.ts'
 

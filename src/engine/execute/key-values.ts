@@ -1,5 +1,8 @@
 import { UNSET } from '../../protocol/index.ts'
+import type { Merged } from '../analyze/restriction-set.ts'
+import type { Restrictions } from '../analyze/restrictions.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
+import type { Term } from '../evaluate/term.ts'
 import {
   boundAfter,
   boundBefore,
@@ -10,11 +13,13 @@ import {
 } from '../keys/index.ts'
 import { invalid } from '../faults.ts'
 import type { Environment } from '../environment.ts'
-import { nullCondition, unsetValue } from '../plan/messages.ts'
-import { isListTerm, isWholeTuple, type ListTerm, type TupleTerms } from '../plan/relations.ts'
-import type { Merged } from '../plan/restriction-set.ts'
-import type { Restrictions } from '../plan/restrictions.ts'
-import type { Term } from '../plan/values.ts'
+import { nullCondition, unsetValue } from '../evaluate/messages.ts'
+import {
+  isListTerm,
+  isWholeTuple,
+  type ListTerm,
+  type TupleTerms,
+} from '../evaluate/tuple-terms.ts'
 import type { ClusteringSlice } from '../rows/index.ts'
 import { sliceBounds } from './slices.ts'
 import { compareValues, splitCollection, splitFields } from '../../values/index.ts'

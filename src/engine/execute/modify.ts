@@ -1,10 +1,10 @@
 import { UNSET } from '../../protocol/index.ts'
+import type { ModifyPlan } from '../analyze/modify.ts'
 import { ttlSecondsMax } from '../catalog/table-options.ts'
+import type { Operation } from '../evaluate/operations.ts'
 import { type ClusteringKey, clusteringKeyOf, type PartitionKey } from '../keys/index.ts'
 import { invalid } from '../faults.ts'
 import type { Environment } from '../environment.ts'
-import type { ModifyPlan } from '../plan/modify.ts'
-import type { Operation } from '../plan/operations.ts'
 import type { CellChange, Change, Mutation } from '../rows/index.ts'
 import {
   checkCombinations,

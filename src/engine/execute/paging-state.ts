@@ -6,7 +6,7 @@ import {
   partitionKeyOfBytes,
 } from '../keys/index.ts'
 import { protocolFault } from '../faults.ts'
-import { pagingStateInvalid } from '../plan/messages.ts'
+import { pagingStateInvalid } from './messages.ts'
 import { concatCells, splitFields, valueFault, type WireElements } from '../../values/index.ts'
 
 /**

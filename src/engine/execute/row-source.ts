@@ -1,10 +1,9 @@
 import { UNSET } from '../../protocol/index.ts'
+import type { TokenBounds } from '../analyze/restriction-set.ts'
+import type { SelectPlan } from '../analyze/select.ts'
 import { partitionComponents, type PartitionKey } from '../keys/index.ts'
 import { invalid, protocolFault } from '../faults.ts'
-import { pagingStateInvalid } from '../plan/messages.ts'
 import type { Environment } from '../environment.ts'
-import type { TokenBounds } from '../plan/restriction-set.ts'
-import type { SelectPlan } from '../plan/select.ts'
 import type {
   ClusteringSlice,
   RowCursor,
@@ -13,6 +12,7 @@ import type {
   TokenBound,
 } from '../rows/index.ts'
 import { checkKeyLength, clusteringSlicesOf, uncheckedPartitionKeysOf } from './key-values.ts'
+import { pagingStateInvalid } from './messages.ts'
 import type { PagePosition } from './paging-state.ts'
 import { asBuffer } from '../../values/index.ts'
 

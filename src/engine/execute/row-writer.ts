@@ -1,7 +1,7 @@
 import type { ColumnSchema } from '../catalog/table-schema.ts'
+import type { RowContext } from '../evaluate/row-context.ts'
 import type { Cell } from '../functions/definitions.ts'
-import type { RowContext } from '../plan/row-context.ts'
-import { type ByteWriter } from '../../values/index.ts'
+import type { ByteWriter } from '../../values/index.ts'
 
 export function writeCell(sink: ByteWriter, cell: Cell): void {
   if (cell === null) {

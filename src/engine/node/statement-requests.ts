@@ -1,14 +1,14 @@
 import { ProtocolError } from '../../errors/index.ts'
 import {
-  BatchTypeCode,
   type BatchRequest,
+  BatchTypeCode,
   type ExecuteRequest,
   type QueryParameters,
   type QueryRequest,
 } from '../../protocol/index.ts'
+import type { BatchKind } from '../analyze/batch.ts'
 import type { EngineBatchEntry, EngineExecuteOptions, TableSource } from '../engine.ts'
 import type { EngineResult } from '../execute/result.ts'
-import type { BatchKind } from '../plan/batch.ts'
 import { checkValueCount } from '../value-count.ts'
 import { valuesFor } from './named-values.ts'
 import type { NodeHost } from './node-host.ts'

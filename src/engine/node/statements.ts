@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { ServerError, ServerErrorCode } from '../../errors/index.ts'
-import { writeBindMetadata, writeRowsMetadata, WireWriter } from '../../protocol/index.ts'
+import { WireWriter, writeBindMetadata, writeRowsMetadata } from '../../protocol/index.ts'
+import type { PreparedPlan } from '../analyze/prepared-plan.ts'
 import type { Schema } from '../catalog/schema.ts'
 import type { Engine } from '../engine.ts'
-import type { PreparedPlan } from '../plan/prepared-plan.ts'
 import type { SystemRow } from '../system/system-row.ts'
 
 /** Prepared statements a node keeps, and characters of their texts; the oldest go. */

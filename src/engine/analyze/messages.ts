@@ -3,8 +3,8 @@ import { type CqlType, cqlTypeText } from '../../types/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 
 /*
- * What planning says in Cassandra's words. Drivers and people match on these texts, so they follow
- * the messages of org.apache.cassandra.cql3 to the letter, slips included.
+ * Messages of analysis in Cassandra's words. Drivers and people match on these texts, so they
+ * follow the messages of org.apache.cassandra.cql3 to the letter, slips included.
  */
 
 const names = (columns: readonly ColumnSchema[]): string =>
@@ -28,17 +28,6 @@ export function invalidLiteral(what: string, name: string, type: CqlType): strin
 
 export function wrongPart(what: string, name: string, part: string, type: CqlType): string {
   return `Invalid ${what} literal for ${name}: ${part} is not of type ${cqlTypeText(type)}`
-}
-
-export const nullInCollection = 'null is not supported inside collections'
-export const unsetInCollection = 'unset value is not supported inside collections'
-
-export function nullCondition(column: ColumnSchema): string {
-  return `Invalid null value in condition for column ${column.name}`
-}
-
-export function unsetValue(column: ColumnSchema): string {
-  return `Invalid unset value for column ${column.name}`
 }
 
 export function moreThanOneEqual(columns: string): string {
@@ -95,9 +84,3 @@ export function invalidOperation(operation: string, what: string, column: Column
 export function counterSet(column: ColumnSchema): string {
   return `Cannot set the value of counter column ${column.name} (counters can only be incremented/decremented, not set)`
 }
-
-export const aggregationWithoutKey = 'Aggregation query used without partition key'
-export const aggregationOverKeys =
-  'Aggregation query used on multiple partition keys (IN restriction)'
-export const limitNotPositive = 'LIMIT must be strictly positive'
-export const pagingStateInvalid = 'Invalid value for the paging state'

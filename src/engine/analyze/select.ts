@@ -1,13 +1,14 @@
 import { type Expression, quoteIdentifier, type SelectStatement } from '../../cql/index.ts'
 import { type ColumnSpec, nativeTypes } from '../../types/index.ts'
-import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
+import { type ColumnSchema, type TableSchema, wildcardColumns } from '../catalog/table-schema.ts'
+import { columnSelector } from '../evaluate/derived-selectors.ts'
+import type { Selector } from '../evaluate/selector.ts'
+import type { Term } from '../evaluate/term.ts'
 import { invalid, unsupportedByEngine } from '../faults.ts'
+import { compileSelector } from './compile-selector.ts'
+import { compileTerm } from './compile-term.ts'
 import type { PrepareContext } from './prepare-context.ts'
 import { analyzeRestrictions, checkFiltering, type Restrictions } from './restrictions.ts'
-import type { Selector } from './selector.ts'
-import { columnSelector, compileSelector } from './selectors.ts'
-import { compileTerm } from './term.ts'
-import type { Term } from './values.ts'
 
 export interface SelectPlan {
   readonly kind: 'select'
@@ -93,11 +94,6 @@ function isOneRow(restrictions: Restrictions): boolean {
   // Without clustering columns there are no static ones, so a row alone is all there is.
   const isKeyed = hasClustering || restrictions.table.clustering.length === 0
   return isKeyed && filters.length === 0 && token === undefined
-}
-
-/** All columns in the order of SELECT *: keys, statics, regulars. */
-export function wildcardColumns(table: TableSchema): ColumnSchema[] {
-  return [...table.partitionKey, ...table.clustering, ...table.statics, ...table.regulars]
 }
 
 function compileSelection(

@@ -1,12 +1,12 @@
-import type { Expression } from '../../cql/index.ts'
 import { type RawValue, UNSET } from '../../protocol/index.ts'
 import type { CqlType } from '../../types/index.ts'
 import { invalid } from '../faults.ts'
 import type { Environment } from '../environment.ts'
-import type { PrepareContext, Receiver } from './prepare-context.ts'
+import type { Cell } from '../functions/definitions.ts'
+import type { RowContext } from './row-context.ts'
 import { isSorted, sortedCollection, valueFault } from '../../values/index.ts'
 
-/** A value of a statement, ready to be asked for its wire bytes. */
+/** A value of a statement: a constant, a bound value, or something computed from them. */
 export interface Term {
   readonly isMarker: boolean
   evaluate(environment: Environment): RawValue
@@ -56,5 +56,8 @@ export class ComputedTerm implements Term {
   }
 }
 
-/** Turns expressions into terms: handed to those who are part of doing so. */
-export type TermCompiler = (context: PrepareContext, value: Expression, receiver: Receiver) => Term
+/** Value of a term for a row, where unset is null. */
+export function cellOfTerm(term: Term, row: RowContext): Cell {
+  const value = term.evaluate(row.environment)
+  return value === UNSET ? null : value
+}

@@ -10,12 +10,12 @@ import { type Catalog, unsupported } from '../catalog/catalog.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 import { asServerError, invalid } from '../faults.ts'
 import { type BatchPlan, checkBatch } from './batch.ts'
-import { checkDepth } from './depth.ts'
+import { compileTerm } from './compile-term.ts'
 import { type ModifyPlan, planModification } from './modify.ts'
 import { completeMarkers, partitionKeyIndexes, PrepareContext } from './prepare-context.ts'
 import type { Plan, PreparedPlan } from './prepared-plan.ts'
 import { planSelect } from './select.ts'
-import { compileTerm } from './term.ts'
+import { checkDepth } from './statement-depth.ts'
 
 /** Parses and plans a statement. @throws ServerError in Cassandra's words */
 export function prepareText(

@@ -1,29 +1,16 @@
 import { type Expression, printExpression } from '../../cql/index.ts'
-import { type RawValue, UNSET } from '../../protocol/index.ts'
 import { type CqlType, cqlTypeText } from '../../types/index.ts'
+import { collectionTerm, tupleTerm } from '../evaluate/composed-terms.ts'
+import { ConstantTerm, MarkerTerm, type Term } from '../evaluate/term.ts'
 import { invalid } from '../faults.ts'
-import { compileCall } from './call.ts'
 import { constantBytes, constantFit } from '../functions/literals.ts'
 import { resolveType } from '../catalog/types.ts'
-import type { Environment } from '../environment.ts'
 import { isAssignable } from '../functions/assignable.ts'
+import { compileCall } from './compile-call.ts'
 import { fitOf } from './fits.ts'
-import {
-  invalidConstant,
-  invalidLiteral,
-  nullInCollection,
-  unsetInCollection,
-  wrongPart,
-} from './messages.ts'
+import { invalidConstant, invalidLiteral, wrongPart } from './messages.ts'
 import type { PrepareContext, Receiver } from './prepare-context.ts'
-import { ComputedTerm, ConstantTerm, MarkerTerm, type Term } from './values.ts'
-import {
-  collectionBytes,
-  concatCells,
-  sortedMap,
-  sortedSet,
-  vectorBytes,
-} from '../../values/index.ts'
+import { collectionBytes, sortedMap, sortedSet, vectorBytes } from '../../values/index.ts'
 
 /** A term that a receiver accepts (Term.Raw.prepare). @throws ServerError when it does not */
 export function compileTerm(context: PrepareContext, value: Expression, receiver: Receiver): Term {
@@ -98,7 +85,7 @@ function compileCollection(
     checkPart(context, entry.key, type.key, 'map', 'key', receiver),
     checkPart(context, entry.value, type.value, 'map', 'value', receiver),
   ])
-  return combine(parts, (cells) => sortedMap(cells, type.key))
+  return collectionTerm(parts, (cells) => sortedMap(cells, type.key))
 }
 
 function checkPart(
@@ -129,38 +116,11 @@ function compileElements(
   receiver: Receiver,
 ): Term {
   const parts = elements.map((each) => checkPart(context, each, type, what, 'value', receiver))
-  if (what === 'list') return combine(parts, (cells) => collectionBytes(cells, cells.length))
-  return combine(parts, (cells) => sortedSet(cells, type))
+  if (what === 'list') return collectionTerm(parts, (cells) => collectionBytes(cells, cells.length))
+  return collectionTerm(parts, (cells) => sortedSet(cells, type))
 }
 
 const nullInVector = 'null is not supported inside vectors'
-
-/** Evaluates the parts of a collection, at once when all of them are constants. */
-function combine(
-  parts: readonly Term[],
-  build: (cells: Uint8Array[]) => Uint8Array,
-  nullMessage = nullInCollection,
-): Term {
-  const compute = (environment: Environment): Uint8Array =>
-    build(
-      parts.map((part) => {
-        const cell = part.evaluate(environment)
-        if (cell === null) throw invalid(nullMessage)
-        if (cell === UNSET) throw invalid(unsetInCollection)
-        return cell
-      }),
-    )
-  return settle(parts, compute)
-}
-
-/** A constant when all parts are, so that its value is checked and built once. */
-function settle(parts: readonly Term[], compute: (environment: Environment) => RawValue): Term {
-  if (!parts.every((part) => part instanceof ConstantTerm)) return new ComputedTerm(compute)
-  return new ConstantTerm(compute(noEnvironment) as Uint8Array | null)
-}
-
-/** Constants ask nothing of it. */
-const noEnvironment = Object.freeze({}) as Environment
 
 function compileVector(
   context: PrepareContext,
@@ -180,7 +140,7 @@ function compileVector(
     }
     return compileTerm(context, each, { name: `value(${name})`, type: type.element })
   })
-  return combine(parts, (cells) => vectorBytes(cells, type.element), nullInVector)
+  return collectionTerm(parts, (cells) => vectorBytes(cells, type.element), nullInVector)
 }
 
 function compileUserType(
@@ -204,19 +164,7 @@ function compileUserType(
     }
     return compileTerm(context, given.value, { name: `${name}.${field.name}`, type: field.type })
   })
-  return fields(parts)
-}
-
-/** A tuple or user type of its fields; unset ones are null. */
-function fields(parts: readonly Term[]): Term {
-  return settle(parts, (environment) =>
-    concatCells(
-      parts.map((part) => {
-        const cell = part.evaluate(environment)
-        return cell === UNSET ? null : cell
-      }),
-    ),
-  )
+  return tupleTerm(parts)
 }
 
 function compileTuple(
@@ -243,5 +191,5 @@ function compileTuple(
     }
     return compileTerm(context, each, { name: `${name}[${index}]`, type: elementType })
   })
-  return fields(parts)
+  return tupleTerm(parts)
 }

@@ -8,11 +8,12 @@ import {
 import { cqlTypeText, nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
 import { someType } from '../catalog/types.ts'
+import type { Term } from '../evaluate/term.ts'
+import type { ListTerm, TupleTerms } from '../evaluate/tuple-terms.ts'
 import { invalid } from '../faults.ts'
+import { compileTerm } from './compile-term.ts'
 import { tokenOfAll, tokenOrder } from './messages.ts'
 import { columnReceiver, type PrepareContext, type Receiver } from './prepare-context.ts'
-import { compileTerm } from './term.ts'
-import type { Term } from './values.ts'
 
 export type SliceOperator = '<' | '<=' | '>' | '>='
 
@@ -45,24 +46,6 @@ export type Restriction =
       readonly value: Term
     }
   | { readonly kind: 'token'; readonly operator: SliceOperator | '='; readonly value: Term }
-
-/** One marker for the whole list of an IN. */
-export interface ListTerm {
-  readonly list: Term
-  /** Whether each element is a tuple of the values of the columns, of one column too. */
-  readonly hasTuples: boolean
-}
-
-/** The value of every column of a tuple, or one marker that holds the whole tuple. */
-export type TupleTerms = readonly Term[] | { readonly tuple: Term }
-
-export function isListTerm(values: readonly TupleTerms[] | ListTerm): values is ListTerm {
-  return !Array.isArray(values)
-}
-
-export function isWholeTuple(value: TupleTerms): value is { readonly tuple: Term } {
-  return !Array.isArray(value)
-}
 
 export function relationText(relation: Relation): string {
   switch (relation.kind) {

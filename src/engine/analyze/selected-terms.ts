@@ -1,12 +1,10 @@
 import { type Expression, printExpression, printType } from '../../cql/index.ts'
-import { UNSET } from '../../protocol/index.ts'
 import type { CqlType } from '../../types/index.ts'
-import type { Cell } from '../functions/definitions.ts'
+import { termSelector } from '../evaluate/derived-selectors.ts'
+import type { Selector } from '../evaluate/selector.ts'
+import type { Term } from '../evaluate/term.ts'
+import { compileTerm } from './compile-term.ts'
 import type { PrepareContext, Receiver } from './prepare-context.ts'
-import type { RowContext } from './row-context.ts'
-import { scalarSelector, type Selector } from './selector.ts'
-import { compileTerm } from './term.ts'
-import type { Term } from './values.ts'
 
 /** Text of an expression in the name of a result column; markers have no names there. */
 export function selectorText(value: Expression): string {
@@ -15,27 +13,31 @@ export function selectorText(value: Expression): string {
   return printExpression(value)
 }
 
-/** A term as a selector that has its own text for a name. */
-export function termSelector(context: PrepareContext, value: Expression, type: CqlType): Selector {
+/** A term as a selector that is named by its own text. */
+export function compileSelectedTerm(
+  context: PrepareContext,
+  value: Expression,
+  type: CqlType,
+): Selector {
   const name = selectorText(value)
-  return namedTermSelector(context, value, { name, type }, name)
+  return compileNamedTerm(context, value, { name, type }, name)
 }
 
-/** A term whose receiver, unlike the selector, is named for the errors of the term. */
-export function namedTermSelector(
+/** A term whose receiver has another name than the selector, which the errors of the term show. */
+export function compileNamedTerm(
   context: PrepareContext,
   value: Expression,
   receiver: Receiver,
   name: string,
 ): Selector {
-  const term = compileSelected(context, value, receiver)
-  return scalarSelector(name, receiver.type, [], (row) => cellOfTerm(term, row))
+  return termSelector(name, receiver.type, compileSelectable(context, value, receiver))
 }
 
 /** Markers of the selection have one name (Selectable.BIND_MARKER_NAME). */
 export const selectionMarkerName = '[selection]'
 
-export function compileSelected(
+/** As {@link compileTerm}, but a marker gets the name that markers of the selection have. */
+export function compileSelectable(
   context: PrepareContext,
   value: Expression,
   receiver: Receiver,
@@ -46,9 +48,4 @@ export function compileSelected(
     value,
     isMarker ? { ...receiver, name: selectionMarkerName } : receiver,
   )
-}
-
-export function cellOfTerm(term: Term, row: RowContext): Cell {
-  const value = term.evaluate(row.environment)
-  return value === UNSET ? null : value
 }

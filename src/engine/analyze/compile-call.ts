@@ -1,14 +1,14 @@
 import type { Expression, FunctionCall } from '../../cql/index.ts'
-import { UNSET } from '../../protocol/index.ts'
 import { type CqlType, cqlTypeText, nativeTypes } from '../../types/index.ts'
-import { partitionKeyOf } from '../keys/index.ts'
-import type { Environment } from '../environment.ts'
+import { callTerm, tokenTerm } from '../evaluate/composed-terms.ts'
+import type { Term } from '../evaluate/term.ts'
 import { invalid } from '../faults.ts'
 import { isAssignable } from '../functions/assignable.ts'
 import { resolveCall } from './fits.ts'
 import type { PrepareContext, Receiver } from './prepare-context.ts'
-import { ComputedTerm, ConstantTerm, type Term, type TermCompiler } from './values.ts'
-import { int64Bytes } from '../../values/index.ts'
+
+/** Turns expressions into terms. It is passed to what {@link compileTerm} itself calls. */
+export type TermCompiler = (context: PrepareContext, value: Expression, receiver: Receiver) => Term
 
 /** A function call as a value (FunctionCall.Raw.prepare). */
 export function compileCall(
@@ -23,15 +23,7 @@ export function compileCall(
   const terms = call.args.map((arg, index) =>
     compile(context, arg, argumentReceiver(chosen.name, index, chosen.args[index]!)),
   )
-  return new ComputedTerm((environment) => {
-    const cells = terms.map((term) => {
-      const value = term.evaluate(environment)
-      if (value === UNSET)
-        throw invalid(`Invalid unset value for argument in call to function ${chosen.name}`)
-      return value
-    })
-    return chosen.call(cells, environment)
-  })
+  return callTerm(chosen, terms)
 }
 
 export function argumentReceiver(name: string, index: number, type: CqlType): Receiver {
@@ -58,19 +50,7 @@ function compileToken(
   const terms = call.args.map((arg, index) =>
     compile(context, arg, argumentReceiver('token', index, partitionKey[index]!.type)),
   )
-  const compute = (environment: Environment): Uint8Array | null => {
-    const components: Uint8Array[] = []
-    for (const term of terms) {
-      const value = term.evaluate(environment)
-      if (value === UNSET || value === null) return null
-      components.push(value)
-    }
-    const { tokenHi, tokenLo } = partitionKeyOf(context.table, components)
-    return tokenBytes(tokenHi, tokenLo)
-  }
-  return terms.every((term) => term instanceof ConstantTerm)
-    ? new ConstantTerm(compute(Object.freeze({}) as Environment))
-    : new ComputedTerm(compute)
+  return tokenTerm(context.table, terms)
 }
 
 export function checkTokenArguments(args: readonly Expression[], count: number): void {
@@ -79,8 +59,4 @@ export function checkTokenArguments(args: readonly Expression[], count: number):
       `Invalid number of arguments in call to function system.token: ${count} required but ${args.length} provided`,
     )
   }
-}
-
-export function tokenBytes(hi: number, lo: number): Uint8Array {
-  return int64Bytes((BigInt(hi) << 32n) | BigInt(lo >>> 0))
 }

@@ -1,15 +1,13 @@
 import { type Expression, printType } from '../../cql/index.ts'
 import { type CqlType, cqlTypeText } from '../../types/index.ts'
 import { freeze, resolveType } from '../catalog/types.ts'
+import { collectionSelector, tupleSelector } from '../evaluate/derived-selectors.ts'
+import type { Selector } from '../evaluate/selector.ts'
 import { invalid } from '../faults.ts'
 import { isAssignable } from '../functions/assignable.ts'
-import type { Cell } from '../functions/definitions.ts'
 import { fitOf, typeOfTerm } from './fits.ts'
-import { nullInCollection } from './messages.ts'
 import type { PrepareContext } from './prepare-context.ts'
-import { combinedSelector, type Selector } from './selector.ts'
-import { namedTermSelector, selectionMarkerName, selectorText } from './term-selector.ts'
-import { concatCells, int32Bytes, sortedMap, sortedSet, vectorBytes } from '../../values/index.ts'
+import { compileNamedTerm, selectionMarkerName, selectorText } from './selected-terms.ts'
 
 /*
  * Collection literals of a selection, whose elements may be columns (Selectable.WithList and its
@@ -33,7 +31,7 @@ export function typedSelector(
   if (value.kind === 'tuple') {
     const parts = value.elements.map((each) => typedSelector(context, each, compile))
     if (parts.includes(undefined)) return undefined
-    return tupleSelector(parts as Selector[])
+    return compileTuple(parts as Selector[])
   }
   if (value.kind !== 'list' && value.kind !== 'set') return compile(context, value)
   const parts = value.elements.map((each) => typedSelector(context, each, compile))
@@ -47,19 +45,19 @@ export function typedSelector(
     const types = `of type ${cqlTypeText(part.type)} is not of type ${cqlTypeText(element)}`
     throw invalid(`Invalid ${value.kind} literal in selection clause: ${part.name} ${types}`)
   })
-  return literalSelector(type, elements)
+  return compileCollection(type, elements)
 }
 
 /** `(a, b)` of values that have types; one value in brackets is only that value. */
-function tupleSelector(parts: readonly Selector[]): Selector {
+function compileTuple(parts: readonly Selector[]): Selector {
   if (parts.length === 1) return parts[0]!
   const name = `(${parts.map((part) => part.name).join(', ')})`
   const type: CqlType = { kind: 'tuple', elements: parts.map((part) => part.type) }
-  return combinedSelector(name, type, parts, (cells) => concatCells(cells))
+  return tupleSelector(name, type, parts)
 }
 
 /** `(type)value` */
-export function hintSelector(
+export function compileHint(
   context: PrepareContext,
   value: Extract<Expression, { kind: 'hint' }>,
   compile: SelectorCompiler,
@@ -68,7 +66,7 @@ export function hintSelector(
   const name = `(${printType(value.type)})${selectorText(value.value)}`
   if (!readsRow(value.value)) {
     checkVectorLiteral(value.value, type)
-    return namedTermSelector(context, value.value, { name, type }, name)
+    return compileNamedTerm(context, value.value, { name, type }, name)
   }
   try {
     return { ...selectorOfType(context, value.value, type, compile), name, type }
@@ -92,8 +90,8 @@ function selectorOfType(
     const parts = partsOfLiteral(value, type).map((part) =>
       selectorOfType(context, part.value, part.type, compile),
     )
-    if (type.kind === 'tuple') return { ...tupleSelector(parts), type }
-    return literalSelector(type, parts)
+    if (type.kind === 'tuple') return { ...compileTuple(parts), type }
+    return compileCollection(type, parts)
   }
   const typed = typedSelector(context, value, compile)
   if (typed !== undefined) {
@@ -140,15 +138,12 @@ function checkVectorLiteral(value: Expression, type: CqlType): void {
 /** An element that has no type of its own. */
 function elementTerm(context: PrepareContext, value: Expression, type: CqlType): Selector {
   const receiver = { name: selectionMarkerName, type }
-  return namedTermSelector(context, value, receiver, selectorText(value))
+  return compileNamedTerm(context, value, receiver, selectorText(value))
 }
 
-/** A list, set, map or vector of the values of its parts; of a map keys and values in turn. */
-function literalSelector(type: CqlType, parts: readonly Selector[]): Selector {
+function compileCollection(type: CqlType, parts: readonly Selector[]): Selector {
   const names = parts.map((part) => part.name)
-  return combinedSelector(literalName(type, names), type, parts, (cells) =>
-    literalCell(type, cells),
-  )
+  return collectionSelector(literalName(type, names), type, parts)
 }
 
 function literalName(type: CqlType, names: readonly string[]): string {
@@ -157,27 +152,6 @@ function literalName(type: CqlType, names: readonly string[]): string {
   const entries: string[] = []
   for (let i = 0; i < names.length; i += 2) entries.push(`${names[i]}: ${names[i + 1]}`)
   return `{${entries.join(', ')}}`
-}
-
-function literalCell(type: CqlType, cells: readonly Cell[]): Cell {
-  switch (type.kind) {
-    case 'list':
-      return concatCells(cells, int32Bytes(cells.length))
-    case 'set':
-      return sortedSet(withoutNull(cells), type.element)
-    case 'map':
-      withoutNull(cells.filter((_cell, i) => i % 2 === 0))
-      return sortedMap(cells, type.key)
-    case 'vector':
-      return vectorBytes(withoutNull(cells), type.element)
-    default:
-      throw new Error(`tsylla invariant violated: a ${type.kind} is no collection literal`)
-  }
-}
-
-function withoutNull(cells: readonly Cell[]): Uint8Array[] {
-  if (cells.includes(null)) throw invalid(nullInCollection)
-  return cells as Uint8Array[]
 }
 
 /** Whether an expression looks at the row: anything but constants and literals made of them. */

@@ -1,4 +1,6 @@
 import type { ColumnSchema } from '../catalog/table-schema.ts'
+import type { Term } from '../evaluate/term.ts'
+import type { TupleTerms } from '../evaluate/tuple-terms.ts'
 import { invalid } from '../faults.ts'
 import {
   equalityAndInequality,
@@ -8,8 +10,7 @@ import {
   precedingNotEqualKey,
   secondBound,
 } from './messages.ts'
-import type { Restriction, SliceOperator, TupleTerms } from './relations.ts'
-import type { Term } from './values.ts'
+import type { Restriction, SliceOperator } from './relations.ts'
 
 export interface Bound {
   readonly columns: readonly ColumnSchema[]

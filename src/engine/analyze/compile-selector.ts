@@ -1,32 +1,34 @@
 import { type Expression, type FunctionCall, printType } from '../../cql/index.ts'
 import { type CqlType, nativeTypes } from '../../types/index.ts'
 import { resolveType } from '../catalog/types.ts'
-import type { ColumnSchema } from '../catalog/table-schema.ts'
+import {
+  callSelector,
+  castSelector,
+  columnSelector,
+  elementSelector,
+  fieldSelector,
+  ownTokenSelector,
+  sliceSelector,
+  termSelector,
+} from '../evaluate/derived-selectors.ts'
+import { aggregateSelector, type Selector } from '../evaluate/selector.ts'
+import type { Term } from '../evaluate/term.ts'
 import { invalid } from '../faults.ts'
 import { aggregateFunction, aggregateNames } from '../functions/aggregates.ts'
-import { argumentReceiver, checkTokenArguments, compileCall, tokenBytes } from './call.ts'
-import { castCell, castType } from '../functions/casts.ts'
-import type { Cell } from '../functions/definitions.ts'
-import { cellInfoSelector } from './cell-info.ts'
+import { castType } from '../functions/casts.ts'
+import { argumentReceiver, checkTokenArguments, compileCall } from './compile-call.ts'
+import { compileCellInfo } from './compile-cell-info.ts'
+import { compileTerm } from './compile-term.ts'
 import { fitOf, fitOfType } from './fits.ts'
-import { hintSelector, typedSelector, typeOfUntyped } from './literal-selectors.ts'
 import { type Argument, isSystemCall, resolveFunction } from './overloads.ts'
 import type { PrepareContext } from './prepare-context.ts'
-import { aggregateSelector, combinedSelector, scalarSelector, type Selector } from './selector.ts'
-import { compileTerm } from './term.ts'
+import { compileHint, typedSelector, typeOfUntyped } from './selected-literals.ts'
 import {
-  cellOfTerm,
-  compileSelected,
-  namedTermSelector,
+  compileNamedTerm,
+  compileSelectable,
+  compileSelectedTerm,
   selectorText,
-  termSelector,
-} from './term-selector.ts'
-import type { Term } from './values.ts'
-import { mapEntry, setElement, sliceOf, splitFields } from '../../values/index.ts'
-
-export function columnSelector(column: ColumnSchema): Selector {
-  return scalarSelector(column.name, column.type, [column], (row) => row.value(column), column)
-}
+} from './selected-terms.ts'
 
 /** An expression of SELECT. */
 export function compileSelector(context: PrepareContext, value: Expression): Selector {
@@ -38,7 +40,7 @@ export function compileSelector(context: PrepareContext, value: Expression): Sel
     case 'call':
       return compileCallSelector(context, value)
     case 'cell_info':
-      return cellInfoSelector(context, value)
+      return compileCellInfo(context, value)
     case 'field':
       return compileField(context, value)
     case 'element':
@@ -46,7 +48,7 @@ export function compileSelector(context: PrepareContext, value: Expression): Sel
     case 'slice':
       return compileSlice(context, value)
     case 'hint':
-      return hintSelector(context, value, compileSelector)
+      return compileHint(context, value, compileSelector)
     case 'list':
     case 'set':
     case 'tuple':
@@ -55,7 +57,7 @@ export function compileSelector(context: PrepareContext, value: Expression): Sel
       const of = compileSelector(context, value.value)
       const type = castType(of.type, resolveType(value.type, context.scope), of.name)
       const name = `cast(${of.name} as ${printType(value.type)})`
-      return combinedSelector(name, type, [of], ([cell]) => castCell(of.type, type, cell ?? null))
+      return castSelector(name, type, of)
     }
     case 'binary':
     case 'negate':
@@ -85,12 +87,10 @@ function compileCallSelector(context: PrepareContext, call: FunctionCall): Selec
   const chosen = resolveFunction(call, args, undefined, (name) => `Unknown function '${name}'`)
   const parts = call.args.map((arg, index) => {
     const receiver = argumentReceiver(chosen.name, index, chosen.args[index]!)
-    return typed[index] ?? namedTermSelector(context, arg, receiver, selectorText(arg))
+    return typed[index] ?? compileNamedTerm(context, arg, receiver, selectorText(arg))
   })
   const name = `system.${chosen.name}(${parts.map((part) => part.name).join(', ')})`
-  return combinedSelector(name, chosen.returns, parts, (cells, row) =>
-    chosen.call(cells, row!.environment),
-  )
+  return callSelector(name, chosen, parts)
 }
 
 function selectedArgument(
@@ -129,7 +129,7 @@ function compileAggregate(context: PrepareContext, call: FunctionCall): Selector
 function untypedArgument(context: PrepareContext, call: FunctionCall, value: Expression): Selector {
   const isNullCounted = call.name === 'count' && value.kind === 'null'
   const type = isNullCounted ? nativeTypes.blob : typeOfUntyped(context, value)
-  if (type !== undefined) return termSelector(context, value, type)
+  if (type !== undefined) return compileSelectedTerm(context, value, type)
   throw invalid(
     `Cannot infer type of argument ${selectorText(value)} in call to function system.${call.name}(any): use type casts to disambiguate`,
   )
@@ -143,14 +143,12 @@ function compileTokenSelector(context: PrepareContext, call: FunctionCall): Sele
   )
   if (isOwnKey) {
     const name = `system.token(${partitionKey.map((column) => column.name).join(', ')})`
-    return scalarSelector(name, nativeTypes.bigint, partitionKey, (row) =>
-      tokenBytes(row.tokenHi, row.tokenLo),
-    )
+    return ownTokenSelector(name, partitionKey)
   }
   const receiver = { name: 'token', type: nativeTypes.bigint }
-  const term = compileCall(context, call, receiver, compileSelected)
+  const term = compileCall(context, call, receiver, compileSelectable)
   const name = `system.token(${call.args.map(selectorText).join(', ')})`
-  return scalarSelector(name, nativeTypes.bigint, [], (row) => cellOfTerm(term, row))
+  return termSelector(name, nativeTypes.bigint, term)
 }
 
 function compileField(
@@ -160,26 +158,14 @@ function compileField(
   const of = compileSelector(context, value.of)
   const { type } = of
   if (type.kind !== 'udt') {
-    throw invalid(
-      `Invalid field selection: ${of.name} of type ${typeText(type)} is not a user type`,
-    )
+    throw invalid(`Invalid field selection: ${of.name} of type ${type.kind} is not a user type`)
   }
   const index = type.fields.findIndex((field) => field.name === value.field)
   if (index === -1) {
     throw invalid(`${of.name} of type ${type.name} has no field ${value.field}`)
   }
   const name = `${of.name}.${value.field}`
-  return combinedSelector(name, type.fields[index]!.type, [of], ([cell]) =>
-    fieldOf(cell ?? null, index),
-  )
-}
-
-function fieldOf(cell: Cell, index: number): Cell {
-  return cell === null ? null : (splitFields(cell)[index] ?? null)
-}
-
-function typeText(type: CqlType): string {
-  return type.kind
+  return fieldSelector(name, type.fields[index]!.type, of, index)
 }
 
 function compileElement(
@@ -187,28 +173,27 @@ function compileElement(
   value: Extract<Expression, { kind: 'element' }>,
 ): Selector {
   const of = compileSelector(context, value.of)
-  const { type } = of
-  const keyType = keyTypeOf(type, of.name, 'Element')
-  const key = compileTerm(context, value.key, { name: `key(${of.name})`, type: keyType })
-  const name = `${of.name}[${selectorText(value.key)}]`
-  const result = type.kind === 'map' ? type.value : keyType
-  return combinedSelector(name, result, [of], ([cell], row) => {
-    const wanted = cellOfTerm(key, row!)
-    if (wanted === null) throw invalid(`Invalid null value for element selection on ${of.name}`)
-    if (type.kind === 'map') return mapEntry(cell ?? null, type, wanted)
-    return setElement(cell ?? null, keyType, wanted)
-  })
+  const type = keyedType(of, 'Element')
+  const receiver = { name: `key(${of.name})`, type: keyTypeOf(type) }
+  const key = compileTerm(context, value.key, receiver)
+  return elementSelector(`${of.name}[${selectorText(value.key)}]`, of, type, key)
 }
 
-function keyTypeOf(type: CqlType, name: string, what: string): CqlType {
-  if (type.kind === 'map') return type.key
-  if (type.kind === 'set') return type.element
+type KeyedType = Extract<CqlType, { kind: 'map' | 'set' }>
+
+/** The type of a selector, which is a map or set. */
+function keyedType({ type, name }: Selector, what: 'Element' | 'Slice'): KeyedType {
+  if (type.kind === 'map' || type.kind === 'set') return type
   if (type.kind === 'list') {
     throw invalid(`${what} selection is only allowed on sets and maps, but ${name} is a list`)
   }
   throw invalid(
-    `Invalid ${what.toLowerCase()} selection: ${name} is of type ${typeText(type)} is not a collection`,
+    `Invalid ${what.toLowerCase()} selection: ${name} is of type ${type.kind} is not a collection`,
   )
+}
+
+function keyTypeOf(type: KeyedType): CqlType {
+  return type.kind === 'map' ? type.key : type.element
 }
 
 function compileSlice(
@@ -216,7 +201,7 @@ function compileSlice(
   value: Extract<Expression, { kind: 'slice' }>,
 ): Selector {
   const of = compileSelector(context, value.of)
-  const keyType = keyTypeOf(of.type, of.name, 'Slice')
+  const keyType = keyTypeOf(keyedType(of, 'Slice'))
   const compileEnd = (end: Expression | undefined, name: string): Term | undefined =>
     end === undefined
       ? undefined
@@ -224,13 +209,5 @@ function compileSlice(
   const from = compileEnd(value.from, 'from')
   const to = compileEnd(value.to, 'to')
   const text = `${value.from === undefined ? '' : selectorText(value.from)}..${value.to === undefined ? '' : selectorText(value.to)}`
-  return combinedSelector(`${of.name}[${text}]`, of.type, [of], ([cell], row) =>
-    sliceOf(
-      cell ?? null,
-      of.type,
-      keyType,
-      from === undefined ? null : cellOfTerm(from, row!),
-      to === undefined ? null : cellOfTerm(to, row!),
-    ),
-  )
+  return sliceSelector(`${of.name}[${text}]`, of, { keyType, from, to })
 }

@@ -1,7 +1,7 @@
 import type { BatchStatement } from '../../cql/index.ts'
+import type { Term } from '../evaluate/term.ts'
 import { invalid } from '../faults.ts'
 import type { ModifyPlan } from './modify.ts'
-import type { Term } from './values.ts'
 
 export type BatchKind = BatchStatement['type']
 

@@ -7,14 +7,16 @@ import type {
 } from '../../cql/index.ts'
 import { nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
+import type { PlannedCondition } from '../evaluate/conditions.ts'
+import { type Operation, setColumn } from '../evaluate/operations.ts'
+import type { Term } from '../evaluate/term.ts'
 import { invalid, unsupportedByEngine } from '../faults.ts'
-import { type ColumnCondition, compileCondition } from './conditions.ts'
+import { compileCondition } from './compile-condition.ts'
+import { compileAssignment, compileDeletion } from './compile-operation.ts'
+import { compileTerm } from './compile-term.ts'
 import { counterSet } from './messages.ts'
-import { compileAssignment, compileDeletion, type Operation, setColumn } from './operations.ts'
 import { columnReceiver, type PrepareContext } from './prepare-context.ts'
 import { analyzeRestrictions, type Restrictions, type StatementType } from './restrictions.ts'
-import { compileTerm } from './term.ts'
-import type { Term } from './values.ts'
 
 /** INSERT, UPDATE or DELETE, ready to be executed. */
 export interface ModifyPlan {
@@ -32,15 +34,6 @@ export interface ModifyPlan {
   /** Whether it writes (or deletes) whole rows and not only the static one. */
   readonly touchesRows: boolean
 }
-
-export type PlannedCondition =
-  | { readonly kind: 'exists' }
-  | { readonly kind: 'not_exists' }
-  | {
-      readonly kind: 'columns'
-      readonly regular: readonly ColumnCondition[]
-      readonly statics: readonly ColumnCondition[]
-    }
 
 export function planModification(
   context: PrepareContext,
@@ -222,10 +215,4 @@ function checkPlan(plan: ModifyPlan): void {
   if (isColumnDelete) {
     throw invalid('Range deletions are not supported for specific columns')
   }
-}
-
-/** Columns of the conditions, regular ones first, each once. */
-export function conditionColumns(condition: PlannedCondition): readonly ColumnSchema[] | undefined {
-  if (condition.kind !== 'columns') return undefined
-  return [...new Set([...condition.regular, ...condition.statics].map(({ column }) => column))]
 }

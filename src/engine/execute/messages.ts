@@ -1,0 +1,7 @@
+/* Messages of execution that several modules use, in Cassandra's words. */
+
+export const aggregationWithoutKey = 'Aggregation query used without partition key'
+export const aggregationOverKeys =
+  'Aggregation query used on multiple partition keys (IN restriction)'
+export const limitNotPositive = 'LIMIT must be strictly positive'
+export const pagingStateInvalid = 'Invalid value for the paging state'
