@@ -25,6 +25,14 @@ export {
   RowsFlag,
 } from './constants.ts'
 export { typeDepthMax } from './notation/custom-type-name.ts'
+export {
+  initialFeatures,
+  negotiate,
+  type ProtocolFeatures,
+  ScyllaExtension,
+  type ShardFacts,
+  type WantedFeatures,
+} from './features.ts'
 export { readError, writeError } from './messages/error.ts'
 export {
   EventType,
@@ -36,7 +44,14 @@ export {
   type UnknownEvent,
   writeEvent,
 } from './messages/event.ts'
-export { beginRequest, beginResponse, endFrame, endFrameCompressed } from './framing/frame-v4.ts'
+export {
+  beginRequest,
+  beginResponse,
+  endFrame,
+  endFrameCompressed,
+  type Framing,
+  FramingV4,
+} from './framing/frame-v4.ts'
 export {
   type FrameHandler,
   FrameParser,

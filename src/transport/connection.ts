@@ -1,11 +1,14 @@
 import { ClosedError, ConnectionError, ProtocolError, TsyllaError } from '../errors/index.ts'
 import {
   type Compressor,
-  endFrameCompressed,
   eventStreamId,
   type FrameHandler,
   FrameParser,
+  type Framing,
+  FramingV4,
+  initialFeatures,
   OutputBuffer,
+  type ProtocolFeatures,
   type WireWriter,
 } from '../protocol/index.ts'
 import { assert, nextTickOfSystem, setImmediateOfSystem } from '../util/index.ts'
@@ -25,7 +28,10 @@ export interface ConnectionRequest {
   readonly sentMs: number
   /** Set by the connection while the request is in flight there. */
   streamId: number
-  /** Writes one frame at the writer's offset. A throw rejects the send and leaves no trace. */
+  /**
+   * Begins one frame at the writer's offset and writes its body; the connection completes it. A
+   * throw rejects the send and leaves no trace.
+   */
   encode(writer: WireWriter, streamId: number, connection: Connection): void
   /** The answer; its bytes are readable until this returns. */
   onResponse(
@@ -122,7 +128,9 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   #usesInFlight = 0
   readonly #ticker: Ticker
   readonly #listener: ConnectionListener
+  #features: ProtocolFeatures = initialFeatures
   #compressor: Compressor | undefined
+  #framing: Framing = FramingV4.plain
   readonly #parser: FrameParser
   readonly #budget: ByteBudget
   readonly #output = new OutputBuffer(slabBytes)
@@ -159,6 +167,11 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
 
   get state(): ConnectionState {
     return this.#state
+  }
+
+  /** What was negotiated with the node. */
+  get features(): ProtocolFeatures {
+    return this.#features
   }
 
   get inFlightCount(): number {
@@ -239,10 +252,16 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   /** The handshake is done. */
   markReady(): void {
     this.#transition(ConnectionState.ready)
+    this.#framing = new FramingV4(this.#compressor)
   }
 
-  /** STARTUP has named a compression: the node may use it from its next frame on. */
-  useCompression(compressor: Compressor): void {
+  /**
+   * Takes what was negotiated, before STARTUP is sent: the node may compress its answer. Frames to
+   * the node are compressed once the connection is ready.
+   */
+  useFeatures(features: ProtocolFeatures, compressor: Compressor | undefined): void {
+    assert(features.compression === compressor?.name, 'a compressor that was not negotiated')
+    this.#features = features
     this.#compressor = compressor
     this.#parser.compressor = compressor
   }
@@ -281,9 +300,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     const start = writer.offset
     try {
       request.encode(writer, id, this)
-      if (this.#compressor !== undefined && this.#state === ConnectionState.ready) {
-        endFrameCompressed(writer, start, this.#compressor)
-      }
+      this.#framing.complete(writer, start)
     } catch (error) {
       output.rollBack(start)
       this.#ids.release(id)

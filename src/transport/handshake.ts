@@ -10,8 +10,10 @@ import {
 } from '../errors/index.ts'
 import {
   type Compressor,
+  negotiate,
   Opcode,
   type Response,
+  ScyllaExtension,
   writeAuthToken,
   writeRegister,
   writeStartup,
@@ -34,31 +36,28 @@ export interface HandshakeOptions {
   readonly eventTypes: readonly string[]
 }
 
-/**
- * Mandatory in STARTUP; every server of protocol v4 accepts it (native_protocol_v4.spec §4.1.1).
- */
-const cqlVersion = '3.0.0'
+/** Extensions that are asked for where a node offers them. */
+const extensions: readonly ScyllaExtension[] = [ScyllaExtension.LWT_MARK]
 
 /**
  * OPTIONS, STARTUP, authentication and REGISTER (native_protocol_v4.spec §4.1). Afterwards the
  * connection takes requests.
- *
- * @returns what the node supports, as it says in SUPPORTED
  */
 export async function handshake(
   connection: Connection,
   options: HandshakeOptions,
   callOptions: CallOptions,
-): Promise<ReadonlyMap<string, readonly string[]>> {
+): Promise<void> {
   const supported = await call(connection, Opcode.OPTIONS, () => {}, callOptions)
   if (supported.opcode !== Opcode.SUPPORTED) throw unexpected(connection, supported, 'OPTIONS')
   const { compressor } = options
-  if (compressor !== undefined) checkCompression(connection, compressor, supported.options)
-  const startup = new Map(options.startup)
-  startup.set('CQL_VERSION', cqlVersion)
-  if (compressor !== undefined) startup.set('COMPRESSION', compressor.name)
-  // The answer to STARTUP may come compressed already.
-  if (compressor !== undefined) connection.useCompression(compressor)
+  const { startup, features } = negotiate(supported.options, {
+    compression: compressor?.name,
+    extensions,
+    startup: options.startup,
+  })
+  checkCompression(connection, compressor, supported.options)
+  connection.useFeatures(features, compressor)
   const answer = await call(
     connection,
     Opcode.STARTUP,
@@ -79,16 +78,15 @@ export async function handshake(
     )
     if (ready.opcode !== Opcode.READY) throw unexpected(connection, ready, 'REGISTER')
   }
-  return supported.options
 }
 
 function checkCompression(
   connection: Connection,
-  compressor: Compressor,
+  compressor: Compressor | undefined,
   supported: ReadonlyMap<string, readonly string[]>,
 ): void {
   const offered = supported.get('COMPRESSION') ?? []
-  if (offered.includes(compressor.name)) return
+  if (compressor === undefined || offered.includes(compressor.name)) return
   throw new ConfigError(
     `${connection.address} does not offer ${compressor.name} compression, only ${offered.join(', ') || 'none'}`,
   )

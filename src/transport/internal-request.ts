@@ -7,7 +7,6 @@ import {
 } from '../errors/index.ts'
 import {
   beginRequest,
-  endFrame,
   HeaderFlag,
   Opcode,
   type PreparedResult,
@@ -63,9 +62,8 @@ class InternalRequest implements ConnectionRequest {
   }
 
   encode(writer: WireWriter, streamId: number): void {
-    const start = beginRequest(writer, this.#flags, streamId, this.#opcode)
+    beginRequest(writer, this.#flags, streamId, this.#opcode)
     this.#writeBody(writer)
-    endFrame(writer, start)
   }
 
   onResponse(flags: number, opcode: number, bytes: Buffer, start: number, end: number): void {

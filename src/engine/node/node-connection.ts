@@ -5,9 +5,12 @@ import {
   EventType,
   type FrameHandler,
   FrameParser,
+  FramingV4,
   HeaderFlag,
+  initialFeatures,
   Opcode,
   OutputBuffer,
+  type ProtocolFeatures,
   readRequest,
   readRequestPayload,
   type Request,
@@ -91,6 +94,7 @@ export class NodeConnection implements FrameHandler {
   readonly #abort: AbortController = new AbortController()
   readonly #eventTypes: Set<string> = new Set()
   #startup: ReadonlyMap<string, string> = new Map()
+  #features: ProtocolFeatures = initialFeatures
   #stage: ConnectionStage = ConnectionStage.established
   #keyspace: string | undefined
   readonly #defer = (callback: () => void): void => this.#node.engine.runtime.defer(callback)
@@ -147,7 +151,7 @@ export class NodeConnection implements FrameHandler {
       driver_version: this.#startup.get('DRIVER_VERSION'),
       hostname: this.#client.address.toString(),
       keyspace_name: this.#keyspace,
-      protocol_version: 4,
+      protocol_version: this.#features.version,
       request_count: BigInt(this.#requestCount),
       ssl_enabled: this.#client.isEncrypted === true,
       username: this.#node.credentials?.user ?? 'anonymous',
@@ -363,7 +367,8 @@ export class NodeConnection implements FrameHandler {
         throw new ProtocolError(`Unknown compression algorithm: ${compression}`)
       }
       this.#parser.compressor = compressor
-      this.#responses.compressor = compressor
+      this.#responses.framing = new FramingV4(compressor)
+      this.#features = Object.freeze({ ...initialFeatures, compression: compressor.name })
     }
     this.#startup = options
     if (this.#node.credentials === undefined) {

@@ -2,9 +2,8 @@ import { CqlSyntaxError, ProtocolError, ServerError, ServerErrorCode } from '../
 import {
   beginResponse,
   columnSpecsFlag,
-  type Compressor,
-  endFrame,
-  endFrameCompressed,
+  type Framing,
+  FramingV4,
   Opcode,
   type ResponsePrefix,
   responsePrefixFlags,
@@ -46,7 +45,7 @@ const messageCharsMax = 16_384
 export class ResponseWriter {
   readonly writer: WireWriter
   /** Set by STARTUP. */
-  compressor: Compressor | undefined
+  framing: Framing = FramingV4.plain
 
   constructor(writer: WireWriter) {
     this.writer = writer
@@ -71,8 +70,7 @@ export class ResponseWriter {
   }
 
   #end(start: number): void {
-    if (this.compressor === undefined) endFrame(this.writer, start)
-    else endFrameCompressed(this.writer, start, this.compressor)
+    this.framing.complete(this.writer, start)
   }
 
   error(streamId: number, prefix: ResponsePrefix, error: unknown): void {

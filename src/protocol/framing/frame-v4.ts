@@ -82,3 +82,27 @@ export function endFrameCompressed(
   writer.bytes[start + 1] = writer.bytes[start + 1]! | HeaderFlag.COMPRESSED
   endFrame(writer, start)
 }
+
+/**
+ * How the frames of one connection leave: the part of a protocol version that messages know nothing
+ * about. Version 5 puts frames into segments with checksums (native_protocol_v5.spec §2).
+ */
+export interface Framing {
+  /** Completes the frame that starts at `start`, all that was written since being its body. */
+  complete(writer: WireWriter, start: number): void
+}
+
+/** Frames stand by themselves, and the body of each is compressed (native_protocol_v4.spec §5). */
+export class FramingV4 implements Framing {
+  static readonly plain: FramingV4 = new FramingV4(undefined)
+  readonly #compressor: Compressor | undefined
+
+  constructor(compressor: Compressor | undefined) {
+    this.#compressor = compressor
+  }
+
+  complete(writer: WireWriter, start: number): void {
+    if (this.#compressor === undefined) endFrame(writer, start)
+    else endFrameCompressed(writer, start, this.#compressor)
+  }
+}

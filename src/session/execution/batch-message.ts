@@ -3,7 +3,6 @@ import type { RequestKind } from '../../errors/index.ts'
 import type { ExecutionProfile, RoutingInfo } from '../../policies/index.ts'
 import {
   BatchTypeCode,
-  endFrame,
   Opcode,
   QueryFlag,
   type WireWriter,
@@ -133,7 +132,7 @@ export class BatchMessage implements Message {
     const { profile } = this
     const { handles, metadata, values } = this.#parts
     const { address } = connection
-    const start = beginMessage(writer, profile, streamId, Opcode.BATCH)
+    beginMessage(writer, profile, streamId, Opcode.BATCH)
     const count = handles.length
     writeBatchHead(writer, typeCodes[this.#type], count)
     this.#writingIndex = 0
@@ -155,7 +154,6 @@ export class BatchMessage implements Message {
     const timestamp = this.#timestamp
     const flags = QueryFlag.SERIAL_CONSISTENCY | (timestamp === undefined ? 0 : QueryFlag.TIMESTAMP)
     writeBatchTail(writer, profile.consistency, flags, profile.serialConsistency, timestamp ?? 0)
-    endFrame(writer, start)
   }
 
   size(): ValueSize {

@@ -1,12 +1,6 @@
 import { BindError, type RequestKind } from '../../errors/index.ts'
 import type { ExecutionProfile, RoutingInfo } from '../../policies/index.ts'
-import {
-  endFrame,
-  Opcode,
-  QueryFlag,
-  type WireWriter,
-  writeExecuteHead,
-} from '../../protocol/index.ts'
+import { Opcode, QueryFlag, type WireWriter, writeExecuteHead } from '../../protocol/index.ts'
 import type { Connection } from '../../transport/index.ts'
 import type { BindValues } from '../../types/index.ts'
 import type { ResultMetadataCache } from '../result/result-metadata-cache.ts'
@@ -84,12 +78,11 @@ export class ExecuteMessage implements Message {
     const { profile } = this
     const metadata = this.#metadata
     const timestamp = this.#timestamp
-    const start = beginMessage(writer, profile, streamId, Opcode.EXECUTE)
+    beginMessage(writer, profile, streamId, Opcode.EXECUTE)
     const flags = parameterFlags(pagingState, timestamp) | QueryFlag.VALUES
     writeExecuteHead(writer, metadata.idOn(connection.address), profile.consistency, flags)
     metadata.plan.write(writer, this.#values)
     writeTail(writer, flags, profile, pagingState, timestamp)
-    endFrame(writer, start)
   }
 
   size(): ValueSize {

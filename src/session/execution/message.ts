@@ -33,7 +33,7 @@ export interface Message {
    * when it can be sent.
    */
   prepareFor(connection: Connection): Promise<void> | undefined
-  /** Writes one frame. @throws BindError */
+  /** Begins one frame and writes its body; the connection completes it. @throws BindError */
   encode(
     writer: WireWriter,
     streamId: number,
@@ -53,23 +53,18 @@ export interface Message {
   detach(): void
 }
 
-/**
- * Begins a frame with its header and the custom payload.
- *
- * @returns where the frame starts, for `endFrame`
- */
+/** Begins a frame with its header and the custom payload. */
 export function beginMessage(
   writer: WireWriter,
   { isTraced, customPayload }: ExecutionProfile,
   streamId: number,
   opcode: Opcode,
-): number {
+): void {
   const flags =
     (isTraced ? HeaderFlag.TRACING : 0) |
     (customPayload === undefined ? 0 : HeaderFlag.CUSTOM_PAYLOAD)
-  const start = beginRequest(writer, flags, streamId, opcode)
+  beginRequest(writer, flags, streamId, opcode)
   if (customPayload !== undefined) writer.writeBytesMap(customPayload)
-  return start
 }
 
 /** Query flags that do not depend on the statement: those of {@link writeTail}. */

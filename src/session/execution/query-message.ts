@@ -1,12 +1,6 @@
 import type { RequestKind, ServerError } from '../../errors/index.ts'
 import type { ExecutionProfile } from '../../policies/index.ts'
-import {
-  endFrame,
-  Opcode,
-  type WireWriter,
-  writeExecuteHead,
-  writeQueryHead,
-} from '../../protocol/index.ts'
+import { Opcode, type WireWriter, writeExecuteHead, writeQueryHead } from '../../protocol/index.ts'
 import type { Connection } from '../../transport/index.ts'
 import type { ResultMetadataCache } from '../result/result-metadata-cache.ts'
 import type { PreparedMetadata } from '../statement/prepared-metadata.ts'
@@ -72,14 +66,13 @@ export class QueryMessage implements Message {
     const { profile } = this
     const prepared = this.#prepared
     const opcode = prepared === undefined ? Opcode.QUERY : Opcode.EXECUTE
-    const start = beginMessage(writer, profile, streamId, opcode)
+    beginMessage(writer, profile, streamId, opcode)
     const timestamp = this.#timestamp
     const flags = parameterFlags(pagingState, timestamp)
     const { consistency } = profile
     if (prepared === undefined) writeQueryHead(writer, this.text, consistency, flags)
     else writeExecuteHead(writer, prepared.idOn(connection.address), consistency, flags)
     writeTail(writer, flags, profile, pagingState, timestamp)
-    endFrame(writer, start)
   }
 
   size(): ValueSize {

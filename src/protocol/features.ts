@@ -1,0 +1,135 @@
+import { ProtocolVersion } from './constants.ts'
+import type { CompressionName } from './framing/compression.ts'
+
+/**
+ * Extensions of ScyllaDB that a client asks for by naming them in STARTUP. Nodes offer them in
+ * SUPPORTED (protocol-extensions.md of ScyllaDB; native_protocol_v4.spec §4.2.4).
+ */
+export const ScyllaExtension = {
+  LWT_MARK: 'SCYLLA_LWT_ADD_METADATA_MARK',
+  RATE_LIMIT_ERROR: 'SCYLLA_RATE_LIMIT_ERROR',
+  TABLETS: 'TABLETS_ROUTING_V1',
+} as const
+export type ScyllaExtension = (typeof ScyllaExtension)[keyof typeof ScyllaExtension]
+
+/** The shard of a ScyllaDB node that serves a connection, and how tokens map to shards. */
+export interface ShardFacts {
+  readonly shard: number
+  /** Number of shards of the node. */
+  readonly count: number
+  /** Most significant bits of a token that take no part in the choice of a shard. */
+  readonly ignoreMsb: number
+  /** Port on which the source port of the client chooses the shard. */
+  readonly port: number | undefined
+  /** The same with TLS. */
+  readonly tlsPort: number | undefined
+}
+
+/** What both ends of a connection have agreed on. */
+export interface ProtocolFeatures {
+  readonly version: ProtocolVersion
+  readonly compression: CompressionName | undefined
+  /** `undefined` for a node that has no shards or maps tokens to them in an unknown way. */
+  readonly shard: ShardFacts | undefined
+  /**
+   * Bit that marks conditional statements in the flags of {@link BindMetadata}. It may be the sign
+   * bit: `(flags & mask) >>> 0 === mask`.
+   */
+  readonly lwtMarkMask: number | undefined
+  /** Code of the error of a node that limits the rate of requests per partition. */
+  readonly rateLimitErrorCode: number | undefined
+  /** Whether a node that is not the right one for a partition says which one is. */
+  readonly hasTablets: boolean
+}
+
+/** What holds before anything is negotiated. */
+export const initialFeatures: ProtocolFeatures = Object.freeze({
+  version: ProtocolVersion.V4,
+  compression: undefined,
+  shard: undefined,
+  lwtMarkMask: undefined,
+  rateLimitErrorCode: undefined,
+  hasTablets: false,
+})
+
+/** What a client asks for. */
+export interface WantedFeatures {
+  readonly compression: CompressionName | undefined
+  readonly extensions: readonly ScyllaExtension[]
+  /** Further options of STARTUP: DRIVER_NAME, APPLICATION_NAME and the like. */
+  readonly startup: ReadonlyMap<string, string>
+}
+
+/** Mandatory in STARTUP; every server of protocol v4 accepts it (v4 spec §4.1.1). */
+const cqlVersion = '3.0.0'
+
+/**
+ * Chooses from what a node offers.
+ *
+ * @param supported options of SUPPORTED, whose values may be anything
+ * @returns the options of STARTUP, and the features that the connection has after it
+ */
+export function negotiate(
+  supported: ReadonlyMap<string, readonly string[]>,
+  wanted: WantedFeatures,
+): { readonly startup: ReadonlyMap<string, string>; readonly features: ProtocolFeatures } {
+  const startup = new Map(wanted.startup)
+  startup.set('CQL_VERSION', cqlVersion)
+  const isOffered = wanted.compression !== undefined && isIn(supported, wanted.compression)
+  const compression = isOffered ? wanted.compression : undefined
+  if (compression !== undefined) startup.set('COMPRESSION', compression)
+  const offered = (extension: ScyllaExtension): string | undefined =>
+    wanted.extensions.includes(extension) ? supported.get(extension)?.[0] : undefined
+
+  const lwtMark = offered(ScyllaExtension.LWT_MARK)
+  const lwtMarkMask = numberAfter('LWT_OPTIMIZATION_META_BIT_MASK=', lwtMark, 0xffff_ffff)
+  if (lwtMarkMask !== undefined) startup.set(ScyllaExtension.LWT_MARK, lwtMark!)
+  const rateLimit = offered(ScyllaExtension.RATE_LIMIT_ERROR)
+  const rateLimitErrorCode = numberAfter('ERROR_CODE=', rateLimit, 0x7fff_ffff)
+  if (rateLimitErrorCode !== undefined) startup.set(ScyllaExtension.RATE_LIMIT_ERROR, '')
+  const hasTablets = offered(ScyllaExtension.TABLETS) !== undefined
+  if (hasTablets) startup.set(ScyllaExtension.TABLETS, '')
+
+  const features: ProtocolFeatures = Object.freeze({
+    version: ProtocolVersion.V4,
+    compression,
+    shard: shardFacts(supported),
+    lwtMarkMask,
+    rateLimitErrorCode,
+    hasTablets,
+  })
+  return { startup, features }
+}
+
+function isIn(supported: ReadonlyMap<string, readonly string[]>, name: CompressionName): boolean {
+  return supported.get('COMPRESSION')?.includes(name) === true
+}
+
+/** Most shards a node may claim: more than any machine has cores. */
+const shardCountMax = 65_535
+
+function shardFacts(supported: ReadonlyMap<string, readonly string[]>): ShardFacts | undefined {
+  const number = (key: string, max: number): number | undefined =>
+    numberAfter('', supported.get(key)?.[0], max)
+  const count = number('SCYLLA_NR_SHARDS', shardCountMax)
+  const shard = number('SCYLLA_SHARD', shardCountMax)
+  const ignoreMsb = number('SCYLLA_SHARDING_IGNORE_MSB', 63)
+  const algorithm = supported.get('SCYLLA_SHARDING_ALGORITHM')?.[0]
+  const isKnown = algorithm === 'biased-token-round-robin'
+  if (!isKnown || count === undefined || shard === undefined || ignoreMsb === undefined) {
+    return undefined
+  }
+  if (shard >= count) return undefined
+  const port = number('SCYLLA_SHARD_AWARE_PORT', 65_535)
+  const tlsPort = number('SCYLLA_SHARD_AWARE_PORT_SSL', 65_535)
+  return Object.freeze({ shard, count, ignoreMsb, port, tlsPort })
+}
+
+/** Reads a number of at most `max` behind a prefix; anything else is `undefined`. */
+function numberAfter(prefix: string, text: string | undefined, max: number): number | undefined {
+  if (text?.startsWith(prefix) !== true) return undefined
+  const digits = text.slice(prefix.length)
+  if (!/^\d{1,10}$/.test(digits)) return undefined
+  const value = Number(digits)
+  return value <= max ? value : undefined
+}
