@@ -1,5 +1,11 @@
 import type { BalancingState, LoadBalancingPolicy, RoutingInfo } from '../policies/index.ts'
-import { computeToken, type Replication, token, Topology } from '../routing/index.ts'
+import {
+  computeToken,
+  type Replication,
+  type Target,
+  token,
+  VnodeLocator,
+} from '../routing/index.ts'
 import type { Connection } from '../transport/index.ts'
 import type { ClusterNode } from './cluster-node.ts'
 
@@ -23,7 +29,7 @@ export interface Exclusions {
 
 /**
  * Chooses a connection for a request, at one moment of the cluster. A load-balancing policy ranks
- * the nodes; connections without room are passed over, and those that seem to hang come last.
+ * the targets; connections without room are passed over, and those that seem to hang come last.
  */
 export class LoadBalancer {
   static readonly empty: LoadBalancer = new LoadBalancer({
@@ -40,11 +46,13 @@ export class LoadBalancer {
   readonly #routing = { keyspace: '', tokenHigh: 0, tokenLow: 0 }
 
   constructor({ nodes, localDataCenter, keyspaces, partitioner }: LoadBalancerSource) {
+    const locator = new VnodeLocator(nodes, keyspaces)
+    const isLocal = ({ node }: Target<ClusterNode>): boolean => node.dataCenter === localDataCenter
     this.#state = {
-      topology: new Topology(nodes, keyspaces),
+      locator,
       localDataCenter,
-      local: nodes.filter(({ dataCenter }) => dataCenter === localDataCenter),
-      remote: nodes.filter(({ dataCenter }) => dataCenter !== localDataCenter),
+      local: locator.targets.filter(isLocal),
+      remote: locator.targets.filter((target) => !isLocal(target)),
     }
     this.isTokenAware = nodes.length > 1 && partitioner.endsWith('.Murmur3Partitioner')
   }
@@ -66,7 +74,8 @@ export class LoadBalancer {
     exclusions: Exclusions | undefined,
   ): Connection | undefined {
     if (exclusions === undefined) {
-      const connection = policy.pick(routing, this.#state)?.pool.pick()
+      const target = policy.pick(routing, this.#state)
+      const connection = target?.node.pool.pick(target.shard)
       if (connection !== undefined && !connection.isSuspect) return connection
       return this.#selectFallback(policy, routing)
     }
@@ -78,8 +87,8 @@ export class LoadBalancer {
     routing: RoutingInfo | undefined,
   ): Connection | undefined {
     let suspect: Connection | undefined
-    for (const { pool } of policy.fallback(routing, this.#state)) {
-      const connection = pool.pick()
+    for (const { node, shard } of policy.fallback(routing, this.#state)) {
+      const connection = node.pool.pick(shard)
       if (connection === undefined) continue
       if (!connection.isSuspect) return connection
       suspect ??= connection
@@ -96,9 +105,9 @@ export class LoadBalancer {
     const isUsable = (connection: Connection): boolean => !exclusions.isInFlightOn(connection)
     let last: Connection | undefined
     let lastRank = 0
-    for (const node of policy.fallback(routing, this.#state)) {
+    for (const { node, shard } of policy.fallback(routing, this.#state)) {
       if (excludedNodes?.has(node) === true) continue
-      const connection = node.pool.pick(isUsable)
+      const connection = node.pool.pick(shard, isUsable)
       if (connection === undefined) continue
       const rank = (connection.isSuspect ? 0 : 1) + (failedNodes?.has(node) === true ? 0 : 2)
       if (rank === 3) return connection

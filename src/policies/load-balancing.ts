@@ -1,4 +1,4 @@
-import type { RingNode, Topology } from '../routing/index.ts'
+import type { Locator, RingNode, Target } from '../routing/index.ts'
 
 /** The partition that a request is for. */
 export interface RoutingInfo {
@@ -9,15 +9,15 @@ export interface RoutingInfo {
 
 /** The nodes of the cluster at one moment. */
 export interface BalancingState<Node extends RingNode> {
-  readonly topology: Topology<Node>
+  readonly locator: Locator<Node>
   readonly localDataCenter: string
   /** Nodes of the local data center, and all others. */
-  readonly local: readonly Node[]
-  readonly remote: readonly Node[]
+  readonly local: readonly Target<Node>[]
+  readonly remote: readonly Target<Node>[]
 }
 
 /**
- * Chooses nodes for a request in two phases. `pick` names the first choice without making a plan,
+ * Chooses targets for a request in two phases. `pick` names the first choice without making a plan,
  * which is all that most requests need. `fallback` is asked only when the first choice cannot take
  * the request. Both answer for one request: a node that is full or lost is no obstacle to requests
  * that other nodes can serve.
@@ -27,12 +27,12 @@ export interface LoadBalancingPolicy {
   pick<Node extends RingNode>(
     routing: RoutingInfo | undefined,
     state: BalancingState<Node>,
-  ): Node | undefined
-  /** All nodes that may serve the request, best first; the first choice may be among them. */
+  ): Target<Node> | undefined
+  /** Returns all targets that may serve the request, best first; the first choice may be one. */
   fallback<Node extends RingNode>(
     routing: RoutingInfo | undefined,
     state: BalancingState<Node>,
-  ): Iterable<Node>
+  ): Iterable<Target<Node>>
 }
 
 /**
@@ -44,15 +44,15 @@ export class TokenAwarePolicy implements LoadBalancingPolicy {
 
   pick<Node extends RingNode>(
     routing: RoutingInfo | undefined,
-    { topology, local, remote, localDataCenter }: BalancingState<Node>,
-  ): Node | undefined {
+    { locator, local, remote, localDataCenter }: BalancingState<Node>,
+  ): Target<Node> | undefined {
     const turn = (this.#turn = (this.#turn + 1) & 0x3fff_ffff)
     if (routing !== undefined) {
-      const replicas = topology.replicasFor(routing.keyspace, routing.tokenHigh, routing.tokenLow)
+      const replicas = locator.replicasFor(routing.keyspace, routing.tokenHigh, routing.tokenLow)
       const { length } = replicas
       for (let i = 0; i < length; i++) {
         const replica = replicas[(turn + i) % length]!
-        if (replica.dataCenter === localDataCenter) return replica
+        if (replica.node.dataCenter === localDataCenter) return replica
       }
     }
     return local.length > 0 ? local[turn % local.length] : remote[turn % remote.length]
@@ -60,13 +60,13 @@ export class TokenAwarePolicy implements LoadBalancingPolicy {
 
   *fallback<Node extends RingNode>(
     routing: RoutingInfo | undefined,
-    { topology, local, remote, localDataCenter }: BalancingState<Node>,
-  ): Iterable<Node> {
+    { locator, local, remote, localDataCenter }: BalancingState<Node>,
+  ): Iterable<Target<Node>> {
     const turn = this.#turn
     if (routing !== undefined) {
-      const replicas = topology.replicasFor(routing.keyspace, routing.tokenHigh, routing.tokenLow)
+      const replicas = locator.replicasFor(routing.keyspace, routing.tokenHigh, routing.tokenLow)
       for (const replica of inTurn(replicas, turn)) {
-        if (replica.dataCenter === localDataCenter) yield replica
+        if (replica.node.dataCenter === localDataCenter) yield replica
       }
     }
     yield* inTurn(local, turn)

@@ -1,4 +1,5 @@
+export type { Locator, Target } from './locator.ts'
 export { computeToken, token, tokenOf } from './murmur3.ts'
 export type { Replication, RingNode } from './replication.ts'
 export { TokenRing } from './token-ring.ts'
-export { Topology } from './topology.ts'
+export { VnodeLocator } from './vnodes.ts'

@@ -12,29 +12,35 @@ export interface RingNode {
 export type Replication = ReadonlyMap<string, string>
 
 /** Replicas by position of the ring; positions with the same replicas share one list. */
-export type ReplicaTable<N> = readonly (readonly N[])[]
+export type ReplicaTable<T> = readonly (readonly T[])[]
 
-/** Replicas of every range, or `undefined` for a strategy whose replicas no client can compute. */
-export function computeReplicas<N extends RingNode>(
+/**
+ * Returns the replicas of every range, or `undefined` for a strategy whose replicas no client can
+ * compute.
+ *
+ * @param targets by node index: what stands for the node in the table
+ */
+export function computeReplicas<T>(
   ring: TokenRing,
-  nodes: readonly N[],
+  nodes: readonly RingNode[],
+  targets: readonly T[],
   replication: Replication,
-): ReplicaTable<N> | undefined {
+): ReplicaTable<T> | undefined {
   const strategy = replication.get('class')?.split('.').at(-1)
   switch (strategy) {
     case 'SimpleStrategy': {
       const factor = replicaCount(replication.get('replication_factor'))
-      return tableOf(ring, nodes, (position) => simpleReplicas(ring, position, factor))
+      return tableOf(ring, targets, (position) => simpleReplicas(ring, position, factor))
     }
     case 'NetworkTopologyStrategy': {
       const dataCenters = dataCentersOf(nodes, replication)
-      return tableOf(ring, nodes, (position) =>
+      return tableOf(ring, targets, (position) =>
         topologyReplicas(ring, nodes, position, dataCenters),
       )
     }
     case 'EverywhereStrategy': {
       const all = [...nodes.keys()]
-      return tableOf(ring, nodes, () => all)
+      return tableOf(ring, targets, () => all)
     }
     default:
       return undefined
@@ -47,16 +53,16 @@ function replicaCount(text: string | undefined): number {
   return Number.isSafeInteger(count) && count > 0 ? count : 0
 }
 
-function tableOf<N>(
+function tableOf<T>(
   ring: TokenRing,
-  nodes: readonly N[],
+  targets: readonly T[],
   replicasAt: (position: number) => number[],
-): ReplicaTable<N> {
-  const shared = new Map<string, readonly N[]>()
+): ReplicaTable<T> {
+  const shared = new Map<string, readonly T[]>()
   return Array.from({ length: ring.size }, (_, position) => {
     const indexes = replicasAt(position)
     const key = indexes.join()
-    const known = shared.get(key) ?? Object.freeze(indexes.map((index) => nodes[index]!))
+    const known = shared.get(key) ?? Object.freeze(indexes.map((index) => targets[index]!))
     shared.set(key, known)
     return known
   })

@@ -89,7 +89,7 @@ export class Connector {
     try {
       const compressor = isInside ? undefined : await this.#loadCompressor()
       signal.throwIfAborted()
-      connection.attach(await endpoint.open(connection, signal))
+      connection.attach(await endpoint.open(connection, { signal }))
       const { credentials, authenticators, startup } = this.#options
       await handshake(
         connection,

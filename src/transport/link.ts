@@ -20,6 +20,13 @@ export interface Link extends ByteOutput {
   destroy(): void
 }
 
+export interface OpenLinkOptions {
+  /** Ends the attempt, and then nothing of it is left. */
+  readonly signal?: AbortSignal | undefined
+  /** Port of this machine to connect from; by it, nodes with shards choose the shard. */
+  readonly localPort?: number | undefined
+}
+
 /** Where a node can be reached; opens as many links to it as asked. */
 export interface Endpoint {
   /** Shown in errors and in `result.coordinator`: `host:port`, or `embedded:…`. */
@@ -32,11 +39,8 @@ export interface Endpoint {
    * Set when the owner of an engine in this process has closed it: nothing is reached there again.
    */
   readonly isClosed?: boolean
-  /**
-   * @param signal ends the attempt, and then nothing of it is left
-   * @throws ConnectionError, TlsError
-   */
-  open(handler: LinkHandler, signal?: AbortSignal): Promise<Link>
+  /** @throws ConnectionError, TlsError */
+  open(handler: LinkHandler, options?: OpenLinkOptions): Promise<Link>
   /** The way to a node that the node here describes as its peer; network addresses are dialled. */
   peer?(host: string, port: number | undefined): Endpoint
   /** The session has ended and opens no more links. */

@@ -99,14 +99,25 @@ export class NodePool {
   /**
    * Returns a connection with room, the next in turn and suspect ones last; `undefined` when all
    * are full or lost.
+   *
+   * @param shard preferred shard of the node: connections to it come first
    */
-  pick(isUsable?: (connection: Connection) => boolean): Connection | undefined {
+  pick(shard?: number, isUsable?: (connection: Connection) => boolean): Connection | undefined {
     const connections = this.#connections
-    const { length } = connections
-    if (length === 1 && isUsable === undefined) {
+    if (connections.length === 1 && isUsable === undefined) {
       const only = connections[0]!
       return only.hasRoom ? only : undefined
     }
+    if (shard === undefined) return this.#pick(isUsable)
+    const connection = this.#pick(
+      (one) => one.features.shard?.shard === shard && isUsable?.(one) !== false,
+    )
+    return connection?.isSuspect === false ? connection : this.#pick(isUsable)
+  }
+
+  #pick(isUsable: ((connection: Connection) => boolean) | undefined): Connection | undefined {
+    const connections = this.#connections
+    const { length } = connections
     let suspect: Connection | undefined
     for (let i = 0; i < length; i++) {
       this.#next = this.#next + 1 < length ? this.#next + 1 : 0

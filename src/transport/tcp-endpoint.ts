@@ -2,7 +2,7 @@ import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { ConfigError, ConnectionError, TlsError } from '../errors/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
-import type { Endpoint, Link, LinkHandler } from './link.ts'
+import type { Endpoint, Link, LinkHandler, OpenLinkOptions } from './link.ts'
 
 /**
  * TLS of a session. Chain and name are verified against the system's roots, or `ca`. The other
@@ -50,10 +50,10 @@ export class TcpEndpoint implements Endpoint {
     this.#options = options
   }
 
-  open(handler: LinkHandler, signal?: AbortSignal): Promise<Link> {
+  open(handler: LinkHandler, options: OpenLinkOptions = {}): Promise<Link> {
     return new Promise((resolve, reject) => {
       const attempt = new ConnectAttempt(this.address, this.#options, resolve, reject)
-      attempt.start(this.network.host, this.network.port, handler, signal)
+      attempt.start(this.network, handler, options)
     })
   }
 
@@ -83,7 +83,11 @@ class ConnectAttempt {
     this.#reject = reject
   }
 
-  start(host: string, port: number, handler: LinkHandler, signal: AbortSignal | undefined): void {
+  start(
+    { host, port }: { readonly host: string; readonly port: number },
+    handler: LinkHandler,
+    { signal, localPort }: OpenLinkOptions,
+  ): void {
     const { tls, clock, connectTimeoutMs, noDelay, keepAliveMs } = this.#options
     let link: SocketLink | undefined
     const onread: OnReadOpts = {
@@ -94,12 +98,13 @@ class ConnectAttempt {
       },
     }
     const base = { host, port, noDelay, keepAlive: keepAliveMs !== undefined }
+    const from = localPort === undefined ? {} : { localPort }
     const keepAlive = keepAliveMs === undefined ? {} : { keepAliveInitialDelay: keepAliveMs }
     const useOnread = isNode && tls === undefined
     const socket: Socket | TLSSocket =
       tls === undefined
-        ? connectTcp({ ...base, ...keepAlive, ...(useOnread ? { onread } : {}) })
-        : connectTls({ ...base, ...keepAlive, ...nodeTlsOptions(tls) })
+        ? connectTcp({ ...base, ...from, ...keepAlive, ...(useOnread ? { onread } : {}) })
+        : connectTls({ ...base, ...from, ...keepAlive, ...nodeTlsOptions(tls) })
     this.#timer = clock.schedule(connectTimeoutMs, () => {
       socket.destroy()
       this.#fail(new Error(`no connection within ${connectTimeoutMs} ms`))

@@ -5,7 +5,7 @@ import {
   TokenAwarePolicy,
 } from '../../src/policies/index.ts'
 import { ServerError } from '../../src/errors/index.ts'
-import { Topology } from '../../src/routing/index.ts'
+import { type Target, VnodeLocator } from '../../src/routing/index.ts'
 
 interface Node {
   readonly name: string
@@ -25,25 +25,27 @@ const replication = new Map([
   ['dc1', '2'],
   ['dc2', '1'],
 ])
+const locator = new VnodeLocator(nodes, new Map([['ks', replication]]))
 const state = {
-  topology: new Topology(nodes, new Map([['ks', replication]])),
+  locator,
   localDataCenter: 'dc1',
-  local: nodes.filter(({ dataCenter }) => dataCenter === 'dc1'),
-  remote: nodes.filter(({ dataCenter }) => dataCenter !== 'dc1'),
+  local: locator.targets.filter(({ node }) => node.dataCenter === 'dc1'),
+  remote: locator.targets.filter(({ node }) => node.dataCenter !== 'dc1'),
 }
 const routing = { keyspace: 'ks', tokenHigh: 1, tokenLow: 0 }
-const namesOf = (iterable: Iterable<Node>): string[] => [...iterable].map(({ name }) => name)
+const namesOf = (targets: Iterable<Target<Node>>): string[] =>
+  [...targets].map(({ node }) => node.name)
 
 describe('token-aware load balancing', () => {
   test('names a local replica first, and takes turns among them', () => {
     const policy = new TokenAwarePolicy()
     const replicas = new Set(
-      state.topology
+      locator
         .replicasFor('ks', routing.tokenHigh, routing.tokenLow)
-        .filter(({ dataCenter }) => dataCenter === 'dc1')
-        .map(({ name }) => name),
+        .filter(({ node }) => node.dataCenter === 'dc1')
+        .map(({ node }) => node.name),
     )
-    const picked = Array.from({ length: 100 }, () => policy.pick(routing, state)?.name)
+    const picked = Array.from({ length: 100 }, () => policy.pick(routing, state)?.node.name)
     expect(new Set(picked)).toEqual(replicas)
     expect(replicas.size).toBe(2)
   })
@@ -51,7 +53,7 @@ describe('token-aware load balancing', () => {
   test('falls back to replicas, then to local nodes, then to other data centers', () => {
     const policy = new TokenAwarePolicy()
     for (let i = 0; i < 10; i++) {
-      const first = policy.pick(routing, state)?.name
+      const first = policy.pick(routing, state)?.node.name
       const names = namesOf(policy.fallback(routing, state))
       expect(names[0]).toBe(first)
       expect(new Set(names)).toEqual(new Set(['a', 'b', 'c', 'd']))
@@ -61,14 +63,19 @@ describe('token-aware load balancing', () => {
 
   test('spreads requests of no known partition over the local nodes', () => {
     const policy = new TokenAwarePolicy()
-    const picked = Array.from({ length: 99 }, () => policy.pick(undefined, state)?.name)
+    const picked = Array.from({ length: 99 }, () => policy.pick(undefined, state)?.node.name)
     for (const name of ['a', 'b', 'c']) {
       expect(picked.filter((one) => one === name)).toHaveLength(33)
     }
   })
 
   test('has no choice where there are no nodes', () => {
-    const empty = { ...state, topology: new Topology<Node>([], new Map()), local: [], remote: [] }
+    const empty = {
+      ...state,
+      locator: new VnodeLocator<Node>([], new Map()),
+      local: [],
+      remote: [],
+    }
     const policy = new TokenAwarePolicy()
     expect(policy.pick(undefined, empty)).toBe(undefined)
     expect(namesOf(policy.fallback(undefined, empty))).toEqual([])

@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type RingNode, TokenRing, tokenOf, Topology } from '../../src/routing/index.ts'
+import {
+  type RingNode,
+  type Target,
+  TokenRing,
+  tokenOf,
+  VnodeLocator,
+} from '../../src/routing/index.ts'
 
 const u64 = (value: bigint): bigint => BigInt.asUintN(64, value)
 const rotate = (value: bigint, bits: bigint): bigint =>
@@ -109,26 +115,27 @@ const node = (name: string, dataCenter: string, rack: string, ...tokens: number[
   rack,
   tokens: tokens.map(String),
 })
-const names = (nodes: readonly Node[]): string => nodes.map((n) => n.name).join('')
+const names = (targets: readonly Target<Node>[]): string =>
+  targets.map((target) => target.node.name).join('')
 
 describe('replicas', () => {
   const simple = new Map([
     ['class', 'org.apache.cassandra.locator.SimpleStrategy'],
     ['replication_factor', '2'],
   ])
-  const topologyOf = (nodes: Node[], replication: Map<string, string>): Topology<Node> =>
-    new Topology(nodes, new Map([['k', replication]]))
+  const locatorOf = (nodes: Node[], replication: Map<string, string>): VnodeLocator<Node> =>
+    new VnodeLocator(nodes, new Map([['k', replication]]))
 
   test('of SimpleStrategy are the next distinct nodes', () => {
     const nodes = [node('a', 'dc', 'r', 10, 40), node('b', 'dc', 'r', 20), node('c', 'dc', 'r', 30)]
-    const topology = topologyOf(nodes, simple)
-    const at = (token: bigint): string => names(topology.replicasFor('k', ...halves(token)))
+    const locator = locatorOf(nodes, simple)
+    const at = (token: bigint): string => names(locator.replicasFor('k', ...halves(token)))
     expect([5n, 10n, 11n, 25n, 35n, 41n].map(at)).toEqual(['ab', 'ab', 'bc', 'ca', 'ab', 'ab'])
   })
 
   test('are at most as many as there are nodes', () => {
-    const topology = topologyOf([node('a', 'dc', 'r', 1)], simple)
-    expect(names(topology.replicasFor('k', 0, 0))).toBe('a')
+    const locator = locatorOf([node('a', 'dc', 'r', 1)], simple)
+    expect(names(locator.replicasFor('k', 0, 0))).toBe('a')
   })
 
   test('of NetworkTopologyStrategy prefer racks not used yet, in each data center', () => {
@@ -145,8 +152,8 @@ describe('replicas', () => {
       ['west', '1'],
       ['north', '3'],
     ])
-    const topology = topologyOf(nodes, replication)
-    const at = (token: bigint): string => names(topology.replicasFor('k', ...halves(token)))
+    const locator = locatorOf(nodes, replication)
+    const at = (token: bigint): string => names(locator.replicasFor('k', ...halves(token)))
     expect(at(0n)).toBe('axc')
     expect(at(12n)).toBe('xbc')
     expect(at(26n)).toBe('cax')
@@ -164,24 +171,24 @@ describe('replicas', () => {
       ['dc', '3'],
     ])
     const at = (token: bigint): string =>
-      names(topologyOf(nodes, replication).replicasFor('k', ...halves(token)))
+      names(locatorOf(nodes, replication).replicasFor('k', ...halves(token)))
     expect(at(0n)).toBe('abd')
     expect(at(25n)).toBe('cda')
   })
 
   test('are unknown for unknown keyspaces and strategies, and without tokens', () => {
     const local = new Map([['class', 'LocalStrategy']])
-    expect(topologyOf([node('a', 'dc', 'r', 1)], local).replicasFor('k', 0, 0)).toEqual([])
-    expect(topologyOf([node('a', 'dc', 'r', 1)], simple).replicasFor('other', 0, 0)).toEqual([])
-    expect(topologyOf([node('a', 'dc', 'r')], simple).replicasFor('k', 0, 0)).toEqual([])
-    expect(topologyOf([], simple).replicasFor('k', 0, 0)).toEqual([])
+    expect(locatorOf([node('a', 'dc', 'r', 1)], local).replicasFor('k', 0, 0)).toEqual([])
+    expect(locatorOf([node('a', 'dc', 'r', 1)], simple).replicasFor('other', 0, 0)).toEqual([])
+    expect(locatorOf([node('a', 'dc', 'r')], simple).replicasFor('k', 0, 0)).toEqual([])
+    expect(locatorOf([], simple).replicasFor('k', 0, 0)).toEqual([])
     const odd = { ...node('a', 'dc', 'r'), tokens: ['2f', '99999999999999999999', ''] }
-    expect(topologyOf([odd], simple).replicasFor('k', 0, 0)).toEqual([])
+    expect(locatorOf([odd], simple).replicasFor('k', 0, 0)).toEqual([])
   })
 
   test('of everywhere are all nodes', () => {
     const everywhere = new Map([['class', 'EverywhereStrategy']])
     const nodes = [node('a', 'dc', 'r', 1), node('b', 'dc', 'r', 2)]
-    expect(names(topologyOf(nodes, everywhere).replicasFor('k', 0, 0))).toBe('ab')
+    expect(names(locatorOf(nodes, everywhere).replicasFor('k', 0, 0))).toBe('ab')
   })
 })

@@ -179,7 +179,7 @@ describe('a connector', () => {
       address: 'silent',
       network: { host: 'silent', port: 1 },
       clock,
-      open: (_handler, signal) => {
+      open: (_handler, { signal } = {}) => {
         signals.push(signal)
         return new Promise((_resolve, reject) => {
           signal?.addEventListener('abort', () => reject(signal.reason as TsyllaError))

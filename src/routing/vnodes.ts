@@ -1,0 +1,63 @@
+import {
+  computeReplicas,
+  type ReplicaTable,
+  type Replication,
+  type RingNode,
+} from './replication.ts'
+import type { Locator, Target } from './locator.ts'
+import { TokenRing } from './token-ring.ts'
+
+const noReplicas: readonly never[] = Object.freeze([])
+
+/**
+ * Locates replicas by the tokens of nodes and the replication strategies of keyspaces, as of one
+ * moment: a change of the cluster makes a new locator. The replicas of a keyspace are computed when
+ * it is first asked for, once for keyspaces that are replicated alike.
+ */
+export class VnodeLocator<N extends RingNode> implements Locator<N> {
+  readonly targets: readonly Target<N>[]
+  readonly #nodes: readonly N[]
+  readonly #keyspaces: ReadonlyMap<string, Replication>
+  readonly #ring: TokenRing
+  readonly #tables = new Map<string, ReplicaTable<Target<N>> | undefined>()
+  readonly #tablesByReplication = new Map<string, ReplicaTable<Target<N>> | undefined>()
+
+  constructor(nodes: readonly N[], keyspaces: ReadonlyMap<string, Replication>) {
+    this.targets = nodes.map((node) => Object.freeze({ node, shard: undefined }))
+    this.#nodes = nodes
+    this.#keyspaces = keyspaces
+    this.#ring = new TokenRing(nodes.map((node) => node.tokens.flatMap(parseToken)))
+  }
+
+  /**
+   * As {@link Locator.replicasFor}, in ring order. Replicas are not known when the keyspace or its
+   * strategy is unknown, or without tokens.
+   */
+  replicasFor(keyspace: string, tokenHigh: number, tokenLow: number): readonly Target<N>[] {
+    const table = this.#tables.get(keyspace) ?? this.#tableOf(keyspace)
+    if (table === undefined || this.#ring.size === 0) return noReplicas
+    return table[this.#ring.positionOf(tokenHigh, tokenLow)]!
+  }
+
+  #tableOf(keyspace: string): ReplicaTable<Target<N>> | undefined {
+    const replication = this.#keyspaces.get(keyspace)
+    if (replication === undefined) return undefined
+    const key = JSON.stringify([...replication].sort(([a], [b]) => (a < b ? -1 : 1)))
+    if (!this.#tablesByReplication.has(key)) {
+      this.#tablesByReplication.set(
+        key,
+        computeReplicas(this.#ring, this.#nodes, this.targets, replication),
+      )
+    }
+    const table = this.#tablesByReplication.get(key)
+    this.#tables.set(keyspace, table)
+    return table
+  }
+}
+
+/** Tokens of other partitioners are no 64-bit numbers; such a node takes no part in the ring. */
+function parseToken(text: string): bigint[] {
+  if (!/^-?[0-9]{1,19}$/.test(text)) return []
+  const value = BigInt(text)
+  return BigInt.asIntN(64, value) === value ? [value] : []
+}

@@ -1,0 +1,63 @@
+import { expect, test } from 'vitest'
+import { ClosedError } from '../../src/errors/index.ts'
+import { ExponentialReconnectionPolicy } from '../../src/policies/index.ts'
+import { initialFeatures } from '../../src/protocol/index.ts'
+import { ByteBudget, Connection, type Link, NodePool, Ticker } from '../../src/transport/index.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+
+const link: Link = { write: () => true, end() {}, destroy() {} }
+
+/** A pool with one connection per given shard, in this order. */
+async function openPool(shards: readonly (number | undefined)[]): Promise<NodePool> {
+  const clock = new VirtualClock()
+  const budget = new ByteBudget(1_000)
+  const left = [...shards]
+  const pool: NodePool = new NodePool({
+    size: shards.length,
+    connect: async () => {
+      const shard = left.shift()
+      const connection = new Connection(
+        `shard ${shard}`,
+        new Ticker(clock),
+        { onRoom() {}, onEvent() {}, onClosed: (one) => pool.remove(one) },
+        budget,
+      )
+      const facts = { count: 4, ignoreMsb: 12, port: undefined, tlsPort: undefined }
+      connection.attach(link)
+      connection.useFeatures(
+        { ...initialFeatures, shard: shard === undefined ? undefined : { shard, ...facts } },
+        undefined,
+      )
+      connection.markReady()
+      return connection
+    },
+    reconnection: new ExponentialReconnectionPolicy({ random: () => 0 }),
+    clock,
+    onAvailability() {},
+  })
+  await pool.fill()
+  return pool
+}
+
+const pickedOf = (pool: NodePool, shard?: number): Set<string | undefined> =>
+  new Set(Array.from({ length: 20 }, () => pool.pick(shard)?.address))
+
+test('a pool prefers connections to the shard that is asked for', async () => {
+  const pool = await openPool([0, 1, 1, 2, undefined])
+  expect(pickedOf(pool, 1)).toEqual(new Set(['shard 1']))
+  expect(pickedOf(pool, 2)).toEqual(new Set(['shard 2']))
+  pool.destroy(new ClosedError('session'))
+})
+
+test('a pool without a usable connection to the shard picks any other', async () => {
+  const pool = await openPool([0, 1, 2])
+  const all = new Set(['shard 0', 'shard 1', 'shard 2'])
+  expect(pickedOf(pool, 3)).toEqual(all)
+  expect(pickedOf(pool)).toEqual(all)
+  const isUsable = (connection: Connection): boolean => connection.address !== 'shard 1'
+  expect(pool.pick(1, isUsable)?.address).not.toBe('shard 1')
+  const suspect = pool.pick(1)!
+  suspect.isSuspect = true
+  expect(pickedOf(pool, 1)).toEqual(new Set(['shard 0', 'shard 2']))
+  pool.destroy(new ClosedError('session'))
+})
