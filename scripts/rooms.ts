@@ -82,22 +82,22 @@ export interface EngineRoom {
  */
 export const engineRooms: readonly EngineRoom[] = [
   { name: 'storage', mayImport: [] },
-  { name: 'catalog', mayImport: ['storage', 'faults.ts', 'timestamp.ts'] },
+  { name: 'catalog', mayImport: ['storage', 'errors.ts', 'timestamp.ts'] },
   { name: 'keys', mayImport: ['storage', 'catalog'] },
   { name: 'rows', mayImport: ['storage', 'catalog', 'keys', 'timestamp.ts'] },
-  { name: 'functions', mayImport: ['environment.ts', 'faults.ts'] },
+  { name: 'functions', mayImport: ['query-context.ts', 'errors.ts'] },
   // What execution calls for each row or value: terms, selectors, operations, conditions.
   {
     name: 'evaluate',
-    mayImport: ['catalog', 'keys', 'rows', 'functions', 'environment.ts', 'faults.ts'],
+    mayImport: ['catalog', 'keys', 'rows', 'functions', 'query-context.ts', 'errors.ts'],
   },
   // Turns statements and the schema into plans. It runs when a statement is prepared, never later.
-  { name: 'analyze', mayImport: ['catalog', 'functions', 'evaluate', 'faults.ts'] },
+  { name: 'analyze', mayImport: ['catalog', 'functions', 'evaluate', 'errors.ts'] },
   {
     name: 'execute',
     mayImport: [
       ...['catalog', 'keys', 'rows', 'functions', 'evaluate', 'analyze'],
-      ...['environment.ts', 'faults.ts', 'timestamp.ts'],
+      ...['query-context.ts', 'errors.ts', 'timestamp.ts'],
     ],
   },
   { name: 'system', mayImport: ['storage', 'catalog', 'keys', 'rows'] },
@@ -105,7 +105,7 @@ export const engineRooms: readonly EngineRoom[] = [
     name: 'node',
     mayImport: [
       ...['catalog', 'analyze', 'execute', 'system'],
-      ...['engine.ts', 'faults.ts', 'random-uuid.ts', 'value-count.ts'],
+      ...['engine.ts', 'errors.ts', 'random-uuid.ts', 'value-count.ts'],
     ],
   },
 ]

@@ -3,7 +3,7 @@ import type {
   Expression,
   QualifiedName,
   Relation,
-  Selector,
+  SelectItem,
   TypeName,
 } from './ast.ts'
 
@@ -91,7 +91,7 @@ export interface CreateViewStatement {
   readonly kind: 'create_view'
   readonly view: QualifiedName
   readonly ifNotExists: boolean
-  readonly selectors: readonly Selector[] | undefined
+  readonly selectors: readonly SelectItem[] | undefined
   readonly table: QualifiedName
   readonly where: readonly Relation[]
   readonly partitionKey: readonly string[]

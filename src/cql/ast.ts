@@ -183,7 +183,7 @@ export interface Assignment {
   readonly value: Expression
 }
 
-export interface Selector {
+export interface SelectItem {
   readonly value: Expression
   readonly alias: string | undefined
 }
@@ -200,7 +200,7 @@ export interface SelectStatement {
   readonly json: boolean
   readonly distinct: boolean
   /** `undefined` is `*`. */
-  readonly selectors: readonly Selector[] | undefined
+  readonly selectors: readonly SelectItem[] | undefined
   readonly where: readonly Relation[]
   readonly groupBy: readonly Expression[]
   readonly orderBy: readonly OrderBy[]

@@ -41,7 +41,7 @@ export class CompactionScheduler {
   wake(): void {
     if (this.#isSoon || this.#compacting !== undefined || this.#isClosed) return
     const { clock, rows } = this.#options
-    this.#isSoon = rows.garbage.size > 0
+    this.#isSoon = rows.compactionCandidates.size > 0
     const delayMs = this.#isSoon ? compactionIntervalMs : this.#untilDueMs()
     this.#timer?.cancel()
     this.#timer = undefined
@@ -72,11 +72,11 @@ export class CompactionScheduler {
       }
     }
     for (const [generation, dueMs] of this.#due) {
-      if (dueMs <= clock.nowMs()) rows.garbage.add(generation)
+      if (dueMs <= clock.nowMs()) rows.compactionCandidates.add(generation)
     }
-    for (const generation of [...rows.garbage]) {
+    for (const generation of [...rows.compactionCandidates]) {
       if (tableOf(generation) === undefined) {
-        rows.garbage.delete(generation)
+        rows.compactionCandidates.delete(generation)
         continue
       }
       const startMs = clock.monotonicMs()

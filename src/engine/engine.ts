@@ -1,5 +1,5 @@
 import { ClosedError, type Consistency, type SerialConsistency } from '../errors/index.ts'
-import type { RawValue } from '../protocol/index.ts'
+import type { RawValue, SchemaChange } from '../protocol/index.ts'
 import { TimeUuidGenerator } from '../types/index.ts'
 import { type Clock, type Runtime, runtimeWithClock } from '../util/index.ts'
 import { type BatchKind, checkBatch } from './analyze/batch.ts'
@@ -9,22 +9,21 @@ import type { PreparedPlan } from './analyze/prepared-plan.ts'
 import type { SelectPlan } from './analyze/select.ts'
 import { CommitGate } from './commit-gate.ts'
 import { Catalog, type SchemaListener } from './catalog/catalog.ts'
-import type { SchemaChange } from './catalog/schema.ts'
 import type { TableSchema } from './catalog/table-schema.ts'
 import { appliedAnswer, type ConditionalPart, ConditionalRequest } from './execute/conditional.ts'
 import { type BatchLimits, batchLimitsDefault, batchWarnings } from './execute/batch-limits.ts'
 import { checkPartitionKeys, mutationsOf, timestampOfPlan } from './execute/modify.ts'
 import { type EngineResult, voidResult } from './execute/result.ts'
 import { executeSelect } from './execute/select.ts'
-import { invalid } from './faults.ts'
+import { invalid } from './errors.ts'
 import { PlanCache } from './plan-cache.ts'
-import type { EngineServices, Environment } from './environment.ts'
+import type { EngineServices, QueryContext } from './query-context.ts'
 import type { Mutation, RowReader, RowStore } from './rows/index.ts'
 import { openRowStore } from './rows/open-row-store.ts'
 import { CooperativeScheduler, type KvStore, LongReads, MemoryStore } from './storage/index.ts'
 import { randomUuid } from './random-uuid.ts'
 import { CompactionScheduler } from './compaction-scheduler.ts'
-import { Timestamps } from './timestamps.ts'
+import { WriteClock } from './write-clock.ts'
 import { checkValueCount } from './value-count.ts'
 import { type Timestamp, timestampOf, timestampOfMicros } from './timestamp.ts'
 
@@ -82,7 +81,7 @@ export class Engine {
   readonly #compaction: CompactionScheduler
   readonly #longReads: LongReads = new LongReads()
   readonly #scheduler: CooperativeScheduler
-  readonly #timestamps: Timestamps
+  readonly #timestamps: WriteClock
   #tableSource: TableSource | undefined
   readonly #plans: PlanCache = new PlanCache()
   #isClosed = false
@@ -97,7 +96,7 @@ export class Engine {
     this.#scheduler = new CooperativeScheduler(runtime)
     this.#rows = openRowStore(storage, clock, this.#scheduler)
     const isDurable = !(storage instanceof MemoryStore)
-    this.#timestamps = new Timestamps({ clock, kv: storage, isDurable })
+    this.#timestamps = new WriteClock({ clock, kv: storage, isDurable })
     const timeUuids = new TimeUuidGenerator(clock, runtime.randomBytes(8))
     this.#services = {
       rows: this.#rows,
@@ -120,7 +119,8 @@ export class Engine {
       this.catalog.tableOfGeneration(generation)
     this.#compaction = new CompactionScheduler({ rows: this.#rows, clock, tableOf })
     // What a store from before holds is not known.
-    for (const generation of this.catalog.generations()) this.#rows.garbage.add(generation)
+    for (const generation of this.catalog.generations())
+      this.#rows.compactionCandidates.add(generation)
     this.#compaction.wake()
     this.#dropLater(this.catalog.droppedGenerations)
   }
@@ -214,12 +214,12 @@ export class Engine {
         return this.#select(plan, values, options)
       case 'modify':
         checkWriteConsistency([plan], options)
-        return this.#modify([{ plan, environment: this.#environment(values) }], options, undefined)
+        return this.#modify([{ plan, query: this.#query(values) }], options, undefined)
       case 'batch': {
-        const environment = this.#environment(values)
+        const query = this.#query(values)
         checkWriteConsistency(plan.parts, options)
-        const at = timestampOfPlan(plan, environment, this.#timestamp(options))
-        const parts = plan.parts.map((part) => ({ plan: part, environment }))
+        const at = timestampOfPlan(plan, query, this.#timestamp(options))
+        const parts = plan.parts.map((part) => ({ plan: part, query }))
         return this.#modify(parts, options, plan.type, at)
       }
       case 'no_op':
@@ -275,7 +275,7 @@ export class Engine {
         )
       }
       checkValueCount(current.markers, values, 'batch')
-      return { plan, environment: this.#environment(values) }
+      return { plan, query: this.#query(values) }
     })
     const plans = parts.map(({ plan }) => plan)
     checkBatch(type, plans, false)
@@ -325,7 +325,7 @@ export class Engine {
     return true
   }
 
-  #environment(values: readonly RawValue[]): Environment {
+  #query(values: readonly RawValue[]): QueryContext {
     const nowMs = this.clock.nowMs()
     return { values, services: this.#services, nowMs, nowSeconds: Math.floor(nowMs / 1000) }
   }
@@ -351,7 +351,7 @@ export class Engine {
       pagingState: options.pagingState,
       signal: options.signal,
     }
-    const outcome = executeSelect(plan, this.#environment(values), selectOptions, reader)
+    const outcome = executeSelect(plan, this.#query(values), selectOptions, reader)
     if (this.#gate === undefined || !(outcome instanceof Promise)) return outcome
     return this.#gate.settleLongRead(outcome)
   }
@@ -365,7 +365,7 @@ export class Engine {
     const first = parts[0]
     if (first === undefined) return voidResult
     const timestamp = batchTimestamp ?? this.#timestamp(options)
-    const { nowSeconds } = first.environment
+    const { nowSeconds } = first.query
     if (parts.some(({ plan }) => plan.condition !== undefined)) {
       const at = timestampOfMicros(this.#timestamps.ballot())
       const decision = new ConditionalRequest(parts, batch !== undefined).decide(at)
@@ -375,10 +375,10 @@ export class Engine {
     }
     const mutations: Mutation[] = []
     if (parts.some(({ plan }) => plan.requiresRead)) {
-      for (const { plan, environment } of parts) checkPartitionKeys(plan, environment)
+      for (const { plan, query } of parts) checkPartitionKeys(plan, query)
     }
-    for (const { plan, environment } of parts) {
-      for (const mutation of mutationsOf(plan, environment, timestamp)) mutations.push(mutation)
+    for (const { plan, query } of parts) {
+      for (const mutation of mutationsOf(plan, query, timestamp)) mutations.push(mutation)
     }
     const warnings =
       batch === undefined ? [] : batchWarnings(mutations, batch === 'logged', this.#batchLimits)
@@ -389,7 +389,7 @@ export class Engine {
   #write(mutations: readonly Mutation[], nowSeconds: number): void {
     this.#rows.apply(mutations, nowSeconds)
     this.#timestamps.persistPeriodically()
-    if (this.#rows.garbage.size > 0) this.#compaction.wake()
+    if (this.#rows.compactionCandidates.size > 0) this.#compaction.wake()
   }
 
   #durable(result: EngineResult): EngineResult | Promise<EngineResult> {

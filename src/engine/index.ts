@@ -2,8 +2,6 @@ export { type SchemaListener } from './catalog/catalog.ts'
 export {
   type KeyspaceSchema,
   type Schema,
-  type SchemaChange,
-  type SchemaChangeKind,
   type TableEntry,
 } from './catalog/schema.ts'
 export { type TableOptions } from './catalog/table-options.ts'
@@ -21,7 +19,7 @@ export {
   type TableSource,
 } from './engine.ts'
 export type { BatchLimits } from './execute/batch-limits.ts'
-export { type EngineResult, resultRows, type RowsResult } from './execute/result.ts'
+export { type EncodedRows, type EngineResult, resultRows } from './execute/result.ts'
 export type { Cell } from './functions/definitions.ts'
 export type { BatchKind } from './analyze/batch.ts'
 export type { PreparedPlan } from './analyze/prepared-plan.ts'
@@ -41,4 +39,4 @@ export {
   NodeConnection,
 } from './node/node-connection.ts'
 export type { NodeOutput } from './node/node-output.ts'
-export type { NodeAddress, NodeIdentity, NodePeer } from './system/node-identity.ts'
+export type { AdvertisedAddress, NodeIdentity, NodePeer } from './system/node-identity.ts'

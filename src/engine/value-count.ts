@@ -1,6 +1,6 @@
 import type { RawValue } from '../protocol/index.ts'
 import type { ColumnSpec } from '../types/index.ts'
-import { invalid } from './faults.ts'
+import { invalid } from './errors.ts'
 
 /** The request that brings values: Cassandra words the same fault differently for each. */
 export type ValuesOf = 'query' | 'execute' | 'batch'

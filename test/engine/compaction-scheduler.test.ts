@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Engine, MemoryStore, resultRows, type RowsResult } from '../../src/engine/index.ts'
+import { Engine, MemoryStore, resultRows, type EncodedRows } from '../../src/engine/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const rowCount = 1_200
@@ -34,7 +34,7 @@ async function insert(engine: Engine, using = ''): Promise<void> {
 }
 
 async function count(engine: Engine): Promise<number> {
-  return resultRows((await engine.query('SELECT v FROM ks.t')) as RowsResult).length
+  return resultRows((await engine.query('SELECT v FROM ks.t')) as EncodedRows).length
 }
 
 /** Lets time pass, and what it set off be done. */
@@ -131,7 +131,7 @@ describe('an engine', () => {
       await engine.query(`UPDATE ks.t SET w = 1 WHERE k = ${c % 3} AND c = ${c}`)
     }
     await pass(clock, 5)
-    const rows = resultRows((await engine.query('SELECT w FROM ks.t')) as RowsResult)
+    const rows = resultRows((await engine.query('SELECT w FROM ks.t')) as EncodedRows)
     expect(rows.filter(([cell]) => cell !== null)).toHaveLength(rowCount)
   })
 

@@ -2,13 +2,12 @@ import { expect, test } from 'vitest'
 import { encodeValue } from '../../src/codec/index.ts'
 import {
   Engine,
+  type EncodedRows,
   type EngineResult,
   MemoryStore,
   resultRows,
-  type RowsResult,
-  type SchemaChange,
 } from '../../src/engine/index.ts'
-import { UNSET } from '../../src/protocol/index.ts'
+import { type SchemaChange, UNSET } from '../../src/protocol/index.ts'
 import { nativeTypes } from '../../src/types/index.ts'
 
 const int = (value: number): Uint8Array => encodeValue(nativeTypes.int, value)
@@ -21,7 +20,7 @@ async function openWithTable(): Promise<Engine> {
 }
 
 async function count(engine: Engine, cql: string): Promise<number> {
-  const result = (await engine.query(cql, 'ks')) as RowsResult
+  const result = (await engine.query(cql, 'ks')) as EncodedRows
   return result.rowCount
 }
 
@@ -83,7 +82,7 @@ test('an unset value keeps what a column has', async () => {
   await engine.query('INSERT INTO t (a, b, c, v) VALUES (1, 1, 1, 7)', 'ks')
   const update = engine.prepare('UPDATE t SET v = ? WHERE a = 1 AND b = 1 AND c = 1', 'ks')
   await engine.execute(update, [UNSET])
-  const result = (await engine.query('SELECT v FROM t', 'ks')) as RowsResult
+  const result = (await engine.query('SELECT v FROM t', 'ks')) as EncodedRows
   expect(resultRows(result)).toEqual([[Buffer.from(int(7))]])
 })
 
@@ -95,7 +94,7 @@ test('a long read gives way to others and still sees one moment', async () => {
   expect(reading).toBeInstanceOf(Promise)
   await engine.query('TRUNCATE t', 'ks')
   await engine.execute(insert, [int(1), int(1), int(1), int(1)])
-  const [row] = resultRows((await reading) as RowsResult)
+  const [row] = resultRows((await reading) as EncodedRows)
   expect(Buffer.from(row![0]!).readBigInt64BE()).toBe(9_000n)
   expect(Buffer.from(row![1]!).readInt32BE()).toBe(9_000)
   expect(await count(engine, 'SELECT * FROM t')).toBe(1)
@@ -134,7 +133,7 @@ test('altering a table evicts its statements, truncating it does not', async () 
   await engine.query('INSERT INTO t (a, b, c) VALUES (1, 1, 1)', 'ks')
   await engine.query('TRUNCATE t', 'ks')
   expect(engine.isEvicted(select)).toBe(false)
-  expect(((await engine.execute(select)) as RowsResult).rowCount).toBe(0)
+  expect(((await engine.execute(select)) as EncodedRows).rowCount).toBe(0)
   await engine.query('ALTER TABLE t ADD w text', 'ks')
   expect(engine.isEvicted(select)).toBe(true)
   expect(engine.isEvicted(engine.prepare('SELECT * FROM t', 'ks'))).toBe(false)

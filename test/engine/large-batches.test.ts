@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Engine, MemoryStore, resultRows, type RowsResult } from '../../src/engine/index.ts'
+import { Engine, MemoryStore, resultRows, type EncodedRows } from '../../src/engine/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { CountingStore } from './support/counting-store.ts'
 
@@ -24,7 +24,7 @@ async function open(table: string, storage = new MemoryStore()): Promise<Engine>
 }
 
 async function count(engine: Engine, cql: string, ...values: Buffer[]): Promise<number> {
-  return resultRows((await engine.query(cql, 'ks', values)) as RowsResult).length
+  return resultRows((await engine.query(cql, 'ks', values)) as EncodedRows).length
 }
 
 describe('much in one request', () => {
@@ -97,7 +97,7 @@ describe('much in one request', () => {
     expect(work.entries).toBeLessThan(10)
     // A cell of the list takes 4 bytes, its place and its timestamp; the row is written once.
     expect(work.bytes).toBeLessThan(100 * 5_000)
-    const [row] = resultRows((await engine.query('SELECT l, v FROM ks.t')) as RowsResult)
+    const [row] = resultRows((await engine.query('SELECT l, v FROM ks.t')) as EncodedRows)
     expect(Buffer.from(row![0]!)).toEqual(ints(Array.from({ length: 5_000 }, (_, i) => i)))
     expect(Buffer.from(row![1]!)).toEqual(int(4_999))
   })

@@ -8,7 +8,7 @@ import {
   MemoryStore,
   openDiskStore,
   resultRows,
-  type RowsResult,
+  type EncodedRows,
 } from '../../src/engine/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
@@ -44,7 +44,7 @@ async function openFilled(
   return engine
 }
 
-function distinctCount(result: RowsResult): number {
+function distinctCount(result: EncodedRows): number {
   return new Set(resultRows(result).map(([cell]) => Buffer.from(cell!).toString('hex'))).size
 }
 
@@ -56,7 +56,7 @@ describe('reads that take long', () => {
     const engine = await openFilled()
     const reading = engine.query(cql, 'ks', [ints(partitionCount)])
     expect(reading).toBeInstanceOf(Promise)
-    const result = (await reading) as RowsResult
+    const result = (await reading) as EncodedRows
     expect(result.rowCount).toBe(partitionCount)
     expect(distinctCount(result)).toBe(partitionCount)
   })
@@ -65,7 +65,7 @@ describe('reads that take long', () => {
     const engine = await openFilled()
     const reading = engine.query('SELECT k FROM ks.a WHERE k IN ?', 'ks', [ints(partitionCount)])
     await engine.query('TRUNCATE ks.a')
-    expect(((await reading) as RowsResult).rowCount).toBe(partitionCount)
+    expect(((await reading) as EncodedRows).rowCount).toBe(partitionCount)
   })
 
   test('many at once share the turns of the event loop, a slice each', async () => {
@@ -140,6 +140,6 @@ describe('reads that take long', () => {
     expect(few).not.toBeInstanceOf(Promise)
     const more = engine.query('SELECT k FROM ks.a WHERE k IN ?', 'ks', [ints(300)])
     expect(more).toBeInstanceOf(Promise)
-    expect(((await more) as RowsResult).rowCount).toBe(300)
+    expect(((await more) as EncodedRows).rowCount).toBe(300)
   })
 })

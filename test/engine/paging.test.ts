@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { Engine, MemoryStore, resultRows, type RowsResult } from '../../src/engine/index.ts'
+import { Engine, MemoryStore, resultRows, type EncodedRows } from '../../src/engine/index.ts'
 
 const engine = Engine.open({ storage: new MemoryStore() })
 
@@ -16,7 +16,7 @@ beforeAll(async () => {
   await engine.query('INSERT INTO ks.pg (k, s) VALUES (10, 10)')
 })
 
-function texts(result: RowsResult): string[] {
+function texts(result: EncodedRows): string[] {
   return resultRows(result).map((row) =>
     row
       .map((cell) => (cell === null ? '' : Number(`0x${Buffer.from(cell).toString('hex')}`)))
@@ -28,7 +28,7 @@ async function pages(cql: string, pageSize: number): Promise<string[][]> {
   const result: string[][] = []
   let pagingState: Uint8Array | undefined
   do {
-    const page = (await engine.query(cql, 'ks', [], { pageSize, pagingState })) as RowsResult
+    const page = (await engine.query(cql, 'ks', [], { pageSize, pagingState })) as EncodedRows
     result.push(texts(page))
     pagingState = page.pagingState
   } while (pagingState !== undefined)
@@ -77,11 +77,11 @@ describe('paging', () => {
   })
 
   const stateOf = async (cql: string, pageSize = 2): Promise<Uint8Array> => {
-    const page = (await engine.query(cql, 'ks', [], { pageSize })) as RowsResult
+    const page = (await engine.query(cql, 'ks', [], { pageSize })) as EncodedRows
     return page.pagingState!
   }
   const resumed = async (cql: string, pagingState: Uint8Array, pageSize = 10): Promise<string> => {
-    const page = (await engine.query(cql, 'ks', [], { pageSize, pagingState })) as RowsResult
+    const page = (await engine.query(cql, 'ks', [], { pageSize, pagingState })) as EncodedRows
     return texts(page).join(' ')
   }
 

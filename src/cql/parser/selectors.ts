@@ -1,4 +1,4 @@
-import type { ColumnReference, Expression, Selector } from '../ast.ts'
+import type { ColumnReference, Expression, SelectItem } from '../ast.ts'
 import { Kw, Token } from '../tokens.ts'
 import { isFunctionNameKind, isNameKind, type TokenCursor } from './cursor.ts'
 import {
@@ -14,9 +14,9 @@ import {
 } from './terms.ts'
 
 /** `selectors` of Parser.g; `undefined` for `*`. */
-export function parseSelectors(c: TokenCursor): Selector[] | undefined {
+export function parseSelectors(c: TokenCursor): SelectItem[] | undefined {
   if (c.accept(Token.STAR)) return undefined
-  return c.list((): Selector => {
+  return c.list((): SelectItem => {
     const value = parseSelectorValue(c)
     return { value, alias: c.accept(Kw.AS) ? c.name('an alias') : undefined }
   })

@@ -1,6 +1,6 @@
 import type { BatchStatement } from '../../cql/index.ts'
 import type { Term } from '../evaluate/term.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import type { ModifyPlan } from './modify.ts'
 
 export type BatchKind = BatchStatement['type']

@@ -5,7 +5,7 @@ import { columnInfo, fieldPath, keyPath, partInfo, sliceInfo } from '../evaluate
 import type { RowContext } from '../evaluate/row-context.ts'
 import { scalarSelector, type Selector } from '../evaluate/selector.ts'
 import type { Term } from '../evaluate/term.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import { compileTerm } from './compile-term.ts'
 import type { PrepareContext } from './prepare-context.ts'
 

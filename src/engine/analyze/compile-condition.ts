@@ -1,7 +1,7 @@
 import type { ComparisonOperator, Condition, Expression } from '../../cql/index.ts'
 import { type CqlType, nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { someType } from '../catalog/types.ts'
+import { someType } from '../catalog/type-resolution.ts'
 import {
   type ColumnCondition,
   columnSubject,
@@ -14,7 +14,7 @@ import {
   listElementSubject,
   mapEntrySubject,
 } from '../evaluate/conditions.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import { compileTerm } from './compile-term.ts'
 import { columnReceiver, type PrepareContext, type Receiver } from './prepare-context.ts'
 

@@ -22,7 +22,7 @@ import {
   setListElement,
   setMapEntry,
 } from '../evaluate/operations.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import { compileTerm } from './compile-term.ts'
 import { counterSet, invalidOperation } from './messages.ts'
 import { columnReceiver, type PrepareContext } from './prepare-context.ts'

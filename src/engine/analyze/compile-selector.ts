@@ -1,6 +1,6 @@
 import { type Expression, type FunctionCall, printType } from '../../cql/index.ts'
 import { type CqlType, nativeTypes } from '../../types/index.ts'
-import { resolveType } from '../catalog/types.ts'
+import { resolveType } from '../catalog/type-resolution.ts'
 import {
   callSelector,
   castSelector,
@@ -13,7 +13,7 @@ import {
 } from '../evaluate/derived-selectors.ts'
 import { aggregateSelector, type Selector } from '../evaluate/selector.ts'
 import type { Term } from '../evaluate/term.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import { aggregateFunction, aggregateNames } from '../functions/aggregates.ts'
 import { castType } from '../functions/casts.ts'
 import { argumentReceiver, checkTokenArguments, compileCall } from './compile-call.ts'

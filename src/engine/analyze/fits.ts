@@ -1,7 +1,7 @@
 import { type Expression, type FunctionCall, printExpression } from '../../cql/index.ts'
 import { ServerError } from '../../errors/index.ts'
 import { type CqlType, cqlTypeText } from '../../types/index.ts'
-import { resolveType } from '../catalog/types.ts'
+import { resolveType } from '../catalog/type-resolution.ts'
 import { isAssignable } from '../functions/assignable.ts'
 import type { ScalarFunction } from '../functions/definitions.ts'
 import { compatibleType, constantFit, type Fit } from '../functions/literals.ts'

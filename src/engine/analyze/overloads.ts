@@ -1,6 +1,6 @@
 import type { FunctionCall } from '../../cql/index.ts'
 import { type CqlType, cqlTypeText } from '../../types/index.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import { isAssignable } from '../functions/assignable.ts'
 import type { ScalarFunction } from '../functions/definitions.ts'
 import { type Generic, type GenericArgument, makeGeneric } from '../functions/generics.ts'

@@ -8,7 +8,7 @@ import {
 import { type ColumnSpec, nativeTypes } from '../../types/index.ts'
 import { type Catalog, unsupported } from '../catalog/catalog.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
-import { asServerError, invalid } from '../faults.ts'
+import { asServerError, invalid } from '../errors.ts'
 import { type BatchPlan, checkBatch } from './batch.ts'
 import { compileTerm } from './compile-term.ts'
 import { type ModifyPlan, planModification } from './modify.ts'

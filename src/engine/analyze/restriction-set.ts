@@ -1,7 +1,7 @@
 import type { ColumnSchema } from '../catalog/table-schema.ts'
 import type { Term } from '../evaluate/term.ts'
 import type { TupleTerms } from '../evaluate/tuple-terms.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import {
   equalityAndInequality,
   moreThanOneEqual,
@@ -20,7 +20,7 @@ export interface Bound {
 }
 
 /** Restrictions of the same columns, merged. */
-export type Merged =
+export type MergedRestriction =
   | Extract<Restriction, { kind: 'eq' | 'in' }>
   | {
       readonly kind: 'slice'
@@ -36,7 +36,7 @@ export type Merged =
 
 export type KeyedRestriction = Exclude<Restriction, { kind: 'token' }>
 
-function asMerged(restriction: KeyedRestriction): Merged {
+function asMergedRestriction(restriction: KeyedRestriction): MergedRestriction {
   switch (restriction.kind) {
     case 'eq':
     case 'in':
@@ -61,13 +61,13 @@ function isInclusive(operator: SliceOperator): boolean {
   return operator === '>=' || operator === '<='
 }
 
-function inCommon(a: Merged, b: Merged): string {
+function inCommon(a: MergedRestriction, b: MergedRestriction): string {
   const common = a.columns.filter((column) => b.columns.includes(column))
   return common.map((column) => column.name).join(', ')
 }
 
 /** SingleColumnRestriction.doMergeWith and MultiColumnRestriction.doMergeWith. */
-function merge(existing: Merged, added: Merged): Merged {
+function merge(existing: MergedRestriction, added: MergedRestriction): MergedRestriction {
   const common = inCommon(existing, added)
   if (existing.kind === 'eq') throw invalid(moreThanOneEqual(common))
   if (existing.kind === 'in') throw invalid(moreThanOneIn(common))
@@ -105,9 +105,9 @@ function merge(existing: Merged, added: Merged): Merged {
 
 /** Restrictions of columns of one kind, in the order of the columns (RestrictionSet). */
 export class RestrictionSet {
-  #items: Merged[] = []
+  #items: MergedRestriction[] = []
 
-  get items(): readonly Merged[] {
+  get items(): readonly MergedRestriction[] {
     return this.#items
   }
 
@@ -119,17 +119,17 @@ export class RestrictionSet {
     return this.#items.flatMap((item) => [...item.columns])
   }
 
-  has(kind: Merged['kind']): boolean {
+  has(kind: MergedRestriction['kind']): boolean {
     return this.#items.some((item) => item.kind === kind)
   }
 
-  of(column: ColumnSchema): Merged | undefined {
+  of(column: ColumnSchema): MergedRestriction | undefined {
     return this.#items.find((item) => item.columns.includes(column))
   }
 
   add(restriction: KeyedRestriction): void {
-    let added = asMerged(restriction)
-    const rest: Merged[] = []
+    let added = asMergedRestriction(restriction)
+    const rest: MergedRestriction[] = []
     for (const item of this.#items) {
       if (item.columns.some((column) => added.columns.includes(column))) added = merge(item, added)
       else rest.push(item)
@@ -144,7 +144,7 @@ export class RestrictionSet {
     const before = this.#items
     this.add(restriction)
     if (last === undefined || allowFiltering) return
-    const start = asMerged(restriction).columns[0]!
+    const start = asMergedRestriction(restriction).columns[0]!
     const lastStart = last.columns[0]!
     if (last.kind === 'slice' && start.position > lastStart.position) {
       throw invalid(precedingNotEqual(start.name, lastStart.name))

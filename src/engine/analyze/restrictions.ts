@@ -1,6 +1,6 @@
 import type { Relation } from '../../cql/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import {
   allowFiltering as allowFilteringMessage,
   missingClustering,
@@ -10,7 +10,12 @@ import {
 } from './messages.ts'
 import type { PrepareContext } from './prepare-context.ts'
 import { compileRelation, type Restriction } from './relations.ts'
-import { type Merged, mergeToken, RestrictionSet, type TokenBounds } from './restriction-set.ts'
+import {
+  type MergedRestriction,
+  mergeToken,
+  RestrictionSet,
+  type TokenBounds,
+} from './restriction-set.ts'
 
 export type StatementType = 'SELECT' | 'INSERT' | 'UPDATE' | 'DELETE'
 
@@ -25,12 +30,12 @@ export interface RestrictionOptions {
 export interface Restrictions {
   readonly table: TableSchema
   /** One restriction (= or IN) a column; `undefined` reads a range of tokens. */
-  readonly keys: readonly Merged[] | undefined
+  readonly keys: readonly MergedRestriction[] | undefined
   readonly token: TokenBounds | undefined
   /** Restrictions of the first clustering columns, the last of them maybe a slice. */
-  readonly clustering: readonly Merged[]
+  readonly clustering: readonly MergedRestriction[]
   /** Checked row by row. */
-  readonly filters: readonly Merged[]
+  readonly filters: readonly MergedRestriction[]
   /** Whether it restricts the partition key in any way. */
   readonly hasPartition: boolean
   readonly hasClustering: boolean
@@ -149,7 +154,7 @@ function hasRange(partition: RestrictionSet): boolean {
   return partition.has('slice') || partition.has('contains')
 }
 
-function orderedKeys(table: TableSchema, partition: RestrictionSet): Merged[] {
+function orderedKeys(table: TableSchema, partition: RestrictionSet): MergedRestriction[] {
   return table.partitionKey.map((column) => partition.of(column)!)
 }
 
@@ -187,8 +192,8 @@ function checkStatics({ clustering }: Sets, { type, onlyStatics }: RestrictionOp
 }
 
 /** Restrictions that follow each other from the first clustering column on, up to a slice. */
-function clusteringPrefix({ items }: RestrictionSet): Merged[] {
-  const prefix: Merged[] = []
+function clusteringPrefix({ items }: RestrictionSet): MergedRestriction[] {
+  const prefix: MergedRestriction[] = []
   let position = 0
   for (const item of items) {
     if (item.kind === 'contains' || item.columns[0]!.position !== position) break
@@ -202,7 +207,7 @@ function clusteringPrefix({ items }: RestrictionSet): Merged[] {
 function checkClustering(
   table: TableSchema,
   { clustering }: Sets,
-  prefix: readonly Merged[],
+  prefix: readonly MergedRestriction[],
   { type, allowFiltering, onlyStatics }: RestrictionOptions,
 ): void {
   const allowsSlices = type === 'SELECT' || type === 'DELETE'

@@ -4,7 +4,7 @@ import { type ColumnSchema, type TableSchema, wildcardColumns } from '../catalog
 import { columnSelector } from '../evaluate/derived-selectors.ts'
 import type { Selector } from '../evaluate/selector.ts'
 import type { Term } from '../evaluate/term.ts'
-import { invalid, unsupportedByEngine } from '../faults.ts'
+import { invalid, unsupportedByEngine } from '../errors.ts'
 import { compileSelector } from './compile-selector.ts'
 import { compileTerm } from './compile-term.ts'
 import type { PrepareContext } from './prepare-context.ts'
@@ -17,7 +17,7 @@ export interface SelectPlan {
   readonly selectors: readonly Selector[]
   readonly columns: readonly ColumnSpec[]
   /** Set when every selector is a column as it is: rows are copied, not evaluated. */
-  readonly plain: readonly ColumnSchema[] | undefined
+  readonly passthroughColumns: readonly ColumnSchema[] | undefined
   readonly isDistinct: boolean
   /** Whether rows are folded into groups, one for all without GROUP BY. */
   readonly isAggregate: boolean
@@ -33,7 +33,7 @@ export interface SelectPlan {
   /** Whether any of its columns is static. */
   readonly readsStatics: boolean
   /** Whether a partition with a static row alone gives a row. */
-  readonly readsLonelyStatics: boolean
+  readonly readsStaticOnlyPartitions: boolean
 }
 
 export function planSelect(context: PrepareContext, statement: SelectStatement): SelectPlan {
@@ -63,7 +63,7 @@ export function planSelect(context: PrepareContext, statement: SelectStatement):
   }
   const columnsAsTheyAre = selectors.map((selector) => selector.column)
   const isPlain = columnsAsTheyAre.every((column) => column !== undefined) && !isAggregate
-  const plain = isPlain ? columnsAsTheyAre : undefined
+  const passthroughColumns = isPlain ? columnsAsTheyAre : undefined
   const reversed = orderReversed(context, statement, restrictions)
   checkFiltering(restrictions, statement.allowFiltering)
   return {
@@ -71,7 +71,7 @@ export function planSelect(context: PrepareContext, statement: SelectStatement):
     table,
     restrictions,
     ...selection,
-    plain,
+    passthroughColumns,
     isPoint:
       isPlain && limit === undefined && perPartitionLimit === undefined && isOneRow(restrictions),
     readsStatics: selectors.some(({ reads }) => reads.some((column) => column.kind === 'static')),
@@ -84,7 +84,7 @@ export function planSelect(context: PrepareContext, statement: SelectStatement):
     sortColumns: restrictions.hasPartitionIn
       ? [...orderingsOf(statement).keys()].map((name) => context.column(name))
       : [],
-    readsLonelyStatics: !restrictions.hasClustering && !restrictions.hasRegular,
+    readsStaticOnlyPartitions: !restrictions.hasClustering && !restrictions.hasRegular,
   }
 }
 

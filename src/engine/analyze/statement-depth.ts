@@ -1,4 +1,4 @@
-import { malformed } from '../faults.ts'
+import { syntaxError } from '../errors.ts'
 
 /** How deep a statement may be: what reads its tree calls itself for every level. */
 const depthMax = 1_000
@@ -15,7 +15,7 @@ export function checkDepth(text: string, statement: object): void {
   const depths: number[] = [0]
   for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
     const depth = depths.pop()! + 1
-    if (depth > depthMax) throw malformed('The statement is nested too deep')
+    if (depth > depthMax) throw syntaxError('The statement is nested too deep')
     for (const child of Object.values(node) as unknown[]) {
       if (typeof child !== 'object' || child === null) continue
       nodes.push(child)

@@ -1,21 +1,26 @@
 import type { CqlStatement, SchemaStatement } from '../../cql/index.ts'
-import { invalid, unsupportedByEngine, unauthorized } from '../faults.ts'
+import type { SchemaChange } from '../../protocol/index.ts'
+import { invalid, unauthorized, unsupportedByEngine } from '../errors.ts'
 import { type KvStore, ValueRef, WriteBatch } from '../storage/index.ts'
-import { alterTable } from './alter-table.ts'
-import { alterKeyspace, createKeyspace, dropKeyspace, type Topology } from './keyspaces.ts'
-import { checkMissing, isAboutMissing, writtenKeyspace } from './missing.ts'
+import { alterTable } from './ddl/alter-table.ts'
+import { type Allocator, createTable, dropTable } from './ddl/create-table.ts'
+import {
+  alterKeyspace,
+  createKeyspace,
+  dropKeyspace,
+  type LocalDataCenter,
+} from './ddl/keyspace-statements.ts'
+import { checkMissing, isAboutMissing, writtenKeyspace } from './ddl/missing-objects.ts'
+import { alterType, createType, dropType } from './ddl/type-statements.ts'
 import { decodeCatalog, encodeCatalog } from './persistence.ts'
 import {
   type KeyspaceSchema,
   type Schema,
-  type SchemaChange,
   systemKeyspaces,
   type TableEntry,
   withTable,
 } from './schema.ts'
 import type { TableSchema } from './table-schema.ts'
-import { type Allocator, createTable, dropTable } from './tables.ts'
-import { alterType, createType, dropType } from './user-types.ts'
 
 /** Where the catalog lies in the store: below every key of a table. */
 const catalogKey = '\u0001catalog'
@@ -23,7 +28,7 @@ const catalogKey = '\u0001catalog'
 export type SchemaListener = (change: SchemaChange) => void
 
 /** What makes table ids and times for the catalog. */
-export interface CatalogSources extends Topology {
+export interface CatalogSources extends LocalDataCenter {
   nowMicros(): bigint
   timeUuid(): string
   randomUuid(): string
@@ -203,7 +208,11 @@ export class Catalog {
       target: SchemaChange['target'],
       name?: string,
       generations: readonly number[] = [],
-    ) => ({ schema: next, change: { change, target, keyspace, name }, generations })
+    ) => ({
+      schema: next,
+      change: { change, target, keyspace, name, argumentTypes: undefined },
+      generations,
+    })
     const sources = this.#sources
     switch (statement.kind) {
       case 'create_keyspace':

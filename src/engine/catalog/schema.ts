@@ -1,5 +1,6 @@
+import { quoteIdentifier } from '../../cql/index.ts'
 import type { UdtType } from '../../types/index.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import type { TableOptions } from './table-options.ts'
 import type { TableSchema } from './table-schema.ts'
 
@@ -24,17 +25,6 @@ export interface Schema {
   /** UUID, new with every change. */
   readonly version: string
   readonly keyspaces: ReadonlyMap<string, KeyspaceSchema>
-}
-
-export type SchemaChangeKind = 'CREATED' | 'UPDATED' | 'DROPPED'
-
-/** What a DDL statement did, as results and events report it. */
-export interface SchemaChange {
-  readonly change: SchemaChangeKind
-  readonly target: 'KEYSPACE' | 'TABLE' | 'TYPE'
-  readonly keyspace: string
-  /** Name of the table or type. */
-  readonly name: string | undefined
 }
 
 const keyspaceNameMax = 48
@@ -93,4 +83,9 @@ export function withKeyspace(schema: Schema, keyspace: KeyspaceSchema): Schema {
 export function withTable(schema: Schema, keyspace: KeyspaceSchema, table: TableEntry): Schema {
   const tables = withEntry(keyspace.tables, table.schema.name, table)
   return withKeyspace(schema, { ...keyspace, tables })
+}
+
+/** `keyspace.name`, quoted where that is needed. */
+export function qualifiedText({ keyspace, name }: { keyspace: string; name: string }): string {
+  return `${quoteIdentifier(keyspace)}.${quoteIdentifier(name)}`
 }

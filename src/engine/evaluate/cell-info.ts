@@ -1,6 +1,6 @@
 import type { CqlType } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import type { Cell } from '../functions/definitions.ts'
 import type { Elements } from '../rows/index.ts'
 import type { RowContext } from './row-context.ts'
@@ -125,7 +125,7 @@ function timeBytes(micros: bigint | undefined): Cell {
 }
 
 function ttlBytes(expiresAt: number | undefined, row: RowContext): Cell {
-  return expiresAt === undefined ? null : int32Bytes(expiresAt - row.environment.nowSeconds)
+  return expiresAt === undefined ? null : int32Bytes(expiresAt - row.query.nowSeconds)
 }
 
 function simpleInfo(row: RowContext, column: ColumnSchema, info: CellInfoKind): Cell {

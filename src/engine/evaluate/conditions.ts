@@ -2,9 +2,9 @@ import type { ComparisonOperator } from '../../cql/index.ts'
 import { UNSET } from '../../protocol/index.ts'
 import type { CqlType } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import type { Cell } from '../functions/definitions.ts'
-import type { Environment } from '../environment.ts'
+import type { QueryContext } from '../query-context.ts'
 import type { Term } from './term.ts'
 import {
   compareValues,
@@ -19,7 +19,7 @@ import {
 /** A condition of IF on one column, to be checked against the value the column has. */
 export interface ColumnCondition {
   readonly column: ColumnSchema
-  holds(current: Cell, environment: Environment): boolean
+  holds(current: Cell, query: QueryContext): boolean
 }
 
 /** The IF clause of a statement. */
@@ -43,7 +43,7 @@ export interface ConditionSubject {
   readonly column: ColumnSchema
   /** Type of what is compared. */
   readonly type: CqlType
-  readonly partOf: (current: Cell, environment: Environment) => Cell
+  readonly partOf: (current: Cell, query: QueryContext) => Cell
 }
 
 const unsetCondition = "Invalid 'unset' value in condition"
@@ -68,8 +68,8 @@ export function listElementSubject(
   return {
     column,
     type,
-    partOf: (current, environment) => {
-      const at = int32Of(subscriptOf(index, 'list', environment))
+    partOf: (current, query) => {
+      const at = int32Of(subscriptOf(index, 'list', query))
       if (at < 0) throw invalid(`Invalid negative list index ${at}`)
       return current === null ? null : (splitCollection(current)[at] ?? null)
     },
@@ -84,12 +84,12 @@ export function mapEntrySubject(
   return {
     column,
     type: map.value,
-    partOf: (current, environment) => mapEntry(current, map, subscriptOf(key, 'map', environment)),
+    partOf: (current, query) => mapEntry(current, map, subscriptOf(key, 'map', query)),
   }
 }
 
-function subscriptOf(term: Term, what: 'list' | 'map', environment: Environment): Uint8Array {
-  const key = term.evaluate(environment)
+function subscriptOf(term: Term, what: 'list' | 'map', query: QueryContext): Uint8Array {
+  const key = term.evaluate(query)
   if (key === null) throw invalid(`Invalid null value for ${what} element access`)
   if (key === UNSET) throw invalid(`Invalid unset value for ${what} element access`)
   return key
@@ -104,10 +104,10 @@ export function comparisonCondition(
   const { column, type } = subject
   return {
     column,
-    holds(current, environment) {
-      const expected = value.evaluate(environment)
+    holds(current, query) {
+      const expected = value.evaluate(query)
       if (expected === UNSET) throw invalid(unsetCondition)
-      const part = emptyAsNull(subject.partOf(current, environment), type)
+      const part = emptyAsNull(subject.partOf(current, query), type)
       const wanted = emptyAsNull(expected, type)
       if (wanted === null && expected !== null && operator !== '=' && operator !== '!=') {
         throw invalid(`Invalid comparison with an empty ${type.kind} for operator "${operator}"`)
@@ -158,12 +158,12 @@ export function listCondition(subject: ConditionSubject, list: Term): ColumnCond
   const { column } = subject
   return {
     column,
-    holds(current, environment) {
-      const value = list.evaluate(environment)
+    holds(current, query) {
+      const value = list.evaluate(query)
       if (value === null) throw invalid('Invalid null list in IN condition')
       if (value === UNSET) throw invalid(unsetCondition)
       const options = splitCollection(value).map((each) => each ?? null)
-      return isOneOf(subject, current, options, environment)
+      return isOneOf(subject, current, options, query)
     },
   }
 }
@@ -173,12 +173,12 @@ export function inCondition(subject: ConditionSubject, terms: readonly Term[]): 
   const { column } = subject
   return {
     column,
-    holds(current, environment) {
+    holds(current, query) {
       const options = terms.flatMap((term) => {
-        const value = term.evaluate(environment)
+        const value = term.evaluate(query)
         return value === UNSET ? [] : [value]
       })
-      return isOneOf(subject, current, options, environment)
+      return isOneOf(subject, current, options, query)
     },
   }
 }
@@ -187,9 +187,9 @@ function isOneOf(
   { type, partOf }: ConditionSubject,
   current: Cell,
   options: readonly Cell[],
-  environment: Environment,
+  query: QueryContext,
 ): boolean {
-  const part = emptyAsNull(partOf(current, environment), type)
+  const part = emptyAsNull(partOf(current, query), type)
   return options.some((option) => compareCells('=', part, emptyAsNull(option, type), type))
 }
 
@@ -205,8 +205,8 @@ export function containsCondition(
   const first = type.kind === 'map' && !isKey ? 1 : 0
   return {
     column,
-    holds(current, environment) {
-      const wanted = value.evaluate(environment)
+    holds(current, query) {
+      const wanted = value.evaluate(query)
       if (wanted === null)
         throw invalid(
           `Invalid comparison with null for operator "${isKey ? 'CONTAINS KEY' : 'CONTAINS'}"`,

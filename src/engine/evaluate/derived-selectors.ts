@@ -1,7 +1,7 @@
 import type { CqlType } from '../../types/index.ts'
 import { nativeTypes } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import { castCell } from '../functions/casts.ts'
 import type { Cell, ScalarFunction } from '../functions/definitions.ts'
 import {
@@ -43,7 +43,7 @@ export function callSelector(
   args: readonly Selector[],
 ): Selector {
   return combinedSelector(name, called.returns, args, (cells, row) =>
-    called.call(cells, row!.environment),
+    called.call(cells, row!.query),
   )
 }
 

@@ -1,8 +1,8 @@
 import { TimeUuid } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import type { CellChange, RowView } from '../rows/index.ts'
-import type { Environment } from '../environment.ts'
+import type { QueryContext } from '../query-context.ts'
 import { splitCollection, ValueSet } from '../../values/index.ts'
 
 /*
@@ -17,7 +17,7 @@ export function listAppend(
   changes: CellChange[],
   column: ColumnSchema,
   list: Uint8Array,
-  { services }: Environment,
+  { services }: QueryContext,
 ): void {
   for (const value of splitCollection(list)) {
     changes.push({ kind: 'setElement', column, path: services.nextTimeUuid(), value: value! })
@@ -28,7 +28,7 @@ export function listPrepend(
   changes: CellChange[],
   column: ColumnSchema,
   list: Uint8Array,
-  { services }: Environment,
+  { services }: QueryContext,
 ): void {
   const values = splitCollection(list)
   for (let i = values.length - 1; i >= 0; i--) {

@@ -1,10 +1,10 @@
 import { UNSET } from '../../protocol/index.ts'
 import type { CqlType } from '../../types/index.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import type { CellChange, RowView } from '../rows/index.ts'
 import { fieldPath } from './cell-info.ts'
-import type { Environment } from '../environment.ts'
+import type { QueryContext } from '../query-context.ts'
 import { listAppend, listDiscard, listElementAt, listPrepend } from './list-operations.ts'
 import type { Term } from './term.ts'
 import { int32Of, int64Of, splitCollection, splitFields } from '../../values/index.ts'
@@ -14,7 +14,7 @@ export interface Operation {
   readonly column: ColumnSchema
   /** Whether it needs the row as it is. */
   readonly requiresRead: boolean
-  apply(changes: CellChange[], environment: Environment, existing: RowView | undefined): void
+  apply(changes: CellChange[], query: QueryContext, existing: RowView | undefined): void
 }
 
 const emptyBytes: Uint8Array = new Uint8Array(0)
@@ -25,13 +25,13 @@ export function setColumn(column: ColumnSchema, term: Term): Operation {
   return {
     column,
     requiresRead: false,
-    apply(changes, environment) {
-      const value = term.evaluate(environment)
+    apply(changes, query) {
+      const value = term.evaluate(query)
       if (value === UNSET) return
       if (isComplex) {
         // Null too replaces: elements of the same timestamp survive (Maps.Setter and its like).
         changes.push({ kind: 'replace', column })
-        if (value !== null) setElements(changes, column, value, environment)
+        if (value !== null) setElements(changes, column, value, query)
       } else if (value === null) changes.push({ kind: 'delete', column })
       else changes.push({ kind: 'set', column, value })
     },
@@ -43,10 +43,10 @@ function setElements(
   changes: CellChange[],
   column: ColumnSchema,
   value: Uint8Array,
-  environment: Environment,
+  query: QueryContext,
 ): void {
   const { type } = column
-  if (type.kind === 'list') return listAppend(changes, column, value, environment)
+  if (type.kind === 'list') return listAppend(changes, column, value, query)
   if (type.kind === 'udt') {
     splitFields(value).forEach((field, index) => {
       if (field === undefined) return
@@ -67,8 +67,8 @@ export function addToCounter(column: ColumnSchema, term: Term, sign: 1n | -1n): 
   return {
     column,
     requiresRead: false,
-    apply(changes, environment) {
-      const bytes = term.evaluate(environment)
+    apply(changes, query) {
+      const bytes = term.evaluate(query)
       if (bytes === UNSET) return
       if (bytes === null) throw invalid('Invalid null value for counter increment')
       const delta = int64Of(bytes)
@@ -87,10 +87,10 @@ export function addElements(column: ColumnSchema, term: Term): Operation {
   return {
     column,
     requiresRead: false,
-    apply(changes, environment) {
-      const value = term.evaluate(environment)
+    apply(changes, query) {
+      const value = term.evaluate(query)
       if (value === UNSET || value === null) return
-      setElements(changes, column, value, environment)
+      setElements(changes, column, value, query)
     },
   }
 }
@@ -100,10 +100,10 @@ export function prependElements(column: ColumnSchema, term: Term): Operation {
   return {
     column,
     requiresRead: false,
-    apply(changes, environment) {
-      const value = term.evaluate(environment)
+    apply(changes, query) {
+      const value = term.evaluate(query)
       if (value === UNSET || value === null) return
-      listPrepend(changes, column, value, environment)
+      listPrepend(changes, column, value, query)
     },
   }
 }
@@ -114,8 +114,8 @@ export function discardElements(column: ColumnSchema, term: Term): Operation {
   return {
     column,
     requiresRead: isList,
-    apply(changes, environment, existing) {
-      const value = term.evaluate(environment)
+    apply(changes, query, existing) {
+      const value = term.evaluate(query)
       if (value === UNSET || value === null) return
       if (isList) return listDiscard(changes, column, value, existing)
       for (const path of splitCollection(value)) {
@@ -130,9 +130,9 @@ export function setMapEntry(column: ColumnSchema, key: Term, value: Term): Opera
   return {
     column,
     requiresRead: false,
-    apply(changes, environment) {
-      const path = key.evaluate(environment)
-      const bytes = value.evaluate(environment)
+    apply(changes, query) {
+      const path = key.evaluate(query)
+      const bytes = value.evaluate(query)
       if (path === null) throw invalid('Invalid null map key')
       if (path === UNSET) throw invalid('Invalid unset map key')
       putElement(changes, column, path, bytes)
@@ -156,9 +156,9 @@ export function setListElement(column: ColumnSchema, index: Term, value: Term): 
   return {
     column,
     requiresRead: true,
-    apply(changes, environment, existing) {
-      const at = index.evaluate(environment)
-      const bytes = value.evaluate(environment)
+    apply(changes, query, existing) {
+      const at = index.evaluate(query)
+      const bytes = value.evaluate(query)
       if (at === null) throw invalid('Invalid null value for list index')
       if (at === UNSET) throw invalid('Invalid unset value for list index')
       const path = listElementAt(existing, column, int32Of(at), 'set')
@@ -172,8 +172,8 @@ export function setField(column: ColumnSchema, index: number, term: Term): Opera
   return {
     column,
     requiresRead: false,
-    apply(changes, environment) {
-      putElement(changes, column, fieldPath(index), term.evaluate(environment))
+    apply(changes, query) {
+      putElement(changes, column, fieldPath(index), term.evaluate(query))
     },
   }
 }
@@ -199,8 +199,8 @@ export function deleteListElement(column: ColumnSchema, index: Term): Operation 
   return {
     column,
     requiresRead: true,
-    apply(changes, environment, existing) {
-      const at = index.evaluate(environment)
+    apply(changes, query, existing) {
+      const at = index.evaluate(query)
       if (at === null) throw invalid('Invalid null value for list index')
       if (at === UNSET) return
       const path = listElementAt(existing, column, int32Of(at), 'delete')
@@ -219,8 +219,8 @@ export function deleteElement(
   return {
     column,
     requiresRead: false,
-    apply(changes, environment) {
-      const path = key.evaluate(environment)
+    apply(changes, query) {
+      const path = key.evaluate(query)
       if (path === null) throw invalid(`Invalid null ${what}`)
       if (path === UNSET) throw invalid(`Invalid unset ${what}`)
       changes.push({ kind: 'deleteElement', column, path })

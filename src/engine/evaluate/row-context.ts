@@ -1,10 +1,10 @@
 import type { ColumnSchema } from '../catalog/table-schema.ts'
 import type { RowView } from '../rows/index.ts'
-import type { Environment } from '../environment.ts'
+import type { QueryContext } from '../query-context.ts'
 
 /** The row an expression or filter looks at, with its partition. One object for a whole read. */
 export class RowContext {
-  readonly environment: Environment
+  readonly query: QueryContext
   partition: readonly Uint8Array[] = []
   tokenHi = 0
   tokenLo = 0
@@ -12,8 +12,8 @@ export class RowContext {
   row: RowView | undefined
   statics: RowView | undefined
 
-  constructor(environment: Environment) {
-    this.environment = environment
+  constructor(query: QueryContext) {
+    this.query = query
   }
 
   /** A column's value in wire encoding; null when it has none. Valid until the cursor moves. */

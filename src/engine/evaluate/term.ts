@@ -1,7 +1,7 @@
 import { type RawValue, UNSET } from '../../protocol/index.ts'
 import type { CqlType } from '../../types/index.ts'
-import { invalid } from '../faults.ts'
-import type { Environment } from '../environment.ts'
+import { invalid } from '../errors.ts'
+import type { QueryContext } from '../query-context.ts'
 import type { Cell } from '../functions/definitions.ts'
 import type { RowContext } from './row-context.ts'
 import { isSorted, sortedCollection, valueFault } from '../../values/index.ts'
@@ -9,7 +9,7 @@ import { isSorted, sortedCollection, valueFault } from '../../values/index.ts'
 /** A value of a statement: a constant, a bound value, or something computed from them. */
 export interface Term {
   readonly isMarker: boolean
-  evaluate(environment: Environment): RawValue
+  evaluate(query: QueryContext): RawValue
 }
 
 export class ConstantTerm implements Term {
@@ -35,8 +35,8 @@ export class MarkerTerm implements Term {
     this.#allowsNullElements = allowsNullElements
     this.#isSorted = isSorted(type)
   }
-  evaluate(environment: Environment): RawValue {
-    const value = environment.values[this.#index]
+  evaluate(query: QueryContext): RawValue {
+    const value = query.values[this.#index]
     if (value === undefined) throw invalid('Invalid amount of bind variables')
     if (value === null || value === UNSET) return value
     const fault = valueFault(this.#type, value, this.#allowsNullElements)
@@ -47,17 +47,17 @@ export class MarkerTerm implements Term {
 
 export class ComputedTerm implements Term {
   readonly isMarker = false
-  readonly #compute: (environment: Environment) => RawValue
-  constructor(compute: (environment: Environment) => RawValue) {
+  readonly #compute: (query: QueryContext) => RawValue
+  constructor(compute: (query: QueryContext) => RawValue) {
     this.#compute = compute
   }
-  evaluate(environment: Environment): RawValue {
-    return this.#compute(environment)
+  evaluate(query: QueryContext): RawValue {
+    return this.#compute(query)
   }
 }
 
 /** Value of a term for a row, where unset is null. */
 export function cellOfTerm(term: Term, row: RowContext): Cell {
-  const value = term.evaluate(row.environment)
+  const value = term.evaluate(row.query)
   return value === UNSET ? null : value
 }

@@ -1,6 +1,6 @@
+import { qualifiedText } from '../catalog/schema.ts'
 import type { TableSchema } from '../catalog/table-schema.ts'
-import { qualifiedText } from '../catalog/tables.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import type { CellChange, Change, Mutation, RowChange } from '../rows/index.ts'
 
 /** What a batch may be, with Cassandra's defaults. Batches on one partition may be larger. */

@@ -2,25 +2,25 @@ import { type ColumnSpec, nativeTypes } from '../../types/index.ts'
 import type { ModifyPlan } from '../analyze/modify.ts'
 import { type ColumnSchema, type TableSchema, wildcardColumns } from '../catalog/table-schema.ts'
 import { type ClusteringKey, partitionComponents, type PartitionKey } from '../keys/index.ts'
-import { invalid } from '../faults.ts'
-import type { Environment } from '../environment.ts'
+import { invalid } from '../errors.ts'
+import type { QueryContext } from '../query-context.ts'
 import { conditionColumns, type PlannedCondition } from '../evaluate/conditions.ts'
 import { RowContext } from '../evaluate/row-context.ts'
 import type { Mutation, RowView } from '../rows/index.ts'
 import { partitionKeysOf } from './key-values.ts'
 import { mutationsOf, rowsOfPlan } from './modify.ts'
-import type { RowsResult } from './result.ts'
-import { writeCell } from './row-writer.ts'
+import type { EncodedRows } from './result.ts'
 import { type Timestamp, timestampBefore } from '../timestamp.ts'
+import { writeCell } from './wire-cells.ts'
 import { ByteWriter } from '../../values/index.ts'
 
 /** A statement of a conditional request with its values. */
 export interface ConditionalPart {
   readonly plan: ModifyPlan
-  readonly environment: Environment
+  readonly query: QueryContext
 }
 
-type RowCondition = { readonly condition: PlannedCondition; readonly environment: Environment }
+type RowCondition = { readonly condition: PlannedCondition; readonly query: QueryContext }
 
 /** Conditions by the row they are on; the static row has none of its own. */
 interface RowConditions {
@@ -49,7 +49,7 @@ export class ConditionalRequest {
     let partition: PartitionKey | undefined
     for (const part of parts) {
       checkPart(part.plan)
-      const [key] = partitionKeysOf(part.plan.restrictions, part.environment)
+      const [key] = partitionKeysOf(part.plan.restrictions, part.query)
       if (partition !== undefined && partition.prefix !== key!.prefix) {
         throw invalid('Batch with conditions cannot span multiple partitions')
       }
@@ -60,30 +60,28 @@ export class ConditionalRequest {
   }
 
   /** @returns mutations when all conditions hold, otherwise the answer that says why not */
-  decide(timestamp: Timestamp): { mutations: Mutation[] } | { refused: RowsResult } {
+  decide(timestamp: Timestamp): { mutations: Mutation[] } | { refused: EncodedRows } {
     if (!this.#holds()) return { refused: this.#failure() }
-    const mutations = this.#parts.flatMap(({ plan, environment }) =>
-      mutationsOf(plan, environment, timestamp),
-    )
+    const mutations = this.#parts.flatMap(({ plan, query }) => mutationsOf(plan, query, timestamp))
     return { mutations: mutations.map(asCommitted) }
   }
 
   /** Conditions on static columns are the partition's, whatever row the statement is about. */
-  #addConditions({ plan, environment }: ConditionalPart): void {
+  #addConditions({ plan, query }: ConditionalPart): void {
     const { condition } = plan
     if (condition === undefined) return
     if (condition.kind !== 'columns') {
-      this.#addCondition(plan, { condition, environment }, plan.touchesRows)
+      this.#addCondition(plan, { condition, query }, plan.touchesRows)
       return
     }
     const { regular, statics } = condition
     if (regular.length > 0) {
       const own: PlannedCondition = { kind: 'columns', regular, statics: [] }
-      this.#addCondition(plan, { condition: own, environment }, true)
+      this.#addCondition(plan, { condition: own, query }, true)
     }
     if (statics.length > 0) {
       const own: PlannedCondition = { kind: 'columns', regular: [], statics }
-      this.#addCondition(plan, { condition: own, environment }, false)
+      this.#addCondition(plan, { condition: own, query }, false)
     }
   }
 
@@ -93,7 +91,7 @@ export class ConditionalRequest {
       checkMix(this.#statics)
       return
     }
-    const [clustering] = rowsOfPlan(plan, entry.environment)
+    const [clustering] = rowsOfPlan(plan, entry.query)
     const row = this.#byRow.get(clustering!.key)
     if (row === undefined) {
       this.#byRow.set(clustering!.key, { clustering, conditions: [entry] })
@@ -109,28 +107,28 @@ export class ConditionalRequest {
     return [...this.#byRow.keys()].sort().map((key) => this.#byRow.get(key)!)
   }
 
-  get #environment(): Environment {
-    return this.#parts[0]!.environment
+  get #query(): QueryContext {
+    return this.#parts[0]!.query
   }
 
   #readStatic(): RowView | undefined {
-    const { services, nowSeconds } = this.#environment
+    const { services, nowSeconds } = this.#query
     if (this.#table.statics.length === 0) return undefined
     return services.rows.readStatic(this.#table, this.#partition, { nowSeconds })
   }
 
   #readRow(clustering: ClusteringKey): RowView | undefined {
-    const { services, nowSeconds } = this.#environment
+    const { services, nowSeconds } = this.#query
     return services.rows.readRow(this.#table, this.#partition, clustering, { nowSeconds })
   }
 
   #holds(): boolean {
-    for (const { condition, environment } of this.#statics) {
-      if (!this.#conditionHolds(condition, environment, undefined)) return false
+    for (const { condition, query } of this.#statics) {
+      if (!this.#conditionHolds(condition, query, undefined)) return false
     }
     for (const { clustering, conditions } of this.#rowsInOrder()) {
-      for (const { condition, environment } of conditions) {
-        if (!this.#conditionHolds(condition, environment, clustering)) return false
+      for (const { condition, query } of conditions) {
+        if (!this.#conditionHolds(condition, query, clustering)) return false
       }
     }
     return true
@@ -138,10 +136,10 @@ export class ConditionalRequest {
 
   #conditionHolds(
     condition: PlannedCondition,
-    environment: Environment,
+    query: QueryContext,
     clustering: ClusteringKey | undefined,
   ): boolean {
-    const context = new RowContext(environment)
+    const context = new RowContext(query)
     if (condition.kind !== 'columns') {
       const row = clustering === undefined ? this.#readStatic() : this.#readRow(clustering)
       return (row !== undefined) === (condition.kind === 'exists')
@@ -149,14 +147,12 @@ export class ConditionalRequest {
     // A view is valid until the next read: static conditions are checked before the row is read.
     if (condition.statics.length > 0) {
       context.statics = this.#readStatic()
-      const all = condition.statics.every((each) =>
-        each.holds(context.value(each.column), environment),
-      )
+      const all = condition.statics.every((each) => each.holds(context.value(each.column), query))
       if (!all) return false
     }
     if (condition.regular.length === 0) return true
     context.row = clustering === undefined ? undefined : this.#readRow(clustering)
-    return condition.regular.every((each) => each.holds(context.value(each.column), environment))
+    return condition.regular.every((each) => each.holds(context.value(each.column), query))
   }
 
   /** Columns of the answer after `[applied]` (ModificationStatement.buildCasFailureResultSet). */
@@ -194,9 +190,9 @@ export class ConditionalRequest {
     return this.#parts.some(({ plan }) => plan.touchesRows)
   }
 
-  #failure(): RowsResult {
+  #failure(): EncodedRows {
     const columns = this.#failureColumns()
-    const context = new RowContext(this.#environment)
+    const context = new RowContext(this.#query)
     context.partition = partitionComponents(this.#table, this.#partition)
     const sink = new ByteWriter(256)
     const statics = this.#staticCells(columns, context)
@@ -237,7 +233,7 @@ export class ConditionalRequest {
   /** The rows the conditions are on; of conditions on the static row alone, the first row. */
   #writeRows(context: RowContext, write: () => void): number {
     if (this.#byRow.size === 0) {
-      const { services, nowSeconds } = this.#environment
+      const { services, nowSeconds } = this.#query
       const cursor = services.rows.readPartition(this.#table, this.#partition, { nowSeconds })
       while (cursor.nextRow()) {
         // Of a row whose columns are not read, only what INSERT says shows that it is there.
@@ -304,7 +300,7 @@ function appliedResult(
   columns: readonly ColumnSchema[],
   sink: ByteWriter,
   rowCount: number,
-): RowsResult {
+): EncodedRows {
   const { keyspace, name } = table
   const spec = (column: string, type: ColumnSpec['type']): ColumnSpec => {
     return { keyspace, table: name, name: column, type }
@@ -323,7 +319,7 @@ function appliedResult(
 }
 
 /** The answer of a conditional request that was applied. */
-export function appliedAnswer(table: TableSchema): RowsResult {
+export function appliedAnswer(table: TableSchema): EncodedRows {
   const sink = new ByteWriter(8)
   writeCell(sink, trueByte)
   return appliedResult(table, [], sink, 1)

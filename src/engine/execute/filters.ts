@@ -1,11 +1,11 @@
 import { UNSET } from '../../protocol/index.ts'
 import type { CqlType } from '../../types/index.ts'
 import type { Restriction } from '../analyze/relations.ts'
-import type { Bound, Merged } from '../analyze/restriction-set.ts'
+import type { Bound, MergedRestriction } from '../analyze/restriction-set.ts'
 import type { Restrictions } from '../analyze/restrictions.ts'
 import type { ColumnSchema } from '../catalog/table-schema.ts'
-import { invalid } from '../faults.ts'
-import type { Environment } from '../environment.ts'
+import { invalid } from '../errors.ts'
+import type { QueryContext } from '../query-context.ts'
 import type { RowContext } from '../evaluate/row-context.ts'
 import type { Term } from '../evaluate/term.ts'
 import { isListTerm, isWholeTuple, type TupleTerms } from '../evaluate/tuple-terms.ts'
@@ -24,11 +24,11 @@ import {
 export type RowFilter = (row: RowContext) => boolean
 
 /** Filters of the rows of a SELECT, with their values evaluated once. */
-export function rowFiltersOf(restrictions: Restrictions, environment: Environment): RowFilter[] {
-  const filters = filtersOf(restrictions.filters, environment)
+export function rowFiltersOf(restrictions: Restrictions, query: QueryContext): RowFilter[] {
+  const filters = filtersOf(restrictions.filters, query)
   if (restrictions.keys !== undefined) return filters
   // A range of tokens has no one partition to seek in: the slices are looked for in each.
-  const slices = clusteringSlicesOf(restrictions, environment)
+  const slices = clusteringSlicesOf(restrictions, query)
   return slices === undefined ? filters : [sliceFilter(slices), ...filters]
 }
 
@@ -54,19 +54,19 @@ function lastStartAtMost(slices: readonly ClusteringSlice[], key: string): numbe
   return low - 1
 }
 
-function filtersOf(restrictions: readonly Merged[], environment: Environment): RowFilter[] {
-  return restrictions.flatMap((restriction) => filterOf(restriction, environment))
+function filtersOf(restrictions: readonly MergedRestriction[], query: QueryContext): RowFilter[] {
+  return restrictions.flatMap((restriction) => filterOf(restriction, query))
 }
 
-function filterValue(term: Term, column: ColumnSchema, environment: Environment): Uint8Array {
-  const value = term.evaluate(environment)
+function filterValue(term: Term, column: ColumnSchema, query: QueryContext): Uint8Array {
+  const value = term.evaluate(query)
   if (value === null) throw invalid(unsupportedNull(column.name))
   if (value === UNSET) throw invalid(`Unsupported unset value for column ${column.name}`)
   return value
 }
 
-function mapKey(term: Term, column: ColumnSchema, environment: Environment): Uint8Array {
-  const key = term.evaluate(environment)
+function mapKey(term: Term, column: ColumnSchema, query: QueryContext): Uint8Array {
+  const key = term.evaluate(query)
   if (key === null) throw invalid(`Unsupported null map key for column ${column.name}`)
   if (key === UNSET) throw invalid(`Unsupported unset map key for column ${column.name}`)
   return key
@@ -83,13 +83,13 @@ function unsupportedNull(name: string): string {
 function filterValues(
   value: TupleTerms,
   columns: readonly ColumnSchema[],
-  environment: Environment,
+  query: QueryContext,
 ): Uint8Array[] {
   if (isWholeTuple(value)) {
-    const parts = splitFields(filterValue(value.tuple, columns[0]!, environment))
+    const parts = splitFields(filterValue(value.tuple, columns[0]!, query))
     return columns.map((column, i) => parts[i] ?? nullFilterValue(column, columns.length === 1))
   }
-  return columns.map((column, i) => filterValue(value[i]!, column, environment))
+  return columns.map((column, i) => filterValue(value[i]!, column, query))
 }
 
 function isEqual(column: ColumnSchema, row: RowContext, expected: Uint8Array): boolean {
@@ -97,16 +97,16 @@ function isEqual(column: ColumnSchema, row: RowContext, expected: Uint8Array): b
   return value !== null && compareValues(column.type, value, expected) === 0
 }
 
-function filterOf(restriction: Merged, environment: Environment): RowFilter[] {
+function filterOf(restriction: MergedRestriction, query: QueryContext): RowFilter[] {
   const { columns } = restriction
   switch (restriction.kind) {
     case 'eq': {
-      const expected = filterValues(restriction.value, columns, environment)
+      const expected = filterValues(restriction.value, columns, query)
       return columns.map((column, i) => (row) => isEqual(column, row, expected[i]!))
     }
     case 'in': {
       const column = columns[0]!
-      const options = new ValueSet(column.type, inOptions(restriction, environment))
+      const options = new ValueSet(column.type, inOptions(restriction, query))
       return [
         (row) => {
           const value = row.value(column)
@@ -117,25 +117,25 @@ function filterOf(restriction: Merged, environment: Environment): RowFilter[] {
     case 'slice': {
       const filters: RowFilter[] = []
       const { start, end } = restriction
-      if (start !== undefined) filters.push(boundFilter(start, true, environment))
-      if (end !== undefined) filters.push(boundFilter(end, false, environment))
+      if (start !== undefined) filters.push(boundFilter(start, true, query))
+      if (end !== undefined) filters.push(boundFilter(end, false, query))
       return filters
     }
     case 'contains':
-      return restriction.tests.map((test) => containsFilter(test, environment))
+      return restriction.tests.map((test) => containsFilter(test, query))
   }
 }
 
 function inOptions(
-  restriction: Extract<Merged, { kind: 'in' }>,
-  environment: Environment,
+  restriction: Extract<MergedRestriction, { kind: 'in' }>,
+  query: QueryContext,
 ): Uint8Array[] {
   const { columns, values } = restriction
   if (columns.length > 1) throw invalid('Multicolumn IN filters are not supported')
   if (!isListTerm(values)) {
-    return values.flatMap((value) => filterValues(value, columns, environment))
+    return values.flatMap((value) => filterValues(value, columns, query))
   }
-  const list = values.list.evaluate(environment)
+  const list = values.list.evaluate(query)
   if (list === null) throw invalid(`Invalid null value for column ${columns[0]!.name}`)
   if (list === UNSET) throw invalid(`Invalid unset value for column ${columns[0]!.name}`)
   return splitCollection(list).flatMap((element) => {
@@ -146,13 +146,13 @@ function inOptions(
   })
 }
 
-function boundFilter(bound: Bound, isStart: boolean, environment: Environment): RowFilter {
+function boundFilter(bound: Bound, isStart: boolean, query: QueryContext): RowFilter {
   const { columns, inclusive } = bound
   if (bound.isTuple) {
     throw invalid('Multi-column slice restrictions cannot be used for filtering.')
   }
   const column = columns[0]!
-  const limit = filterValues(bound.value, columns, environment)[0]!
+  const limit = filterValues(bound.value, columns, query)[0]!
   return (row) => {
     const value = row.value(column)
     if (value === null) return false
@@ -164,13 +164,13 @@ function boundFilter(bound: Bound, isStart: boolean, environment: Environment): 
 
 function containsFilter(
   test: Extract<Restriction, { kind: 'contains' | 'element' }>,
-  environment: Environment,
+  query: QueryContext,
 ): RowFilter {
   const { column } = test
   const { type } = column
-  const value = filterValue(test.value, column, environment)
+  const value = filterValue(test.value, column, query)
   if (test.kind === 'element') {
-    const key = mapKey(test.key, column, environment)
+    const key = mapKey(test.key, column, query)
     return (row) => hasEntry(row.value(column), type, key, value)
   }
   if (type.kind === 'map') {

@@ -1,7 +1,7 @@
 import type { SelectPlan } from '../analyze/select.ts'
 import type { RowContext } from '../evaluate/row-context.ts'
 import type { Accumulator } from '../evaluate/selector.ts'
-import { writeCell } from './row-writer.ts'
+import { writeCell } from './wire-cells.ts'
 import { type ByteWriter, compareValues } from '../../values/index.ts'
 
 /** The group rows are being folded into: all rows, or those of equal GROUP BY columns. */

@@ -1,5 +1,5 @@
 import { UNSET } from '../../protocol/index.ts'
-import type { Merged } from '../analyze/restriction-set.ts'
+import type { MergedRestriction } from '../analyze/restriction-set.ts'
 import type { Restrictions } from '../analyze/restrictions.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 import type { Term } from '../evaluate/term.ts'
@@ -11,8 +11,8 @@ import {
   type PartitionKey,
   partitionKeyOf,
 } from '../keys/index.ts'
-import { invalid } from '../faults.ts'
-import type { Environment } from '../environment.ts'
+import { invalid } from '../errors.ts'
+import type { QueryContext } from '../query-context.ts'
 import { nullCondition, unsetValue } from '../evaluate/messages.ts'
 import {
   isListTerm,
@@ -27,15 +27,11 @@ import { compareValues, splitCollection, splitFields } from '../../values/index.
 /** Longest partition key and clustering (FBUtilities.MAX_UNSIGNED_SHORT). */
 export const keyBytesMax = 65_535
 
-type Equality = Extract<Merged, { kind: 'eq' | 'in' }>
+type Equality = Extract<MergedRestriction, { kind: 'eq' | 'in' }>
 
 /** The value of a term that must be there. */
-export function requiredValue(
-  term: Term,
-  column: ColumnSchema,
-  environment: Environment,
-): Uint8Array {
-  const value = term.evaluate(environment)
+export function requiredValue(term: Term, column: ColumnSchema, query: QueryContext): Uint8Array {
+  const value = term.evaluate(query)
   if (value === null) throw invalid(nullCondition(column))
   if (value === UNSET) throw invalid(unsetValue(column))
   return value
@@ -45,15 +41,15 @@ export function requiredValue(
 export function tupleValues(
   value: TupleTerms,
   columns: readonly ColumnSchema[],
-  environment: Environment,
+  query: QueryContext,
 ): Uint8Array[] {
   if (isWholeTuple(value)) {
-    const tuple = requiredValue(value.tuple, columns[0]!, environment)
+    const tuple = requiredValue(value.tuple, columns[0]!, query)
     return tupleParts(tuple, columns, (column) => `Invalid null value for column ${column.name}`)
   }
   const values: Uint8Array[] = []
   for (let i = 0; i < columns.length; i++) {
-    values.push(requiredValue(value[i]!, columns[i]!, environment))
+    values.push(requiredValue(value[i]!, columns[i]!, query))
   }
   return values
 }
@@ -73,20 +69,20 @@ function tupleParts(
 }
 
 /** All values an equality or IN lets through, as one list of column values each. */
-function alternatives(restriction: Equality, environment: Environment): Uint8Array[][] {
+function alternatives(restriction: Equality, query: QueryContext): Uint8Array[][] {
   const { columns } = restriction
-  if (restriction.kind === 'eq') return [tupleValues(restriction.value, columns, environment)]
+  if (restriction.kind === 'eq') return [tupleValues(restriction.value, columns, query)]
   const { values } = restriction
-  if (isListTerm(values)) return listAlternatives(values, columns, environment)
-  return values.map((value) => tupleValues(value, columns, environment))
+  if (isListTerm(values)) return listAlternatives(values, columns, query)
+  return values.map((value) => tupleValues(value, columns, query))
 }
 
 function listAlternatives(
   { list: term, hasTuples }: ListTerm,
   columns: readonly ColumnSchema[],
-  environment: Environment,
+  query: QueryContext,
 ): Uint8Array[][] {
-  const list = term.evaluate(environment)
+  const list = term.evaluate(query)
   const first = columns[0]!
   if (list === null) {
     throw invalid(
@@ -116,11 +112,14 @@ export function checkCombinations(count: number, what: string): void {
 }
 
 /** Every combination of the values of restrictions that follow each other. */
-function combinations(restrictions: readonly Merged[], environment: Environment): Uint8Array[][] {
+function combinations(
+  restrictions: readonly MergedRestriction[],
+  query: QueryContext,
+): Uint8Array[][] {
   let result: Uint8Array[][] = [[]]
   for (const restriction of restrictions) {
     if (restriction.kind !== 'eq' && restriction.kind !== 'in') break
-    const options = alternatives(restriction, environment)
+    const options = alternatives(restriction, query)
     if (options.length === 1 && result.length === 1) {
       for (const value of options[0]!) result[0]!.push(value)
     } else {
@@ -131,7 +130,7 @@ function combinations(restrictions: readonly Merged[], environment: Environment)
   return result
 }
 
-function whatOf({ columns }: Merged): string {
+function whatOf({ columns }: MergedRestriction): string {
   return columns[0]?.kind === 'partition_key' ? 'partition key' : 'clustering key'
 }
 
@@ -144,11 +143,8 @@ export function checkKeyLength(key: PartitionKey): void {
 }
 
 /** The partitions of a statement, by the order of their values, each once. */
-export function partitionKeysOf(
-  restrictions: Restrictions,
-  environment: Environment,
-): PartitionKey[] {
-  const keys = uncheckedPartitionKeysOf(restrictions, environment)
+export function partitionKeysOf(restrictions: Restrictions, query: QueryContext): PartitionKey[] {
+  const keys = uncheckedPartitionKeysOf(restrictions, query)
   for (const key of keys) checkKeyLength(key)
   return keys
 }
@@ -156,9 +152,9 @@ export function partitionKeysOf(
 /** {@link partitionKeysOf}, with keys among them no partition can have. */
 export function uncheckedPartitionKeysOf(
   { table, keys }: Restrictions,
-  environment: Environment,
+  query: QueryContext,
 ): PartitionKey[] {
-  const values = combinations(keys!, environment)
+  const values = combinations(keys!, query)
   if (values.length > 1) sortUnique(values, table.partitionKey)
   return values.map((components) => partitionKeyOf(table, components))
 }
@@ -180,12 +176,9 @@ function sortUnique(values: Uint8Array[][], columns: readonly ColumnSchema[]): v
 }
 
 /** The rows of a statement that names whole primary keys, in no particular order, each once. */
-export function clusteringKeysOf(
-  restrictions: Restrictions,
-  environment: Environment,
-): ClusteringKey[] {
+export function clusteringKeysOf(restrictions: Restrictions, query: QueryContext): ClusteringKey[] {
   const { table, clustering } = restrictions
-  const values = combinations(clustering, environment)
+  const values = combinations(clustering, query)
   if (values.length === 1) return [checkedClustering(table, values[0]!)]
   const byKey = new Map<string, ClusteringKey>()
   for (const components of values) {
@@ -207,14 +200,14 @@ function checkedClustering(table: TableSchema, components: readonly Uint8Array[]
 /** The slices of a partition WHERE lets through, in order; `undefined` is all of it. */
 export function clusteringSlicesOf(
   { table, clustering }: Restrictions,
-  environment: Environment,
+  query: QueryContext,
 ): ClusteringSlice[] | undefined {
   const last = clustering.at(-1)
   if (last === undefined) return undefined
-  const prefixes = combinations(clustering, environment)
+  const prefixes = combinations(clustering, query)
   const slices =
     last.kind === 'slice'
-      ? prefixes.flatMap((prefix) => sliceBounds(table, prefix, last, environment))
+      ? prefixes.flatMap((prefix) => sliceBounds(table, prefix, last, query))
       : prefixes.map((prefix) => {
           return { start: boundBefore(table, prefix), end: boundAfter(table, prefix) }
         })

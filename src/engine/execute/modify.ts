@@ -1,10 +1,10 @@
 import { UNSET } from '../../protocol/index.ts'
 import type { ModifyPlan } from '../analyze/modify.ts'
-import { ttlSecondsMax } from '../catalog/table-options.ts'
+import { tableTtlMax } from '../catalog/table-options.ts'
 import type { Operation } from '../evaluate/operations.ts'
 import { type ClusteringKey, clusteringKeyOf, type PartitionKey } from '../keys/index.ts'
-import { invalid } from '../faults.ts'
-import type { Environment } from '../environment.ts'
+import { invalid } from '../errors.ts'
+import type { QueryContext } from '../query-context.ts'
 import type { CellChange, Change, Mutation } from '../rows/index.ts'
 import {
   checkCombinations,
@@ -18,11 +18,11 @@ import { int32Of, int64Of } from '../../values/index.ts'
 /** Attributes.getTimestamp */
 export function timestampOfPlan(
   plan: { readonly timestamp: ModifyPlan['timestamp'] },
-  environment: Environment,
+  query: QueryContext,
   fallback: Timestamp,
 ): Timestamp {
   if (plan.timestamp === undefined) return fallback
-  const value = plan.timestamp.evaluate(environment)
+  const value = plan.timestamp.evaluate(query)
   if (value === null) throw invalid('Invalid null value of timestamp')
   if (value === UNSET) return fallback
   const micros = int64Of(value)
@@ -39,10 +39,10 @@ export function timestampOfPlan(
 const expirySecondsMax = 2 ** 31 - 2
 
 /** Attributes.getTimeToLive; the default of the table counts unless a TTL, even 0, is given. */
-function ttlOfPlan(plan: ModifyPlan, environment: Environment): number {
-  const given = givenTtl(plan, environment)
+function ttlOfPlan(plan: ModifyPlan, query: QueryContext): number {
+  const given = givenTtl(plan, query)
   const ttl = given ?? plan.table.defaultTtl
-  if (ttl === 0 || environment.nowSeconds + ttl <= expirySecondsMax) return ttl
+  if (ttl === 0 || query.nowSeconds + ttl <= expirySecondsMax) return ttl
   const { keyspace, name } = plan.table
   const what = given === undefined ? 'default ttl' : 'ttl'
   throw invalid(
@@ -51,39 +51,39 @@ function ttlOfPlan(plan: ModifyPlan, environment: Environment): number {
 }
 
 /** The TTL of a statement; `undefined` when it has none. */
-function givenTtl({ ttl }: ModifyPlan, environment: Environment): number | undefined {
+function givenTtl({ ttl }: ModifyPlan, query: QueryContext): number | undefined {
   if (ttl === undefined) return undefined
-  const value = ttl.evaluate(environment)
+  const value = ttl.evaluate(query)
   if (value === null) return 0
   if (value === UNSET) return undefined
   const seconds = int32Of(value)
   if (seconds < 0) throw invalid(`A TTL must be greater or equal to 0, but was ${seconds}`)
-  if (seconds > ttlSecondsMax) {
-    throw invalid(`ttl is too large. requested (${seconds}) maximum (${ttlSecondsMax})`)
+  if (seconds > tableTtlMax) {
+    throw invalid(`ttl is too large. requested (${seconds}) maximum (${tableTtlMax})`)
   }
   return seconds
 }
 
 /** BatchStatement.getMutations: the keys of all statements are checked before anything is read. */
-export function checkPartitionKeys({ restrictions }: ModifyPlan, environment: Environment): void {
-  partitionKeysOf(restrictions, environment)
+export function checkPartitionKeys({ restrictions }: ModifyPlan, query: QueryContext): void {
+  partitionKeysOf(restrictions, query)
 }
 
 /** The mutations of a statement, one a partition. Reads first where an operation has to. */
 export function mutationsOf(
   plan: ModifyPlan,
-  environment: Environment,
+  query: QueryContext,
   timestamp: Timestamp,
 ): Mutation[] {
   const { table, restrictions } = plan
-  const ttl = ttlOfPlan(plan, environment)
-  const at = timestampOfPlan(plan, environment, timestamp)
+  const ttl = ttlOfPlan(plan, query)
+  const at = timestampOfPlan(plan, query, timestamp)
   let changeCount = 0
-  return partitionKeysOf(restrictions, environment).map((partition) => {
+  return partitionKeysOf(restrictions, query).map((partition) => {
     const changes =
       plan.type === 'DELETE' && isWholeDelete(plan)
-        ? deletions(plan, environment)
-        : cellChanges(plan, environment, partition)
+        ? deletions(plan, query)
+        : cellChanges(plan, query, partition)
     changeCount += changes.length
     if (changes.length > 1) checkCombinations(changeCount, 'primary key')
     return { table, partition, timestamp: at, ttl, changes }
@@ -95,42 +95,38 @@ export function isWholeDelete(plan: ModifyPlan): boolean {
 }
 
 /** Rows, ranges of rows or all of the partition (DeleteStatement.addUpdateForKey). */
-function deletions(plan: ModifyPlan, environment: Environment): Change[] {
+function deletions(plan: ModifyPlan, query: QueryContext): Change[] {
   const { restrictions } = plan
   if (!restrictions.hasClustering) return [{ kind: 'deletePartition' }]
   if (restrictions.isFullKey) {
-    return clusteringKeysOf(restrictions, environment).map((clustering) => {
+    return clusteringKeysOf(restrictions, query).map((clustering) => {
       return { kind: 'deleteRow', clustering }
     })
   }
-  const slices = clusteringSlicesOf(restrictions, environment) ?? []
+  const slices = clusteringSlicesOf(restrictions, query) ?? []
   return slices.map(({ start, end }) => ({ kind: 'deleteRange', start, end }))
 }
 
 /** The rows a statement writes; a table without clustering has one. */
-export function rowsOfPlan(plan: ModifyPlan, environment: Environment): ClusteringKey[] {
+export function rowsOfPlan(plan: ModifyPlan, query: QueryContext): ClusteringKey[] {
   const { table, restrictions } = plan
   if (table.clustering.length === 0) return [clusteringKeyOf(table, [])]
-  return clusteringKeysOf(restrictions, environment)
+  return clusteringKeysOf(restrictions, query)
 }
 
-function cellChanges(
-  plan: ModifyPlan,
-  environment: Environment,
-  partition: PartitionKey,
-): Change[] {
+function cellChanges(plan: ModifyPlan, query: QueryContext, partition: PartitionKey): Change[] {
   const { regularOperations, staticOperations, table } = plan
-  const { rows } = environment.services
-  const { nowSeconds } = environment
+  const { rows } = query.services
+  const { nowSeconds } = query
   const liveness = plan.type === 'INSERT'
   const changes: Change[] = []
   if (plan.touchesRows && (liveness || regularOperations.length > 0)) {
-    for (const clustering of rowsOfPlan(plan, environment)) {
+    for (const clustering of rowsOfPlan(plan, query)) {
       const existing = plan.requiresRead
         ? rows.readRow(table, partition, clustering, { nowSeconds })
         : undefined
       const cells: CellChange[] = []
-      applyAll(regularOperations, cells, environment, existing)
+      applyAll(regularOperations, cells, query, existing)
       changes.push({ kind: 'row', clustering, liveness, cells })
     }
   }
@@ -139,7 +135,7 @@ function cellChanges(
       ? rows.readStatic(table, partition, { nowSeconds })
       : undefined
     const cells: CellChange[] = []
-    applyAll(staticOperations, cells, environment, existing)
+    applyAll(staticOperations, cells, query, existing)
     changes.push({ kind: 'row', clustering: undefined, liveness: false, cells })
   }
   return changes
@@ -148,10 +144,10 @@ function cellChanges(
 function applyAll(
   operations: readonly Operation[],
   cells: CellChange[],
-  environment: Environment,
+  query: QueryContext,
   existing: Parameters<Operation['apply']>[2],
 ): void {
   for (let i = 0; i < operations.length; i++) {
-    operations[i]!.apply(cells, environment, existing)
+    operations[i]!.apply(cells, query, existing)
   }
 }

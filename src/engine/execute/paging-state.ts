@@ -5,7 +5,7 @@ import {
   type PartitionKey,
   partitionKeyOfBytes,
 } from '../keys/index.ts'
-import { protocolFault } from '../faults.ts'
+import { protocolFault } from '../errors.ts'
 import { pagingStateInvalid } from './messages.ts'
 import { concatCells, splitFields, valueFault, type WireElements } from '../../values/index.ts'
 

@@ -1,8 +1,8 @@
+import type { SchemaChange } from '../../protocol/index.ts'
 import type { ColumnSpec } from '../../types/index.ts'
-import type { SchemaChange } from '../catalog/schema.ts'
 import type { Cell } from '../functions/definitions.ts'
 
-export interface RowsResult {
+export interface EncodedRows {
   readonly kind: 'rows'
   readonly columns: readonly ColumnSpec[]
   readonly rowCount: number
@@ -16,7 +16,7 @@ export interface RowsResult {
 /** What a statement gives back, still in wire encoding. */
 export type EngineResult =
   | { readonly kind: 'void'; readonly warnings: readonly string[] }
-  | RowsResult
+  | EncodedRows
   | {
       readonly kind: 'set_keyspace'
       readonly keyspace: string
@@ -33,7 +33,7 @@ const noWarnings: readonly string[] = Object.freeze([])
 export const voidResult: EngineResult = Object.freeze({ kind: 'void', warnings: noWarnings })
 
 /** The cells of a result, row by row. */
-export function resultRows(result: RowsResult): Cell[][] {
+export function resultRows(result: EncodedRows): Cell[][] {
   const { content, columns, rowCount } = result
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength)
   const rows: Cell[][] = []

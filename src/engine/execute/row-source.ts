@@ -2,8 +2,8 @@ import { UNSET } from '../../protocol/index.ts'
 import type { TokenBounds } from '../analyze/restriction-set.ts'
 import type { SelectPlan } from '../analyze/select.ts'
 import { partitionComponents, type PartitionKey } from '../keys/index.ts'
-import { invalid, protocolFault } from '../faults.ts'
-import type { Environment } from '../environment.ts'
+import { invalid, protocolFault } from '../errors.ts'
+import type { QueryContext } from '../query-context.ts'
 import type {
   ClusteringSlice,
   RowCursor,
@@ -45,24 +45,24 @@ export interface SourceOpener {
 }
 
 /** What WHERE found, evaluated once: a source can then be opened again on a snapshot. */
-export function sourceOpener(plan: SelectPlan, environment: Environment): SourceOpener {
+export function sourceOpener(plan: SelectPlan, query: QueryContext): SourceOpener {
   const { restrictions } = plan
   if (restrictions.keys === undefined) {
-    const range = tokenRange(restrictions.token, environment)
+    const range = tokenRange(restrictions.token, query)
     return {
       isOnePartition: false,
-      open: (reader, resume) => new ScanSource(plan, environment, range, reader, resume),
+      open: (reader, resume) => new ScanSource(plan, query, range, reader, resume),
     }
   }
-  const keys = uncheckedPartitionKeysOf(restrictions, environment)
-  const slices = clusteringSlicesOf(restrictions, environment)
+  const keys = uncheckedPartitionKeysOf(restrictions, query)
+  const slices = clusteringSlicesOf(restrictions, query)
   const { token } = restrictions
-  const reachable = token === undefined ? keys : keys.filter(tokenFilter(token, environment))
+  const reachable = token === undefined ? keys : keys.filter(tokenFilter(token, query))
   // SelectStatement.getSliceCommands: keys are checked once there is something to look for.
   if (slices?.length !== 0) for (const key of reachable) checkKeyLength(key)
   return {
     isOnePartition: reachable.length <= 1,
-    open: (reader, resume) => new KeysSource(plan, environment, reachable, slices, reader, resume),
+    open: (reader, resume) => new KeysSource(plan, query, reachable, slices, reader, resume),
   }
 }
 
@@ -74,21 +74,21 @@ class KeysSource implements RowSource {
   #resume: Resume | undefined
   #budget = Number.MAX_SAFE_INTEGER
   readonly #plan: SelectPlan
-  readonly #environment: Environment
+  readonly #query: QueryContext
   readonly #keys: readonly PartitionKey[]
   readonly #slices: readonly ClusteringSlice[] | undefined
   readonly #reader: RowReader
 
   constructor(
     plan: SelectPlan,
-    environment: Environment,
+    query: QueryContext,
     keys: readonly PartitionKey[],
     slices: readonly ClusteringSlice[] | undefined,
     reader: RowReader,
     resume: Resume | undefined,
   ) {
     this.#plan = plan
-    this.#environment = environment
+    this.#query = query
     this.#keys = keys
     this.#slices = slices
     this.#reader = reader
@@ -118,7 +118,7 @@ class KeysSource implements RowSource {
       slices: this.#slices,
       reversed,
       after: this.#resume?.clustering,
-      nowSeconds: this.#environment.nowSeconds,
+      nowSeconds: this.#query.nowSeconds,
     })
     this.cursor.budget = this.#budget
     this.#resume = undefined
@@ -151,7 +151,7 @@ class ScanSource implements RowSource {
 
   constructor(
     plan: SelectPlan,
-    environment: Environment,
+    query: QueryContext,
     range: TokenRange,
     reader: RowReader,
     resume: Resume | undefined,
@@ -162,7 +162,7 @@ class ScanSource implements RowSource {
       from: range.from,
       to: range.to,
       after: resume && placeOf(resume),
-      nowSeconds: environment.nowSeconds,
+      nowSeconds: query.nowSeconds,
     })
   }
 
@@ -193,9 +193,9 @@ interface TokenRange {
 }
 
 /** The token of a bound. */
-function boundOf(bound: TokenBounds['start'], environment: Environment): TokenBound | undefined {
+function boundOf(bound: TokenBounds['start'], query: QueryContext): TokenBound | undefined {
   if (bound === undefined) return undefined
-  const value = bound.value.evaluate(environment)
+  const value = bound.value.evaluate(query)
   if (value === null || value === UNSET) throw invalid('Invalid null token value')
   const buffer = asBuffer(value)
   const tokenHi = buffer.readInt32BE(0)
@@ -204,22 +204,19 @@ function boundOf(bound: TokenBounds['start'], environment: Environment): TokenBo
 }
 
 /** Tokens between two bounds; the smallest token stands for "no bound" (getTokenBound). */
-function tokenRange(bounds: TokenBounds | undefined, environment: Environment): TokenRange {
+function tokenRange(bounds: TokenBounds | undefined, query: QueryContext): TokenRange {
   const open = (bound: TokenBound | undefined): TokenBound | undefined =>
     bound?.tokenHi === -0x80000000 && bound.tokenLo === 0 ? undefined : bound
   return {
-    from: open(boundOf(bounds?.start, environment)),
-    to: open(boundOf(bounds?.end, environment)),
+    from: open(boundOf(bounds?.start, query)),
+    to: open(boundOf(bounds?.end, query)),
   }
 }
 
 /** Among keys that are named, unlike in a scan, a range goes round the ring (TokenFilter). */
-function tokenFilter(
-  bounds: TokenBounds,
-  environment: Environment,
-): (key: PartitionKey) => boolean {
-  const from = boundOf(bounds.start, environment)
-  const to = boundOf(bounds.end, environment)
+function tokenFilter(bounds: TokenBounds, query: QueryContext): (key: PartitionKey) => boolean {
+  const from = boundOf(bounds.start, query)
+  const to = boundOf(bounds.end, query)
   const isAround = from !== undefined && to !== undefined && compareToken(from, to) > 0
   return (key) => {
     const isFrom = from === undefined || isBehind(compareToken(key, from), from)

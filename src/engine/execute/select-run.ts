@@ -1,5 +1,5 @@
 import type { SelectPlan } from '../analyze/select.ts'
-import type { Environment } from '../environment.ts'
+import type { QueryContext } from '../query-context.ts'
 import { RowContext } from '../evaluate/row-context.ts'
 import type { Cell } from '../functions/definitions.ts'
 import type { RowReader } from '../rows/index.ts'
@@ -7,7 +7,7 @@ import { type RowFilter, rowFiltersOf } from './filters.ts'
 import { GroupFold } from './groups.ts'
 import type { PagePosition } from './paging-state.ts'
 import { type Resume, type RowSource, type SourceOpener, sourceOpener } from './row-source.ts'
-import { writeCell, writePlainRow } from './row-writer.ts'
+import { writeCell, writePassthroughRow } from './wire-cells.ts'
 import { ByteWriter, compareValues } from '../../values/index.ts'
 
 /** What a read may do before it makes way for others: visit so many entries, take so long. */
@@ -42,7 +42,7 @@ export class SelectRun {
   /** Where the page ended, when more may follow. */
   position: PagePosition | undefined
   readonly #plan: SelectPlan
-  readonly #environment: Environment
+  readonly #query: QueryContext
   readonly #opener: SourceOpener
   readonly #filters: readonly RowFilter[]
   readonly #context: RowContext
@@ -58,17 +58,17 @@ export class SelectRun {
 
   constructor(
     plan: SelectPlan,
-    environment: Environment,
+    query: QueryContext,
     limits: SelectLimits,
     resume: PagePosition | undefined,
     reader: RowReader,
   ) {
     this.#plan = plan
-    this.#environment = environment
+    this.#query = query
     this.#limits = limits
-    this.#context = new RowContext(environment)
-    this.#opener = sourceOpener(plan, environment)
-    this.#filters = rowFiltersOf(plan.restrictions, environment)
+    this.#context = new RowContext(query)
+    this.#opener = sourceOpener(plan, query)
+    this.#filters = rowFiltersOf(plan.restrictions, query)
     this.#fold = plan.isAggregate ? new GroupFold(plan) : undefined
     this.#remainingInPartition = resume?.remainingInPartition ?? limits.perPartition
     this.#rowSeen = resume?.clustering !== undefined
@@ -110,7 +110,7 @@ export class SelectRun {
       this.#source.setBudget(shortEntries)
       return this.#runStep()
     }
-    const { services } = this.#environment
+    const { services } = this.#query
     const endMs = services.monotonicMs() + sliceMsMax
     for (let entries = 0; entries < sliceEntriesMax; entries += stepEntries) {
       this.#source.setBudget(stepEntries)
@@ -174,7 +174,7 @@ export class SelectRun {
       }
     }
     if (cursor.isPaused) return 'paused'
-    if (!this.#rowSeen && context.statics !== undefined && this.#plan.readsLonelyStatics) {
+    if (!this.#rowSeen && context.statics !== undefined && this.#plan.readsStaticOnlyPartitions) {
       context.row = undefined
       if (this.#passes() && !this.#emit()) return 'full'
     }
@@ -254,8 +254,9 @@ export class SelectRun {
   }
 
   #write(sink: ByteWriter): void {
-    const { plain, selectors } = this.#plan
-    if (plain !== undefined) return writePlainRow(sink, plain, this.#context)
+    const { passthroughColumns, selectors } = this.#plan
+    if (passthroughColumns !== undefined)
+      return writePassthroughRow(sink, passthroughColumns, this.#context)
     for (let i = 0; i < selectors.length; i++) {
       writeCell(sink, selectors[i]!.evaluate(this.#context))
     }

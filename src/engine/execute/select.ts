@@ -2,17 +2,17 @@ import { AbortedError } from '../../errors/index.ts'
 import { UNSET } from '../../protocol/index.ts'
 import type { SelectPlan } from '../analyze/select.ts'
 import type { Term } from '../evaluate/term.ts'
-import { invalid } from '../faults.ts'
-import type { EngineServices, Environment } from '../environment.ts'
+import { invalid } from '../errors.ts'
+import type { EngineServices, QueryContext } from '../query-context.ts'
 import { RowContext } from '../evaluate/row-context.ts'
 import { clusteringKeyOf, partitionComponents } from '../keys/index.ts'
 import type { RowReader, RowStore } from '../rows/index.ts'
 import { clusteringKeysOf, partitionKeysOf } from './key-values.ts'
 import { aggregationOverKeys, aggregationWithoutKey, limitNotPositive } from './messages.ts'
-import { writePlainRow } from './row-writer.ts'
 import { decodePagingState, encodePagingState, type PagePosition } from './paging-state.ts'
-import type { RowsResult } from './result.ts'
+import type { EncodedRows } from './result.ts'
 import { type SelectLimits, SelectRun, unlimited } from './select-run.ts'
+import { writePassthroughRow } from './wire-cells.ts'
 import { ByteWriter, int32Of } from '../../values/index.ts'
 
 export interface SelectOptions {
@@ -26,9 +26,9 @@ const pagedOrderByIn =
   'Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query'
 const noWarnings: readonly string[] = Object.freeze([])
 
-function limitValue(term: Term | undefined, environment: Environment): number {
+function limitValue(term: Term | undefined, query: QueryContext): number {
   if (term === undefined) return unlimited
-  const value = term.evaluate(environment)
+  const value = term.evaluate(query)
   if (value === null) throw invalid('Invalid null value of limit')
   if (value === UNSET) return unlimited
   const limit = int32Of(value)
@@ -38,12 +38,12 @@ function limitValue(term: Term | undefined, environment: Environment): number {
 
 function limitsOf(
   plan: SelectPlan,
-  environment: Environment,
+  query: QueryContext,
   { pageSize }: SelectOptions,
   resume: PagePosition | undefined,
 ): SelectLimits {
-  const limit = limitValue(plan.limit, environment)
-  const perPartition = limitValue(plan.perPartitionLimit, environment)
+  const limit = limitValue(plan.limit, query)
+  const perPartition = limitValue(plan.perPartitionLimit, query)
   const isFolded = plan.isAggregate && plan.groupBy.length === 0
   const sorts = plan.sortColumns.length > 0
   return {
@@ -64,12 +64,8 @@ function warningsOf({ isAggregate, restrictions }: SelectPlan): readonly string[
  * SelectStatement.execute: a page that holds all that LIMIT lets through is read without a pager,
  * and a paging state is not looked at then.
  */
-function usesPager(
-  plan: SelectPlan,
-  environment: Environment,
-  { pageSize }: SelectOptions,
-): boolean {
-  return plan.isAggregate || (pageSize > 0 && limitValue(plan.limit, environment) > pageSize)
+function usesPager(plan: SelectPlan, query: QueryContext, { pageSize }: SelectOptions): boolean {
+  return plan.isAggregate || (pageSize > 0 && limitValue(plan.limit, query) > pageSize)
 }
 
 /**
@@ -78,25 +74,25 @@ function usesPager(
  */
 export function executeSelect(
   plan: SelectPlan,
-  environment: Environment,
+  query: QueryContext,
   options: SelectOptions,
   reader: RowReader,
-): RowsResult | Promise<RowsResult> {
+): EncodedRows | Promise<EncodedRows> {
   const { pagingState } = options
   if (plan.isPoint && options.pageSize !== 1 && pagingState === undefined) {
-    return readPoint(plan, environment, reader)
+    return readPoint(plan, query, reader)
   }
   const position =
     pagingState === undefined ? undefined : decodePagingState(pagingState, plan.table)
-  const resume = usesPager(plan, environment, options) ? position : undefined
-  const limits = limitsOf(plan, environment, options, resume)
-  const run = new SelectRun(plan, environment, limits, resume, reader)
+  const resume = usesPager(plan, query, options) ? position : undefined
+  const limits = limitsOf(plan, query, options, resume)
+  const run = new SelectRun(plan, query, limits, resume, reader)
   // SelectStatement.execute: a query that reads nothing has no pager, an aggregation always has.
   const isPaged = options.pageSize > 0 && (plan.isAggregate || !run.readsNothing)
   if (isPaged && plan.sortColumns.length > 0) throw invalid(pagedOrderByIn)
-  const { longReads, scheduler } = environment.services
+  const { longReads, scheduler } = query.services
   if (run.run(scheduler.isContended)) return resultOf(plan, run)
-  return longReads.run(() => continueLater(plan, run, options, reader, environment.services))
+  return longReads.run(() => continueLater(plan, run, options, reader, query.services))
 }
 
 async function continueLater(
@@ -105,7 +101,7 @@ async function continueLater(
   options: SelectOptions,
   reader: RowReader,
   { longReads, scheduler }: EngineServices,
-): Promise<RowsResult> {
+): Promise<EncodedRows> {
   const snapshot = 'snapshot' in reader ? (reader as RowStore).snapshot() : undefined
   try {
     if (snapshot !== undefined) run.continueOn(snapshot)
@@ -121,15 +117,15 @@ async function continueLater(
 }
 
 /** One row by its whole key: no cursor, no page, nothing to be continued. */
-function readPoint(plan: SelectPlan, environment: Environment, reader: RowReader): RowsResult {
+function readPoint(plan: SelectPlan, query: QueryContext, reader: RowReader): EncodedRows {
   const { table, restrictions } = plan
-  const key = partitionKeysOf(restrictions, environment)[0]!
+  const key = partitionKeysOf(restrictions, query)[0]!
   const clustering =
     table.clustering.length === 0
       ? clusteringKeyOf(table, noComponents)
-      : clusteringKeysOf(restrictions, environment)[0]!
-  const context = new RowContext(environment)
-  const readOptions = { nowSeconds: environment.nowSeconds, statics: plan.readsStatics }
+      : clusteringKeysOf(restrictions, query)[0]!
+  const context = new RowContext(query)
+  const readOptions = { nowSeconds: query.nowSeconds, statics: plan.readsStatics }
   const row = reader.readRow(table, key, clustering, readOptions)
   const sink = pointSink
   sink.length = 0
@@ -137,7 +133,7 @@ function readPoint(plan: SelectPlan, environment: Environment, reader: RowReader
     context.partition = partitionComponents(table, key)
     context.row = row
     if (plan.readsStatics) context.statics = reader.readStatic(table, key, readOptions)
-    writePlainRow(sink, plan.plain!, context)
+    writePassthroughRow(sink, plan.passthroughColumns!, context)
   }
   return {
     kind: 'rows',
@@ -153,7 +149,7 @@ function readPoint(plan: SelectPlan, environment: Environment, reader: RowReader
 const pointSink: ByteWriter = new ByteWriter(4096)
 const noComponents: readonly Uint8Array[] = Object.freeze([])
 
-function resultOf(plan: SelectPlan, run: SelectRun): RowsResult {
+function resultOf(plan: SelectPlan, run: SelectRun): EncodedRows {
   const { sink, position } = run
   return {
     kind: 'rows',

@@ -1,22 +1,22 @@
 import { UNSET } from '../../protocol/index.ts'
-import type { Bound, Merged } from '../analyze/restriction-set.ts'
+import type { Bound, MergedRestriction } from '../analyze/restriction-set.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 import { boundAfter, boundBefore } from '../keys/index.ts'
-import { invalid } from '../faults.ts'
-import type { Environment } from '../environment.ts'
+import { invalid } from '../errors.ts'
+import type { QueryContext } from '../query-context.ts'
 import { nullCondition, unsetValue } from '../evaluate/messages.ts'
 import { isWholeTuple } from '../evaluate/tuple-terms.ts'
 import type { ClusteringSlice } from '../rows/index.ts'
 import { splitFields } from '../../values/index.ts'
 
-type Slice = Extract<Merged, { kind: 'slice' }>
+type Slice = Extract<MergedRestriction, { kind: 'slice' }>
 
 /** The slices of rows that begin with `prefix` and lie between the bounds of a restriction. */
 export function sliceBounds(
   table: TableSchema,
   prefix: readonly Uint8Array[],
   { start, end }: Slice,
-  environment: Environment,
+  query: QueryContext,
 ): ClusteringSlice[] {
   const all = { start: boundBefore(table, prefix), end: boundAfter(table, prefix) }
   let slices: ClusteringSlice[] = [all]
@@ -25,23 +25,23 @@ export function sliceBounds(
     [end, false],
   ] as const) {
     if (bound === undefined) continue
-    const side = sideSlices(table, prefix, bound, isStart, environment)
+    const side = sideSlices(table, prefix, bound, isStart, query)
     slices = intersect(slices, side)
   }
   return slices
 }
 
-function boundValues(bound: Bound, environment: Environment): (Uint8Array | null)[] {
+function boundValues(bound: Bound, query: QueryContext): (Uint8Array | null)[] {
   const { columns, value } = bound
   if (isWholeTuple(value)) {
-    const tuple = value.tuple.evaluate(environment)
+    const tuple = value.tuple.evaluate(query)
     if (tuple === null) throw invalid(nullCondition(columns[0]!))
     if (tuple === UNSET) throw invalid(unsetValue(columns[0]!))
     const parts = splitFields(tuple)
     return columns.map((column, i) => parts[i] ?? missing(column))
   }
   return columns.map((column, i) => {
-    const each = value[i]!.evaluate(environment)
+    const each = value[i]!.evaluate(query)
     if (each === UNSET) throw invalid(unsetValue(column))
     // `c > null` of one column is no error in Cassandra: null is before every value.
     return each ?? (columns.length === 1 ? null : missing(column))
@@ -61,9 +61,9 @@ function sideSlices(
   prefix: readonly Uint8Array[],
   bound: Bound,
   isStart: boolean,
-  environment: Environment,
+  query: QueryContext,
 ): ClusteringSlice[] {
-  const values = boundValues(bound, environment)
+  const values = boundValues(bound, query)
   const slices: ClusteringSlice[] = []
   values.forEach((value, index) => {
     const equal = [...prefix, ...(values.slice(0, index) as Uint8Array[])]

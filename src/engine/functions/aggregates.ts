@@ -1,6 +1,6 @@
 import { type CqlType, type Decimal, nativeTypes } from '../../types/index.ts'
 import { decodeValue, encodeValue } from '../../codec/index.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import {
   addDecimals,
   decimalOfDouble,
@@ -48,7 +48,7 @@ class Count implements Aggregate {
   }
 }
 
-class Extreme implements Aggregate {
+class MinMax implements Aggregate {
   #value: Cell = null
   readonly #type: CqlType
   readonly #sign: number
@@ -188,9 +188,9 @@ export function aggregateFunction(name: string, type: CqlType): AggregateFunctio
     case 'count':
       return { returns: nativeTypes.bigint, create: () => new Count() }
     case 'min':
-      return { returns: type, create: () => new Extreme(type, -1) }
+      return { returns: type, create: () => new MinMax(type, -1) }
     case 'max':
-      return { returns: type, create: () => new Extreme(type, 1) }
+      return { returns: type, create: () => new MinMax(type, 1) }
     default:
       return sumFunction(name, type)
   }

@@ -1,6 +1,6 @@
 import { decodeValue, encodeValue } from '../../codec/index.ts'
 import { type CqlType, cqlTypeText, Decimal, TimeUuid } from '../../types/index.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import { wholePart } from './decimals.ts'
 import type { Cell } from './definitions.ts'
 import { int32Of, int64Bytes, textBytes } from '../../values/index.ts'

@@ -1,5 +1,5 @@
 import { type CqlType, nativeTypes } from '../../types/index.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import { aggregateFunction } from './aggregates.ts'
 import {
   type Generic,

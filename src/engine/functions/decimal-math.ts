@@ -1,5 +1,5 @@
 import { Decimal } from '../../types/index.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import { decimalZero } from './decimals.ts'
 
 /*

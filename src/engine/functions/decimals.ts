@@ -1,5 +1,5 @@
 import { Decimal } from '../../types/index.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 
 /** Digits a result may have: two short decimals, brought to one scale, may be long. */
 const digitsMax = 10_000

@@ -1,5 +1,5 @@
 import type { CqlType } from '../../types/index.ts'
-import type { Environment } from '../environment.ts'
+import type { QueryContext } from '../query-context.ts'
 
 export type Cell = Uint8Array | null
 
@@ -11,7 +11,7 @@ export interface ScalarFunction {
   /** Whether equal arguments always give equal results. */
   readonly isPure: boolean
   /** Gets nulls as they are, unset as null. */
-  call(args: readonly Cell[], environment: Environment): Cell
+  call(args: readonly Cell[], query: QueryContext): Cell
 }
 
 export function define(

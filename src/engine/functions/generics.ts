@@ -1,5 +1,5 @@
 import { type CqlType, cqlTypeText } from '../../types/index.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import type { Cell } from './definitions.ts'
 
 /*

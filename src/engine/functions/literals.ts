@@ -12,7 +12,7 @@ import {
   nativeTypes,
   Uuid,
 } from '../../types/index.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import { doubleBytes, floatBytes, int64Bytes, textBytes } from '../../values/index.ts'
 
 export type Fit = 'exact' | 'weak' | 'none'

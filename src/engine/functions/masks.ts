@@ -10,7 +10,7 @@ import {
   nativeTypes,
   TimeUuid,
 } from '../../types/index.ts'
-import { invalid } from '../faults.ts'
+import { invalid } from '../errors.ts'
 import { isAssignable } from './assignable.ts'
 import type { Cell } from './definitions.ts'
 import { anyType, fixedType, type Generic, optional, sameAs } from './generics.ts'

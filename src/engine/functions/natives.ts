@@ -1,6 +1,6 @@
 import { type CqlType, type NativeTypeName, nativeTypes, TimeUuid } from '../../types/index.ts'
-import type { Environment } from '../environment.ts'
-import { invalid } from '../faults.ts'
+import type { QueryContext } from '../query-context.ts'
+import { invalid } from '../errors.ts'
 import { type Cell, define, type ScalarFunction } from './definitions.ts'
 import { mathFunctions } from './math.ts'
 import { int32Of, int64Bytes, int64Of, valueFault } from '../../values/index.ts'
@@ -24,17 +24,15 @@ function msOfTimeUuid(bytes: Uint8Array): number {
   return new TimeUuid(bytes).timestampMs
 }
 
-function timeOfDay(environment: Environment): Uint8Array {
-  return int64Bytes(BigInt(environment.nowMs % dayMs) * 1_000_000n)
+function timeOfDay(query: QueryContext): Uint8Array {
+  return int64Bytes(BigInt(query.nowMs % dayMs) * 1_000_000n)
 }
 
-const now = (_args: readonly Cell[], environment: Environment): Cell =>
-  environment.services.nextTimeUuid()
-const nowTimestamp = (_args: readonly Cell[], environment: Environment): Cell =>
-  int64Bytes(BigInt(environment.nowMs))
-const nowDate = (_args: readonly Cell[], environment: Environment): Cell =>
-  dateBytesOfMs(environment.nowMs)
-const nowTime = (_args: readonly Cell[], environment: Environment): Cell => timeOfDay(environment)
+const now = (_args: readonly Cell[], query: QueryContext): Cell => query.services.nextTimeUuid()
+const nowTimestamp = (_args: readonly Cell[], query: QueryContext): Cell =>
+  int64Bytes(BigInt(query.nowMs))
+const nowDate = (_args: readonly Cell[], query: QueryContext): Cell => dateBytesOfMs(query.nowMs)
+const nowTime = (_args: readonly Cell[], query: QueryContext): Cell => timeOfDay(query)
 
 function edgeOf(pick: (date: Date) => TimeUuid): (args: readonly Cell[]) => Cell {
   return withNull((value) => pick(new Date(Number(int64Of(value)))).toBytes())
@@ -46,7 +44,7 @@ function timeFunctions(): ScalarFunction[] {
     define('now', [], timeuuid, now, false),
     define('current_timeuuid', [], timeuuid, now, false),
     define('currenttimeuuid', [], timeuuid, now, false),
-    define('uuid', [], uuid, (_args, environment) => environment.services.randomUuid(), false),
+    define('uuid', [], uuid, (_args, query) => query.services.randomUuid(), false),
   ]
   const both = (names: readonly string[], make: (name: string) => ScalarFunction): void => {
     for (const name of names) list.push(make(name))

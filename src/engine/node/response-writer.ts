@@ -16,7 +16,7 @@ import {
   WireWriter,
 } from '../../protocol/index.ts'
 import type { ColumnSpec } from '../../types/index.ts'
-import type { EngineResult, RowsResult } from '../execute/result.ts'
+import type { EngineResult, EncodedRows } from '../execute/result.ts'
 
 /** Column descriptions as they stand in a RESULT: made once for all results of a statement. */
 interface EncodedColumns {
@@ -107,7 +107,7 @@ export class ResponseWriter {
     })
   }
 
-  #rows(result: RowsResult, skipMetadata: boolean): void {
+  #rows(result: EncodedRows, skipMetadata: boolean): void {
     const { writer } = this
     const { columns, rowCount, content, pagingState } = result
     const encoded = encodeColumns(columns)

@@ -1,6 +1,6 @@
 import { type Inet, TimeUuidGenerator } from '../../types/index.ts'
 import type { Clock, Runtime } from '../../util/index.ts'
-import type { NodeAddress } from '../system/node-identity.ts'
+import type { AdvertisedAddress } from '../system/node-identity.ts'
 import type { Trace, TraceLog } from '../system/trace-log.ts'
 
 /** Parameters are cut at this length, as in Cassandra. */
@@ -23,7 +23,7 @@ export class Tracer {
   begin(
     request: string,
     client: Inet,
-    coordinator: NodeAddress,
+    coordinator: AdvertisedAddress,
     parameters: ReadonlyMap<string, string>,
   ): Trace {
     const cut = [...parameters].map(([name, value]): [string, string] => {

@@ -12,7 +12,7 @@ export type {
   ClusteringSlice,
   Elements,
   PartitionReadOptions,
-  ReadOptions,
+  RowReadOptions,
   RowCursor,
   RowReader,
   RowSnapshot,

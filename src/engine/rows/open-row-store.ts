@@ -1,3 +1,4 @@
+import type { Clock } from '../../util/index.ts'
 import type { TableSchema } from '../catalog/table-schema.ts'
 import { tableRange } from '../keys/index.ts'
 import {
@@ -7,26 +8,25 @@ import {
   prefixRange,
   WriteBatch,
 } from '../storage/index.ts'
-import type { Clock } from '../../util/index.ts'
 import { Compaction } from './compaction.ts'
+import { MutationWriter } from './mutation-writer.ts'
 import type { Mutation } from './mutation.ts'
 import { stateKey, TableStates } from './partition-state.ts'
 import type { RowSnapshot, RowStore } from './reader.ts'
-import { RowWriter } from './row-write.ts'
 import { StoredRows, StoredRowsSnapshot } from './stored-rows.ts'
 
 class KvRowStore extends StoredRows implements RowStore {
   readonly #kv: KvStore
   readonly #scheduler: CooperativeScheduler
   readonly #batch: WriteBatch = new WriteBatch()
-  readonly #writer: RowWriter
-  readonly garbage: Set<number> = new Set()
+  readonly #writer: MutationWriter
+  readonly compactionCandidates: Set<number> = new Set()
 
   constructor(kv: KvStore, clock: Clock, scheduler: CooperativeScheduler) {
     super(kv, new TableStates(kv), clock)
     this.#kv = kv
     this.#scheduler = scheduler
-    this.#writer = new RowWriter(kv, this.states, this.#batch, this.garbage)
+    this.#writer = new MutationWriter(kv, this.states, this.#batch, this.compactionCandidates)
   }
 
   apply(mutations: readonly Mutation[], nowSeconds: number = this.#nowSeconds()): void {
@@ -50,7 +50,7 @@ class KvRowStore extends StoredRows implements RowStore {
 
   async dropGeneration(generation: number): Promise<void> {
     this.states.forget(generation)
-    this.garbage.delete(generation)
+    this.compactionCandidates.delete(generation)
     await deleteRange(this.#kv, tableRange(generation), this.#scheduler)
     await deleteRange(this.#kv, prefixRange(stateKey(generation)), this.#scheduler)
     // Reads that had begun before may have looked it up again.
@@ -61,7 +61,7 @@ class KvRowStore extends StoredRows implements RowStore {
     const table = tableNow()
     if (table === undefined) return Number.POSITIVE_INFINITY
     const { generation } = table
-    this.garbage.delete(generation)
+    this.compactionCandidates.delete(generation)
     try {
       const compaction = new Compaction(
         this.#kv,
@@ -72,7 +72,7 @@ class KvRowStore extends StoredRows implements RowStore {
       )
       return await compaction.run(generation)
     } catch (error) {
-      this.garbage.add(generation)
+      this.compactionCandidates.add(generation)
       throw error
     }
   }

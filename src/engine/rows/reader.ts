@@ -14,14 +14,14 @@ export interface TokenBound {
   readonly inclusive: boolean
 }
 
-export interface ReadOptions {
+export interface RowReadOptions {
   /** Now, in seconds since the epoch: what has expired by then is gone. Default: the clock's. */
   readonly nowSeconds?: number | undefined
   /** Whether `staticRow` is asked for. Default: whether the table has static columns. */
   readonly statics?: boolean | undefined
 }
 
-export interface PartitionReadOptions extends ReadOptions {
+export interface PartitionReadOptions extends RowReadOptions {
   /** Disjoint, ascending by the order of the table. Default: the whole partition. */
   readonly slices?: readonly ClusteringSlice[] | undefined
   /** From the last row to the first. */
@@ -30,7 +30,7 @@ export interface PartitionReadOptions extends ReadOptions {
   readonly after?: ClusteringKey | undefined
 }
 
-export interface ScanOptions extends ReadOptions {
+export interface ScanOptions extends RowReadOptions {
   readonly from?: TokenBound | undefined
   readonly to?: TokenBound | undefined
   /** Continue behind this row of this partition, or without `clustering` behind the partition. */
@@ -112,13 +112,13 @@ export interface RowReader {
     table: TableSchema,
     partition: PartitionKey,
     clustering: ClusteringKey,
-    options?: ReadOptions,
+    options?: RowReadOptions,
   ): RowView | undefined
   /** The live static row of a partition. Valid until the next one is read, whatever else is. */
   readStatic(
     table: TableSchema,
     partition: PartitionKey,
-    options?: ReadOptions,
+    options?: RowReadOptions,
   ): RowView | undefined
   readPartition(
     table: TableSchema,
@@ -158,5 +158,5 @@ export interface RowStore extends RowReader {
    * Generations of tables that got something that goes by itself in time, deletions or TTLs, since
    * they were compacted.
    */
-  readonly garbage: Set<number>
+  readonly compactionCandidates: Set<number>
 }

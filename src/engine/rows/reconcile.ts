@@ -15,10 +15,10 @@ export function winsOver(a: RowData, atA: number, b: RowData, atB: number): bool
     y[atB + Field.tsLo]!,
   )
   if (byTime !== 0) return byTime > 0
-  const rankA = mortality(x, atA)
-  const rankB = mortality(y, atB)
+  const rankA = lifetime(x, atA)
+  const rankB = lifetime(y, atB)
   if (rankA !== rankB) return rankA > rankB
-  if (rankA !== Mortality.lasting) {
+  if (rankA !== Lifetime.permanent) {
     const timeA = x[atA + Field.time]! >>> 0
     const timeB = y[atB + Field.time]! >>> 0
     if (timeA !== timeB) return timeA > timeB
@@ -29,12 +29,12 @@ export function winsOver(a: RowData, atA: number, b: RowData, atB: number): bool
   return compareBytes(a, atA, b, atB) >= 0
 }
 
-/** At equal timestamps tombstones win over expiring cells, and those over cells that last. */
-const Mortality = { lasting: 0, expiring: 1, tombstone: 2 } as const
+/** At equal timestamps tombstones win over expiring cells, and those over permanent cells. */
+const Lifetime = { permanent: 0, expiring: 1, tombstone: 2 } as const
 
-function mortality(cells: Int32Array, at: number): number {
-  if ((cells[at + Field.flags]! & CellFlag.tombstone) !== 0) return Mortality.tombstone
-  return cells[at + Field.ttl] === 0 ? Mortality.lasting : Mortality.expiring
+function lifetime(cells: Int32Array, at: number): number {
+  if ((cells[at + Field.flags]! & CellFlag.tombstone) !== 0) return Lifetime.tombstone
+  return cells[at + Field.ttl] === 0 ? Lifetime.permanent : Lifetime.expiring
 }
 
 function compareBytes(a: RowData, atA: number, b: RowData, atB: number): number {

@@ -11,9 +11,9 @@ import {
   laterDeletion,
   RowData,
 } from './row-data.ts'
-import { writeRow } from './row-writer.ts'
 import { compareTimestamps } from '../timestamp.ts'
-import { type ByteWriter } from '../../values/index.ts'
+import { encodeRow } from './row-encoder.ts'
+import type { ByteWriter } from '../../values/index.ts'
 
 /** What a merge has to know beside the two rows. */
 export interface MergeContext {
@@ -68,7 +68,7 @@ export class RowMerger {
     head.deletion = isPurged ? undefined : own
     if (head.deletion !== undefined) this.#ends(head.deletion.time + this.#keepSeconds)
     if (this.#picks.count === 0 && !head.hasLiveness && head.deletion === undefined) return false
-    writeRow(sink, head, this.#left, right, this.#picks)
+    encodeRow(sink, head, this.#left, right, this.#picks)
     return true
   }
 

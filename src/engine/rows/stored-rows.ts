@@ -14,7 +14,7 @@ import { type CursorSource, PartitionCursor, TableCursor } from './cursors.ts'
 import { PartitionDeletions, type TableStates } from './partition-state.ts'
 import type {
   PartitionReadOptions,
-  ReadOptions,
+  RowReadOptions,
   RowCursor,
   RowReader,
   RowSnapshot,
@@ -23,7 +23,7 @@ import type {
 } from './reader.ts'
 import { StoredRow } from './stored-row.ts'
 
-const noOptions: ReadOptions = {}
+const noOptions: RowReadOptions = {}
 
 /** Reads rows out of a key-value store or a snapshot of one. */
 export class StoredRows implements RowReader {
@@ -45,7 +45,7 @@ export class StoredRows implements RowReader {
     table: TableSchema,
     { prefix }: PartitionKey,
     { key }: ClusteringKey,
-    options: ReadOptions = noOptions,
+    options: RowReadOptions = noOptions,
   ): RowView | undefined {
     const state = this.states.of(table)
     const deletions = this.#deletions
@@ -61,7 +61,7 @@ export class StoredRows implements RowReader {
   readStatic(
     table: TableSchema,
     { prefix }: PartitionKey,
-    options: ReadOptions = noOptions,
+    options: RowReadOptions = noOptions,
   ): RowView | undefined {
     const value = this.#value
     if (!this.#kv.get(prefix + PartitionEntry.header, value)) return undefined
@@ -98,11 +98,11 @@ export class StoredRows implements RowReader {
     return cursor
   }
 
-  #now({ nowSeconds }: ReadOptions): number {
+  #now({ nowSeconds }: RowReadOptions): number {
     return nowSeconds ?? Math.floor(this.clock.nowMs() / 1000)
   }
 
-  #source(table: TableSchema, options: ReadOptions): CursorSource {
+  #source(table: TableSchema, options: RowReadOptions): CursorSource {
     return {
       kv: this.#kv,
       table,

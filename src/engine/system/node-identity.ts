@@ -21,16 +21,16 @@ export interface NodeIdentity {
 /** Another node of the cluster, as `system.peers` shows it. */
 export interface NodePeer {
   readonly identity: NodeIdentity
-  readonly address: NodeAddress
+  readonly address: AdvertisedAddress
 }
 
 /** Where clients reach the node; changed when it starts to listen. */
-export interface NodeAddress {
+export interface AdvertisedAddress {
   readonly address: Inet
   readonly port: number
 }
 
-export const loopbackAddress: NodeAddress = { address: Inet.parse('127.0.0.1'), port: 9042 }
+export const loopbackAddress: AdvertisedAddress = { address: Inet.parse('127.0.0.1'), port: 9042 }
 
 /**
  * The identity of the node a store belongs to: its host id stays the same for as long as the store.

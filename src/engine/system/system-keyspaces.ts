@@ -1,7 +1,7 @@
 import { type CreateTableStatement, parseStatement } from '../../cql/index.ts'
 import type { UdtType } from '../../types/index.ts'
+import { createTable } from '../catalog/ddl/create-table.ts'
 import type { KeyspaceSchema, Schema, TableEntry } from '../catalog/schema.ts'
-import { createTable } from '../catalog/tables.ts'
 import {
   type SystemKeyspaceDefinition,
   systemKeyspaceDefinitions,

@@ -7,7 +7,7 @@ import { MemoryStore } from '../storage/index.ts'
 import { systemKeyspaceDefinitions } from './definitions.ts'
 import {
   loopbackAddress,
-  type NodeAddress,
+  type AdvertisedAddress,
   type NodeIdentity,
   type NodePeer,
 } from './node-identity.ts'
@@ -64,7 +64,7 @@ export class SystemTables {
   readonly #contents: Map<string, Content> = new Map()
   readonly #fixed: Map<string, MemoryStore> = new Map()
   readonly #startedAtSeconds: number
-  #address: NodeAddress = loopbackAddress
+  #address: AdvertisedAddress = loopbackAddress
   #state: NodeState | undefined
 
   /** Adds the keyspaces to the catalog. */
@@ -78,11 +78,11 @@ export class SystemTables {
   }
 
   /** The address `system.local` shows. */
-  get address(): NodeAddress {
+  get address(): AdvertisedAddress {
     return this.#address
   }
 
-  announce(address: NodeAddress): void {
+  announce(address: AdvertisedAddress): void {
     this.#address = address
   }
 

@@ -4,19 +4,19 @@ import {
   type DropStatement,
   printType,
   type TypeName,
-} from '../../cql/index.ts'
-import { cqlTypeText, type UdtField, type UdtType } from '../../types/index.ts'
-import { invalid } from '../faults.ts'
+} from '../../../cql/index.ts'
+import { cqlTypeText, type UdtField, type UdtType } from '../../../types/index.ts'
+import { invalid } from '../../errors.ts'
 import {
-  type KeyspaceSchema,
   keyspaceOrThrow,
+  type KeyspaceSchema,
+  qualifiedText,
   type Schema,
   withEntry,
   withKeyspace,
-} from './schema.ts'
-import { createTableSchema } from './table-schema.ts'
-import { qualifiedText } from './tables.ts'
-import { refersToUserType, replaceUserType, resolveType } from './types.ts'
+} from '../schema.ts'
+import { createTableSchema } from '../table-schema.ts'
+import { refersToUserType, replaceUserType, resolveType } from '../type-resolution.ts'
 
 export function createType(
   schema: Schema,

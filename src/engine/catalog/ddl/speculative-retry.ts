@@ -1,4 +1,4 @@
-import { misconfigured } from '../faults.ts'
+import { configurationError } from '../../errors.ts'
 
 /**
  * A policy of speculative retry as Cassandra writes it (SpeculativeRetryPolicy). Nothing is retried
@@ -16,14 +16,14 @@ export function retryPolicyText(text: string): string {
 }
 
 function invalidPolicy(text: string): Error {
-  return misconfigured(`Invalid value ${text} for option 'speculative_retry'`)
+  return configurationError(`Invalid value ${text} for option 'speculative_retry'`)
 }
 
 function singlePolicy(text: string, value: number, unit: string): string {
   if (Number.isNaN(value)) throw invalidPolicy(text)
   if (unit === 'ms') return `${Math.min(Math.trunc(value), 0x7fffffff)}ms`
   if (value <= 0 || value >= 100) {
-    throw misconfigured(
+    throw configurationError(
       `Invalid value ${text} for PERCENTILE option 'speculative_retry': must be between (0.0 and 100.0)`,
     )
   }
@@ -39,7 +39,7 @@ function hybridPolicy(text: string, name: string, first: string, second: string)
   }
   const kinds = policies.map((policy) => (policy.endsWith('ms') ? 'FIXED' : 'PERCENTILE'))
   if (kinds[0] === kinds[1]) {
-    throw misconfigured(
+    throw configurationError(
       `Invalid value ${text} for option 'speculative_retry': MIN()/MAX() arguments should be of different types, but both are of type ${kinds[0]}`,
     )
   }

@@ -13,7 +13,7 @@ export function writeCell(sink: ByteWriter, cell: Cell): void {
 }
 
 /** Copies columns of a row as they are, without making an object for any of them. */
-export function writePlainRow(
+export function writePassthroughRow(
   sink: ByteWriter,
   columns: readonly ColumnSchema[],
   context: RowContext,

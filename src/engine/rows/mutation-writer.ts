@@ -21,7 +21,7 @@ interface RepeatedEntry {
  * Turns mutations into puts and deletes of entries: reads what is stored, merges, writes one value.
  * What many mutations do to one row or to the ranges of one partition is merged first.
  */
-export class RowWriter {
+export class MutationWriter {
   readonly #kv: KvReader
   readonly #states: TableStates
   readonly #batch: WriteBatch
@@ -32,15 +32,20 @@ export class RowWriter {
   readonly #reader: BatchedReader
   readonly #deletions: PartitionDeletions = new PartitionDeletions()
 
-  readonly #garbage: Set<number>
+  readonly #compactionCandidates: Set<number>
   readonly #ranges: RangeWrites = new RangeWrites()
   readonly #repeated: Map<string, RepeatedEntry> = new Map()
 
-  /** @param garbage takes the generations of tables that get something that will go by itself */
-  constructor(kv: KvReader, states: TableStates, batch: WriteBatch, garbage: Set<number>) {
+  /** @param compactionCandidates receives generations of tables that will have data to remove */
+  constructor(
+    kv: KvReader,
+    states: TableStates,
+    batch: WriteBatch,
+    compactionCandidates: Set<number>,
+  ) {
     this.#kv = kv
     this.#states = states
-    this.#garbage = garbage
+    this.#compactionCandidates = compactionCandidates
     this.#batch = batch
     this.#reader = new BatchedReader(kv, batch)
   }
@@ -58,7 +63,7 @@ export class RowWriter {
   #writeRanges(): void {
     this.#ranges.write(this.#kv, this.#batch, (table) => {
       this.#states.add(table, TableState.rangeTombstones, this.#batch)
-      this.#garbage.add(table.generation)
+      this.#compactionCandidates.add(table.generation)
     })
   }
 
@@ -147,7 +152,8 @@ export class RowWriter {
     const merger = this.#merger
     if (merger.merge(existing, update, context, batch.sink)) {
       batch.putWritten(key, start)
-      if (merger.dueSeconds !== Number.POSITIVE_INFINITY) this.#garbage.add(table.generation)
+      if (merger.dueSeconds !== Number.POSITIVE_INFINITY)
+        this.#compactionCandidates.add(table.generation)
     } else if (existing !== undefined) batch.delete(key)
   }
 

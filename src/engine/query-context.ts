@@ -19,7 +19,7 @@ export interface EngineServices {
 }
 
 /** One execution: its values and its moment. */
-export interface Environment {
+export interface QueryContext {
   readonly values: readonly RawValue[]
   readonly services: EngineServices
   /** Milliseconds since the epoch, the same for the whole statement. */

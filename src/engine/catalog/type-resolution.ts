@@ -1,6 +1,6 @@
 import { printType, type TypeName } from '../../cql/index.ts'
 import { type CqlType, nativeTypeByName, type UdtType } from '../../types/index.ts'
-import { invalid, malformed } from '../faults.ts'
+import { invalid, syntaxError } from '../errors.ts'
 
 /** User types in reach of a statement. */
 export interface TypeScope {
@@ -49,7 +49,7 @@ function resolve(name: TypeName, scope: TypeScope, frozen: boolean): CqlType {
 function resolveFrozen(name: Extract<TypeName, { kind: 'frozen' }>, scope: TypeScope): CqlType {
   const inner = name.element
   if (inner.kind === 'native' || inner.kind === 'custom') {
-    throw malformed(
+    throw syntaxError(
       `frozen<> is only allowed on collections, tuples, and user-defined types (got ${printType(inner)})`,
     )
   }

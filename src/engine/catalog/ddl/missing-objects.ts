@@ -1,6 +1,6 @@
-import { type DropStatement, printType, type SchemaStatement } from '../../cql/index.ts'
-import { invalid } from '../faults.ts'
-import { resolveType, type TypeScope } from './types.ts'
+import { type DropStatement, printType, type SchemaStatement } from '../../../cql/index.ts'
+import { invalid } from '../../errors.ts'
+import { resolveType, type TypeScope } from '../type-resolution.ts'
 
 /** Statements that change or drop things of kinds the engine does not have. */
 type MissingStatement =

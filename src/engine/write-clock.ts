@@ -16,10 +16,10 @@ export interface TimestampOptions {
 }
 
 /**
- * Write timestamps of an engine, in microseconds, each later than all before. Timestamps that come
+ * Write timestamps of an engine, in microseconds, each later than all before. WriteClock that come
  * from clients are never changed.
  */
-export class Timestamps {
+export class WriteClock {
   readonly #options: TimestampOptions
   #last: number
   /** The latest timestamp of a client. */

@@ -3,27 +3,28 @@ import type {
   CreateTableStatement,
   DropStatement,
   QualifiedName,
-} from '../../cql/index.ts'
-import { quoteIdentifier } from '../../cql/index.ts'
-import { type CqlType, cqlTypeText } from '../../types/index.ts'
-import { alreadyExists, invalid, misconfigured } from '../faults.ts'
-import { propertyValues, type PropertyValues, stringProperty } from './properties.ts'
+} from '../../../cql/index.ts'
+import { type CqlType, cqlTypeText } from '../../../types/index.ts'
+import { alreadyExists, configurationError, invalid } from '../../errors.ts'
 import {
   isValidName,
   keyspaceOrThrow,
+  qualifiedText,
   type Schema,
   withEntry,
   withKeyspace,
   withTable,
-} from './schema.ts'
-import { checkTableOptions, parseTableOptions, tableOptionsDefault } from './table-options.ts'
+} from '../schema.ts'
+import { tableOptionsDefault } from '../table-options.ts'
 import {
   type ColumnSchema,
   createTableSchema,
   isComplexType,
   type TableSchema,
-} from './table-schema.ts'
-import { resolveType, someType, type TypeScope } from './types.ts'
+} from '../table-schema.ts'
+import { resolveType, someType, type TypeScope } from '../type-resolution.ts'
+import { propertyValues, type PropertyValues, stringProperty } from './properties.ts'
+import { checkTableOptions, parseTableOptions } from './table-properties.ts'
 
 const tableNameMax = 222
 
@@ -33,10 +34,6 @@ export interface Allocator {
   tableId(): string
   /** A number no table ever had in the store. */
   generation(): number
-}
-
-export function qualifiedText({ keyspace, name }: { keyspace: string; name: string }): string {
-  return `${quoteIdentifier(keyspace)}.${quoteIdentifier(name)}`
 }
 
 export function createTable(
@@ -83,13 +80,14 @@ function tableIdOf(schema: Schema, values: PropertyValues): string | undefined {
   const text = stringProperty(values, 'id')
   if (text === undefined) return undefined
   const parts = /^([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)-([0-9a-f]+)$/i.exec(text)
-  if (parts === null || text.length > 36) throw misconfigured('Invalid table id')
+  if (parts === null || text.length > 36) throw configurationError('Invalid table id')
   const id = [8, 4, 4, 4, 12]
     .map((digits, i) => parts[i + 1]!.toLowerCase().padStart(digits, '0').slice(-digits))
     .join('-')
   for (const { tables } of schema.keyspaces.values()) {
     for (const { schema: other } of tables.values()) {
-      if (other.id === id) throw misconfigured(`${qualifiedText(other)} has the id ${id} already`)
+      if (other.id === id)
+        throw configurationError(`${qualifiedText(other)} has the id ${id} already`)
     }
   }
   return id
@@ -97,12 +95,12 @@ function tableIdOf(schema: Schema, values: PropertyValues): string | undefined {
 
 function checkTableName({ keyspace, name }: TableSchema): void {
   if (!isValidName(name)) {
-    throw misconfigured(
+    throw configurationError(
       `${keyspace}.${name}: Table name must not be empty or not contain non-alphanumeric-underscore characters (got "${name}")`,
     )
   }
   if (name.length > tableNameMax) {
-    throw misconfigured(
+    throw configurationError(
       `${keyspace}.${name}: Table name must not be more than ${tableNameMax} characters long (got ${name.length} characters for "${name}")`,
     )
   }

@@ -1,18 +1,18 @@
-import type { AlterTableStatement, TableChange } from '../../cql/index.ts'
-import { cqlTypeText } from '../../types/index.ts'
-import { invalid, misconfigured } from '../faults.ts'
-import { propertyValues } from './properties.ts'
-import { type Schema, type TableEntry, withTable } from './schema.ts'
-import { checkTableOptions, parseTableOptions } from './table-options.ts'
+import type { AlterTableStatement, TableChange } from '../../../cql/index.ts'
+import { cqlTypeText } from '../../../types/index.ts'
+import { configurationError, invalid } from '../../errors.ts'
+import { qualifiedText, type Schema, type TableEntry, withTable } from '../schema.ts'
 import {
   type ColumnSchema,
   createTableSchema,
   type DroppedColumn,
   isComplexType,
   type TableSchema,
-} from './table-schema.ts'
-import { columnType, isDeepUserType, makeColumn, qualifiedText, uselessStatic } from './tables.ts'
-import type { TypeScope } from './types.ts'
+} from '../table-schema.ts'
+import type { TypeScope } from '../type-resolution.ts'
+import { columnType, isDeepUserType, makeColumn, uselessStatic } from './create-table.ts'
+import { propertyValues } from './properties.ts'
+import { checkTableOptions, parseTableOptions } from './table-properties.ts'
 
 export function alterTable(
   schema: Schema,
@@ -120,12 +120,12 @@ function checkCounter(schema: TableSchema, column: ColumnSchema): void {
   const text = `${schema.keyspace}.${schema.name}`
   const isCounter = column.type.kind === 'counter'
   if (isCounter && !schema.isCounter) {
-    throw misconfigured(
+    throw configurationError(
       `${text}: Cannot have a counter column ("${column.name}") in a non counter table`,
     )
   }
   if (!isCounter && schema.isCounter) {
-    throw misconfigured(
+    throw configurationError(
       `${text}: Cannot have a non counter column ("${column.name}") in a counter table`,
     )
   }
@@ -193,7 +193,7 @@ function alterOptions(
   change: Extract<TableChange, { kind: 'with' }>,
 ): TableEntry {
   const values = propertyValues(change.properties)
-  if (values.has('id')) throw misconfigured('Cannot alter table id.')
+  if (values.has('id')) throw configurationError('Cannot alter table id.')
   const options = parseTableOptions(values, table.options)
   checkTableOptions(values, options)
   if (table.schema.isCounter && options.defaultTimeToLive > 0) {

@@ -6,12 +6,12 @@ export function invalid(message: string): ServerError {
 }
 
 /** The text, or an option in it, is malformed (0x2000). */
-export function malformed(message: string): ServerError {
+export function syntaxError(message: string): ServerError {
   return new ServerError(ServerErrorCode.SYNTAX, message)
 }
 
 /** An option has a value that cannot be (0x2300). */
-export function misconfigured(message: string): ServerError {
+export function configurationError(message: string): ServerError {
   return new ServerError(ServerErrorCode.CONFIG, message)
 }
 
@@ -41,5 +41,5 @@ export function protocolFault(message: string): ServerError {
 
 /** Errors of the parser as the server reports them. */
 export function asServerError(error: unknown): unknown {
-  return error instanceof CqlSyntaxError ? malformed(error.message) : error
+  return error instanceof CqlSyntaxError ? syntaxError(error.message) : error
 }

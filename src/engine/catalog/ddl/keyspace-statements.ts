@@ -2,38 +2,38 @@ import type {
   AlterKeyspaceStatement,
   CreateKeyspaceStatement,
   DropKeyspaceStatement,
-} from '../../cql/index.ts'
-import { alreadyExists, invalid, misconfigured } from '../faults.ts'
-import { booleanProperty, checkNames, mapProperty, propertyValues } from './properties.ts'
+} from '../../../cql/index.ts'
+import { alreadyExists, configurationError, invalid } from '../../errors.ts'
 import {
   checkKeyspaceName,
-  type KeyspaceSchema,
   keyspaceOrThrow,
+  type KeyspaceSchema,
   type Schema,
   withEntry,
   withKeyspace,
-} from './schema.ts'
+} from '../schema.ts'
+import { booleanProperty, checkPropertyNames, mapProperty, propertyValues } from './properties.ts'
 
 const strategyPackage = 'org.apache.cassandra.locator.'
 const knownOptions: ReadonlySet<string> = new Set(['durable_writes', 'replication'])
 
 /** Data centers a NetworkTopologyStrategy may name: those of this node. */
-export interface Topology {
+export interface LocalDataCenter {
   readonly dataCenter: string
 }
 
 export function createKeyspace(
   schema: Schema,
   statement: CreateKeyspaceStatement,
-  topology: Topology,
+  local: LocalDataCenter,
 ): Schema {
   const { keyspace: name, ifNotExists } = statement
   checkKeyspaceName(name)
   const values = propertyValues(statement.properties)
-  checkNames(values, knownOptions)
+  checkPropertyNames(values, knownOptions)
   const replication = mapProperty(values, 'replication')
   if (replication !== undefined && replication.size > 0 && !replication.has('class')) {
-    throw misconfigured('Missing replication strategy class')
+    throw configurationError('Missing replication strategy class')
   }
   if (replication === undefined) throw invalid("Missing mandatory option 'replication'")
   if (schema.keyspaces.has(name)) {
@@ -42,7 +42,7 @@ export function createKeyspace(
   }
   return withKeyspace(schema, {
     name,
-    replication: parseReplication(replication, name, topology),
+    replication: parseReplication(replication, name, local),
     durableWrites: booleanProperty(values, 'durable_writes') ?? true,
     tables: new Map(),
     types: new Map(),
@@ -52,10 +52,10 @@ export function createKeyspace(
 export function alterKeyspace(
   schema: Schema,
   statement: AlterKeyspaceStatement,
-  topology: Topology,
+  local: LocalDataCenter,
 ): Schema {
   const values = propertyValues(statement.properties)
-  checkNames(values, knownOptions)
+  checkPropertyNames(values, knownOptions)
   const keyspace = schema.keyspaces.get(statement.keyspace)
   if (keyspace === undefined) {
     if (statement.ifExists) return schema
@@ -66,7 +66,7 @@ export function alterKeyspace(
     ...keyspace,
     durableWrites: booleanProperty(values, 'durable_writes') ?? keyspace.durableWrites,
     replication:
-      given === undefined ? keyspace.replication : parseReplication(given, keyspace.name, topology),
+      given === undefined ? keyspace.replication : parseReplication(given, keyspace.name, local),
   }
   return withKeyspace(schema, altered)
 }
@@ -81,10 +81,10 @@ export function dropKeyspace(schema: Schema, statement: DropKeyspaceStatement): 
 function parseReplication(
   given: ReadonlyMap<string, string>,
   keyspace: string,
-  topology: Topology,
+  local: LocalDataCenter,
 ): ReadonlyMap<string, string> {
   const className = given.get('class')
-  if (className === undefined) throw misconfigured('Missing replication strategy class')
+  if (className === undefined) throw configurationError('Missing replication strategy class')
   const strategy = className.startsWith(strategyPackage)
     ? className.slice(strategyPackage.length)
     : className
@@ -101,13 +101,13 @@ function parseReplication(
   } else if (strategy === 'NetworkTopologyStrategy') {
     const factor = options.get('replication_factor')
     options.delete('replication_factor')
-    if (factor !== undefined && !options.has(topology.dataCenter)) {
-      options.set(topology.dataCenter, factor)
+    if (factor !== undefined && !options.has(local.dataCenter)) {
+      options.set(local.dataCenter, factor)
     }
-    checkOptions(options, [topology.dataCenter], strategy, keyspace)
+    checkOptions(options, [local.dataCenter], strategy, keyspace)
   } else {
     const full = className.includes('.') ? className : strategyPackage + className
-    throw misconfigured(`Unable to find replication strategy class '${full}'`)
+    throw configurationError(`Unable to find replication strategy class '${full}'`)
   }
   for (const [name, factor] of options) {
     checkFactor(factor)
@@ -124,7 +124,7 @@ function checkOptions(
 ): void {
   for (const name of options.keys()) {
     if (!known.includes(name)) {
-      throw misconfigured(
+      throw configurationError(
         `Unrecognized strategy option {${name}} passed to ${strategy} for keyspace ${keyspace}`,
       )
     }
@@ -133,9 +133,9 @@ function checkOptions(
 
 function checkFactor(text: string): void {
   const [total] = text.split('/')
-  if (!/^[+-]?\d+$/.test(total!)) throw misconfigured(`For input string: "${text}"`)
+  if (!/^[+-]?\d+$/.test(total!)) throw configurationError(`For input string: "${text}"`)
   const factor = Number(total)
   if (factor < 0) {
-    throw misconfigured(`Replication factor must be non-negative, found ${factor}`)
+    throw configurationError(`Replication factor must be non-negative, found ${factor}`)
   }
 }

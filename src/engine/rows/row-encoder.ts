@@ -17,7 +17,7 @@ interface Base {
 const base: Base = { tsHi: 0, tsLo: 0, ttl: 0, time: 0 }
 
 /** Writes a row entry: liveness and deletion of `head`, the picked cells of `left` and `right`. */
-export function writeRow(
+export function encodeRow(
   sink: ByteWriter,
   head: RowData,
   left: RowData,

@@ -1,5 +1,5 @@
-import { printExpression, type Property } from '../../cql/index.ts'
-import { malformed } from '../faults.ts'
+import { printExpression, type Property } from '../../../cql/index.ts'
+import { syntaxError } from '../../errors.ts'
 
 /** Values of WITH, by name: texts and maps of texts (PropertyDefinitions). */
 export type PropertyValues = ReadonlyMap<string, string | ReadonlyMap<string, string>>
@@ -22,19 +22,19 @@ export function propertyValues(properties: readonly Property[]): PropertyValues 
 
 function plainText(value: Parameters<typeof printExpression>[0]): string {
   if (value.kind === 'constant') return value.text
-  throw malformed(`Invalid property value: ${printExpression(value)}`)
+  throw syntaxError(`Invalid property value: ${printExpression(value)}`)
 }
 
-export function checkNames(values: PropertyValues, known: ReadonlySet<string>): void {
+export function checkPropertyNames(values: PropertyValues, known: ReadonlySet<string>): void {
   for (const name of values.keys()) {
-    if (!known.has(name)) throw malformed(`Unknown property '${name}'`)
+    if (!known.has(name)) throw syntaxError(`Unknown property '${name}'`)
   }
 }
 
 export function stringProperty(values: PropertyValues, name: string): string | undefined {
   const value = values.get(name)
   if (value !== undefined && typeof value !== 'string') {
-    throw malformed(`Invalid value for property '${name}'. It should be a string`)
+    throw syntaxError(`Invalid value for property '${name}'. It should be a string`)
   }
   return value
 }
@@ -45,7 +45,7 @@ export function mapProperty(
 ): ReadonlyMap<string, string> | undefined {
   const value = values.get(name)
   if (typeof value === 'string') {
-    throw malformed(`Invalid value for property '${name}'. It should be a map.`)
+    throw syntaxError(`Invalid value for property '${name}'. It should be a map.`)
   }
   return value
 }
@@ -55,7 +55,7 @@ export function intProperty(values: PropertyValues, name: string): number | unde
   if (text === undefined) return undefined
   const value = Number(text)
   if (!/^[+-]?\d+$/.test(text) || value !== (value | 0)) {
-    throw malformed(`Invalid integer value ${text} for '${name}'`)
+    throw syntaxError(`Invalid integer value ${text} for '${name}'`)
   }
   return value
 }
@@ -65,7 +65,7 @@ export function doubleProperty(values: PropertyValues, name: string): number | u
   if (text === undefined) return undefined
   const value = Number(text)
   if (text.trim() === '' || Number.isNaN(value)) {
-    throw malformed(`Invalid double value ${text} for '${name}'`)
+    throw syntaxError(`Invalid double value ${text} for '${name}'`)
   }
   return value
 }
@@ -75,7 +75,7 @@ export function booleanProperty(values: PropertyValues, name: string): boolean |
   if (text === undefined) return undefined
   if (/^(?:1|true|yes)$/i.test(text)) return true
   if (/^(?:0|false|no)$/i.test(text)) return false
-  throw malformed(
+  throw syntaxError(
     `Invalid boolean value ${text} for '${name}'. Positive values can be '1', 'true' or 'yes'. Negative values can be '0', 'false' or 'no'.`,
   )
 }
