@@ -1,6 +1,7 @@
 import type { Relation } from '../../cql/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 import { invalid } from '../errors.ts'
+import { type AccessPath, accessPathOf } from './access-path.ts'
 import {
   allowFiltering as allowFilteringMessage,
   missingClustering,
@@ -26,12 +27,10 @@ export interface RestrictionOptions {
   readonly onlyStatics: boolean
 }
 
-/** What WHERE asks for, split into what finds partitions, what finds rows, and what filters. */
+/** What WHERE asks for: how to find partitions, how to find rows in them, and what to filter. */
 export interface Restrictions {
   readonly table: TableSchema
-  /** One restriction (= or IN) a column; `undefined` reads a range of tokens. */
-  readonly keys: readonly MergedRestriction[] | undefined
-  readonly token: TokenBounds | undefined
+  readonly access: AccessPath
   /** Restrictions of the first clustering columns, the last of them maybe a slice. */
   readonly clustering: readonly MergedRestriction[]
   /** Checked row by row. */
@@ -76,10 +75,11 @@ export function analyzeRestrictions(
 
 /** SelectStatement.checkNeedsFiltering, the last check of a SELECT. */
 export function checkFiltering(restrictions: Restrictions, allowFiltering: boolean): void {
-  // Beside a whole key token() only leaves some of the partitions out (TokenFilter.isOnToken).
-  const isKeyRange = restrictions.keys === undefined
-  if (isKeyRange && restrictions.hasClustering && !allowFiltering)
+  // With a whole key, token() only leaves some of the partitions out (TokenFilter.isOnToken).
+  const { access, hasClustering } = restrictions
+  if (access.kind === 'tokenRange' && hasClustering && !allowFiltering) {
     throw invalid(allowFilteringMessage)
+  }
 }
 
 function addRelation(
@@ -119,11 +119,10 @@ function buildRestrictions(
   options: RestrictionOptions,
 ): Restrictions {
   const { partition, clustering, others } = sets
-  const isSelect = options.type === 'SELECT'
   const unrestricted = table.partitionKey.filter((column) => partition.of(column) === undefined)
   checkPartition(sets, unrestricted, options)
-  const needsFiltering = !partition.isEmpty && (unrestricted.length > 0 || hasRange(partition))
-  const isRange = isSelect && (needsFiltering || partition.isEmpty)
+  const access = accessPathOf(table, partition, sets.token)
+  const isScan = access.kind === 'tokenRange'
   checkStatics(sets, options)
   const prefix = clusteringPrefix(clustering)
   checkClustering(table, sets, prefix, options)
@@ -133,16 +132,15 @@ function buildRestrictions(
   const prefixColumns = prefix.reduce((sum, item) => sum + item.columns.length, 0)
   return {
     table,
-    keys: isRange ? undefined : orderedKeys(table, partition),
-    token: sets.token,
+    access,
     clustering: prefix,
-    filters: [...(needsFiltering ? partition.items : []), ...filtered, ...others.items],
+    filters: [...(isScan ? partition.items : []), ...filtered, ...others.items],
     hasPartition: !partition.isEmpty || sets.token !== undefined,
     hasClustering: !clustering.isEmpty,
     hasRegular: others.columns().some((column) => column.kind === 'regular'),
     hasPartitionIn: partition.has('in'),
     hasClusteringIn: clustering.has('in'),
-    isFullKey: !isRange && prefixColumns === table.clustering.length && last?.kind !== 'slice',
+    isFullKey: !isScan && prefixColumns === table.clustering.length && last?.kind !== 'slice',
     isEqual: (column) => {
       const set = column.kind === 'partition_key' ? partition : clustering
       return set.of(column)?.kind === 'eq'
@@ -152,10 +150,6 @@ function buildRestrictions(
 
 function hasRange(partition: RestrictionSet): boolean {
   return partition.has('slice') || partition.has('contains')
-}
-
-function orderedKeys(table: TableSchema, partition: RestrictionSet): MergedRestriction[] {
-  return table.partitionKey.map((column) => partition.of(column)!)
 }
 
 function checkPartition(

@@ -89,11 +89,12 @@ export function planSelect(context: PrepareContext, statement: SelectStatement):
 }
 
 function isOneRow(restrictions: Restrictions): boolean {
-  const { isFullKey, hasPartitionIn, hasClusteringIn, filters, token, hasClustering } = restrictions
+  const { access, isFullKey, hasPartitionIn, hasClusteringIn, filters, hasClustering } =
+    restrictions
   if (!isFullKey || hasPartitionIn || hasClusteringIn) return false
   // Without clustering columns there are no static ones, so a row alone is all there is.
   const isKeyed = hasClustering || restrictions.table.clustering.length === 0
-  return isKeyed && filters.length === 0 && token === undefined
+  return isKeyed && filters.length === 0 && access.token === undefined
 }
 
 function compileSelection(
@@ -152,7 +153,7 @@ function checkDistinct(
       )
     }
   }
-  if (statement.selectors === undefined || restrictions.keys !== undefined) return
+  if (statement.selectors === undefined || restrictions.access.kind === 'partitions') return
   for (const column of table.partitionKey) {
     if (!reads.has(column)) {
       throw invalid(
@@ -216,7 +217,7 @@ function orderReversed(
     throw unsupportedByEngine('ANN ordering is')
   }
   for (const { column } of orderBy) context.column(column)
-  if (restrictions.keys === undefined) {
+  if (restrictions.access.kind !== 'partitions') {
     throw invalid(
       'ORDER BY is only supported when the partition key is restricted by an EQ or an IN.',
     )

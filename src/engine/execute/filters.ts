@@ -26,7 +26,7 @@ export type RowFilter = (row: RowContext) => boolean
 /** Filters of the rows of a SELECT, with their values evaluated once. */
 export function rowFiltersOf(restrictions: Restrictions, query: QueryContext): RowFilter[] {
   const filters = filtersOf(restrictions.filters, query)
-  if (restrictions.keys !== undefined) return filters
+  if (restrictions.access.kind === 'partitions') return filters
   // A range of tokens has no one partition to seek in: the slices are looked for in each.
   const slices = clusteringSlicesOf(restrictions, query)
   return slices === undefined ? filters : [sliceFilter(slices), ...filters]

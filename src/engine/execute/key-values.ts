@@ -1,4 +1,5 @@
 import { UNSET } from '../../protocol/index.ts'
+import type { PartitionsPath } from '../analyze/access-path.ts'
 import type { MergedRestriction } from '../analyze/restriction-set.ts'
 import type { Restrictions } from '../analyze/restrictions.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
@@ -142,19 +143,26 @@ export function checkKeyLength(key: PartitionKey): void {
   }
 }
 
-/** The partitions of a statement, by the order of their values, each once. */
-export function partitionKeysOf(restrictions: Restrictions, query: QueryContext): PartitionKey[] {
-  const keys = uncheckedPartitionKeysOf(restrictions, query)
+/** The partitions of a statement that names them, in the order of their values, each once. */
+export function partitionKeysOf(
+  { table, access }: Restrictions,
+  query: QueryContext,
+): PartitionKey[] {
+  if (access.kind !== 'partitions') {
+    throw new Error('tsylla invariant violated: the statement names no partition')
+  }
+  const keys = uncheckedPartitionKeysOf(table, access, query)
   for (const key of keys) checkKeyLength(key)
   return keys
 }
 
-/** {@link partitionKeysOf}, with keys among them no partition can have. */
+/** As {@link partitionKeysOf}, but keys that no partition can have are among the result. */
 export function uncheckedPartitionKeysOf(
-  { table, keys }: Restrictions,
+  table: TableSchema,
+  access: PartitionsPath,
   query: QueryContext,
 ): PartitionKey[] {
-  const values = combinations(keys!, query)
+  const values = combinations(access.keys, query)
   if (values.length > 1) sortUnique(values, table.partitionKey)
   return values.map((components) => partitionKeyOf(table, components))
 }

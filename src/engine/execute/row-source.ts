@@ -1,4 +1,5 @@
 import { UNSET } from '../../protocol/index.ts'
+import type { PartitionsPath } from '../analyze/access-path.ts'
 import type { TokenBounds } from '../analyze/restriction-set.ts'
 import type { SelectPlan } from '../analyze/select.ts'
 import { partitionComponents, type PartitionKey } from '../keys/index.ts'
@@ -44,19 +45,32 @@ export interface SourceOpener {
   open(reader: RowReader, resume: Resume | undefined): RowSource
 }
 
-/** What WHERE found, evaluated once: a source can then be opened again on a snapshot. */
+/**
+ * Evaluates the access path of a plan, once: the source can then be opened again on a snapshot.
+ */
 export function sourceOpener(plan: SelectPlan, query: QueryContext): SourceOpener {
-  const { restrictions } = plan
-  if (restrictions.keys === undefined) {
-    const range = tokenRange(restrictions.token, query)
-    return {
-      isOnePartition: false,
-      open: (reader, resume) => new ScanSource(plan, query, range, reader, resume),
+  const { access } = plan.restrictions
+  switch (access.kind) {
+    case 'partitions':
+      return partitionsOpener(plan, access, query)
+    case 'tokenRange': {
+      const range = tokenRange(access.token, query)
+      return {
+        isOnePartition: false,
+        open: (reader, resume) => new ScanSource(plan, query, range, reader, resume),
+      }
     }
   }
-  const keys = uncheckedPartitionKeysOf(restrictions, query)
-  const slices = clusteringSlicesOf(restrictions, query)
-  const { token } = restrictions
+}
+
+function partitionsOpener(
+  plan: SelectPlan,
+  access: PartitionsPath,
+  query: QueryContext,
+): SourceOpener {
+  const keys = uncheckedPartitionKeysOf(plan.table, access, query)
+  const slices = clusteringSlicesOf(plan.restrictions, query)
+  const { token } = access
   const reachable = token === undefined ? keys : keys.filter(tokenFilter(token, query))
   // SelectStatement.getSliceCommands: keys are checked once there is something to look for.
   if (slices?.length !== 0) for (const key of reachable) checkKeyLength(key)
