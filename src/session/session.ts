@@ -224,9 +224,8 @@ export class Session implements Executor, AsyncDisposable {
         resolve()
       })
     })
-    const error = new ClosedError('session')
-    this.#dispatcher.close(error)
-    this.#cluster.destroy(error)
+    this.#dispatcher.close()
+    this.#cluster.destroy(new ClosedError('session'))
     await this.#cluster.release()
   }
 

@@ -364,6 +364,8 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
 
   /** @returns whether the session had as many bytes in flight as it may */
   #releaseBytes(id: number): boolean {
+    // What was in flight is released at once when the connection closes.
+    if (this.#state === ConnectionState.closed) return false
     const wasSpent = this.#budget.isSpent
     const bytes = this.#frameEnds[id]! - this.#frameStarts[id]!
     this.#inFlightBytes -= bytes

@@ -1,4 +1,4 @@
-export { shareAcrossBuilds } from './across-builds.ts'
+export { isSharedInstance, shareAcrossBuilds } from './across-builds.ts'
 export { assert, exhaustive } from './assert.ts'
 export { type Clock, sleep, systemClock, type Timer } from './clock.ts'
 export { createDeferred, type Deferred } from './deferred.ts'

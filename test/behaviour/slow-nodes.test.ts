@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { PreparedStatement, Session } from '../../src/index.ts'
 import { Opcode, type Response } from '../../src/protocol/index.ts'
 import { nativeTypes } from '../../src/types/index.ts'
-import { type MemberNode, membersOf } from '../support/member-node.ts'
 import { type Exchange, rowsOf, ScriptedNode } from '../support/scripted-node.ts'
 import {
   connect,
@@ -11,53 +9,11 @@ import {
   serverError,
   settle,
 } from '../support/scripted-session.ts'
+import { answered, connectTwo, executeCount, hang, pass } from '../support/two-nodes.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const select = 'SELECT c FROM t WHERE c = ?'
 const appending = 'UPDATE t SET l = l + ? WHERE c = ?'
-
-async function pass(clock: VirtualClock, ms: number): Promise<void> {
-  for (let i = 0; i < ms; i += 50) {
-    clock.advance(50)
-    await settle()
-  }
-}
-
-interface TwoNodes {
-  readonly clock: VirtualClock
-  readonly session: Session
-  readonly nodes: readonly [MemberNode, MemberNode]
-}
-
-async function connectTwo(options: Parameters<typeof connect>[1] = {}): Promise<TwoNodes> {
-  const clock = new VirtualClock()
-  const nodes = membersOf(2, clock) as [MemberNode, MemberNode]
-  const connecting = connect(nodes[0], { random: () => 0, ...options })
-  await pass(clock, 500)
-  const session = await connecting
-  await settle()
-  return { clock, session, nodes }
-}
-
-const executeCount = (node: ScriptedNode): number =>
-  node.received.filter(({ opcode }) => opcode === Opcode.EXECUTE).length
-
-const answered = (exchange: Exchange): void =>
-  exchange.reply(rowsOf([['c', nativeTypes.int]], [[1]]))
-
-/** Fills the connection of a node that answers nothing any more. */
-async function hang(
-  { session, nodes }: TwoNodes,
-  statement: PreparedStatement,
-): Promise<{ readonly outcomes: Promise<unknown>; readonly held: Exchange[] }> {
-  const held = holdExecutes(nodes[0])
-  const hanging: Promise<unknown>[] = []
-  while (held.length < 1_024) {
-    hanging.push(session.executePrepared(statement, [1]))
-    if (hanging.length % 512 === 0) await settle()
-  }
-  return { outcomes: Promise.allSettled(hanging), held }
-}
 
 describe('a node that hangs', () => {
   test('does not hold up requests that another node can serve', async () => {

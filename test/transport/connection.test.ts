@@ -150,6 +150,18 @@ describe('bytes in flight', () => {
     expect(budget.bytes).toBe(0)
   })
 
+  test('are released once, also of a request that is given up while the connection is closing', () => {
+    const budget = new ByteBudget(mebibyte)
+    const { connection } = open(true, budget)
+    const [first, second] = [new SizedRequest(100), new SizedRequest(100)]
+    first.onLost = () => void connection.abandon(second)
+    connection.send(first)
+    connection.send(second)
+    connection.destroy(new ClosedError('session'))
+    expect(connection.inFlightBytes).toBe(0)
+    expect(budget.bytes).toBe(0)
+  })
+
   test('are counted no more when a request could not be encoded', () => {
     const budget = new ByteBudget(mebibyte)
     const { connection } = open(true, budget)

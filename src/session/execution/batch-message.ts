@@ -25,7 +25,7 @@ import { mayBeStale } from './execute-message.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message } from './message.ts'
 import { estimateValues, type ValueSize } from './value-size.ts'
-import { copyDates, detachValues } from './value-snapshot.ts'
+import { detachValues } from './value-snapshot.ts'
 
 const typeCodes = {
   logged: BatchTypeCode.LOGGED,
@@ -41,7 +41,7 @@ export interface BatchParts {
   readonly handles: readonly StatementHandle[]
   /** By statement; `undefined` for a text without values, which is sent as a text. */
   readonly metadata: (PreparedMetadata | undefined)[]
-  /** By statement, in marker order; only dates are shared with the caller. */
+  /** By statement, in marker order; the caller cannot change them. */
   readonly values: (readonly unknown[])[]
   /**
    * By statement, what its own option says; the list is missing when no statement says anything.
@@ -163,11 +163,6 @@ export class BatchMessage implements Message {
       64,
     )
     return estimateValues(values, textBytes)
-  }
-
-  detach(): void {
-    const { values } = this.#parts
-    for (const [i, one] of values.entries()) values[i] = copyDates(one)
   }
 
   repair(error: unknown): Promise<void> | undefined {

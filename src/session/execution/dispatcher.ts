@@ -1,7 +1,7 @@
-import type { Cluster, ClusterNode, Exclusions } from '../../cluster/index.ts'
-import { ClosedError, OverloadedError, type TsyllaError } from '../../errors/index.ts'
+import type { Cluster, Exclusions } from '../../cluster/index.ts'
+import { ClosedError, OverloadedError } from '../../errors/index.ts'
 import type { Connection, TickListener, Ticker } from '../../transport/index.ts'
-import { RingQueue, setImmediateOfSystem } from '../../util/index.ts'
+import { assert, RingQueue, setImmediateOfSystem } from '../../util/index.ts'
 import { AbortRegistry } from './abort-registry.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import { HeldBytes, type ValueSize } from './value-size.ts'
@@ -16,7 +16,8 @@ export interface DispatcherOptions {
 /** A request as the dispatcher sees it. */
 export interface DispatchedRequest extends AttemptOwner, Exclusions {
   readonly deadlineMs: number
-  readonly isQueued: boolean
+  /** Connections that have an attempt of the request in flight. */
+  readonly connectionsInFlight: readonly Connection[]
   /** What the choice of a node has to respect; `undefined` before anything has failed. */
   readonly exclusions: Exclusions | undefined
   /** Whether it may wait for a node while none has a connection. */
@@ -24,26 +25,35 @@ export interface DispatchedRequest extends AttemptOwner, Exclusions {
   /** Returns when an attempt that is sent now counts as stalled. */
   attemptDeadlineMs(nowMs: number): number
   onSent(attempt: Attempt): void
-  /** The request waits. */
-  onQueued(size: ValueSize): void
+  /** The request waits until it is sent, or until it leaves the queue. */
+  onQueued(place: QueuePlace): void
   /** The deadline has passed while it waited. */
   onQueueTimeout(): void
   /** The message could not be encoded; nothing was sent. */
   onEncodeFailed(error: unknown): void
   /** Dispatches again after a PREPARE that other requests may share. */
   resumeAfter(work: Promise<void>): void
+  /** No node is left to try. */
   failWithoutNode(): void
+  /** Fails, unless an attempt in flight may still be answered. */
+  failUnlessInFlight(error: unknown): void
   fail(error: unknown): void
+}
+
+/** A place in a queue. It stays there, empty, when its request is sent or given up. */
+export interface QueuePlace {
+  request: DispatchedRequest | undefined
+  readonly size: ValueSize
 }
 
 /** Requests that fail at their deadline in one turn of the event loop; more follow in the next. */
 export const expiredPerTurnMax = 1_000
 
-/** Requests that wait and are refused by the same nodes, oldest first. */
-interface Queue {
-  readonly excludedNodes: ReadonlySet<ClusterNode> | undefined
-  readonly requests: RingQueue<DispatchedRequest>
-}
+/** Requests that wait for the same nodes, oldest first. */
+type Queue = RingQueue<QueuePlace>
+
+/** Empty places that a queue may have besides as many as requests wait. */
+const emptyPlaceCountMax = 64
 
 /**
  * Sends requests over connections. Requests that find no room wait, with a bound, together with
@@ -56,10 +66,10 @@ export class Dispatcher implements TickListener {
   readonly #cluster: Cluster
   readonly #options: DispatcherOptions
   /** Requests that any node may serve: nearly all of them. */
-  readonly #common: Queue = { excludedNodes: undefined, requests: new RingQueue() }
-  /** Requests that some nodes have refused, by the host ids of those nodes. */
+  readonly #common: Queue = new RingQueue()
+  /** Requests that some nodes have refused, or have in flight, by the host ids of those nodes. */
   readonly #restricted = new Map<string, Queue>()
-  /** Requests that wait; queues also hold places of requests that were given up. */
+  /** Requests that wait; queues also have empty places. */
   #waitingCount = 0
   readonly #held = new HeldBytes()
   #isDraining = false
@@ -97,11 +107,10 @@ export class Dispatcher implements TickListener {
       return
     }
     const isFirst = request.exclusions === undefined
-    const { requests } = this.#common
-    // Removes the places of requests that have all given up.
-    if (this.#waitingCount === 0 && requests.length > 0) requests.keep(() => false)
+    const common = this.#common
+    if (this.#waitingCount === 0 && common.length > 0) common.keep(() => false)
     // What waits goes first, or a steady stream would starve it.
-    if (isFirst && requests.length > 0 && !this.#isDraining) {
+    if (isFirst && common.length > 0 && !this.#isDraining) {
       if (this.#mayWait(request)) this.#enqueue(request)
       else request.failWithoutNode()
     } else if (!this.#trySend(request, nowMs)) this.#enqueue(request)
@@ -110,7 +119,8 @@ export class Dispatcher implements TickListener {
   /** Sends on that connection if it still can, else wherever there is room. */
   dispatchTo(connection: Connection, request: DispatchedRequest): void {
     try {
-      if (this.#isClosed || !this.#sendOn(connection, request)) this.dispatch(request)
+      const maySend = !this.#isClosed && !request.isInFlightOn(connection)
+      if (!maySend || !this.#sendOn(connection, request)) this.dispatch(request)
     } catch (error) {
       request.onEncodeFailed(error)
     }
@@ -173,23 +183,24 @@ export class Dispatcher implements TickListener {
   }
 
   #enqueue(request: DispatchedRequest): void {
-    if (request.isQueued) return
     const size = request.message.size()
     if (!this.#hasRoomFor(size)) {
-      request.fail(this.#overloadedError())
+      request.failUnlessInFlight(this.#overloadedError())
       return
     }
     if (this.#waitingCount === 0) {
       this.ticker.add(this)
       this.ticker.armFine()
     }
-    request.onQueued(size)
+    const place: QueuePlace = { request, size }
     this.#waitingCount++
     this.#held.add(size)
-    const { requests } = this.#queueOf(request)
-    requests.push(request)
-    // Removes the places of requests that were given up, once they may be the larger part.
-    if (requests.length > 2 * this.#options.queueCountMax) requests.keep((one) => one.isQueued)
+    const queue = this.#queueOf(request)
+    queue.push(place)
+    if (queue.length > 2 * this.#waitingCount + emptyPlaceCountMax) {
+      queue.keep((one) => one.request !== undefined)
+    }
+    request.onQueued(place)
   }
 
   #hasRoomFor(size: ValueSize): boolean {
@@ -205,20 +216,29 @@ export class Dispatcher implements TickListener {
     )
   }
 
-  #queueOf({ excludedNodes }: DispatchedRequest): Queue {
-    if (excludedNodes === undefined) return this.#common
-    const key = JSON.stringify([...excludedNodes].map(({ hostId }) => hostId).sort())
+  #queueOf({ excludedNodes, connectionsInFlight }: DispatchedRequest): Queue {
+    if (excludedNodes === undefined && connectionsInFlight.length === 0) return this.#common
+    const excluded = [...(excludedNodes ?? [])].map(({ hostId }) => hostId).sort()
+    const inFlight = connectionsInFlight
+      .map((one) => this.#cluster.nodeOf(one)?.hostId ?? '')
+      .sort()
+    const key = JSON.stringify([excluded, inFlight])
     let queue = this.#restricted.get(key)
     if (queue === undefined) {
-      queue = { excludedNodes, requests: new RingQueue() }
+      queue = new RingQueue()
       this.#restricted.set(key, queue)
     }
     return queue
   }
 
-  onLeftQueue(size: ValueSize): void {
+  /** The request of the place waits no longer. */
+  leaveQueue(place: QueuePlace): void {
+    assert(place.request !== undefined, 'a request left its place in the queue twice')
+    place.request = undefined
     this.#waitingCount--
-    this.#held.remove(size)
+    this.#held.remove(place.size)
+    const isEmpty = this.#waitingCount === 0
+    assert(isEmpty ? this.#held.total === 0 : this.#held.total > 0, 'bytes of the queue')
   }
 
   /**
@@ -227,28 +247,28 @@ export class Dispatcher implements TickListener {
    * @param connection has room now; without it nodes came or went
    */
   onRoom(connection?: Connection): void {
-    if (this.#waitingCount === 0 || this.#isDraining || this.#isExpiring) return
+    if (this.#waitingCount === 0 || this.#isDraining || this.#isExpiring || this.#isClosed) return
     this.#isDraining = true
     for (const [key, queue] of this.#restricted) {
-      this.#drain(queue.requests, connection)
-      if (queue.requests.length === 0) this.#restricted.delete(key)
+      this.#drain(queue, connection)
+      if (queue.length === 0) this.#restricted.delete(key)
     }
-    this.#drain(this.#common.requests, connection)
+    this.#drain(this.#common, connection)
     this.#isDraining = false
     if (this.#waitingCount === 0) this.ticker.remove(this)
   }
 
-  #drain(requests: RingQueue<DispatchedRequest>, connection: Connection | undefined): void {
+  #drain(queue: Queue, connection: Connection | undefined): void {
     const nowMs = this.ticker.nowMs()
-    for (let head = requests.peek(); head !== undefined; head = requests.peek()) {
+    for (let head = queue.peek(); head !== undefined; head = queue.peek()) {
       // All other connections were full before and still are.
       if (connection?.hasRoom === false) return
-      if (head.isQueued && head.deadlineMs <= nowMs) {
+      if (head.request !== undefined && head.request.deadlineMs <= nowMs) {
         this.#expire(nowMs)
         if (this.#isExpiring) return
       }
-      if (head.isQueued && !this.#trySend(head, nowMs)) return
-      requests.shift()
+      if (head.request !== undefined && !this.#trySend(head.request, nowMs)) return
+      queue.shift()
     }
   }
 
@@ -260,12 +280,12 @@ export class Dispatcher implements TickListener {
   /** Fails what waits beyond its deadline, a bounded number per turn. */
   #expire(nowMs: number): void {
     let expiredCount = 0
-    const expire = (request: DispatchedRequest): void => {
-      if (!request.isQueued || request.deadlineMs > nowMs) return
+    const expire = ({ request }: QueuePlace): void => {
+      if (request === undefined || request.deadlineMs > nowMs) return
       if (expiredCount++ < expiredPerTurnMax) request.onQueueTimeout()
     }
-    this.#common.requests.forEach(expire)
-    for (const { requests } of this.#restricted.values()) requests.forEach(expire)
+    this.#common.forEach(expire)
+    for (const queue of this.#restricted.values()) queue.forEach(expire)
     this.#isExpiring = expiredCount > expiredPerTurnMax
     if (this.#isExpiring) setImmediateOfSystem(() => this.#expire(nowMs))
     else this.onRoom()
@@ -290,14 +310,14 @@ export class Dispatcher implements TickListener {
   }
 
   /** Fails everything that waits; nothing is taken any more. */
-  close(error: TsyllaError): void {
+  close(): void {
     this.#isClosing = true
     this.#isClosed = true
     this.ticker.remove(this)
-    for (const { requests } of [this.#common, ...this.#restricted.values()]) {
-      for (let next = requests.shift(); next !== undefined; next = requests.shift()) {
-        next.fail(error)
-      }
+    for (const queue of [this.#common, ...this.#restricted.values()]) {
+      // Each adds to its error what it knows: they share none.
+      queue.forEach(({ request }) => request?.fail(new ClosedError('session')))
+      queue.keep(() => false)
     }
   }
 }

@@ -10,14 +10,14 @@ import type { StatementHandle } from '../statement/statement-cache.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message, parameterFlags, writeTail } from './message.ts'
 import { estimateValues, type ValueSize } from './value-size.ts'
-import { copyDates, detachValues } from './value-snapshot.ts'
+import { detachValues } from './value-snapshot.ts'
 
 /** EXECUTE (native_protocol_v4.spec §4.1.6), encoded again for every attempt. */
 export class ExecuteMessage implements Message {
   readonly profile: ExecutionProfile
   readonly #context: ExecutionContext
   readonly #handle: StatementHandle
-  /** In marker order; only dates are shared with the caller. */
+  /** In marker order; the caller cannot change them. */
   #values: readonly unknown[]
   #metadata: PreparedMetadata
   #wasRefreshed = false
@@ -87,10 +87,6 @@ export class ExecuteMessage implements Message {
 
   size(): ValueSize {
     return estimateValues([this.#values])
-  }
-
-  detach(): void {
-    this.#values = copyDates(this.#values)
   }
 
   /**

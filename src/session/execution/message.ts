@@ -49,8 +49,6 @@ export interface Message {
   prepareAgain(connection: Connection, error: ServerError): Promise<void>
   /** Roughly what it takes on the wire: what waits is bounded by it. */
   size(): ValueSize
-  /** The message is not sent in the call that made it: copies what it shares with the caller. */
-  detach(): void
 }
 
 /** Begins a frame with its header and the custom payload. */

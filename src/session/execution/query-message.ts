@@ -79,8 +79,6 @@ export class QueryMessage implements Message {
     return { bytes: 64 + this.text.length, large: undefined }
   }
 
-  detach(): void {}
-
   repair(): undefined {
     return undefined
   }

@@ -2,6 +2,7 @@ import type { ClusterNode, Exclusions } from '../../cluster/index.ts'
 import {
   AbortedError,
   type Attempt as FailedAttempt,
+  faultOf,
   type Outcome,
   RequestTimeoutError,
   type ServerError,
@@ -15,12 +16,11 @@ import { sleep, type Timer } from '../../util/index.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { Abortable } from './abort-registry.ts'
 import type { Attempt } from './attempt.ts'
-import type { DispatchedRequest } from './dispatcher.ts'
+import type { DispatchedRequest, QueuePlace } from './dispatcher.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { describeStatement, lostError, throwAtCaller, unreadableError } from './failures.ts'
 import type { Message } from './message.ts'
 import { type GatheredPages, readResult, type ResultTarget } from './result-reader.ts'
-import type { ValueSize } from './value-size.ts'
 
 /**
  * Where a request is; it is settled exactly once. `active`: attempts are in flight, it waits in the
@@ -82,8 +82,8 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
   #first: Attempt | undefined
   #setbacks: Setbacks | undefined
   #attemptCount = 0
-  /** Size of the message while it waits. */
-  #queuedSize: ValueSize | undefined
+  /** Where the request waits while it does. */
+  #place: QueuePlace | undefined
 
   constructor(
     context: ExecutionContext,
@@ -121,6 +121,11 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     return this.#setbacks?.failedNodes
   }
 
+  get connectionsInFlight(): readonly Connection[] {
+    if (this.#first === undefined) return []
+    return [this.#first, ...(this.#setbacks?.others ?? [])].map(({ connection }) => connection)
+  }
+
   isInFlightOn(connection: Connection): boolean {
     return (
       this.#first?.connection === connection ||
@@ -153,19 +158,15 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     return Math.min(nowMs + delayMs, this.deadlineMs)
   }
 
-  onQueued(size: ValueSize): void {
-    this.#queuedSize = size
-    this.message.detach()
+  onQueued(place: QueuePlace): void {
+    this.#place = place
   }
 
   #leaveQueue(): void {
-    if (this.#queuedSize === undefined) return
-    this.context.dispatcher.onLeftQueue(this.#queuedSize)
-    this.#queuedSize = undefined
-  }
-
-  get isQueued(): boolean {
-    return this.#queuedSize !== undefined
+    const place = this.#place
+    if (place === undefined) return
+    this.#place = undefined
+    this.context.dispatcher.leaveQueue(place)
   }
 
   onSent(attempt: Attempt): void {
@@ -183,6 +184,8 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
 
   /** Gives up the attempts in flight. @returns whether one of them may have reached its node */
   #abandonAttempts(): boolean {
+    // The room that this makes is for other requests.
+    this.#leaveQueue()
     let wasWritten = false
     for (let attempt = this.#first; attempt !== undefined; attempt = this.#first) {
       this.#endAttempt(attempt)
@@ -248,24 +251,34 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
    * @param reason what made the work necessary; reported when it is needed once too often
    */
   resumeAfter(work: Promise<void>, connection?: Connection, reason?: ServerError): void {
-    const { dispatcher } = this.context
     this.#leaveQueue()
-    this.message.detach()
+    const { pagingState } = this
+    // Another attempt may have been answered meanwhile.
+    const isObsolete = (): boolean =>
+      this.#state !== RequestState.active || this.pagingState !== pagingState
     const isHopeless = (this.#setbacks?.prepareCount ?? 0) > promptPrepareCount
     const timer = this.#atDeadline(() => {
+      if (isObsolete()) return
       if (reason !== undefined && isHopeless) this.fail(reason)
       else this.onTimeout()
     })
     work
       .finally(() => timer.cancel())
       .then(() => {
-        if (this.isSettled) return
-        if (connection === undefined) dispatcher.dispatch(this)
-        else dispatcher.dispatchTo(connection, this)
+        if (!isObsolete()) this.#dispatch(connection)
       })
       .catch((error: unknown) => {
-        this.#onFailure(error as TsyllaError, connection)
+        if (!isObsolete()) this.#onFailure(error as TsyllaError, connection)
       })
+  }
+
+  /** @param connection where it is sent, if that still takes requests */
+  #dispatch(connection?: Connection): void {
+    const { dispatcher } = this.context
+    // It may now wait for other nodes than before.
+    this.#leaveQueue()
+    if (connection === undefined) dispatcher.dispatch(this)
+    else dispatcher.dispatchTo(connection, this)
   }
 
   /** For phases whose deadline no connection watches. */
@@ -288,7 +301,10 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
 
   /** An attempt has stalled: another node may be faster. The attempt stays in flight. */
   onOverdue(nowMs: number): number {
-    if (nowMs >= this.deadlineMs) return 0
+    if (nowMs >= this.deadlineMs) {
+      this.#leaveQueue()
+      return 0
+    }
     if (this.message.isIdempotent) this.context.dispatcher.dispatchElsewhere(this, nowMs)
     return this.deadlineMs
   }
@@ -330,14 +346,16 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
       isIdempotent: message.isIdempotent,
       attemptCount: this.#attemptCount,
     })
-    if (decision === 'rethrow' || connection === undefined || dispatcher.isClosed) {
+    const isLast = decision === 'rethrow' || connection === undefined || dispatcher.isClosed
+    if (isLast && !this.#mayStillSucceed(error)) {
       this.fail(error)
       return
     }
     const setbacks = (this.#setbacks ??= new Setbacks())
-    setbacks.failures.push({ node: connection.address, error })
+    if (connection !== undefined) setbacks.failures.push({ node: connection.address, error })
+    if (isLast) return
     if (decision === 'same_node') {
-      dispatcher.dispatchTo(connection, this)
+      this.#dispatch(connection)
       return
     }
     const node = cluster.nodeOf(connection)
@@ -347,18 +365,29 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
       if (isRefused) (setbacks.excludedNodes ??= new Set()).add(node)
       else (setbacks.failedNodes ??= new Set()).add(node)
     }
-    dispatcher.dispatch(this)
+    this.#dispatch()
+  }
+
+  /** Whether another attempt may be answered, although this error ends one way to an answer. */
+  #mayStillSucceed(error: unknown): boolean {
+    if (this.#first === undefined || this.context.dispatcher.isClosed) return false
+    return faultOf(error) !== 'caller'
   }
 
   /** The message could not be encoded; nothing was sent. */
   onEncodeFailed(error: unknown): void {
     const repair = this.message.repair(error)
-    if (repair === undefined) this.fail(error)
+    if (repair === undefined) this.failUnlessInFlight(error)
     else this.resumeAfter(repair)
+  }
+
+  failUnlessInFlight(error: unknown): void {
+    if (!this.#mayStillSucceed(error)) this.fail(error)
   }
 
   /** No node is left to try: the last failure says more than "no node". */
   failWithoutNode(): void {
+    if (this.#first !== undefined) return
     const last = this.#setbacks?.failures.pop()
     this.fail(last?.error ?? this.context.cluster.unavailableError())
   }
@@ -369,7 +398,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     this.pagingState = pagingState
     this.#attemptCount = 0
     this.#setbacks?.endPage()
-    this.context.dispatcher.dispatch(this)
+    this.#dispatch()
   }
 
   succeed(result: ResultSet<unknown>): void {
@@ -380,6 +409,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
   /** The statement was carried out; what has to follow on other nodes is awaited. */
   succeedAfter(following: Promise<unknown>, result: ResultSet<unknown>): void {
     this.#state = RequestState.completing
+    this.#abandonAttempts()
     const what = 'The statement was carried out, but not all nodes followed'
     const timer = this.#atDeadline(() => {
       const { timeoutMs } = this.message.profile

@@ -1,9 +1,11 @@
+import { isArrayBuffer, isMap, isPlainObject, isSet } from '../../codec/index.ts'
 import type { BindValues } from '../../types/index.ts'
+import { isSharedInstance } from '../../util/index.ts'
 
 /**
- * Copies bind values as they are at the moment of the call, collections and bytes inside them
- * included: what the caller changes while a request waits must not be what is stored. Instances of
- * classes other than the built-in collections are values of their own and are kept.
+ * Copies bind values as they are at the moment of the call, with everything inside them that a
+ * codec reads: what the caller changes while a request waits must not be what is stored. Instances
+ * of tsylla's own classes cannot change and are kept.
  */
 export function snapshotOf<T extends BindValues | undefined>(values: T): T {
   return typeof values === 'object' && values !== null
@@ -12,86 +14,79 @@ export function snapshotOf<T extends BindValues | undefined>(values: T): T {
 }
 
 /**
- * Replaces collections and bytes in an array of our own by copies that the caller cannot change: a
- * request may be encoded again after a failure, long after its call has returned. A `Date` costs
- * more to copy than to encode; it is copied only when a request has to wait ({@link copyDates}).
+ * Replaces values in an array of our own by copies that the caller cannot change: a request may be
+ * encoded again after a failure, long after its call has returned.
  */
 export function detachValues(values: unknown[]): readonly unknown[] {
   for (let i = 0; i < values.length; i++) {
     const value = values[i]
-    if (typeof value === 'object' && value !== null) values[i] = detached(value)
+    if (typeof value === 'object' && value !== null) values[i] = copyOf(value, undefined, 0)
   }
   return values
-}
-
-/** Returns values that are detached, their dates included. */
-export function copyDates(values: readonly unknown[]): readonly unknown[] {
-  return values.map((value) => (isDate(value) ? new Date(value) : value))
-}
-
-function isDate(value: unknown): value is Date {
-  try {
-    return value instanceof Date
-  } catch {
-    // A proxy may throw: encoding reports that it cannot be read.
-    return false
-  }
-}
-
-function detached(value: object): unknown {
-  try {
-    if (value instanceof Date) return value
-  } catch {
-    // A proxy may throw: encoding reports that it cannot be read.
-    return value
-  }
-  return ArrayBuffer.isView(value) ? copyOfBytes(value) : copyOf(value, new Map(), 0)
 }
 
 /** Deeper values are refused by the encoder, so their copy would be lost work. */
 const depthMax = 64
 
-/** @param copies of objects that were met before: a value may contain another one many times */
-function copyOf(value: unknown, copies: Map<object, unknown>, depth: number): unknown {
+/** Copies of objects that were met before: a value may contain another one many times. */
+type Copies = Map<object, unknown>
+
+/** @param copies made when it is needed for the first time */
+function copyOf(value: unknown, copies: Copies | undefined, depth: number): unknown {
   if (typeof value !== 'object' || value === null || depth > depthMax) return value
-  const known = copies.get(value)
-  if (known !== undefined) return known
   try {
-    return copyObject(value, copies, depth)
+    if (isSharedInstance(value)) return value
+    if (ArrayBuffer.isView(value)) return copyOfBytes(value)
+    if (value instanceof Date) return new Date(value.getTime())
+    return copies?.get(value) ?? copyOfParts(value, copies ?? new Map(), depth + 1)
   } catch {
     // A value that cannot be read cannot be bound either: encoding reports which one.
     return value
   }
 }
 
-function copyObject(value: object, copies: Map<object, unknown>, depth: number): unknown {
-  const inner = (one: unknown): unknown => copyOf(one, copies, depth + 1)
+function copyOfParts(value: object, copies: Copies, depth: number): unknown {
   const keep = <T>(copy: T): T => {
     copies.set(value, copy)
     return copy
   }
   if (Array.isArray(value)) {
-    const copy = keep(value.slice())
-    for (let i = 0; i < copy.length; i++) if (i in copy) copy[i] = inner(copy[i])
+    const copy = keep(new Array<unknown>(value.length))
+    for (let i = 0; i < copy.length; i++) if (i in value) copy[i] = copyOf(value[i], copies, depth)
     return copy
   }
-  if (ArrayBuffer.isView(value)) return keep(copyOfBytes(value))
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype === Date.prototype) return keep(new Date(value as unknown as number))
-  if (prototype === Set.prototype) {
+  if (isSet(value)) {
     const copy = keep(new Set())
-    for (const one of value as Set<unknown>) copy.add(inner(one))
+    for (const one of value) copy.add(copyOf(one, copies, depth))
     return copy
   }
-  if (prototype === Map.prototype) {
+  if (isMap(value)) {
     const copy = keep(new Map())
-    for (const [key, one] of value as Map<unknown, unknown>) copy.set(inner(key), inner(one))
+    for (const [key, one] of value) copy.set(copyOf(key, copies, depth), copyOf(one, copies, depth))
     return copy
   }
-  if (prototype !== Object.prototype && prototype !== null) return value
-  const copy = keep(Object.assign(Object.create(prototype) as { [key: string]: unknown }, value))
-  for (const key of Object.keys(copy)) copy[key] = inner(copy[key])
+  if (isArrayBuffer(value)) return keep(value.slice(0))
+  const copy = keep(Object.create(Object.getPrototypeOf(value) as object | null) as Fields)
+  copyFields(value as Fields, copy, (one) => copyOf(one, copies, depth))
   return copy
+}
+
+interface Fields {
+  [name: string]: unknown
+}
+
+/** Copies own properties only, which are all that a codec reads of an object. */
+function copyFields(from: Fields, to: Fields, copyField: (field: unknown) => unknown): void {
+  const isPlain = isPlainObject(from)
+  for (const name of isPlain ? Object.keys(from) : Object.getOwnPropertyNames(from)) {
+    const value = copyField(from[name])
+    // An assignment would call a setter of the class, or replace the prototype.
+    if (isPlain && name !== '__proto__') to[name] = value
+    else {
+      const enumerable = isPlain || Object.getOwnPropertyDescriptor(from, name)?.enumerable === true
+      Object.defineProperty(to, name, { value, enumerable })
+    }
+  }
 }
 
 /** Values of bytes from this size on are large: copies of equal ones are shared. */
@@ -105,6 +100,8 @@ const latestCopies = new WeakMap<ArrayBufferView, WeakRef<ArrayBufferView>>()
  * last of them is cheaper than another copy, and the copies together could be more than fits.
  */
 function copyOfBytes(view: ArrayBufferView): ArrayBufferView {
+  // Bytes whose memory was transferred look empty too: encoding refuses them.
+  if (view.byteLength === 0) return view
   if (view.byteLength < largeBytesMin) return copyOfView(view)
   const latest = latestCopies.get(view)?.deref()
   if (latest !== undefined && bytesOf(latest).equals(bytesOf(view))) return latest
