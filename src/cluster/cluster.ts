@@ -415,6 +415,7 @@ function connectError(errors: ReadonlyMap<string, TsyllaError>): TsyllaError {
 }
 
 function withOutcome(error: TsyllaError, outcome: Outcome): TsyllaError {
-  error.outcome = outcome
-  return error
+  const own = error.changeable()
+  own.outcome = outcome
+  return own
 }

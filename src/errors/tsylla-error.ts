@@ -23,8 +23,8 @@ export abstract class TsyllaError extends Error {
   /** Earlier attempts, oldest first; empty unless the request was retried. */
   attempts: readonly Attempt[] = []
   /**
-   * CQL text of the statement that failed, without bound values and with the literals of role
-   * statements redacted. Set on errors of requests.
+   * CQL text of the statement that failed, without bound values and with the literals
+   * of statements that may contain a password redacted. Set on errors of requests.
    */
   declare statement?: string
 
@@ -38,7 +38,20 @@ export abstract class TsyllaError extends Error {
   copy(): this {
     const copy: unknown = new Error(this.message)
     Object.setPrototypeOf(copy, Object.getPrototypeOf(this) as object)
-    return Object.defineProperties(copy as this, Object.getOwnPropertyDescriptors(this))
+    const properties = Object.getOwnPropertyDescriptors(this)
+    for (const [name, property] of Object.entries(properties)) {
+      const isWritable = 'value' in property ? { writable: true } : undefined
+      Object.defineProperty(copy, name, { ...property, ...isWritable, configurable: true })
+    }
+    return copy as this
+  }
+
+  /**
+   * @internal Returns the error, or a copy when it takes no more properties: subscribers of
+   * `node:diagnostics_channel` have seen it and may have frozen it.
+   */
+  changeable(): this {
+    return Object.isExtensible(this) ? this : this.copy()
   }
 
   /**

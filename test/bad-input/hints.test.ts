@@ -91,3 +91,23 @@ describeOnServers('statements as other databases have them', (target) => {
     })
   }
 })
+
+describeOnServers('an error that a hint would not explain', (target) => {
+  const cases: readonly [string, string, unknown[]][] = [
+    ['a literal with $1', "SELECT key FROM system.local WHERE key = 'costs $1' AND", []],
+    ['a text between dollars', 'SELECT key FROM system.local WHERE key = $$ $1 $$ AND', []],
+    ['a comment with %s', 'SELECT key FROM system.local /* = %s */ WHERE', []],
+    [
+      'a list for another marker than that of IN',
+      'SELECT key FROM system.local WHERE key IN (?) AND release_version = ? ALLOW FILTERING',
+      ['local', ['a']],
+    ],
+  ]
+  for (const [what, text, values] of cases) {
+    test(`${what}: the error gives none`, async () => {
+      const error: unknown = await target.session.execute(text, values).catch((e: unknown) => e)
+      expect(error).toMatchObject({ statement: text })
+      expect(String(error)).not.toMatch(/Bind markers are|without parentheses/)
+    })
+  }
+})

@@ -1,4 +1,6 @@
-import { describe, expect, test } from 'vitest'
+import { channel } from 'node:diagnostics_channel'
+import { inspect } from 'node:util'
+import { afterEach, describe, expect, test } from 'vitest'
 import { Batch, Statement, TsyllaError } from '../../src/index.ts'
 import { Opcode } from '../../src/protocol/index.ts'
 import { ScriptedNode } from '../support/scripted-node.ts'
@@ -62,18 +64,54 @@ describeOnServers('a statement that fails', (target) => {
     }
   })
 
-  test('does not show the password of a role', async () => {
-    const { session } = target
-    for (const text of [
-      "CREATE ROLE broken WITH PASSWORD = 'very secret' AND NONSENSE = 1",
-      "ALTER USER broken WITH PASSWORD 'very secret' GARBAGE",
-      'CREATE ROLE broken WITH PASSWORD = $$very secret$$ AND NONSENSE',
-    ]) {
-      const error = await failureOf(() => session.execute(text))
-      const shown = [error.statement, error.message, error.stack].join(' ')
-      expect(shown).not.toContain('very secret')
-      expect(error.statement).toContain('[redacted]')
-    }
+  const secret = `very"s''ecret`
+  for (const text of [
+    `CREATE ROLE broken WITH PASSWORD = '${secret}' AND NONSENSE = 1`,
+    `ALTER USER broken WITH PASSWORD '${secret}' GARBAGE`,
+    'CREATE ROLE broken WITH PASSWORD = $$very secret$$ AND NONSENSE',
+    `CREATE /* a comment */ ROLE broken WITH PASSWORD = '${secret}' AND NONSENSE = 1`,
+    `CREATE -- don't\nROLE broken WITH PASSWORD = '${secret}' AND NONSENSE = 1`,
+    `CREATE // don't\n\tUSER broken WITH PASSWORD '${secret}' NONSENSE`,
+    `/* '' */ alter\r\n\trole broken with password='${secret}' and nonsense`,
+    `CREATE ROLE broken WITH PASSWORD = '${secret}`,
+    'CREATE ROLE broken WITH PASSWORD = "very secret"',
+    'CREATE ROLE broken WITH PASSWORD = verysecret',
+    'ALTER USER broken WITH PASSWORD verysecret',
+    "CREATE ROLE broken WITH PASSWORD 'verysecret'",
+    'CREATE ROLE broken WITH PASSWORD = $$very secret',
+    `CREATE ROL broken WITH PASSWORD = '${secret}'`,
+    `CREATE ROLE broken WITH HASHED PASSWORD = '${secret}' AND NONSENSE`,
+    `CREATE ROLE broken WITH OPTIONS = {'a': '${secret}'} AND NONSENSE`,
+    `BEGIN BATCH CREATE ROLE broken WITH PASSWORD = '${secret}'; APPLY BATCH`,
+    `UPDATE failing SET password = '${secret}' WHERE k = 1`,
+  ]) {
+    test(`does not show the password of ${JSON.stringify(text)}`, async () => {
+      const { stackTraceLimit } = Error
+      for (const limit of [0, stackTraceLimit]) {
+        Error.stackTraceLimit = limit
+        try {
+          const error = await failureOf(() => target.session.execute(text))
+          expect(inspect(error)).not.toMatch(/very|ecret/)
+          expect([error.statement, error.message, error.stack].join()).not.toMatch(/very|ecret/)
+          expect(error.statement).toContain('[redacted]')
+          expect(error.statement).toMatch(/broken|failing/)
+        } finally {
+          Error.stackTraceLimit = stackTraceLimit
+        }
+      }
+    })
+  }
+
+  test('keeps its words when a literal of it is short', async () => {
+    const text = "CREATE ROLE broken WITH PASSWORD = 'p' AND NONSENSE = 1"
+    const error = await failureOf(() => target.session.execute(text))
+    expect(error.message).toContain("at input 'NONSENSE'")
+  })
+
+  test('shows the literals of all other statements', async () => {
+    const text = "SELECT v FROM failing WHERE nothing = 'create role with password'"
+    const error = await failureOf(() => target.session.execute(text))
+    expect(error.statement).toBe(text)
   })
 })
 
@@ -114,6 +152,65 @@ describe('an error of a request that was sent', () => {
     const text = `SELECT c FROM t WHERE v = '${'x'.repeat(10_000)}'`
     const error = await failureOf(() => session.execute(text))
     expect(error.statement?.length).toBeLessThan(2_100)
+    await session.close()
+  })
+})
+
+describe('an application that changes errors', () => {
+  const before = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace')
+
+  function restore(): void {
+    if (before === undefined) Reflect.deleteProperty(Error, 'prepareStackTrace')
+    else Object.defineProperty(Error, 'prepareStackTrace', before)
+  }
+
+  afterEach(restore)
+
+  const formatters: readonly [string, (error: Error, sites: readonly unknown[]) => unknown][] = [
+    ['the call sites', (_error, sites) => sites],
+    ['nothing', () => undefined],
+    ['a text of its own', () => 'a stack'],
+    [
+      'an exception',
+      () => {
+        throw new Error('no stack today')
+      },
+    ],
+  ]
+  for (const [what, formatter] of formatters) {
+    test(`gets its error when Error.prepareStackTrace returns ${what}`, async () => {
+      const node = new ScriptedNode()
+      const session = await connect(node)
+      const select = await session.prepare('SELECT c FROM t WHERE c = ?')
+      Error.prepareStackTrace = formatter
+      const failing = session.executePrepared(select, [])
+      const error = await failing.catch((reason: unknown) => reason)
+      restore()
+      expect(error).toMatchObject({ code: 'TSYLLA_BIND_COUNT', statement: select.getStatement() })
+      await session.close()
+    })
+  }
+
+  test('gets an error that it has frozen, with all that is known', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const freeze = (message: unknown): void => {
+      Object.freeze((message as { error: object }).error)
+    }
+    const errors = channel('tracing:tsylla:prepare:error')
+    errors.subscribe(freeze)
+    node.script = (exchange) => {
+      if (exchange.request.opcode !== Opcode.PREPARE) return 'default'
+      exchange.reply(serverError(0x2200))
+      return 'done'
+    }
+    const text = 'SELECT c FROM t WHERE c = ?'
+    const calls = [session.execute(text, [1]), session.prepare(text), session.page(text, [1])]
+    for (const outcome of await Promise.allSettled(calls)) {
+      const reason = outcome.status === 'rejected' ? (outcome.reason as unknown) : undefined
+      expect(reason).toMatchObject({ code: 'TSYLLA_SERVER_INVALID', statement: text })
+    }
+    errors.unsubscribe(freeze)
     await session.close()
   })
 })

@@ -140,8 +140,10 @@ export const allPages: RequestOptions = Object.freeze({
 
 /** Returns a promise that rejects at the caller, with the text of the statement. */
 export function failed(error: unknown, text?: string): Promise<never> {
-  if (text !== undefined && TsyllaError.is(error)) describeStatement(error, text)
-  return throwAtCaller(error)
+  if (!TsyllaError.is(error)) return throwAtCaller(error)
+  const own = error.changeable()
+  if (text !== undefined) describeStatement(own, text)
+  return throwAtCaller(own)
 }
 
 function anyTextOf(statement: AnyStatement | undefined): string | undefined {

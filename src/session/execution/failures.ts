@@ -6,6 +6,7 @@ import {
   TsyllaError,
 } from '../../errors/index.ts'
 import { hintOf } from './statement-hints.ts'
+import { redactMessage, redactStatement } from './statement-text.ts'
 
 /** Returns the loss of a connection as one request sees it, with its own outcome. */
 export function lostError(error: TsyllaError, outcome: Outcome, isClosed: boolean): TsyllaError {
@@ -28,28 +29,29 @@ export function unreadableError(address: string, cause: unknown): ProtocolError 
 
 /** Longer texts are cut in errors. */
 const statementCharsMax = 2_000
-const roleStatement = /\b(?:create|alter)\s+(?:role|user)\b/i
-const stringLiteral = /'((?:[^']|'')*)'|\$\$([\s\S]*?)\$\$/g
-const redacted = '[redacted]'
 
 /**
  * Adds the text of its statement to an error, and a hint at what to do when the text explains it.
- * Literals of role statements may be passwords.
+ * Literals of statements that may contain a password are redacted, also in the message.
  */
 export function describeStatement(error: TsyllaError, text: string): void {
   if (error.statement !== undefined) return
-  const isRole = roleStatement.test(text)
-  const shown = isRole ? text.replace(stringLiteral, `'${redacted}'`) : text
-  const hint = hintOf(error, text)
-  if (hint !== undefined) error.message = `${error.message}. ${hint}`
+  const redaction = redactStatement(text)
+  const shown = redaction?.text ?? text
   error.statement =
     shown.length > statementCharsMax ? `${shown.slice(0, statementCharsMax)}…` : shown
-  if (!isRole) return
-  // Servers quote parts of a text that they do not understand.
-  for (const [, quoted, dollars] of text.matchAll(stringLiteral)) {
-    const literal = quoted ?? dollars ?? ''
-    if (literal !== '') error.message = error.message.replaceAll(literal, redacted)
-  }
+  if (redaction !== undefined)
+    replaceMessage(error, redactMessage(error.message, redaction.secrets))
+  const hint = hintOf(error, text)
+  if (hint !== undefined) replaceMessage(error, `${error.message}. ${hint}`)
+}
+
+/** Also in the stack, which contains the message that the error was made with. */
+function replaceMessage(error: TsyllaError, message: string): void {
+  const { message: before, stack } = error
+  error.message = message
+  // Where an application sets `Error.prepareStackTrace`, a stack may be anything.
+  if (typeof stack === 'string' && before !== '') error.stack = stack.replace(before, () => message)
 }
 
 const nothing = Promise.resolve()
@@ -63,12 +65,25 @@ const nothing = Promise.resolve()
 export async function throwAtCaller(error: unknown): Promise<never> {
   await nothing
   await nothing
-  if (TsyllaError.is(error) && typeof Error.captureStackTrace === 'function') {
-    const site: { stack?: string } = {}
-    Error.captureStackTrace(site, throwAtCaller)
-    const { stack = '' } = site
-    const frames = stack.slice(stack.indexOf('\n'))
-    if (frames.startsWith('\n')) error.stack = `${error.name}: ${error.message}${frames}`
-  }
+  const frames = TsyllaError.is(error) ? framesHere() : undefined
+  if (frames !== undefined) (error as TsyllaError).stack = stackOf(error as TsyllaError, frames)
   throw error
+}
+
+/** Returns the lines of a stack that follow the message; `undefined` when there are none. */
+function framesHere(): string | undefined {
+  const site: { stack?: unknown } = {}
+  try {
+    Error.captureStackTrace(site, throwAtCaller)
+    const { stack } = site
+    // An application that sets `Error.prepareStackTrace` may return anything.
+    if (typeof stack !== 'string' || !stack.includes('\n')) return undefined
+    return stack.slice(stack.indexOf('\n'))
+  } catch {
+    return undefined
+  }
+}
+
+function stackOf({ name, message }: TsyllaError, frames: string): string {
+  return `${name}: ${message}${frames}`
 }

@@ -430,9 +430,10 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
 
   fail(error: unknown): void {
     if (this.isSettled) return
-    if (TsyllaError.is(error)) this.#complete(error)
+    const own = TsyllaError.is(error) ? error.changeable() : error
+    if (TsyllaError.is(own)) this.#complete(own)
     this.#settle()
-    this.#resolve(throwAtCaller(error))
+    this.#resolve(throwAtCaller(own))
   }
 
   /** Adds what the last attempt alone cannot know: an earlier one may have been applied. */
