@@ -5,7 +5,7 @@ import { type Clock, type Runtime, runtimeWithClock } from '../util/index.ts'
 import { type BatchKind, checkBatch } from './analyze/batch.ts'
 import type { ModifyPlan } from './analyze/modify.ts'
 import { prepareStatement, prepareText } from './analyze/prepare.ts'
-import type { PreparedPlan } from './analyze/prepared-plan.ts'
+import type { PlanDependency, PreparedPlan } from './analyze/prepared-plan.ts'
 import type { SelectPlan } from './analyze/select.ts'
 import { CommitGate } from './commit-gate.ts'
 import { Catalog, type SchemaListener } from './catalog/catalog.ts'
@@ -162,13 +162,15 @@ export class Engine {
   }
 
   /**
-   * Whether DDL changed or dropped what a statement was prepared against, so that it must be
-   * prepared again. TRUNCATE and options do not count.
+   * Whether DDL changed or dropped a table that a statement was prepared against, so that clients
+   * must prepare it again. TRUNCATE and options do not count.
    */
   isEvicted(prepared: PreparedPlan): boolean {
-    return prepared.tables.some((table) => {
-      const current = this.catalog.keyspace(table.keyspace)?.tables.get(table.name)?.schema
-      return current === undefined || current.columns !== table.columns || current.id !== table.id
+    return prepared.dependencies.some((dependency) => {
+      if (dependency.kind !== 'table') return false
+      const { keyspace, name, columns, id } = dependency.schema
+      const current = this.catalog.keyspace(keyspace)?.tables.get(name)?.schema
+      return current === undefined || current.columns !== columns || current.id !== id
     })
   }
 
@@ -317,12 +319,20 @@ export class Engine {
     return prepareStatement(this.catalog, prepared.statement, prepared.text, prepared.keyspace)
   }
 
-  #isCurrent({ tables }: PreparedPlan): boolean {
-    for (let i = 0; i < tables.length; i++) {
-      const { keyspace, name } = tables[i]!
-      if (this.catalog.keyspace(keyspace)?.tables.get(name)?.schema !== tables[i]) return false
+  #isCurrent({ dependencies }: PreparedPlan): boolean {
+    for (let i = 0; i < dependencies.length; i++) {
+      if (!this.#isUnchanged(dependencies[i]!)) return false
     }
     return true
+  }
+
+  #isUnchanged(dependency: PlanDependency): boolean {
+    if (dependency.kind === 'table') {
+      const { keyspace, name } = dependency.schema
+      return this.catalog.keyspace(keyspace)?.tables.get(name)?.schema === dependency.schema
+    }
+    const { keyspace, name } = dependency.type
+    return this.catalog.keyspace(keyspace)?.types.get(name) === dependency.type
   }
 
   #query(values: readonly RawValue[]): QueryContext {

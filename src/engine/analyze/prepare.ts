@@ -13,7 +13,7 @@ import { type BatchPlan, checkBatch } from './batch.ts'
 import { compileTerm } from './compile-term.ts'
 import { type ModifyPlan, planModification } from './modify.ts'
 import { completeMarkers, partitionKeyIndexes, PrepareContext } from './prepare-context.ts'
-import type { Plan, PreparedPlan } from './prepared-plan.ts'
+import type { Plan, PlanDependency, PreparedPlan } from './prepared-plan.ts'
 import { planSelect } from './select.ts'
 import { checkDepth } from './statement-depth.ts'
 
@@ -107,7 +107,7 @@ function outlineWithoutTable(plan: Plan): Outline {
     partitionKeyIndexes: [],
     resultColumns: [],
     isConditional: false,
-    tables: [],
+    dependencies: [],
   }
 }
 
@@ -123,8 +123,17 @@ function outlineOfTable(
     partitionKeyIndexes: context.partitionKeyIndexes(),
     resultColumns,
     isConditional,
-    tables: [context.table],
+    dependencies: dependenciesOf([context]),
   }
+}
+
+function dependenciesOf(contexts: readonly PrepareContext[]): PlanDependency[] {
+  const tables = new Set(contexts.map(({ table }) => table))
+  const types = new Set(contexts.flatMap(({ scope }) => [...(scope.resolved ?? [])]))
+  return [
+    ...[...tables].map((schema) => ({ kind: 'table', schema }) as const),
+    ...[...types].map((type) => ({ kind: 'type', type }) as const),
+  ]
 }
 
 function contextOf(
@@ -137,7 +146,7 @@ function contextOf(
   const keyspace = catalog.keyspaceOf(name.keyspace, inUse)
   const table = catalog.table(keyspace, name.name).schema
   const { types } = catalog.keyspace(keyspace)!
-  return new PrepareContext(table, { keyspace, types }, markers, targets)
+  return new PrepareContext(table, { keyspace, types, resolved: new Set() }, markers, targets)
 }
 
 function checkWritable(catalog: Catalog, { keyspace, name }: TableSchema): void {
@@ -185,6 +194,6 @@ function outlineOfBatch(
     partitionKeyIndexes: isOneTable ? partitionKeyIndexes(tables[0]!, targets) : [],
     resultColumns: [],
     isConditional: parts.some((part) => part.condition !== undefined),
-    tables,
+    dependencies: dependenciesOf(contexts),
   }
 }

@@ -4,7 +4,7 @@ import type {
   TruncateStatement,
   UseStatement,
 } from '../../cql/index.ts'
-import type { ColumnSpec } from '../../types/index.ts'
+import type { ColumnSpec, UdtType } from '../../types/index.ts'
 import type { TableSchema } from '../catalog/table-schema.ts'
 import type { BatchPlan } from './batch.ts'
 import type { ModifyPlan } from './modify.ts'
@@ -19,6 +19,11 @@ export type Plan =
   | { readonly kind: 'schema'; readonly statement: SchemaStatement }
   | { readonly kind: 'no_op' }
 
+/** A part of the schema, as it was when a statement was planned against it. */
+export type PlanDependency =
+  | { readonly kind: 'table'; readonly schema: TableSchema }
+  | { readonly kind: 'type'; readonly type: UdtType }
+
 /** A statement that was understood against the schema of a moment. */
 export interface PreparedPlan {
   readonly text: string
@@ -32,6 +37,6 @@ export interface PreparedPlan {
   /** Columns of its result; empty for statements without rows and conditional ones. */
   readonly resultColumns: readonly ColumnSpec[]
   readonly isConditional: boolean
-  /** Tables it was planned against, as they were. */
-  readonly tables: readonly TableSchema[]
+  /** What it was planned against, each once. When one of them changes, it is planned again. */
+  readonly dependencies: readonly PlanDependency[]
 }

@@ -6,6 +6,8 @@ import { invalid, syntaxError } from '../errors.ts'
 export interface TypeScope {
   readonly keyspace: string
   readonly types: ReadonlyMap<string, UdtType>
+  /** Collects the user types that names are resolved to. */
+  readonly resolved?: Set<UdtType>
 }
 
 /** The type a type name stands for (CQL3Type.Raw.prepare). */
@@ -98,6 +100,7 @@ function resolveUserType(
   }
   const type = scope.types.get(name.name)
   if (type === undefined) throw invalid(`Unknown type ${scope.keyspace}.${name.name}`)
+  scope.resolved?.add(type)
   return frozen ? freeze(type) : type
 }
 

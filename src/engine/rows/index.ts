@@ -21,3 +21,4 @@ export type {
   ScanOptions,
   TokenBound,
 } from './reader.ts'
+export type { ChangedRow, RowChangeListener } from './row-change-listener.ts'

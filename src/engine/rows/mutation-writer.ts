@@ -5,6 +5,8 @@ import type { Change, Mutation } from './mutation.ts'
 import { PartitionDeletions, TableState, type TableStates } from './partition-state.ts'
 import { RangeWrites } from './range-writes.ts'
 import { type Deletion, RowData } from './row-data.ts'
+import { ChangeReporter } from './change-reporter.ts'
+import type { RowChangeListener } from './row-change-listener.ts'
 import { RowMerger } from './row-merge.ts'
 import { RowUpdate } from './row-update.ts'
 import { RowVersions } from './row-versions.ts'
@@ -36,18 +38,25 @@ export class MutationWriter {
   readonly #ranges: RangeWrites = new RangeWrites()
   readonly #repeated: Map<string, RepeatedEntry> = new Map()
 
-  /** @param compactionCandidates receives generations of tables that will have data to remove */
+  readonly #changes: ChangeReporter | undefined
+
+  /**
+   * @param compactionCandidates receives generations of tables that will have data to remove
+   * @param listener is called for every row that changes
+   */
   constructor(
     kv: KvReader,
     states: TableStates,
     batch: WriteBatch,
     compactionCandidates: Set<number>,
+    listener: RowChangeListener | undefined,
   ) {
     this.#kv = kv
     this.#states = states
     this.#compactionCandidates = compactionCandidates
     this.#batch = batch
     this.#reader = new BatchedReader(kv, batch)
+    this.#changes = listener && new ChangeReporter(listener, batch)
   }
 
   write(mutations: readonly Mutation[], nowSeconds: number): void {
@@ -148,13 +157,17 @@ export class MutationWriter {
       gcBefore: nowSeconds - table.gcGraceSeconds,
       isDeletionPurgeable: clustering !== undefined,
     }
+    const changes = this.#changes
+    changes?.setBefore(context, clustering, existing && value)
     const start = batch.sink.length
     const merger = this.#merger
     if (merger.merge(existing, update, context, batch.sink)) {
+      changes?.setAfter(context, clustering, batch.sink, start)
       batch.putWritten(key, start)
       if (merger.dueSeconds !== Number.POSITIVE_INFINITY)
         this.#compactionCandidates.add(table.generation)
     } else if (existing !== undefined) batch.delete(key)
+    changes?.report({ table, prefix, clustering })
   }
 
   /** Deletions of the same batch may be missed: whoever reads the row applies them. */

@@ -11,6 +11,7 @@ import {
 import { Compaction } from './compaction.ts'
 import { MutationWriter } from './mutation-writer.ts'
 import type { Mutation } from './mutation.ts'
+import type { RowChangeListener } from './row-change-listener.ts'
 import { stateKey, TableStates } from './partition-state.ts'
 import type { RowSnapshot, RowStore } from './reader.ts'
 import { StoredRows, StoredRowsSnapshot } from './stored-rows.ts'
@@ -22,11 +23,22 @@ class KvRowStore extends StoredRows implements RowStore {
   readonly #writer: MutationWriter
   readonly compactionCandidates: Set<number> = new Set()
 
-  constructor(kv: KvStore, clock: Clock, scheduler: CooperativeScheduler) {
+  constructor(
+    kv: KvStore,
+    clock: Clock,
+    scheduler: CooperativeScheduler,
+    listener: RowChangeListener | undefined,
+  ) {
     super(kv, new TableStates(kv), clock)
     this.#kv = kv
     this.#scheduler = scheduler
-    this.#writer = new MutationWriter(kv, this.states, this.#batch, this.compactionCandidates)
+    this.#writer = new MutationWriter(
+      kv,
+      this.states,
+      this.#batch,
+      this.compactionCandidates,
+      listener,
+    )
   }
 
   apply(mutations: readonly Mutation[], nowSeconds: number = this.#nowSeconds()): void {
@@ -82,11 +94,16 @@ class KvRowStore extends StoredRows implements RowStore {
   }
 }
 
-/** Rows in a key-value store. The store stays its owner's: closing it is not done here. */
+/**
+ * Rows in a key-value store, which its owner closes.
+ *
+ * @param listener is called for every row that a write changes
+ */
 export function openRowStore(
   kv: KvStore,
   clock: Clock,
   scheduler: CooperativeScheduler = new CooperativeScheduler(),
+  listener?: RowChangeListener,
 ): RowStore {
-  return new KvRowStore(kv, clock, scheduler)
+  return new KvRowStore(kv, clock, scheduler, listener)
 }
