@@ -14,7 +14,7 @@ import {
 import { aggregateSelector, type Selector } from '../evaluate/selector.ts'
 import type { Term } from '../evaluate/term.ts'
 import { invalid } from '../errors.ts'
-import { aggregateFunction, aggregateNames } from '../functions/aggregates.ts'
+import { type AggregateFactory, countRowsAggregate } from '../functions/aggregates.ts'
 import { castType } from '../functions/casts.ts'
 import { argumentReceiver, checkTokenArguments, compileCall } from './compile-call.ts'
 import { compileCellInfo } from './compile-cell-info.ts'
@@ -74,17 +74,24 @@ function notInferred(value: Expression): never {
 }
 
 function countRows(): Selector {
-  const count = aggregateFunction('count', nativeTypes.int)
-  return aggregateSelector('count', count.returns, undefined, () => count.create())
+  const { returns } = countRowsAggregate
+  return aggregateSelector('count', returns, undefined, () => countRowsAggregate.create())
 }
 
 function compileCallSelector(context: PrepareContext, call: FunctionCall): Selector {
   const isSystem = isSystemCall(call)
-  if (isSystem && aggregateNames.has(call.name)) return compileAggregate(context, call)
+  const factory = isSystem ? context.functions.aggregate(call.name) : undefined
+  if (factory !== undefined) return compileAggregate(context, call, factory)
   if (isSystem && call.name === 'token') return compileTokenSelector(context, call)
   const typed = call.args.map((arg) => typedSelector(context, arg, compileSelector))
   const args = call.args.map((arg, index) => selectedArgument(context, arg, typed[index]))
-  const chosen = resolveFunction(call, args, undefined, (name) => `Unknown function '${name}'`)
+  const chosen = resolveFunction(
+    context.functions,
+    call,
+    args,
+    undefined,
+    (name) => `Unknown function '${name}'`,
+  )
   const parts = call.args.map((arg, index) => {
     const receiver = argumentReceiver(chosen.name, index, chosen.args[index]!)
     return typed[index] ?? compileNamedTerm(context, arg, receiver, selectorText(arg))
@@ -107,7 +114,11 @@ function selectedArgument(
   }
 }
 
-function compileAggregate(context: PrepareContext, call: FunctionCall): Selector {
+function compileAggregate(
+  context: PrepareContext,
+  call: FunctionCall,
+  factory: AggregateFactory,
+): Selector {
   const [argument] = call.args
   if (call.args.length !== 1 || argument === undefined) {
     throw invalid(
@@ -121,7 +132,7 @@ function compileAggregate(context: PrepareContext, call: FunctionCall): Selector
   if (of.isAggregate) {
     throw invalid('aggregate functions cannot be used as arguments of aggregate functions')
   }
-  const aggregate = aggregateFunction(call.name, of.type)
+  const aggregate = factory(of.type)
   const name = `system.${call.name}(${of.name})`
   return aggregateSelector(name, aggregate.returns, of, () => aggregate.create())
 }

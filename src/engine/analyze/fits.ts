@@ -100,7 +100,7 @@ export function resolveCall(
       }
     })
     const unknown = (name: string): string => `Unknown function ${name} called`
-    const chosen = resolveFunction(call, args, receiver, unknown)
+    const chosen = resolveFunction(context.functions, call, args, receiver, unknown)
     known.set(key, chosen)
     return chosen
   } catch (error) {

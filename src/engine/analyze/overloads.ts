@@ -5,7 +5,7 @@ import { isAssignable } from '../functions/assignable.ts'
 import type { ScalarFunction } from '../functions/definitions.ts'
 import { type Generic, type GenericArgument, makeGeneric } from '../functions/generics.ts'
 import type { Fit } from '../functions/literals.ts'
-import { genericFunction, scalarOverloads } from '../functions/registry.ts'
+import type { FunctionRegistry } from '../functions/registry.ts'
 
 /** What is known of an argument before a function is chosen. */
 export interface Argument extends GenericArgument {
@@ -23,23 +23,25 @@ export function isSystemCall({ keyspace }: FunctionCall): boolean {
 
 /**
  * The function a call stands for (FunctionResolver.get).
+ * @param functions where functions are looked up
  * @param receiver type the result is assigned to, which rules out overloads that return others
  * @param unknown message for a function that does not exist
  */
 export function resolveFunction(
+  functions: FunctionRegistry,
   call: FunctionCall,
   args: readonly Argument[],
   receiver: CqlType | undefined,
   unknown: (name: string) => string,
 ): ScalarFunction {
   const { keyspace, name } = call
-  const generic = isSystemCall(call) ? genericFunction(name) : undefined
+  const generic = isSystemCall(call) ? functions.generic(name) : undefined
   if (generic !== undefined) {
     const made = madeFunction(name, generic, args, receiver)
     checkArguments(made, args)
     return made
   }
-  const overloads = isSystemCall(call) ? scalarOverloads(name) : undefined
+  const overloads = isSystemCall(call) ? functions.scalarOverloads(name) : undefined
   if (overloads === undefined) {
     throw invalid(unknown(keyspace === undefined ? name : `${keyspace}.${name}`))
   }

@@ -5,6 +5,7 @@ import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 import type { TypeScope } from '../catalog/type-resolution.ts'
 import { invalid } from '../errors.ts'
 import type { ScalarFunction } from '../functions/definitions.ts'
+import { type FunctionRegistry, systemFunctions } from '../functions/registry.ts'
 import { undefinedColumn } from './messages.ts'
 
 /** What a value is for: its type, and the name errors and markers give it. */
@@ -24,6 +25,7 @@ export interface Receiver {
 export class PrepareContext {
   readonly table: TableSchema
   readonly scope: TypeScope
+  readonly functions: FunctionRegistry = systemFunctions
   readonly #markers: (ColumnSpec | undefined)[]
   readonly #targets: (ColumnSchema | undefined)[]
   readonly #resolvedCalls: Map<FunctionCall, Map<string, ScalarFunction | ServerError>> = new Map()

@@ -36,7 +36,8 @@ const integerBytes: { readonly [kind: string]: number | undefined } = {
   counter: 8,
 }
 
-export const aggregateNames: ReadonlySet<string> = new Set(['count', 'min', 'max', 'sum', 'avg'])
+/** Makes an aggregate over values of a type. @throws ServerError when it does not accept them */
+export type AggregateFactory = (type: CqlType) => AggregateFunction
 
 class Count implements Aggregate {
   #count = 0n
@@ -182,25 +183,11 @@ class DecimalAverage implements Aggregate {
   }
 }
 
-/** The aggregate of that name over values of a type. @throws ServerError when there is none */
-export function aggregateFunction(name: string, type: CqlType): AggregateFunction {
-  switch (name) {
-    case 'count':
-      return { returns: nativeTypes.bigint, create: () => new Count() }
-    case 'min':
-      return { returns: type, create: () => new MinMax(type, -1) }
-    case 'max':
-      return { returns: type, create: () => new MinMax(type, 1) }
-    default:
-      return sumFunction(name, type)
-  }
-}
-
 const sumTypes = [
   ...['double', 'decimal', 'int', 'smallint', 'varint', 'tinyint', 'bigint', 'float', 'counter'],
 ]
 
-function sumFunction(name: string, type: CqlType): AggregateFunction {
+function sumFunction(name: 'sum' | 'avg', type: CqlType): AggregateFunction {
   const isAverage = name === 'avg'
   if (type.kind === 'varint' || integerBytes[type.kind] !== undefined) {
     return { returns: type, create: () => new IntegerSum(type, isAverage) }
@@ -223,3 +210,20 @@ function sumFunction(name: string, type: CqlType): AggregateFunction {
     `Invalid call to function ${name}, none of its type signatures match (known type signatures: ${signatures})`,
   )
 }
+
+export const countRowsAggregate: AggregateFunction = {
+  returns: nativeTypes.bigint,
+  create: () => new Count(),
+}
+
+/** The native aggregates by name. */
+export const nativeAggregates: ReadonlyMap<string, AggregateFactory> = new Map<
+  string,
+  AggregateFactory
+>([
+  ['count', () => countRowsAggregate],
+  ['min', (type) => ({ returns: type, create: () => new MinMax(type, -1) })],
+  ['max', (type) => ({ returns: type, create: () => new MinMax(type, 1) })],
+  ['sum', (type) => sumFunction('sum', type)],
+  ['avg', (type) => sumFunction('avg', type)],
+])

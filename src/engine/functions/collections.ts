@@ -1,6 +1,6 @@
 import { type CqlType, nativeTypes } from '../../types/index.ts'
 import { invalid } from '../errors.ts'
-import { aggregateFunction } from './aggregates.ts'
+import { nativeAggregates } from './aggregates.ts'
 import {
   type Generic,
   type GenericArgument,
@@ -84,7 +84,7 @@ function folded(aggregate: 'min' | 'max' | 'sum' | 'avg'): Generic {
       throw fail('numeric set/list')
     }
     if (element === undefined) throw fail('set or list')
-    const fold = aggregateFunction(aggregate, element)
+    const fold = nativeAggregates.get(aggregate)!(element)
     return {
       returns: fold.returns,
       call: withoutNulls(([value]) => {

@@ -1,27 +1,51 @@
+import { type AggregateFactory, nativeAggregates } from './aggregates.ts'
 import { collectionFunctions } from './collections.ts'
 import type { ScalarFunction } from './definitions.ts'
 import type { Generic } from './generics.ts'
 import { maskFunctions } from './masks.ts'
 import { nativeFunctions } from './natives.ts'
 
-const overloadsByName: Map<string, ScalarFunction[]> = new Map()
-for (const each of nativeFunctions) {
-  const overloads = overloadsByName.get(each.name)
-  if (overloads === undefined) overloadsByName.set(each.name, [each])
-  else overloads.push(each)
+/** The functions that a registry is made of. */
+export interface RegisteredFunctions {
+  readonly scalars: Iterable<ScalarFunction>
+  /** Functions whose types are those of their arguments, by name. */
+  readonly generics: ReadonlyMap<string, Generic>
+  readonly aggregates: ReadonlyMap<string, AggregateFactory>
 }
 
-const genericsByName: ReadonlyMap<string, Generic> = new Map([
-  ...collectionFunctions,
-  ...maskFunctions,
-])
+/** The functions that statements can call, by name: scalar, generic and aggregate ones. */
+export class FunctionRegistry {
+  readonly #scalars: Map<string, ScalarFunction[]> = new Map()
+  readonly #generics: ReadonlyMap<string, Generic>
+  readonly #aggregates: ReadonlyMap<string, AggregateFactory>
 
-/** Overloads of a native scalar function; `undefined` when none has the name. */
-export function scalarOverloads(name: string): readonly ScalarFunction[] | undefined {
-  return overloadsByName.get(name)
+  constructor({ scalars, generics, aggregates }: RegisteredFunctions) {
+    for (const each of scalars) {
+      const overloads = this.#scalars.get(each.name)
+      if (overloads === undefined) this.#scalars.set(each.name, [each])
+      else overloads.push(each)
+    }
+    this.#generics = generics
+    this.#aggregates = aggregates
+  }
+
+  /** Overloads of a scalar function; `undefined` when none has the name. */
+  scalarOverloads(name: string): readonly ScalarFunction[] | undefined {
+    return this.#scalars.get(name)
+  }
+
+  generic(name: string): Generic | undefined {
+    return this.#generics.get(name)
+  }
+
+  aggregate(name: string): AggregateFactory | undefined {
+    return this.#aggregates.get(name)
+  }
 }
 
-/** The function of that name whose types are those of its arguments. */
-export function genericFunction(name: string): Generic | undefined {
-  return genericsByName.get(name)
-}
+/** The functions of the keyspace `system`. */
+export const systemFunctions: FunctionRegistry = new FunctionRegistry({
+  scalars: nativeFunctions,
+  generics: new Map([...collectionFunctions, ...maskFunctions]),
+  aggregates: nativeAggregates,
+})
