@@ -101,7 +101,7 @@ export class BatchMessage implements Message {
   }
 
   get text(): string {
-    return [...new Set(this.#parts.handles.map(({ text }) => text))].join('; ')
+    return textOfBatch(this.#parts.handles)
   }
 
   /** Where its first statement goes: batches are for one partition, or pay for more. */
@@ -200,6 +200,11 @@ export class BatchMessage implements Message {
       metadata[i] = now
     }
   }
+}
+
+/** Returns the text of each statement once. */
+export function textOfBatch(handles: readonly StatementHandle[]): string {
+  return [...new Set(handles.map(({ text }) => text))].join('; ')
 }
 
 /** @throws BindError that names the statement */

@@ -9,7 +9,7 @@ import {
 } from '../../types/index.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { StatementHandle } from '../statement/statement-cache.ts'
-import { BatchMessage, type BatchParts, resolveInBatch } from './batch-message.ts'
+import { BatchMessage, type BatchParts, resolveInBatch, textOfBatch } from './batch-message.ts'
 import { allPages, type CallScope, failed, isEmpty, valuesOf } from './call-scope.ts'
 import { Request, type RequestOptions } from './request.ts'
 import { snapshotOf } from './value-snapshot.ts'
@@ -59,10 +59,15 @@ export class BatchRunner {
       options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
     const entries = batch.entries()
     const handles = entries.map((entry) => this.#scope.handleOf(entry))
+    const fail = (error: unknown): void => resolve(failed(error, textOfBatch(handles)))
     const start = (given: BatchValues): void => {
-      const parts = this.#partsOf(entries, handles, given)
-      const message = new BatchMessage(this.#scope.context, batch.type, parts, profile)
-      new Request(this.#scope.context, message, paging, resolve).start(startedMs)
+      try {
+        const parts = this.#partsOf(entries, handles, given)
+        const message = new BatchMessage(this.#scope.context, batch.type, parts, profile)
+        new Request(this.#scope.context, message, paging, resolve).start(startedMs)
+      } catch (error) {
+        fail(error)
+      }
     }
     const isWaiting = (handle: StatementHandle, i: number): boolean =>
       this.#isUnprepared(handle, entries[i]!, values[i])
@@ -82,7 +87,7 @@ export class BatchRunner {
       await this.#scope.within(request, preparing)
       start(own)
     })
-    accepted.catch((error: unknown) => resolve(failed(error)))
+    accepted.catch(fail)
   }
 
   /** Whether a statement of a batch has to be prepared before the batch can be sent. */

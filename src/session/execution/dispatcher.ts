@@ -239,6 +239,7 @@ export class Dispatcher implements TickListener {
     this.#held.remove(place.size)
     const isEmpty = this.#waitingCount === 0
     assert(isEmpty ? this.#held.total === 0 : this.#held.total > 0, 'bytes of the queue')
+    if (isEmpty) this.ticker.remove(this)
   }
 
   /**
@@ -255,7 +256,6 @@ export class Dispatcher implements TickListener {
     }
     this.#drain(this.#common, connection)
     this.#isDraining = false
-    if (this.#waitingCount === 0) this.ticker.remove(this)
   }
 
   #drain(queue: Queue, connection: Connection | undefined): void {
@@ -313,7 +313,6 @@ export class Dispatcher implements TickListener {
   close(): void {
     this.#isClosing = true
     this.#isClosed = true
-    this.ticker.remove(this)
     for (const queue of [this.#common, ...this.#restricted.values()]) {
       // Each adds to its error what it knows: they share none.
       queue.forEach(({ request }) => request?.fail(new ClosedError('session')))

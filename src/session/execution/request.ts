@@ -382,12 +382,16 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
   }
 
   failUnlessInFlight(error: unknown): void {
-    if (!this.#mayStillSucceed(error)) this.fail(error)
+    if (this.#mayStillSucceed(error)) this.#leaveQueue()
+    else this.fail(error)
   }
 
   /** No node is left to try: the last failure says more than "no node". */
   failWithoutNode(): void {
-    if (this.#first !== undefined) return
+    if (this.#first !== undefined) {
+      this.#leaveQueue()
+      return
+    }
     const last = this.#setbacks?.failures.pop()
     this.fail(last?.error ?? this.context.cluster.unavailableError())
   }
