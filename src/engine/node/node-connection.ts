@@ -63,7 +63,10 @@ export type ConnectionStage = (typeof ConnectionStage)[keyof typeof ConnectionSt
 
 const stageNames: readonly string[] = ['established', 'authenticating', 'ready', 'closed']
 
-/** Requests that wait for the disk or read long; a client that sends more gets OVERLOADED. */
+/**
+ * Requests of one connection that wait for the disk or read long: as many as there are stream ids.
+ * Further ones are answered with OVERLOADED and not executed.
+ */
 const pendingCountMax = 32_768
 /** Cassandra's `native_transport_max_message_size`: the longest request, header included. */
 const requestBytesMax = 16 * 1024 * 1024
@@ -312,8 +315,18 @@ export class NodeConnection implements FrameHandler {
     }
   }
 
+  /** What is refused here must not have been executed. */
+  #checkPendingCount(): void {
+    if (this.#pendingCount < pendingCountMax) return
+    throw new ServerError(
+      ServerErrorCode.OVERLOADED,
+      `${pendingCountMax} requests of this connection are being executed already`,
+    )
+  }
+
   #handle(streamId: number, request: Request, trace: Trace | undefined): void {
     const node = this.#node
+    this.#checkPendingCount()
     switch (request.opcode) {
       case Opcode.EXECUTE: {
         const { skipMetadata } = request.parameters
@@ -447,23 +460,17 @@ export class NodeConnection implements FrameHandler {
     trace: Trace | undefined,
     send: (value: T) => void,
   ): void {
-    const isTooMany = this.#pendingCount >= pendingCountMax
-    if (!isTooMany) this.#pendingCount++
+    this.#pendingCount++
     outcome.then(
       (value) => {
-        if (isTooMany) return
         this.#pendingCount--
         this.#sendLater(streamId, trace, () => send(value))
       },
       (error: unknown) => {
-        if (isTooMany) return
         this.#pendingCount--
         this.#sendLater(streamId, trace, () => this.#fail(streamId, error, trace))
       },
     )
-    if (isTooMany) {
-      throw new ServerError(ServerErrorCode.OVERLOADED, 'Too many requests are being executed')
-    }
   }
 
   #sendLater(streamId: number, trace: Trace | undefined, send: () => void): void {

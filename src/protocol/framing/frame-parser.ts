@@ -66,7 +66,10 @@ export class FrameParser {
    * answer already.
    */
   compressor: Compressor | undefined = undefined
-  /** Bytes of the longest frame that is handed over, header included; a longer one is skipped. */
+  /**
+   * Bytes of the longest frame that is handed over, header included. A longer one is skipped; one
+   * that is longer only once it is decompressed is an error.
+   */
   frameBytesMax: number
   readonly #handler: FrameHandler
   readonly #versionByte: number
@@ -182,6 +185,11 @@ export class FrameParser {
     throw new VersionMismatchError(version, streamId, expected & ~responseBit)
   }
 
+  /** A compressed body may not hold more than a frame that is not compressed. */
+  get #plainBytesMax(): number {
+    return Math.min(this.#bodyBytesMax, this.frameBytesMax - headerBytes)
+  }
+
   #deliver(header: Buffer, headerAt: number, bytes: Buffer, start: number, end: number): void {
     const flags = header[headerAt + 1]!
     const streamId = ((header[headerAt + 2]! << 24) >> 16) | header[headerAt + 3]!
@@ -199,7 +207,7 @@ export class FrameParser {
     const body =
       start === end
         ? bytes.subarray(0, 0)
-        : asBuffer(compressor.decompress(bytes.subarray(start, end), this.#bodyBytesMax))
+        : asBuffer(compressor.decompress(bytes.subarray(start, end), this.#plainBytesMax))
     this.#handler.onFrame(plainFlags, streamId, opcode, body, 0, body.length)
   }
 

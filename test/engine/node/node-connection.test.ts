@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { availableCompressors } from '../../../src/engine/index.ts'
+import { availableCompressors, Engine, EngineNode, MemoryStore } from '../../../src/engine/index.ts'
+import type { KvStore } from '../../../src/engine/storage/index.ts'
 import { Secret, ServerErrorCode } from '../../../src/errors/index.ts'
 import {
   Opcode,
@@ -410,6 +411,40 @@ describe('events', () => {
   })
 })
 
+/** A store whose commits never end. */
+function uncommitted(memory: MemoryStore): KvStore {
+  return {
+    get: (key, into) => memory.get(key, into),
+    has: (key) => memory.has(key),
+    scan: (range) => memory.scan(range),
+    write: (batch) => memory.write(batch),
+    commit: () => new Promise(() => {}),
+    takeUncommittedRead: () => false,
+    snapshot: () => memory.snapshot(),
+    stats: () => memory.stats(),
+    close: () => memory.close(),
+  }
+}
+
+test('what is answered with OVERLOADED has not been executed', () => {
+  const memory = new MemoryStore()
+  const client = readyClient(new EngineNode(new Engine({ storage: uncommitted(memory) })))
+  client.send(Opcode.QUERY, (writer) => writeQueryHead(writer, keyspace, 1, 0))
+  const table = 'CREATE TABLE k.t (p int PRIMARY KEY)'
+  client.send(Opcode.QUERY, (writer) => writeQueryHead(writer, table, 1, 0))
+  const insert = (key: number): void => {
+    const text = `INSERT INTO k.t (p) VALUES (${key})`
+    client.send(Opcode.QUERY, (writer) => writeQueryHead(writer, text, 1, 0))
+  }
+  const countMax = 32_768
+  for (let i = 2; i < countMax; i++) insert(1)
+  const { entryCount } = memory.stats()
+  expect(client.answers).toHaveLength(1)
+  insert(2)
+  expect(errorOf(client.answers[1]!.response).code).toBe(ServerErrorCode.OVERLOADED)
+  expect(memory.stats().entryCount).toBe(entryCount)
+})
+
 describe('bad frames', () => {
   const bodies: [string, number, number[]][] = [
     ['a query that ends inside its text', Opcode.QUERY, [0, 0, 0, 9, 65]],
@@ -487,6 +522,31 @@ describe('bad frames', () => {
     expect(errorOf(client.answers.at(-1)!.response).message).toContain('Request is too big')
     expect(client.startup().opcode).toBe(Opcode.READY)
   })
+
+  test.each(['lz4', 'snappy'])(
+    'a frame compressed by %s holds no more than one that is not compressed',
+    async (name) => {
+      const credentials = { user: 'ada', password: new Secret('lovelace') }
+      const compressors = await availableCompressors()
+      const compressor = compressors.find((each) => each.name === name)!
+      const connect = (bytesMax: number, hasLogin: boolean): void => {
+        const node = openNode(hasLogin ? { credentials } : {})
+        node.offerCompression(compressors)
+        const client = new TestClient(node)
+        client.startup({ COMPRESSION: name })
+        client.compressor = compressor
+        client.send(Opcode.AUTH_RESPONSE, (writer) => {
+          writer.writeRaw(new Uint8Array(bytesMax - 9 + 1))
+        })
+        expect(errorOf(client.answers.at(-1)!.response).message).toBe(
+          `A compressed body declares ${bytesMax - 8} bytes, at most ${bytesMax - 9} are accepted`,
+        )
+        expect(client.isEnded).toBe(true)
+      }
+      connect(256 * 1024, true)
+      connect(requestBytesMax, false)
+    },
+  )
 
   test('frames may come in any pieces', () => {
     const client = readyClient()
