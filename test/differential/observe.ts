@@ -75,11 +75,19 @@ async function observeRows(
     rows: statement.isUnordered ? rows.sort() : rows,
     ...(pageSize === undefined ? {} : { pages: pages.map((page) => page.length) }),
     applied: pages[0]!.applied,
-    warnings: pages.flatMap((page) => page.warnings().map(clean)),
+    warnings: pages.flatMap((page) => page.warnings().filter(isOfStatement).map(clean)),
   }
 }
 
-/** Of syntax errors code and position are compared: the words may be better than Cassandra's. */
+/**
+ * Cassandra warns once per connection that a prepared statement depends on USE, so which statement
+ * gets the warning depends on what ran on the connection before (ClientState).
+ */
+function isOfStatement(warning: string): boolean {
+  return !warning.startsWith('`USE <keyspace>` with prepared statements')
+}
+
+/** Code and position of a syntax error are compared; the wording may be better than Cassandra's. */
 function describeError(error: unknown, clean: (text: string) => string): Observation {
   if (!TsyllaError.is(error)) throw error
   if (!(error instanceof ServerError)) return { error: error.code, message: clean(error.message) }
