@@ -1,12 +1,14 @@
-import { TsyllaError } from '../errors/index.ts'
+import { RequestTimeoutError, TsyllaError } from '../errors/index.ts'
 import { type RetryPolicy, stalledAttemptPolicy } from '../policies/index.ts'
-import type { Connection } from '../transport/index.ts'
+import type { Connection, Ticker } from '../transport/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterNode } from './cluster-node.ts'
 
 export interface RunOptions {
   readonly cluster: Cluster
   readonly retry: RetryPolicy
+  readonly ticker: Ticker
+  /** Deadline over all attempts. */
   readonly timeoutMs: number
 }
 
@@ -16,19 +18,22 @@ export interface RunOptions {
  * answer is waited for no longer than an attempt of a user's request would be. Without any
  * connection it waits for the next one.
  *
- * @param work sends the request; its answer may take `timeoutMs`
+ * @param work sends the request; its answer may take as long as is given
  */
 export async function runOnAnyNode<T>(
-  { cluster, retry, timeoutMs }: RunOptions,
+  { cluster, retry, ticker, timeoutMs }: RunOptions,
   work: (connection: Connection, timeoutMs: number) => Promise<T>,
 ): Promise<T> {
   const tried = new Set<ClusterNode>()
+  const endMs = ticker.nowMs() + timeoutMs
   for (let attemptCount = 1; ; attemptCount++) {
-    const connection = cluster.anyConnection(tried) ?? (await cluster.nextConnection(timeoutMs))
+    const connection =
+      cluster.anyConnection(tried) ?? (await cluster.nextConnection(endMs - ticker.nowMs()))
     const isLast = tried.size + 1 >= cluster.nodeCount
     const patienceMs = isLast ? undefined : stalledAttemptPolicy.delayMs(1, timeoutMs)
     try {
-      return await work(connection, patienceMs ?? timeoutMs)
+      const leftMs = Math.max(1, endMs - ticker.nowMs())
+      return await work(connection, Math.min(patienceMs ?? leftMs, leftMs))
     } catch (error) {
       const node = cluster.nodeOf(connection)
       if (!TsyllaError.is(error) || node === undefined) throw error
@@ -36,7 +41,12 @@ export async function runOnAnyNode<T>(
       const decision = isStalled
         ? 'next_node'
         : retry.decide({ error, isIdempotent: true, attemptCount })
-      if (decision === 'rethrow' || (isLast && error.code !== 'TSYLLA_CONNECTION')) throw error
+      const isOver = decision === 'rethrow' || ticker.nowMs() >= endMs
+      if (isOver || (isLast && error.code !== 'TSYLLA_CONNECTION')) {
+        throw error.code === 'TSYLLA_REQUEST_TIMEOUT'
+          ? new RequestTimeoutError(timeoutMs, error.outcome)
+          : error
+      }
       if (decision === 'next_node') tried.add(node)
       // A node that was lost may be back; the others have refused.
       if (isLast) tried.clear()

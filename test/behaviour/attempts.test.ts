@@ -268,3 +268,27 @@ test('requests that wait when the session closes have an error each', async () =
   expect(errors[0]).not.toBe(errors[1])
   await outcomes
 })
+
+describe('a PREPARE that no node answers', () => {
+  test('fails at the deadline of one request, however many nodes were asked', async () => {
+    const two = await connectTwo({ requestTimeoutMs: 8_000 })
+    const { clock, session, nodes } = two
+    let askedCount = 0
+    for (const node of nodes) {
+      node.script = ({ request }) => {
+        if (request.opcode !== Opcode.PREPARE) return 'default'
+        askedCount++
+        return 'done'
+      }
+    }
+    let error: unknown
+    session.prepare(select).catch((reason: unknown) => {
+      error = reason
+    })
+    await pass(clock, 8_100)
+    expect(askedCount).toBe(2)
+    const timeout = { code: 'TSYLLA_REQUEST_TIMEOUT', timeoutMs: 8_000, outcome: 'not_applied' }
+    expect(error).toMatchObject(timeout)
+    await closeNow(two)
+  })
+})

@@ -80,7 +80,7 @@ export class StatementPreparer {
   async #prepareAnywhere(handle: StatementHandle): Promise<void> {
     const { cluster, call, schema } = this.#options
     const { epoch } = schema
-    const run = { cluster, retry: defaultRetryPolicy, timeoutMs: call.timeoutMs }
+    const run = { cluster, retry: defaultRetryPolicy, ...call }
     const { prepared, address } = await runOnAnyNode(run, async (connection, timeoutMs) => ({
       prepared: await this.#prepareIn(connection, handle, { ...call, timeoutMs }),
       address: connection.address,
