@@ -5,7 +5,7 @@ import { type CallOptions, queryAll, type Connection } from '../transport/index.
 
 export interface NodeAddress {
   readonly host: string
-  /** `undefined` when the tables tell no ports. */
+  /** `undefined` when the tables contain no ports. */
   readonly port: number | undefined
 }
 
@@ -131,7 +131,7 @@ function describe(row: Record, address: NodeAddress | undefined): NodeDescriptio
 
 function text(row: Record, column: string): string | undefined {
   const value = row.get(column)
-  // Of the columns read here the others are uuids and addresses, which print as they should.
+  // The other columns that are read here are uuids and addresses, whose text is what is wanted.
   return typeof value === 'string' ? value : value instanceof Inet ? value.toString() : undefined
 }
 

@@ -59,7 +59,7 @@ export interface EngineBatchEntry {
   readonly values: readonly RawValue[]
 }
 
-/** Who has the rows of tables that are not in the engine's store: the node's own. */
+/** Source of the rows of tables that are not in the engine's store: those of the node itself. */
 export interface TableSource {
   /** The rows as of now; `undefined` for a table that is not its. */
   rowsOf(table: TableSchema): RowReader | undefined
@@ -313,7 +313,7 @@ export class Engine {
     if (this.#isClosed) throw new ClosedError('engine')
   }
 
-  /** The plan against the tables as they are now: TRUNCATE and options give them new schemas. */
+  /** The plan for the tables as they are now: TRUNCATE and options replace their schemas. */
   #current(prepared: PreparedPlan): PreparedPlan {
     if (this.#isCurrent(prepared)) return prepared
     return prepareStatement(this.catalog, prepared.statement, prepared.text, prepared.keyspace)
@@ -428,7 +428,7 @@ export class Engine {
     return this.#durable({ kind: 'schema_change', change, warnings: [] })
   }
 
-  /** Nobody can reach those rows any more, so nobody waits for their removal. */
+  /** Those rows can no longer be reached, so nothing waits for their removal. */
   #dropLater(generations: readonly number[]): void {
     if (generations.length === 0) return
     Promise.all(generations.map((generation) => this.#rows.dropGeneration(generation)))

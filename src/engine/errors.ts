@@ -34,7 +34,7 @@ export function alreadyExists(message: string, keyspace: string, table = ''): Se
   return new ServerError(ServerErrorCode.ALREADY_EXISTS, message, { keyspace, table })
 }
 
-/** The client broke the protocol: a paging state that is none (0x000A). */
+/** The client broke the protocol, for example with an invalid paging state (0x000A). */
 export function protocolFault(message: string): ServerError {
   return new ServerError(ServerErrorCode.PROTOCOL, message)
 }

@@ -8,7 +8,7 @@ import type { ScalarFunction } from '../functions/definitions.ts'
 import { type FunctionRegistry, systemFunctions } from '../functions/registry.ts'
 import { undefinedColumn } from './messages.ts'
 
-/** What a value is for: its type, and the name errors and markers give it. */
+/** What a value is for: its type, and its name in errors and markers. */
 export interface Receiver {
   readonly name: string
   readonly type: CqlType
@@ -17,7 +17,7 @@ export interface Receiver {
   /** Table a marker belongs to, where it is not the statement's. */
   readonly keyspace?: string
   readonly table?: string
-  /** Of lists for IN, whose nulls have a fault of their own. */
+  /** Whether it is a list for IN, whose nulls have an error of their own. */
   readonly allowsNullElements?: boolean
 }
 

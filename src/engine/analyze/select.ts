@@ -32,7 +32,7 @@ export interface SelectPlan {
   readonly isPoint: boolean
   /** Whether any of its columns is static. */
   readonly readsStatics: boolean
-  /** Whether a partition with a static row alone gives a row. */
+  /** Whether a partition that has only a static row produces a row. */
   readonly readsStaticOnlyPartitions: boolean
 }
 

@@ -38,7 +38,7 @@ export interface CatalogSources extends LocalDataCenter {
 export interface SchemaOutcome {
   /** `undefined` when IF [NOT] EXISTS made it do nothing. */
   readonly change: SchemaChange | undefined
-  /** Generations whose rows nobody can reach any more. */
+  /** Generations of dropped or truncated tables, whose rows can no longer be reached. */
   readonly droppedGenerations: readonly number[]
 }
 
@@ -77,13 +77,13 @@ export class Catalog {
     return this.#schema
   }
 
-  /** Calls `listener` after every change; gives the function that ends it. */
+  /** Calls `listener` after every change. @returns a function that removes the listener */
   onChange(listener: SchemaListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
-  /** Adds a keyspace of the node itself, whose tables nobody can change. */
+  /** Adds a keyspace of the node itself, whose tables cannot be changed. */
   addVirtualKeyspace(keyspace: KeyspaceSchema): void {
     this.#virtual.set(keyspace.name, keyspace)
   }

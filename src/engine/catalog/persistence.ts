@@ -13,7 +13,7 @@ interface StoredCatalog {
   readonly nextGeneration: number
   readonly version: string
   readonly keyspaces: readonly StoredKeyspace[]
-  /** Generations whose rows nobody can reach any more and that may still be there. */
+  /** Generations whose rows can no longer be reached and may still be stored. */
   readonly droppedGenerations: readonly number[]
 }
 

@@ -26,7 +26,7 @@ export interface Selector {
 }
 
 /**
- * Of a plain selector in an aggregate query, Cassandra gives the value of the group's first row.
+ * For a plain selector in an aggregate query, Cassandra returns the value of the group's first row.
  */
 class FirstValue implements Accumulator {
   readonly #selector: Selector

@@ -60,7 +60,7 @@ function warnOfGrace(mutations: readonly Mutation[], warnings: string[]): void {
   )
 }
 
-/** Of one table: the common case, and quickly seen. */
+/** Whether all mutations are of one table: the common case, which is quick to detect. */
 function isOnePartition(mutations: readonly Mutation[]): boolean {
   const prefix = mutations[0]?.partition.prefix
   return mutations.every(({ partition }) => partition.prefix === prefix)
@@ -93,9 +93,9 @@ function namesOf(tables: readonly TableSchema[]): string {
 const timestampBytes = 8
 const rowDeletionBytes = 13
 const deletionBytes = 12
-/** Of a cell beside path and value: timestamp, TTL and deletion time. */
+/** Bytes of a cell besides path and value: timestamp, TTL and deletion time. */
 const cellBytes = 20
-/** Of a counter update: a shard with its header. */
+/** Bytes of a counter update: a shard with its header. */
 const counterBytes = 36
 const expiringLivenessBytes = 20
 const rangeBytes = 12
@@ -111,7 +111,7 @@ function dataSize(mutations: readonly Mutation[]): number {
   }
   for (const mutation of mutations) {
     const { prefix } = mutation.partition
-    // The deletion of the partition and the static row are counted when there are none, too.
+    // The deletion of the partition and the static row are counted even when absent.
     once(prefix, timestampBytes + timestampBytes + rowDeletionBytes)
     for (const [index, change] of mutation.changes.entries()) {
       sizeOfChange(mutation, change, index, once)

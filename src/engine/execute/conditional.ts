@@ -236,7 +236,7 @@ export class ConditionalRequest {
       const { services, nowSeconds } = this.#query
       const cursor = services.rows.readPartition(this.#table, this.#partition, { nowSeconds })
       while (cursor.nextRow()) {
-        // Of a row whose columns are not read, only what INSERT says shows that it is there.
+        // The columns of the row are not read, so only its row marker shows that it exists.
         if (!this.#touchesRows && !cursor.row.hasLiveness) continue
         context.row = cursor.row
         write()

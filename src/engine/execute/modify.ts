@@ -69,7 +69,7 @@ export function checkPartitionKeys({ restrictions }: ModifyPlan, query: QueryCon
   partitionKeysOf(restrictions, query)
 }
 
-/** The mutations of a statement, one a partition. Reads first where an operation has to. */
+/** The mutations of a statement, one per partition. Reads first where an operation needs it. */
 export function mutationsOf(
   plan: ModifyPlan,
   query: QueryContext,

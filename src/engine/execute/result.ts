@@ -13,7 +13,7 @@ export interface EncodedRows {
   readonly warnings: readonly string[]
 }
 
-/** What a statement gives back, still in wire encoding. */
+/** The result of a statement, still in wire encoding. */
 export type EngineResult =
   | { readonly kind: 'void'; readonly warnings: readonly string[] }
   | EncodedRows

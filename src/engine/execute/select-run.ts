@@ -10,7 +10,7 @@ import { type Resume, type RowSource, type SourceOpener, sourceOpener } from './
 import { writeCell, writePassthroughRow } from './wire-cells.ts'
 import { ByteWriter, compareValues } from '../../values/index.ts'
 
-/** What a read may do before it makes way for others: visit so many entries, take so long. */
+/** What a read may do before it yields to others: entries visited and time taken. */
 const sliceEntriesMax = 2_000
 const sliceMsMax = 5
 /** Entries between two looks at the clock. */
@@ -212,7 +212,7 @@ export class SelectRun {
       isDistinct || this.#remainingInPartition === 0 || table.clustering.length === 0
     const clustering = isPartitionDone ? undefined : this.#context.row?.clustering
     this.#last = { partition: cursor.partition, clustering }
-    // Of the last partition asked for by its key, Cassandra knows that nothing follows.
+    // Cassandra knows that nothing follows the last partition that was requested by key.
     return clustering === undefined && this.#source.isLast ? false : this.#stop()
   }
 

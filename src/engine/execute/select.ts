@@ -70,7 +70,7 @@ function usesPager(plan: SelectPlan, query: QueryContext, { pageSize }: SelectOp
 
 /**
  * Reads one page. Short reads are done at once; one that visits many rows goes on in later turns of
- * the event loop on a snapshot, so that nobody else waits for it.
+ * the event loop on a snapshot, so that other requests do not wait for it.
  */
 export function executeSelect(
   plan: SelectPlan,

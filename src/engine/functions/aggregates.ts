@@ -118,7 +118,7 @@ class FloatSum implements Aggregate {
   protected get runningSum(): number {
     return this.#sum
   }
-  /** Of infinities of one sign the compensation is no number. */
+  /** With infinities of one sign the compensation is NaN. */
   protected get total(): number {
     const total = this.#sum + this.#compensation
     const isInfinite = Math.abs(this.#plain) === Number.POSITIVE_INFINITY

@@ -9,7 +9,7 @@ const integers = ['tinyint', 'smallint', 'int', 'bigint', 'counter', 'varint']
 const numbers = [...integers, 'float', 'double', 'decimal']
 const others = ['ascii', 'text', 'boolean', 'date', 'time', 'timestamp', 'timeuuid', 'uuid', 'inet']
 
-/** The type CAST gives, when it can (CastFcts). */
+/** The result type of a CAST; `undefined` when there is no such CAST (CastFcts). */
 export function castType(from: CqlType, to: CqlType, name: string): CqlType {
   const isSame = from.kind === to.kind && !('element' in from)
   const isNumeric = numbers.includes(from.kind) && numbers.includes(to.kind)

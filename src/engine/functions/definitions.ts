@@ -8,7 +8,7 @@ export interface ScalarFunction {
   readonly name: string
   readonly args: readonly CqlType[]
   readonly returns: CqlType
-  /** Whether equal arguments always give equal results. */
+  /** Whether equal arguments always have equal results. */
   readonly isPure: boolean
   /** Gets nulls as they are, unset as null. */
   call(args: readonly Cell[], query: QueryContext): Cell

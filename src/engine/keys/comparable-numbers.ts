@@ -61,7 +61,7 @@ function writeUnsigned(sink: ByteWriter, value: number, flip: number): void {
 
 /**
  * DecimalType.asComparableBytes: sign and length of the base-100 exponent, the exponent, then pairs
- * of digits of the mantissa in (−1, 1), ended by zero. Equal numbers give equal bytes.
+ * of digits of the mantissa in (−1, 1), ended by zero. Equal numbers have equal bytes.
  */
 export function writeComparableDecimal(sink: ByteWriter, value: Uint8Array): void {
   const { scale, unscaled } = readDecimal(value)

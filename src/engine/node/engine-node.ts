@@ -73,7 +73,9 @@ export class EngineNode implements NodeState, NodeHost {
     })
   }
 
-  /** A client's connection: give it what the client sends, it writes answers to `output`. */
+  /**
+   * The connection of a client: it takes what the client sends and writes responses to `output`.
+   */
   connect(output: NodeOutput, client: ClientAddress): NodeConnection {
     const connection = new NodeConnection(this, output, client)
     this.#connections.add(connection)

@@ -10,7 +10,7 @@ const entriesPerStep = 500
 const bytesPerStep = 1 << 20
 
 /**
- * Rewrites a table without what nobody can see any more: what deletions of ranges and partitions
+ * Rewrites a table without what can no longer be read: what deletions of ranges and partitions
  * hide, what has expired, and deletions older than `gc_grace_seconds`. Step by step: between two
  * steps the table may be read and written.
  */

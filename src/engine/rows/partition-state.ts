@@ -5,7 +5,7 @@ import { RangeLookup } from './range-lookup.ts'
 import { findRangeTombstone, type RangeTombstones } from './range-tombstones.ts'
 import { type Deletion, laterDeletion, RowData } from './row-data.ts'
 
-/** Kinds of deletions beside those of rows that a table has ever seen. */
+/** Kinds of deletions, besides those of rows, that a table has ever had. */
 export const TableState = { partitionDeletions: 1, rangeTombstones: 2 } as const
 
 /**

@@ -148,7 +148,7 @@ export interface RowStore extends RowReader {
   /** Removes the keys of a table that was dropped or truncated, in steps. */
   dropGeneration(generation: number): Promise<void>
   /**
-   * Rewrites a table without what nobody can see any more, in steps: `nodetool compact`.
+   * Rewrites a table without what can no longer be read, in steps: `nodetool compact`.
    * @param tableNow the table as it is at each step; `undefined` ends it
    * @returns when more may be taken away, in seconds since the epoch; infinite when nothing is left
    *   that goes by itself

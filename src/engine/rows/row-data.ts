@@ -32,7 +32,7 @@ export const CellFlag = {
   path: 8,
   /** Not a cell: deletes the cells of a complex column up to its timestamp. */
   columnDeletion: 16,
-  /** Of an update only: the value is to be added to the counter's. */
+  /** In an update only: the value is added to that of the counter. */
   add: 32,
 } as const
 
@@ -113,7 +113,7 @@ export class RowData {
     this.count = 0
   }
 
-  /** Makes room for one more cell and gives the index of its first field. */
+  /** Makes room for one more cell. @returns the index of its first field */
   addCell(): number {
     const at = this.count * fieldCount
     if (at === this.cells.length) {

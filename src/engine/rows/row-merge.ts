@@ -15,7 +15,7 @@ import { compareTimestamps } from '../timestamp.ts'
 import { encodeRow } from './row-encoder.ts'
 import type { ByteWriter } from '../../values/index.ts'
 
-/** What a merge has to know beside the two rows. */
+/** What a merge has to know besides the two rows. */
 export interface MergeContext {
   readonly table: TableSchema
   /** Deletion of a range or the partition the row lies in; applied, not kept in the row. */
@@ -129,7 +129,7 @@ export class RowMerger {
     )
   }
 
-  /** Of two versions the later one; if a deletion hits it, it hits the other one too. */
+  /** Keeps the newer version: a deletion that removes it removes the older one too. */
   #pickWinner(i: number, j: number, context: MergeContext): void {
     const left = this.#left
     const right = this.#right

@@ -111,7 +111,7 @@ export class RowUpdate {
     cells[at + Field.tsLo] = before.lo
   }
 
-  /** Of two changes of one element the rules of reconciliation keep one, as between statements. */
+  /** Reconciliation keeps one of two changes of an element, as between statements. */
   #dropDuplicate({ column, kind }: CellChange): void {
     const { row } = this
     if (row.count < 2) return

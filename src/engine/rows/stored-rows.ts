@@ -65,7 +65,7 @@ export class StoredRows implements RowReader {
   ): RowView | undefined {
     const value = this.#value
     if (!this.#kv.get(prefix + PartitionEntry.header, value)) return undefined
-    // A copy, so that a row of the partition can be read beside it.
+    // A copy, so that a row of the partition can be read at the same time.
     const bytes = Uint8Array.prototype.slice.call(value.bytes, value.start, value.end)
     const row = this.#static
     const now = this.#now(options)

@@ -6,7 +6,7 @@ export type KeyTree<T> = sortedBtree.default<string, T>
 
 /**
  * The package is CommonJS with an `__esModule` mark: Node exposes its exports as the default
- * import, bundlers and test runners give the class itself.
+ * import, bundlers and test runners expose the class itself.
  */
 const BTree: typeof sortedBtree.default =
   typeof sortedBtree === 'function' ? sortedBtree : sortedBtree.default

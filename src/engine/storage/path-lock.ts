@@ -66,8 +66,8 @@ async function directoryOf(path: string): Promise<string> {
  * meanwhile.
  *
  * A dead owner's file is replaced by whoever has the *claim* on it, a file of the same kind whose
- * name comes from what the dead one says, so that nobody else replaces it in between. A claim whose
- * owner died is taken over in the same way.
+ * name derives from the content of the stale lock, so that no other process replaces it meanwhile.
+ * A claim whose owner died is taken over in the same way.
  * @throws EngineLockedError, StorageError
  */
 async function acquire(file: string, owner: Owner, depth: number): Promise<boolean> {

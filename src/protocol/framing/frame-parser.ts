@@ -29,7 +29,7 @@ export interface FrameHandler {
   onFrameTooLarge?(streamId: number, frameBytes: number): void
 }
 
-/** The peer speaks another version, which an ERROR response in ours can tell it. */
+/** The peer uses another protocol version; an ERROR response in ours can report that. */
 export class VersionMismatchError extends ProtocolError {
   /** Version the peer's frame carries. */
   readonly version: number

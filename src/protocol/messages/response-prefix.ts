@@ -3,7 +3,7 @@ import { HeaderFlag } from '../constants.ts'
 import type { WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
 
-/** What stands before the body of a response, as its header flags tell. */
+/** What precedes the body of a response, depending on its header flags. */
 export interface ResponsePrefix {
   readonly tracingId: string | undefined
   readonly warnings: readonly string[]

@@ -15,7 +15,7 @@ export interface Repeatability {
   readonly kind: RequestKind
 }
 
-/** Of a text that was not prepared: it may say `IN`, and every `c = c + v` may be a counter. */
+/** For a text that was not prepared: every `c = c + v` may be a counter. */
 export function repeatabilityOfText(facts: StatementFacts): Repeatability {
   return {
     isIdempotent: facts.isIdempotent,
