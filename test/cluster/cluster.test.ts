@@ -290,3 +290,57 @@ describe('schema agreement', () => {
     cluster.destroy(new ClosedError('session'))
   })
 })
+
+describe('a cluster all of whose nodes are gone for a while', () => {
+  test('has all connections again when they are back, its events included', async () => {
+    const clock = new VirtualClock()
+    const members = membersOf(3, clock)
+    const [first, second, third] = members as [MemberNode, MemberNode, MemberNode]
+    first.peers = [second]
+    second.peers = [first]
+    const cluster = clusterOf(clock, members, [first, second])
+    const connecting = cluster.connect()
+    await pass(clock, 500)
+    await connecting
+    for (const node of [first, second]) {
+      node.open = () => Promise.reject(new Error('refused'))
+      for (const connection of node.connections) connection.destroy()
+    }
+    await pass(clock, 60_000)
+    expect(availableNodes(cluster)).toEqual([])
+    for (const node of [first, second]) Reflect.deleteProperty(node, 'open')
+    // Twice the longest delay of the reconnection policy.
+    for (let i = 0; i < 20; i++) await pass(clock, 1_000)
+    expect(availableNodes(cluster)).toEqual([first.address, second.address])
+    for (const node of [first, second]) {
+      node.peers = members.filter((other) => other !== node)
+      const live = node.connections.filter(({ isClosed }) => !isClosed)
+      expect(live.length).toBeLessThanOrEqual(2)
+      for (const connection of live) node.announce(connection)
+    }
+    await pass(clock, 3_000)
+    expect(availableNodes(cluster)).toContain(third.address)
+    cluster.destroy(new ClosedError('session'))
+  })
+})
+
+test('nodes that never agree about the schema are asked a bounded number of times', async () => {
+  const clock = new VirtualClock()
+  const members = membersOf(2, clock)
+  const cluster = clusterOf(clock, members, members[0], { schemaAgreementTimeoutMs: 2_000 })
+  const connecting = cluster.connect()
+  await pass(clock, 500)
+  await connecting
+  members[1]!.schema = 7
+  let askedCount = 0
+  members[0]!.script = ({ request }) => {
+    if (request.opcode === Opcode.QUERY && request.text.includes('schema_version')) askedCount++
+    return 'default'
+  }
+  const agreeing = cluster.awaitSchemaAgreement().catch((error: unknown) => error)
+  for (let i = 0; i < 60; i++) await pass(clock, 100)
+  expect(await agreeing).toMatchObject({ code: 'TSYLLA_SCHEMA_AGREEMENT', outcome: 'unknown' })
+  expect(askedCount).toBeGreaterThan(5)
+  expect(askedCount).toBeLessThanOrEqual(12)
+  cluster.destroy(new ClosedError('session'))
+})

@@ -12,7 +12,7 @@ import {
 } from '../../errors/index.ts'
 import { Opcode, readError, readResponsePrefix, WireReader } from '../../protocol/index.ts'
 import type { Connection } from '../../transport/index.ts'
-import { sleep, type Timer } from '../../util/index.ts'
+import { assert, sleep, type Timer } from '../../util/index.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { Abortable } from './abort-registry.ts'
 import type { Attempt } from './attempt.ts'
@@ -178,8 +178,13 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
 
   #endAttempt(attempt: Attempt): void {
     const others = this.#setbacks?.others
-    if (this.#first === attempt) this.#first = others?.shift()
-    else others?.splice(others.indexOf(attempt), 1)
+    if (this.#first === attempt) {
+      this.#first = others?.shift()
+      return
+    }
+    const index = others?.indexOf(attempt) ?? -1
+    assert(index >= 0, 'an attempt ended that its request does not have')
+    others?.splice(index, 1)
   }
 
   /** Gives up the attempts in flight. @returns whether one of them may have reached its node */
