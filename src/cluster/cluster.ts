@@ -40,7 +40,7 @@ import {
 
 export interface ClusterOptions {
   readonly ticker: Ticker
-  readonly connector: Omit<ConnectorOptions, 'ticker'>
+  readonly connector: Omit<ConnectorOptions, 'ticker' | 'onRoom'>
   readonly contactEndpoints: readonly Endpoint[]
   /** The way to a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
@@ -95,7 +95,7 @@ export class Cluster implements ConnectionListener {
     const { ticker, reconnection } = options
     const { clock } = ticker
     this.#call = { ticker, timeoutMs: options.requestTimeoutMs }
-    this.#connector = new Connector({ ...options.connector, ticker })
+    this.#connector = new Connector({ ...options.connector, ticker, onRoom: options.onRoom })
     this.#sides = new KeyspaceConnections(this.#connector)
     this.#localDataCenter = options.localDataCenter
     const keyspace = (): string | undefined => this.#switch.current
@@ -288,7 +288,7 @@ export class Cluster implements ConnectionListener {
     return await this.#sides.use(node.endpoint, keyspace, work)
   }
 
-  onRoom(connection?: Connection): void {
+  onRoom(connection: Connection): void {
     this.#options.onRoom(connection)
   }
 

@@ -56,11 +56,8 @@ export interface ConnectionRequest {
 
 /** What the owner of a connection hears of it. */
 export interface ConnectionListener {
-  /**
-   * There is room for another request: on that connection, or on any when none is named, because
-   * the session has fewer bytes in flight.
-   */
-  onRoom(connection?: Connection): void
+  /** There is room for another request on that connection. */
+  onRoom(connection: Connection): void
   onEvent(bytes: Buffer, bodyStart: number, bodyEnd: number): void
   /** Called once, after every request in flight has failed. */
   onClosed(connection: Connection, error: TsyllaError): void
@@ -418,7 +415,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
 
   /** @param wasSpent whether bytes in flight kept other connections from taking requests, too */
   #afterRelease(wasSpent: boolean): void {
-    if (wasSpent) this.#listener.onRoom()
+    if (wasSpent) this.#budget.notifyRoom()
     else if (this.#state === ConnectionState.ready) this.#listener.onRoom(this)
     const isDraining = this.#state === ConnectionState.draining
     if (isDraining && this.#ids.inFlightCount === 0) this.#onDrained?.()
@@ -480,7 +477,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#output.close()
     this.#onDrained?.()
     this.#listener.onClosed(this, error)
-    if (wasSpent) this.#listener.onRoom()
+    if (wasSpent) this.#budget.notifyRoom()
   }
 
   onClosed(error: Error | undefined): void {

@@ -16,6 +16,8 @@ export interface ConnectorOptions {
   readonly heartbeatIntervalMs: number
   /** Bytes of requests that all connections together may have in flight. */
   readonly inFlightBytesMax: number
+  /** Called when they have fewer bytes in flight after they had as many as they may. */
+  readonly onRoom: () => void
   readonly credentials: Credentials | undefined
   readonly authenticators: readonly string[]
   readonly compression: CompressionName | undefined
@@ -43,7 +45,7 @@ export class Connector {
 
   constructor(options: ConnectorOptions) {
     this.#options = options
-    this.#budget = new ByteBudget(options.inFlightBytesMax)
+    this.#budget = new ByteBudget(options.inFlightBytesMax, options.onRoom)
     // As many listen as connections are being made.
     setMaxListeners(0, this.#closing.signal)
   }

@@ -43,14 +43,14 @@ function open(
 ): {
   connection: Connection
   written: Uint8Array[]
-  /** Connections with room, as the owner hears of them; `undefined` stands for any. */
-  rooms: (Connection | undefined)[]
+  /** Connections with room, as the owner hears of them. */
+  rooms: Connection[]
   link: { pendingBytes: number }
 } {
   const written: Uint8Array[] = []
-  const rooms: (Connection | undefined)[] = []
+  const rooms: Connection[] = []
   const listener = {
-    onRoom: (one?: Connection) => void rooms.push(one),
+    onRoom: (one: Connection) => void rooms.push(one),
     onEvent() {},
     onClosed() {},
   }
@@ -135,19 +135,37 @@ describe('bytes in flight', () => {
   })
 
   test('of all connections are bounded together, and room on one is room on all', () => {
-    const budget = new ByteBudget(10 * mebibyte)
+    let roomCount = 0
+    const budget = new ByteBudget(10 * mebibyte, () => void roomCount++)
     const [first, second] = [open(true, budget), open(true, budget)]
     const taken = inFlight(first.connection, 100, mebibyte)
     expect(taken).toHaveLength(10)
     expect(inFlight(second.connection, 1, 1)).toEqual([])
     first.connection.abandon(taken[0]!)
-    expect(first.rooms).toEqual([undefined])
+    expect(roomCount).toBe(1)
     expect(inFlight(second.connection, 2, 2 * mebibyte)).toHaveLength(1)
     first.connection.destroy(new ClosedError('session'))
-    expect(first.rooms).toEqual([undefined, undefined])
+    expect(roomCount).toBe(2)
     expect(budget.bytes).toBe(2 * mebibyte)
     second.connection.destroy(new ClosedError('session'))
     expect(budget.bytes).toBe(0)
+  })
+
+  test('are reported as fewer to the session, whichever connection had them', () => {
+    const reports: boolean[] = []
+    const budget: ByteBudget = new ByteBudget(100, () => void reports.push(budget.isSpent))
+    const { connection, rooms } = open(true, budget)
+    const request = new SizedRequest(60)
+    expect(connection.sendInternal(request)).toBe(true)
+    const others = [60, 60].map((bytes) => new SizedRequest(bytes))
+    for (const other of others) expect(connection.sendInternal(other)).toBe(true)
+    connection.onFrame(0, request.streamId, 0, Buffer.alloc(0), 0, 0)
+    expect(reports).toEqual([])
+    connection.onFrame(0, others[0]!.streamId, 0, Buffer.alloc(0), 0, 0)
+    expect(reports).toEqual([false])
+    connection.destroy(new ClosedError('session'))
+    expect(reports).toEqual([false])
+    expect(rooms).toEqual([])
   })
 
   test('are released once, also of a request that is given up while the connection is closing', () => {
@@ -204,6 +222,7 @@ describe('a connector', () => {
       connectionTimeoutMs: 5_000,
       heartbeatIntervalMs: 30_000,
       inFlightBytesMax: 1,
+      onRoom() {},
       credentials: undefined,
       authenticators: [],
       compression: undefined,

@@ -26,6 +26,7 @@ async function open(
     connectionTimeoutMs: 5_000,
     heartbeatIntervalMs: 30_000,
     inFlightBytesMax: 1,
+    onRoom() {},
     credentials: undefined,
     authenticators: [],
     compression: undefined,
