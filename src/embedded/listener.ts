@@ -21,7 +21,10 @@ export interface ListenOptions {
   readonly tls?: ListenTlsOptions | undefined
   /** Connections at the same time; further ones are closed at once. Default 1,024. */
   readonly connectionCountMax?: number | undefined
-  /** Time a client has until it has logged in, or has sent STARTUP. Default 10,000. */
+  /**
+   * Time a client has until it has logged in, or has sent STARTUP, and until it closes a connection
+   * that the server has ended. Default 10,000.
+   */
   readonly handshakeTimeoutMs?: number | undefined
   /** Wrong passwords an address may try per minute before it is refused. Default 20. */
   readonly failedLoginCountMax?: number | undefined
@@ -42,6 +45,8 @@ const handshakeTimeoutMsDefault = 10_000
 const failedLoginCountMaxDefault = 20
 /** Longest delay that timers of Node take. */
 const timeoutMsMax = 0x7fff_ffff
+/** Keep-alive finds clients whose machine is gone, as in Cassandra (`native_transport_keepalive`). */
+const socketOptions = { noDelay: true, keepAlive: true } as const
 const anyAddress: Inet = Inet.parse('127.0.0.1')
 
 interface Settings {
@@ -115,13 +120,13 @@ function openServer(node: EngineNode, settings: Settings): Server {
   const { tls, handshakeTimeoutMs } = settings
   const logins = new FailedLogins(systemClock, settings.failedLoginCountMax)
   if (tls === undefined) {
-    return createServer({ noDelay: true }, (socket) => serve(node, socket, settings, logins))
+    return createServer(socketOptions, (socket) => serve(node, socket, settings, logins))
   }
   try {
     const { cert, key } = tls
     const options = { cert: Buffer.from(cert), key: Buffer.from(key) }
     return createTlsServer(
-      { ...options, noDelay: true, handshakeTimeout: handshakeTimeoutMs, minVersion: 'TLSv1.2' },
+      { ...options, ...socketOptions, handshakeTimeout: handshakeTimeoutMs, minVersion: 'TLSv1.2' },
       (socket: TLSSocket) => serve(node, socket, settings, logins),
     )
   } catch (cause) {
@@ -174,7 +179,12 @@ function serve(node: EngineNode, socket: Socket, settings: Settings, logins: Fai
       socket.write(bytes)
       return socket.writableLength === 0
     },
-    end: () => socket.end(),
+    end() {
+      socket.end()
+      // A client that neither reads what was sent nor closes would keep its place otherwise.
+      timer.cancel()
+      timer = systemClock.schedule(settings.handshakeTimeoutMs, () => socket.destroy())
+    },
   }
   const address = Inet.parse((socket.remoteAddress ?? '127.0.0.1').replace(/^::ffff:|%.*$/g, ''))
   const connection = node.connect(output, {
@@ -183,7 +193,7 @@ function serve(node: EngineNode, socket: Socket, settings: Settings, logins: Fai
     isEncrypted: settings.tls !== undefined,
     loginGuard: logins.guard(address),
   })
-  const handshake = systemClock.schedule(settings.handshakeTimeoutMs, () => {
+  let timer = systemClock.schedule(settings.handshakeTimeoutMs, () => {
     if (!connection.isReady) socket.destroy()
   })
   // Every chunk has memory of its own, which requests may refer to until they are executed.
@@ -198,7 +208,7 @@ function serve(node: EngineNode, socket: Socket, settings: Settings, logins: Fai
   // A connection that breaks is closed right after; its client hears nothing any more.
   socket.on('error', () => {})
   socket.on('close', () => {
-    handshake.cancel()
+    timer.cancel()
     connection.close()
   })
 }

@@ -61,7 +61,7 @@ class RawClient {
   readonly closed: Promise<void>
   #onAnswer: () => void = () => {}
 
-  constructor({ port, host }: Listener) {
+  constructor({ port, host }: Listener, { allowHalfOpen = false } = {}) {
     const parser = new FrameParser(
       {
         onFrame: (_flags, _streamId, opcode, bytes, start, end) => {
@@ -72,7 +72,7 @@ class RawClient {
       },
       { direction: 'response' },
     )
-    this.socket = connect(port, host)
+    this.socket = connect({ port, host, allowHalfOpen })
     this.socket.on('data', (bytes: Buffer) => parser.push(bytes))
     this.socket.on('error', () => {})
     this.closed = new Promise((resolve) => this.socket.once('close', () => resolve()))
@@ -127,6 +127,25 @@ describe('a listener', () => {
     const answer = await ready.ask(query('SELECT key FROM system.local'))
     expect(answer.opcode).toBe(Opcode.RESULT)
     ready.socket.destroy()
+  })
+
+  test('closes connections that it ended, although their clients do not', async () => {
+    const listener = await listen({ handshakeTimeoutMs: 150, connectionCountMax: 2 })
+    const stubborn = new RawClient(listener, { allowHalfOpen: true })
+    expect((await stubborn.ask(startup)).opcode).toBe(Opcode.READY)
+    const silent = new RawClient(listener)
+    // The time that the first client had for its handshake is over, too.
+    await silent.closed
+    expect((await stubborn.ask(Buffer.from('GET / HTTP/1.1'))).opcode).toBe(Opcode.ERROR)
+    const second = new RawClient(listener)
+    expect((await second.ask(startup)).opcode).toBe(Opcode.READY)
+    for (;;) {
+      const next = new RawClient(listener)
+      next.socket.write(startup)
+      const isReady = await Promise.race([next.until(1).then(() => true), next.closed])
+      if (isReady === true) break
+    }
+    stubborn.socket.destroy()
   })
 
   test('a connection may try three passwords, an address a number of its own', async () => {
