@@ -45,7 +45,7 @@ const handshakeTimeoutMsDefault = 10_000
 const failedLoginCountMaxDefault = 20
 /** Longest delay that timers of Node take. */
 const timeoutMsMax = 0x7fff_ffff
-/** Keep-alive finds clients whose machine is gone, as in Cassandra (`native_transport_keepalive`). */
+/** Keep-alive finds clients whose machine is gone (`native_transport_keepalive` of Cassandra). */
 const socketOptions = { noDelay: true, keepAlive: true } as const
 const anyAddress: Inet = Inet.parse('127.0.0.1')
 
