@@ -19,6 +19,6 @@ export {
   createTables,
   gcGraceOption,
   tableText,
-  ttlSecondsMax,
+  ttlSecondsMaxAt,
 } from './tables.ts'
 export { LwtRetry } from './lwt-retry.ts'

@@ -1,6 +1,7 @@
 import { quoteIdentifier } from '../cql/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { Executor } from '../types/index.ts'
+import type { Clock } from '../util/index.ts'
 
 /** Runs statements one after another: concurrent DDL of one table can give it two ids. */
 export async function createTables(
@@ -39,11 +40,25 @@ export function tableText(name: string): string {
   return name.split('.').map(quoteIdentifier).join('.')
 }
 
-/** @throws ConfigError unless `seconds` is a valid TTL: 1 … 630,720,000 (20 years) */
-export function checkTtl(name: string, seconds: number): number {
-  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= ttlSecondsMax) return seconds
-  throw new ConfigError(`${name} must be an integer number of seconds from 1 to ${ttlSecondsMax}`)
+/** Largest TTL that a server accepts (Cassandra: Attributes.MAX_TTL). */
+const ttlSecondsMax = 630_720_000
+
+/**
+ * 2038-01-19T03:14:06Z, the last expiration that Cassandra 5 stores by default
+ * (storage_compatibility_mode; Cell.MAX_DELETION_TIME_2038_LEGACY_CAP). It refuses later ones.
+ */
+const expirationSecondsMax = 2 ** 31 - 2
+
+/** The longest TTL that may be written now, in seconds. */
+export function ttlSecondsMaxAt(clock: Clock): number {
+  return Math.min(ttlSecondsMax, expirationSecondsMax - Math.floor(clock.nowMs() / 1000))
 }
 
-/** Largest TTL that a server accepts (Cassandra: Attributes.MAX_TTL). */
-export const ttlSecondsMax = 630_720_000
+/** @returns `seconds` @throws ConfigError unless it is a TTL that may be written now */
+export function checkTtl(name: string, seconds: number, clock: Clock): number {
+  const max = ttlSecondsMaxAt(clock)
+  if (Number.isInteger(seconds) && seconds >= 1 && seconds <= max) return seconds
+  throw new ConfigError(
+    `${name} must be an integer number of seconds from 1 to ${max}: a TTL ends by 2038-01-19, the last expiration that servers store`,
+  )
+}

@@ -11,6 +11,7 @@ import {
   toBigInt,
 } from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
+import { systemClock } from '../util/index.ts'
 import { decodeCacheValue, encodeCacheValue } from './cache-value.ts'
 import { type InFlight, KeyedSingleFlight } from './keyed-single-flight.ts'
 
@@ -53,7 +54,7 @@ export class Cache {
     this.#executor = executor
     this.#runner = new StatementRunner(executor)
     this.#table = tableText(checkTableName(options.table ?? 'cache'))
-    this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600)
+    this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600, systemClock)
     const { valueBytesMax = 1 << 20 } = options
     this.#valueBytesMax = checkInteger('valueBytesMax', valueBytesMax, 1, bytesMax)
   }
@@ -93,7 +94,7 @@ export class Cache {
    */
   async set(key: string, value: unknown, ttlSeconds: number = this.#ttlSeconds): Promise<void> {
     checkKey(key)
-    checkTtl('ttlSeconds', ttlSeconds)
+    checkTtl('ttlSeconds', ttlSeconds, systemClock)
     const bytes = encodeCacheValue(value, this.#valueBytesMax)
     const flights = await this.#shareFlights()
     await flights.write(key, () => this.#store(key, bytes, ttlSeconds))
@@ -119,7 +120,7 @@ export class Cache {
     ttlSeconds: number = this.#ttlSeconds,
   ): Promise<T> {
     checkKey(key)
-    checkTtl('ttlSeconds', ttlSeconds)
+    checkTtl('ttlSeconds', ttlSeconds, systemClock)
     if (typeof factory !== 'function') throw new ConfigError('factory is a function')
     this.#flights?.refuseOwnFactory(key)
     const flights = await this.#shareFlights()

@@ -11,7 +11,7 @@ import {
   StatementRunner,
   tableText,
   toDate,
-  ttlSecondsMax,
+  ttlSecondsMaxAt,
 } from '../kernel/index.ts'
 import type { Executor, Page } from '../types/index.ts'
 import { type Clock, systemClock } from '../util/index.ts'
@@ -73,8 +73,12 @@ export class MetricsStore {
     this.#runner = new StatementRunner(executor)
     this.#clock = options.clock ?? systemClock
     this.#table = tableText(checkTableName(options.table ?? 'metrics'))
-    this.#retentionSeconds = checkTtl('retentionSeconds', options.retentionSeconds ?? 604_800)
-    this.#bucketMs = checkTtl('bucketSeconds', options.bucketSeconds ?? 86_400) * 1000
+    this.#retentionSeconds = checkTtl(
+      'retentionSeconds',
+      options.retentionSeconds ?? 604_800,
+      this.#clock,
+    )
+    this.#bucketMs = checkTtl('bucketSeconds', options.bucketSeconds ?? 86_400, this.#clock) * 1000
     this.#parallelBuckets = checkInteger('parallelBuckets', options.parallelBuckets ?? 4, 1, 1_024)
   }
 
@@ -131,7 +135,7 @@ export class MetricsStore {
         randomUUID(),
         value,
         tagMap,
-        Math.min(ttlSeconds, ttlSecondsMax),
+        Math.min(ttlSeconds, ttlSecondsMaxAt(this.#clock)),
       ],
     )
   }

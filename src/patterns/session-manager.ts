@@ -11,7 +11,7 @@ import {
   tableText,
   toBigInt,
   toDate,
-  ttlSecondsMax,
+  ttlSecondsMaxAt,
 } from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
 import { type Clock, systemClock } from '../util/index.ts'
@@ -90,9 +90,9 @@ export class SessionManager {
     this.#touchTable = tableText(checkTableName(`${table}_last_use`))
     const expiry = checkOneOf('expiry', options.expiry ?? 'fixed', ['fixed', 'sliding'])
     this.#isSliding = expiry === 'sliding'
-    this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600)
+    this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600, this.#clock)
     this.#lifeSeconds = this.#isSliding
-      ? checkTtl('absoluteSeconds', options.absoluteSeconds ?? 30 * 86_400)
+      ? checkTtl('absoluteSeconds', options.absoluteSeconds ?? 30 * 86_400, this.#clock)
       : this.#ttlSeconds
   }
 
@@ -127,7 +127,7 @@ export class SessionManager {
         ipAddress,
         new Date(nowMs),
         new Date(nowMs + this.#lifeSeconds * 1000),
-        Math.min(this.#lifeSeconds + graceSeconds, ttlSecondsMax),
+        Math.min(this.#lifeSeconds + graceSeconds, ttlSecondsMaxAt(this.#clock)),
       ],
     )
     return token
@@ -218,7 +218,11 @@ export class SessionManager {
     if (nowMs - lastSeenMs < this.#ttlSeconds * 1000 * touchFraction) return
     await this.#runner.run(
       `INSERT INTO ${this.#touchTable} (id, last_use) VALUES (?, ?) USING TTL ?`,
-      [hashToken(token), new Date(nowMs), Math.min(this.#ttlSeconds + graceSeconds, ttlSecondsMax)],
+      [
+        hashToken(token),
+        new Date(nowMs),
+        Math.min(this.#ttlSeconds + graceSeconds, ttlSecondsMaxAt(this.#clock)),
+      ],
     )
   }
 }
