@@ -69,9 +69,10 @@ describe('what can have been applied', () => {
     await session.close()
   })
 
-  test('those who lose one connection have an error each', async () => {
+  test('callers that lose one connection have an error each', async () => {
     const node = new ScriptedNode()
-    const session = await connect(node, { random: () => 0 })
+    // The PREPAREs are sent again after the reconnect, and fail at the deadline.
+    const session = await connect(node, { random: () => 0, requestTimeoutMs: 1_000 })
     node.script = (exchange) => (isPrepare(exchange) ? 'done' : 'default')
     const preparing = ['x', 'y'].map((text) => session.prepare(text))
     const failed = Promise.allSettled(preparing)
