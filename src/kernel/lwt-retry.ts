@@ -28,8 +28,7 @@ export class LwtRetry {
   async retryOrThrow(error: unknown): Promise<void> {
     if (TsyllaError.is(error) && error.outcome === 'unknown') this.#unknown ??= error
     if (this.#backoff.isExpired || faultOf(error) !== 'transient') throw this.#failure(error)
-    const isAttemptTimeout = TsyllaError.is(error) && error.code === 'TSYLLA_REQUEST_TIMEOUT'
-    if (!this.isOutcomeUnknown && !isAttemptTimeout) throw error
+    if (!this.isOutcomeUnknown && !isAttemptTimeout(error)) throw error
     await this.#backoff.pause()
   }
 
@@ -41,16 +40,16 @@ export class LwtRetry {
 
   /** The last failure says nothing about an earlier attempt whose outcome is unknown. */
   #failure(error: unknown): unknown {
-    if (this.#unknown === undefined && !this.#isTimeoutOfAttempt(error)) return error
+    if (isAttemptTimeout(error)) return this.timeout()
+    if (this.#unknown === undefined) return error
     if (!TsyllaError.is(error)) return this.#unknown
-    if (this.#isTimeoutOfAttempt(error)) return this.timeout()
     // A copy, because other callers may have been given the same error.
     const copy = error.copy()
     copy.outcome = 'unknown'
     return copy
   }
+}
 
-  #isTimeoutOfAttempt(error: unknown): boolean {
-    return TsyllaError.is(error) && error.code === 'TSYLLA_REQUEST_TIMEOUT'
-  }
+function isAttemptTimeout(error: unknown): boolean {
+  return TsyllaError.is(error) && error.code === 'TSYLLA_REQUEST_TIMEOUT'
 }
