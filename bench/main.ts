@@ -1,8 +1,9 @@
 /**
  * `npm run bench`: the driver against `cassandra-driver` and a bare client, on a responder that
  * does nothing and on Cassandra; the embedded engine by itself. Ratios are of one run; absolute
- * numbers are of the machine. `-- --cassandra HOST:PORT` measures on a real server too, `--write`
- * keeps the results in bench/results.md and bench/results.json.
+ * numbers are of the machine. `-- --cassandra HOST:PORT` measures on a real server too,
+ * `--before FOLDER` measures another built checkout in the same run, `--write` keeps the results in
+ * bench/results.md and bench/results.json.
  */
 import { fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -16,7 +17,11 @@ import { fill } from './driver/fill.ts'
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const { values } = parseArgs({
-  options: { write: { type: 'boolean', default: false }, cassandra: { type: 'string' } },
+  options: {
+    write: { type: 'boolean', default: false },
+    cassandra: { type: 'string' },
+    before: { type: 'string' },
+  },
 })
 
 /** One process on one core, so that the responder has the other. */
@@ -32,7 +37,9 @@ function runPinned<T>(file: string, args: readonly string[]): T[] {
 }
 
 const roundCount = 3
-const clients = ['floor', 'prepared', 'text', 'peer'] as const
+const { before } = values
+const earlier = before === undefined ? [] : [`prepared@${before}`, `text@${before}`]
+const clients = ['floor', 'prepared', 'text', ...earlier, 'peer']
 
 /** Clients take turns, so that a busy moment of the machine hits all; the best of each counts. */
 function measureClients(

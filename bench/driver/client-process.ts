@@ -21,7 +21,8 @@ async function open(kind: string, addresses: readonly string[]): Promise<BenchCl
   if (kind === 'floor') return await openFloor(addresses)
   const address = addresses[0]!
   if (kind === 'peer') return await openCassandraDriver(address)
-  return await openTsylla(address, kind === 'text')
+  const [form, checkout] = kind.split('@')
+  return await openTsylla(address, form === 'text', checkout)
 }
 
 /** Keeps `inFlight` operations going for a window. */

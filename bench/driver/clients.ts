@@ -1,5 +1,6 @@
+import { pathToFileURL } from 'node:url'
 import cassandra from 'cassandra-driver'
-import { Batch, SessionBuilder } from 'tsylla'
+import type * as tsylla from 'tsylla'
 import {
   batchRowCount,
   type BenchClient,
@@ -11,8 +12,17 @@ import {
 
 const name = 'a name of 20 letters'
 
-/** tsylla through `executePrepared`, or through `execute(text, values)`. */
-export async function openTsylla(address: string, byText: boolean): Promise<BenchClient> {
+/**
+ * tsylla through `executePrepared`, or through `execute(text, values)`. `checkout` is the folder of
+ * another built checkout, whose package is measured instead of this one.
+ */
+export async function openTsylla(
+  address: string,
+  byText: boolean,
+  checkout?: string,
+): Promise<BenchClient> {
+  const entry = checkout && pathToFileURL(`${checkout}/dist/index.mjs`).href
+  const { Batch, SessionBuilder, Statement }: typeof tsylla = await import(entry ?? 'tsylla')
   const session = await new SessionBuilder().knownNode(address).build()
   const [insert, select, page] = await Promise.all([
     session.prepare(statements.insert.text),
@@ -22,10 +32,12 @@ export async function openTsylla(address: string, byText: boolean): Promise<Benc
   const at = new Date(1_700_000_000_000)
   let batch = new Batch('unlogged')
   for (let i = 0; i < batchRowCount; i++) {
-    batch = byText ? batch.append(statements.insert.text) : batch.append(insert)
+    batch = byText
+      ? batch.appendStatement(new Statement(statements.insert.text))
+      : batch.append(insert)
   }
   return {
-    name: byText ? 'tsylla execute(text, values)' : 'tsylla executePrepared',
+    name: `tsylla ${byText ? 'execute(text, values)' : 'executePrepared'}${checkout ? ', before' : ''}`,
     insert: byText
       ? (i) => session.execute(statements.insert.text, [BigInt(i), name, i & 0xffff, 1.5, at])
       : (i) => session.executePrepared(insert, [BigInt(i), name, i & 0xffff, 1.5, at]),

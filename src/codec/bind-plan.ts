@@ -106,6 +106,11 @@ export class BindPlan {
     }
   }
 
+  /** Whether a marker is a timestamp, which takes milliseconds in place of a `Date`. */
+  isTimestamp(i: number): boolean {
+    return this.#ops[i] === CellOp.TIMESTAMP
+  }
+
   /** Whether the partition key can be told from the values. */
   get isRoutable(): boolean {
     return this.partitionKeyIndexes.length > 0
@@ -185,6 +190,13 @@ export class BindPlan {
           writer.view.setInt32(at, 8)
           writer.view.setFloat64(at + 4, value)
           writer.offset = at + 12
+          return
+        }
+        break
+      case CellOp.TIMESTAMP:
+        if (Number.isSafeInteger(value)) {
+          writer.writeInt(8)
+          writer.writeLongOfNumber(value as number)
           return
         }
         break

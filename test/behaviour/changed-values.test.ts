@@ -3,7 +3,7 @@ import { Batch, type PreparedStatement, type Session } from '../../src/index.ts'
 import { Opcode } from '../../src/protocol/index.ts'
 import { type CqlType, nativeTypes } from '../../src/types/index.ts'
 import { prepare, ScriptedNode } from '../support/scripted-node.ts'
-import { connect } from '../support/scripted-session.ts'
+import { connect, serverError } from '../support/scripted-session.ts'
 import { describeOnServers } from '../support/targets.ts'
 
 const { blob, int, text, timestamp } = nativeTypes
@@ -141,6 +141,41 @@ describe('a request that is sent again has the values of its call, whatever beca
         await session.close()
       }
     })
+  }
+})
+
+test('a Date whose column became a bigint is refused, not stored as a number', async () => {
+  for (const isBatch of [false, true]) {
+    const node = new ScriptedNode()
+    const session = await connect(node)
+    const cql = 'INSERT INTO t (c) VALUES (?)'
+    let type: CqlType = timestamp
+    let sentCount = 0
+    node.script = (exchange) => {
+      const { opcode } = exchange.request
+      if (opcode === Opcode.PREPARE) {
+        const prepared = prepare(cql)
+        if (prepared.opcode !== Opcode.RESULT || !('bind' in prepared)) return 'default'
+        const markers = [{ keyspace: 'ks', table: 't', name: 'c0', type }]
+        exchange.reply({ ...prepared, bind: { ...prepared.bind, markers } })
+        return 'done'
+      }
+      if (opcode !== Opcode.EXECUTE && opcode !== Opcode.BATCH) return 'default'
+      sentCount++
+      type = nativeTypes.bigint
+      exchange.reply(serverError(0x2500, { statementId: Buffer.from(cql.slice(0, 16)) }))
+      return 'done'
+    }
+    const insert = await session.prepare(cql)
+    const running = isBatch
+      ? session.batch(new Batch().append(insert), [[new Date(1)]])
+      : session.executePrepared(insert, [new Date(1)])
+    await expect(running).rejects.toMatchObject({
+      code: 'TSYLLA_BIND_VALUE',
+      message: expect.stringContaining('Date') as string,
+    })
+    expect(sentCount).toBe(1)
+    await session.close()
   }
 })
 

@@ -25,7 +25,7 @@ import { mayBeStale } from './execute-message.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message } from './message.ts'
 import { estimateValues, type ValueSize } from './value-size.ts'
-import { detachValues } from './value-snapshot.ts'
+import { detachValues, moveValues } from './value-snapshot.ts'
 
 const typeCodes = {
   logged: BatchTypeCode.LOGGED,
@@ -194,9 +194,10 @@ export class BatchMessage implements Message {
   #takeMetadata(): void {
     const { handles, metadata, values } = this.#parts
     for (const [i, handle] of handles.entries()) {
+      const before = metadata[i]
       const now = handle.metadata
-      if (now === metadata[i] || now === undefined) continue
-      values[i] = now.plan.resolve(values[i])
+      if (now === before || now === undefined) continue
+      values[i] = moveValues(values[i]!, before?.plan ?? now.plan, now.plan)
       metadata[i] = now
     }
   }
@@ -214,7 +215,7 @@ export function resolveInBatch(
   index: number,
 ): readonly unknown[] {
   try {
-    return detachValues(metadata.plan.resolve(values))
+    return detachValues(metadata.plan, values)
   } catch (error) {
     throw inStatement(error, index)
   }

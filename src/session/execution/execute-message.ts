@@ -10,7 +10,7 @@ import type { StatementHandle } from '../statement/statement-cache.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message, parameterFlags, writeTail } from './message.ts'
 import { estimateValues, type ValueSize } from './value-size.ts'
-import { detachValues } from './value-snapshot.ts'
+import { detachValues, moveValues } from './value-snapshot.ts'
 
 /** EXECUTE (native_protocol_v4.spec §4.1.6), encoded again for every attempt. */
 export class ExecuteMessage implements Message {
@@ -36,7 +36,7 @@ export class ExecuteMessage implements Message {
     this.#handle = handle
     this.profile = profile
     this.#metadata = metadata
-    this.#values = detachValues(metadata.plan.resolve(values))
+    this.#values = detachValues(metadata.plan, values)
     this.#timestamp =
       profile.timestamp ??
       (metadata.repeatability.acceptsClientTimestamp ? context.timestamps?.next() : undefined)
@@ -118,7 +118,7 @@ export class ExecuteMessage implements Message {
   #takeMetadata(): void {
     const metadata = this.#handle.metadata!
     if (metadata === this.#metadata) return
-    this.#values = metadata.plan.resolve(this.#values)
+    this.#values = moveValues(this.#values, this.#metadata.plan, metadata.plan)
     this.#metadata = metadata
   }
 }

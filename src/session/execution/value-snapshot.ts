@@ -1,4 +1,4 @@
-import { isArrayBuffer, isMap, isPlainObject, isSet } from '../../codec/index.ts'
+import { type BindPlan, isArrayBuffer, isMap, isPlainObject, isSet } from '../../codec/index.ts'
 import type { BindValues } from '../../types/index.ts'
 import { isSharedInstance } from '../../util/index.ts'
 
@@ -14,15 +14,48 @@ export function snapshotOf<T extends BindValues | undefined>(values: T): T {
 }
 
 /**
- * Replaces values in an array of our own by copies that the caller cannot change: a request may be
- * encoded again after a failure, long after its call has returned.
+ * Returns the values in marker order, in an array and with contents that the caller cannot change:
+ * a request may be encoded again after a failure, long after its call has returned. A `Date` of a
+ * timestamp becomes its milliseconds, which cost less than another `Date`.
+ *
+ * @throws BindError when values are missing, too many, unknown or ambiguous
  */
-export function detachValues(values: unknown[]): readonly unknown[] {
+export function detachValues(plan: BindPlan, bindValues: BindValues | undefined): unknown[] {
+  const values = plan.resolve(bindValues)
   for (let i = 0; i < values.length; i++) {
     const value = values[i]
-    if (typeof value === 'object' && value !== null) values[i] = copyOf(value, undefined, 0)
+    if (typeof value !== 'object' || value === null) continue
+    const ms = plan.isTimestamp(i) ? millisecondsOf(value) : undefined
+    values[i] = ms ?? copyOf(value, undefined, 0)
   }
   return values
+}
+
+/** Returns `undefined` for what is no valid `Date`, whose encoding reports the fault. */
+function millisecondsOf(value: object): number | undefined {
+  try {
+    if (!(value instanceof Date)) return undefined
+    const ms = value.getTime()
+    return Number.isSafeInteger(ms) ? ms : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Returns detached values for the plan that replaces another one of the same text. Milliseconds of
+ * a marker that is no timestamp any more become a `Date` again: a bigint would take the number.
+ *
+ * @throws BindError
+ */
+export function moveValues(values: readonly unknown[], from: BindPlan, to: BindPlan): unknown[] {
+  const moved = to.resolve(values)
+  for (let i = 0; i < moved.length; i++) {
+    const value = moved[i]
+    const hasLeft = from.isTimestamp(i) && !to.isTimestamp(i)
+    if (hasLeft && typeof value === 'number') moved[i] = new Date(value)
+  }
+  return moved
 }
 
 /** Deeper values are refused by the encoder, so their copy would be lost work. */
