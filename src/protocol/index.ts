@@ -6,7 +6,7 @@ export {
   writeBatchQuery,
   writeBatchTail,
 } from './messages/batch.ts'
-export { columnSpecsFlag, readColumnSpecs, writeColumnSpecs } from './notation/column-specs.ts'
+export { readColumnSpecs } from './notation/column-specs.ts'
 export {
   type BlockCodec,
   type CompressionName,
@@ -22,7 +22,6 @@ export {
   QueryFlag,
   responseBit,
   ResultKind,
-  RowsFlag,
 } from './constants.ts'
 export { typeDepthMax } from './notation/custom-type-name.ts'
 export {
@@ -101,14 +100,16 @@ export {
   responsePrefixFlags,
   writeResponsePrefix,
 } from './messages/response-prefix.ts'
-export type {
-  ResultResponse,
-  SchemaChangeResult,
-  SetKeyspaceResult,
-  VoidResult,
+export {
+  type ResultResponse,
+  type SchemaChangeResult,
+  type SetKeyspaceResult,
+  type VoidResult,
+  writeResult,
 } from './messages/result.ts'
 export { type ReadyResponse, type StartupRequest, writeStartup } from './messages/startup.ts'
 export {
+  type EncodedRowsResult,
   MetadataBytes,
   readRowCount,
   readRowsHead,
@@ -118,7 +119,7 @@ export {
   type RowsResult,
   writeRowsMetadata,
 } from './messages/rows.ts'
-export { readSchemaChange, type SchemaChange, writeSchemaChange } from './messages/schema-change.ts'
+export { readSchemaChange, type SchemaChange } from './messages/schema-change.ts'
 export { readTypeSpec, writeTypeSpec } from './notation/type-spec.ts'
 export { utf8Read } from './notation/utf8.ts'
 export { type InetAddress, type RawValue, UNSET, WireReader } from './notation/reader.ts'

@@ -15,7 +15,6 @@ import {
   readRequestPayload,
   type Request,
   type ResponsePrefix,
-  ResultKind,
   type ServerEvent,
   type StartupRequest,
   VersionMismatchError,
@@ -292,10 +291,7 @@ export class NodeConnection implements FrameHandler {
   }
 
   #sendPrepared(streamId: number, body: Uint8Array, trace: Trace | undefined): void {
-    this.#send(streamId, Opcode.RESULT, trace, () => {
-      this.#writer.writeInt(ResultKind.PREPARED)
-      this.#writer.writeRaw(body)
-    })
+    this.#send(streamId, Opcode.RESULT, trace, () => this.#writer.writeRaw(body))
   }
 
   /** ServerConnection.validateNewMessage. */

@@ -1,42 +1,18 @@
 import { CqlSyntaxError, ProtocolError, ServerError, ServerErrorCode } from '../../errors/index.ts'
 import {
   beginResponse,
-  columnSpecsFlag,
   type Framing,
   FramingV4,
   Opcode,
   type ResponsePrefix,
   responsePrefixFlags,
   ResultKind,
-  RowsFlag,
-  writeColumnSpecs,
   writeError,
   writeResponsePrefix,
-  writeSchemaChange,
-  WireWriter,
+  writeResult,
+  type WireWriter,
 } from '../../protocol/index.ts'
-import type { ColumnSpec } from '../../types/index.ts'
-import type { EngineResult, EncodedRows } from '../execute/result.ts'
-
-/** Column descriptions as they stand in a RESULT: made once for all results of a statement. */
-interface EncodedColumns {
-  readonly flags: number
-  readonly bytes: Uint8Array
-}
-
-const encodedColumns: WeakMap<readonly ColumnSpec[], EncodedColumns> = new WeakMap()
-
-function encodeColumns(columns: readonly ColumnSpec[]): EncodedColumns {
-  let encoded = encodedColumns.get(columns)
-  if (encoded === undefined) {
-    const writer = new WireWriter(256)
-    const flags = columnSpecsFlag(columns)
-    writeColumnSpecs(writer, flags, columns)
-    encoded = { flags, bytes: writer.copyFrom(0) }
-    encodedColumns.set(columns, encoded)
-  }
-  return encoded
-}
+import type { EngineResult } from '../execute/result.ts'
 
 /** Longest message of an ERROR; a [string] holds 65,535 bytes. */
 const messageCharsMax = 16_384
@@ -87,40 +63,35 @@ export class ResponseWriter {
     result: EngineResult,
     skipMetadata: boolean,
   ): void {
-    const { writer } = this
-    this.frame(streamId, Opcode.RESULT, prefix, () => {
-      switch (result.kind) {
-        case 'void':
-          writer.writeInt(ResultKind.VOID)
-          return
-        case 'rows':
-          this.#rows(result, skipMetadata)
-          return
-        case 'set_keyspace':
-          writer.writeInt(ResultKind.SET_KEYSPACE)
-          writer.writeString(result.keyspace)
-          return
-        case 'schema_change':
-          writer.writeInt(ResultKind.SCHEMA_CHANGE)
-          writeSchemaChange(writer, { ...result.change, argumentTypes: undefined })
-      }
-    })
+    this.frame(streamId, Opcode.RESULT, prefix, () =>
+      writeResult(this.writer, responseOf(result, skipMetadata)),
+    )
   }
+}
 
-  #rows(result: EncodedRows, skipMetadata: boolean): void {
-    const { writer } = this
-    const { columns, rowCount, content, pagingState } = result
-    const encoded = encodeColumns(columns)
-    let flags = skipMetadata ? RowsFlag.NO_METADATA : encoded.flags
-    if (pagingState !== undefined) flags |= RowsFlag.HAS_MORE_PAGES
-    writer.reserve(content.length + encoded.bytes.length + 64)
-    writer.writeInt(ResultKind.ROWS)
-    writer.writeInt(flags)
-    writer.writeInt(columns.length)
-    if (pagingState !== undefined) writer.writeBytes(pagingState)
-    if (!skipMetadata) writer.writeRaw(encoded.bytes)
-    writer.writeInt(rowCount)
-    writer.writeRaw(content)
+function responseOf(
+  result: EngineResult,
+  skipMetadata: boolean,
+): Parameters<typeof writeResult>[1] {
+  const opcode = Opcode.RESULT
+  switch (result.kind) {
+    case 'void':
+      return { opcode, kind: ResultKind.VOID }
+    case 'rows': {
+      const { columns, rowCount, content, pagingState } = result
+      const metadata = {
+        columns,
+        columnCount: columns.length,
+        pagingState,
+        noMetadata: skipMetadata,
+        newMetadataId: undefined,
+      }
+      return { opcode, kind: ResultKind.ROWS, metadata, rowCount, content }
+    }
+    case 'set_keyspace':
+      return { opcode, kind: ResultKind.SET_KEYSPACE, keyspace: result.keyspace }
+    case 'schema_change':
+      return { opcode, kind: ResultKind.SCHEMA_CHANGE, schemaChange: result.change }
   }
 }
 

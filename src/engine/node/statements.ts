@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ServerError, ServerErrorCode } from '../../errors/index.ts'
-import { WireWriter, writeBindMetadata, writeRowsMetadata } from '../../protocol/index.ts'
+import { Opcode, ResultKind, WireWriter, writeResult } from '../../protocol/index.ts'
 import type { PreparedPlan } from '../analyze/prepared-plan.ts'
 import type { Schema } from '../catalog/schema.ts'
 import type { Engine } from '../engine.ts'
@@ -15,7 +15,7 @@ export interface PreparedEntry {
   readonly id: Uint8Array
   readonly text: string
   readonly keyspace: string | undefined
-  /** What follows `<kind>` in the RESULT of PREPARE. */
+  /** Body of the RESULT of PREPARE. */
   readonly body: Uint8Array
   plan: PreparedPlan
   /** The schema the plan was last found to be right for. */
@@ -113,14 +113,15 @@ function unprepared(id: Uint8Array): ServerError {
 
 function preparedBody(id: Uint8Array, plan: PreparedPlan): Uint8Array {
   const writer = new WireWriter(256)
-  const { markers, partitionKeyIndexes, resultColumns } = plan
-  // ResultSet.PreparedMetadata: no key is told among markers of several tables, `[batch]` being
-  // one.
+  const { markers, resultColumns } = plan
+  // ResultSet.PreparedMetadata: markers of several tables have no partition key; `[batch]` is a
+  // table of its own.
   const isOneTable = markers.every(
     ({ keyspace, table }) => keyspace === markers[0]!.keyspace && table === markers[0]!.table,
   )
-  writer.writeShortBytes(id)
-  writeBindMetadata(writer, markers, isOneTable ? partitionKeyIndexes : [])
-  writeRowsMetadata(writer, resultColumns, { noMetadata: resultColumns.length === 0 })
+  const partitionKeyIndexes = isOneTable ? plan.partitionKeyIndexes : []
+  const bind = { flags: 0, markers, partitionKeyIndexes }
+  const kind = ResultKind.PREPARED
+  writeResult(writer, { opcode: Opcode.RESULT, kind, id, bind, resultColumns })
   return writer.copyFrom(0)
 }

@@ -1,7 +1,7 @@
 import { ProtocolError } from '../../errors/index.ts'
 import type { ColumnSpec } from '../../types/index.ts'
 import { Opcode, ResultKind, RowsFlag } from '../constants.ts'
-import { columnSpecsFlag, readColumnSpecs, writeColumnSpecs } from '../notation/column-specs.ts'
+import { encodeColumnSpecs, readColumnSpecs } from '../notation/column-specs.ts'
 import type { WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
 import { readRowsMetadata, writeRowsMetadata } from './rows.ts'
@@ -58,12 +58,12 @@ export function writeBindMetadata(
   partitionKeyIndexes: readonly number[],
   extraFlags: number = 0,
 ): void {
-  const flags = columnSpecsFlag(markers)
+  const { flags, bytes } = encodeColumnSpecs(markers)
   writer.writeInt(flags | extraFlags)
   writer.writeInt(markers.length)
   writer.writeInt(partitionKeyIndexes.length)
   for (const index of partitionKeyIndexes) writer.writeShort(index)
-  writeColumnSpecs(writer, flags, markers)
+  writer.writeRaw(bytes)
 }
 
 export interface PreparedResult {

@@ -3,7 +3,7 @@ import { Opcode, ResultKind } from '../constants.ts'
 import type { WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
 import { type PreparedResult, readPrepared, writePrepared } from './prepare.ts'
-import { readRows, type RowsResult, writeRows } from './rows.ts'
+import { type EncodedRowsResult, readRows, type RowsResult, writeRows } from './rows.ts'
 import { readSchemaChange, type SchemaChange, writeSchemaChange } from './schema-change.ts'
 
 export interface VoidResult {
@@ -29,7 +29,7 @@ export type ResultResponse =
   | SchemaChangeResult
 
 /** `<kind:int>` and the body of that kind (native_protocol_v4.spec §4.2.5) */
-export function writeResult(writer: WireWriter, result: ResultResponse): void {
+export function writeResult(writer: WireWriter, result: ResultResponse | EncodedRowsResult): void {
   writer.writeInt(result.kind)
   switch (result.kind) {
     case ResultKind.VOID:

@@ -1,6 +1,6 @@
 import { ProtocolError } from '../../errors/index.ts'
 import type { ColumnSpec } from '../../types/index.ts'
-import { columnSpecsFlag, readColumnSpecs, writeColumnSpecs } from '../notation/column-specs.ts'
+import { encodeColumnSpecs, readColumnSpecs } from '../notation/column-specs.ts'
 import { Opcode, ResultKind, RowsFlag } from '../constants.ts'
 import type { WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
@@ -131,14 +131,25 @@ export function writeRowsMetadata(
   options: RowsMetadataOptions = {},
 ): void {
   const { pagingState, newMetadataId, noMetadata = false } = options
-  let flags = noMetadata ? RowsFlag.NO_METADATA : columnSpecsFlag(columns)
+  const specs = noMetadata ? undefined : encodeColumnSpecs(columns)
+  let flags = specs === undefined ? RowsFlag.NO_METADATA : specs.flags
   if (pagingState !== undefined) flags |= RowsFlag.HAS_MORE_PAGES
   if (newMetadataId !== undefined) flags |= RowsFlag.METADATA_CHANGED
   writer.writeInt(flags)
   writer.writeInt(options.columnCount ?? columns.length)
   if (pagingState !== undefined) writer.writeBytes(pagingState)
   if (newMetadataId !== undefined) writer.writeShortBytes(newMetadataId)
-  if (!noMetadata) writeColumnSpecs(writer, flags, columns)
+  if (specs !== undefined) writer.writeRaw(specs.bytes)
+}
+
+/** Rows whose cells are encoded already, as a node that reads them from its store has them. */
+export interface EncodedRowsResult {
+  readonly opcode: typeof Opcode.RESULT
+  readonly kind: typeof ResultKind.ROWS
+  readonly metadata: RowsMetadata
+  readonly rowCount: number
+  /** The cells row by row, each `[bytes]`. */
+  readonly content: Uint8Array
 }
 
 /** Rows with their cells as they came; sessions decode rows through the codec room instead. */
@@ -150,8 +161,16 @@ export interface RowsResult {
 }
 
 /** `<metadata><rows_count:int>` and the cells, each `[bytes]` (native_protocol_v4.spec §4.2.5.2) */
-export function writeRows(writer: WireWriter, { metadata, rows }: RowsResult): void {
-  writeRowsMetadata(writer, metadata.columns, metadata)
+export function writeRows(writer: WireWriter, result: RowsResult | EncodedRowsResult): void {
+  writeRowsMetadata(writer, result.metadata.columns, result.metadata)
+  if ('content' in result) {
+    const { rowCount, content } = result
+    writer.reserve(4 + content.length)
+    writer.writeInt(rowCount)
+    writer.writeRaw(content)
+    return
+  }
+  const { rows } = result
   writer.writeInt(rows.length)
   for (const row of rows) for (const cell of row) writer.writeBytes(cell)
 }

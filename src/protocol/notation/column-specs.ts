@@ -2,7 +2,7 @@ import type { ColumnSpec } from '../../types/index.ts'
 import { RowsFlag } from '../constants.ts'
 import { readTypeSpec, writeTypeSpec } from './type-spec.ts'
 import type { WireReader } from './reader.ts'
-import type { WireWriter } from './writer.ts'
+import { WireWriter } from './writer.ts'
 
 // [<global_table_spec>]<col_spec_1>…<col_spec_n>, with col_spec = [<ks><table>]<name><type>
 // (native_protocol_v4.spec §4.2.5.2)
@@ -28,8 +28,31 @@ export function readColumnSpecs(reader: WireReader, flags: number, count: number
   return specs
 }
 
+/** Column descriptions as they stand in a RESULT. */
+export interface EncodedColumnSpecs {
+  /** GLOBAL_TABLES_SPEC or 0. */
+  readonly flags: number
+  readonly bytes: Uint8Array
+}
+
+/** A statement has the same columns in all its results, so they are encoded once. */
+const encodedSpecs: WeakMap<readonly ColumnSpec[], EncodedColumnSpecs> = new WeakMap()
+
+/** The inverse of `readColumnSpecs`. @param columns are not changed later */
+export function encodeColumnSpecs(columns: readonly ColumnSpec[]): EncodedColumnSpecs {
+  let encoded = encodedSpecs.get(columns)
+  if (encoded === undefined) {
+    const writer = new WireWriter(256)
+    const flags = columnSpecsFlag(columns)
+    writeColumnSpecs(writer, flags, columns)
+    encoded = { flags, bytes: writer.copyFrom(0) }
+    encodedSpecs.set(columns, encoded)
+  }
+  return encoded
+}
+
 /** GLOBAL_TABLES_SPEC when every column is of one table, as Cassandra decides it. */
-export function columnSpecsFlag(columns: readonly ColumnSpec[]): number {
+function columnSpecsFlag(columns: readonly ColumnSpec[]): number {
   const first = columns[0]
   if (first === undefined) return 0
   const isGlobal = columns.every(
@@ -38,12 +61,7 @@ export function columnSpecsFlag(columns: readonly ColumnSpec[]): number {
   return isGlobal ? RowsFlag.GLOBAL_TABLES_SPEC : 0
 }
 
-/** The inverse of `readColumnSpecs`; `flags` from `columnSpecsFlag`. */
-export function writeColumnSpecs(
-  writer: WireWriter,
-  flags: number,
-  columns: readonly ColumnSpec[],
-): void {
+function writeColumnSpecs(writer: WireWriter, flags: number, columns: readonly ColumnSpec[]): void {
   const isGlobal = (flags & RowsFlag.GLOBAL_TABLES_SPEC) !== 0
   const first = columns[0]
   if (isGlobal && first !== undefined) {
