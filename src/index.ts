@@ -1,8 +1,8 @@
 import {
+  BaseSessionBuilder,
+  ConnectedSession,
   type ContactPoint,
   type EndpointSchemes,
-  Session as ConnectedSession,
-  SessionBuilder as SchemedSessionBuilder,
   type SessionOptions,
 } from './session/index.ts'
 
@@ -128,7 +128,7 @@ const schemes: EndpointSchemes = new Map([
 ])
 
 /** Collects the options of a session; every method returns a new builder. */
-export class SessionBuilder extends SchemedSessionBuilder {
+export class SessionBuilder extends BaseSessionBuilder {
   constructor(options: Partial<SessionOptions> = {}) {
     super(options, schemes)
   }

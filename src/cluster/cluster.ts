@@ -10,13 +10,13 @@ import {
 import type { LoadBalancingPolicy, ReconnectionPolicy, RoutingInfo } from '../policies/index.ts'
 import type { SchemaChange, ServerEvent } from '../protocol/index.ts'
 import {
-  type CallOptions,
+  type InternalRequestOptions,
   type Connection,
   type ConnectionListener,
   Connector,
   type ConnectorOptions,
   type Endpoint,
-  type Ticker,
+  type DeadlineTimer,
   type UseFrame,
 } from '../transport/index.ts'
 import type { ClusterData } from './cluster-data.ts'
@@ -39,8 +39,8 @@ import {
 } from './system-tables.ts'
 
 export interface ClusterOptions {
-  readonly ticker: Ticker
-  readonly connector: Omit<ConnectorOptions, 'ticker' | 'onRoom'>
+  readonly deadlineTimer: DeadlineTimer
+  readonly connector: Omit<ConnectorOptions, 'deadlineTimer' | 'onRoom'>
   readonly contactEndpoints: readonly Endpoint[]
   /** The way to a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
@@ -83,7 +83,7 @@ export class Cluster implements ConnectionListener {
   readonly #agreement: SchemaAgreement
   readonly #registry: NodeRegistry
   readonly #switch: KeyspaceSwitch
-  readonly #call: CallOptions
+  readonly #requestOptions: InternalRequestOptions
   #keyspaces: ReadonlyMap<string, KeyspaceDescription> = new Map()
   #local: LocalDescription | undefined
   #localDataCenter: string | undefined
@@ -92,15 +92,15 @@ export class Cluster implements ConnectionListener {
 
   constructor(options: ClusterOptions) {
     this.#options = options
-    const { ticker, reconnection } = options
-    const { clock } = ticker
-    this.#call = { ticker, timeoutMs: options.requestTimeoutMs }
-    this.#connector = new Connector({ ...options.connector, ticker, onRoom: options.onRoom })
+    const { deadlineTimer, reconnection } = options
+    const { clock } = deadlineTimer
+    this.#requestOptions = { deadlineTimer, timeoutMs: options.requestTimeoutMs }
+    this.#connector = new Connector({ ...options.connector, deadlineTimer, onRoom: options.onRoom })
     this.#sides = new KeyspaceConnections(this.#connector)
     this.#localDataCenter = options.localDataCenter
     const keyspace = (): string | undefined => this.#switch.current
     this.#registry = new NodeRegistry({
-      ticker,
+      deadlineTimer,
       contactEndpoints: options.contactEndpoints,
       endpointOf: options.endpointOf,
       connect: (endpoint) => this.#connector.open(endpoint, this, { keyspace }),
@@ -109,7 +109,7 @@ export class Cluster implements ConnectionListener {
       onAvailability: options.onRoom,
     })
     this.#switch = new KeyspaceSwitch({
-      call: this.#call,
+      requestOptions: this.#requestOptions,
       anyConnection: () => {
         const connection = this.anyConnection()
         if (connection === undefined) throw this.unavailableError()
@@ -132,8 +132,8 @@ export class Cluster implements ConnectionListener {
     })
     this.#debouncer = new Debouncer(clock, eventQuietMs, () => this.#refresh())
     this.#agreement = new SchemaAgreement({
-      ticker,
-      call: this.#call,
+      deadlineTimer,
+      requestOptions: this.#requestOptions,
       timeoutMs: options.schemaAgreementTimeoutMs,
       nodes: () => this.#registry.nodes,
       unavailableError: () => this.unavailableError(),
@@ -171,9 +171,9 @@ export class Cluster implements ConnectionListener {
   /** Reads nodes and keyspaces over a control connection. */
   async #read(connection: Connection): Promise<ClusterDescription> {
     const [local, peers, keyspaces] = await Promise.all([
-      readLocal(connection, this.#call),
-      readPeers(connection, this.#call),
-      readKeyspaces(connection, this.#call),
+      readLocal(connection, this.#requestOptions),
+      readPeers(connection, this.#requestOptions),
+      readKeyspaces(connection, this.#requestOptions),
     ])
     if (this.#isClosed) throw new ClosedError('session')
     if (this.#local === undefined) this.#checkLocalDataCenter([local, ...peers])
@@ -329,12 +329,12 @@ export class Cluster implements ConnectionListener {
    * @throws the reason why no node has one, after `timeoutMs` or when none is to be expected
    */
   async nextConnection(timeoutMs: number): Promise<Connection> {
-    const { ticker } = this.#options
-    const endMs = ticker.nowMs() + timeoutMs
+    const { deadlineTimer } = this.#options
+    const endMs = deadlineTimer.nowMs() + timeoutMs
     for (;;) {
       const connection = this.anyConnection()
       if (connection !== undefined) return connection
-      const leftMs = endMs - ticker.nowMs()
+      const leftMs = endMs - deadlineTimer.nowMs()
       if (leftMs <= 0 || !this.mayBecomeAvailable()) throw this.unavailableError()
       await this.#registry.nextAvailability(leftMs)
     }
@@ -352,7 +352,7 @@ export class Cluster implements ConnectionListener {
       }
     }
     if (change.target === 'KEYSPACE') {
-      const keyspaces = await readKeyspaces(connection, this.#call)
+      const keyspaces = await readKeyspaces(connection, this.#requestOptions)
       this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
       this.#rebuildBalancer()
       await this.#switch.onKeyspaceChange(change)

@@ -1,9 +1,14 @@
 import type { TsyllaError } from '../errors/index.ts'
 import type { ResponsePrefix, SchemaChange } from '../protocol/index.ts'
-import { type CallOptions, type Connection, sendUse, type UseFrame } from '../transport/index.ts'
+import {
+  type InternalRequestOptions,
+  type Connection,
+  sendUse,
+  type UseFrame,
+} from '../transport/index.ts'
 
 export interface KeyspaceSwitchOptions {
-  readonly call: CallOptions
+  readonly requestOptions: InternalRequestOptions
   /** The connection that is asked first. @throws NoNodeAvailableError without one */
   readonly anyConnection: () => Connection
   readonly connections: () => readonly Connection[]
@@ -45,10 +50,10 @@ export class KeyspaceSwitch {
   }
 
   async #use(keyspace: string, frame: UseFrame | undefined): Promise<UseAnswer> {
-    const { call, anyConnection, connections } = this.#options
+    const { requestOptions, anyConnection, connections } = this.#options
     const first = anyConnection()
     // One node says whether the keyspace exists; only then do the others follow.
-    const prefix = await sendUse(first, keyspace, call, frame)
+    const prefix = await sendUse(first, keyspace, requestOptions, frame)
     this.#current = keyspace
     await Promise.all(
       connections()
@@ -61,7 +66,7 @@ export class KeyspaceSwitch {
   /** A connection in the wrong keyspace is worse than none: the pool makes another. */
   async #switchOrClose(connection: Connection, keyspace: string): Promise<void> {
     try {
-      await sendUse(connection, keyspace, this.#options.call)
+      await sendUse(connection, keyspace, this.#options.requestOptions)
     } catch (error) {
       connection.destroy(error as TsyllaError)
     }

@@ -1,13 +1,13 @@
 import { ClosedError, NoNodeAvailableError, type TsyllaError } from '../errors/index.ts'
 import type { ReconnectionPolicy } from '../policies/index.ts'
 import type { StatusChangeEvent } from '../protocol/index.ts'
-import { type Connection, type Endpoint, NodePool, type Ticker } from '../transport/index.ts'
+import { type Connection, type Endpoint, NodePool, type DeadlineTimer } from '../transport/index.ts'
 import { assert, type Timer } from '../util/index.ts'
 import { ClusterNode } from './cluster-node.ts'
 import type { NodeDescription } from './system-tables.ts'
 
 export interface NodeRegistryOptions {
-  readonly ticker: Ticker
+  readonly deadlineTimer: DeadlineTimer
   readonly contactEndpoints: readonly Endpoint[]
   /** The way to a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
@@ -60,7 +60,7 @@ export class NodeRegistry {
 
   /** Waits for all nodes, but not long for the last ones: one that is dead must not hold up all. */
   async fillPools(): Promise<void> {
-    const { clock } = this.#options.ticker
+    const { clock } = this.#options.deadlineTimer
     const pools = [...this.#nodes.values()].map(({ pool }) => pool)
     await new Promise<void>((resolve) => {
       let timer: Timer | undefined
@@ -102,12 +102,12 @@ export class NodeRegistry {
   }
 
   #add(described: NodeDescription, endpoint: Endpoint): void {
-    const { poolSize, reconnection, ticker, onAvailability } = this.#options
+    const { poolSize, reconnection, deadlineTimer, onAvailability } = this.#options
     const pool: NodePool = new NodePool({
       size: poolSize,
       connect: () => this.#connectTo(node),
       reconnection,
-      clock: ticker.clock,
+      clock: deadlineTimer.clock,
       onAvailability: (isAvailable) => {
         if (isAvailable) node.isPresumedDown = false
         if (isAvailable) for (const wake of this.#availabilityWaiters) wake()
@@ -186,7 +186,7 @@ export class NodeRegistry {
   /** Waits until some node has a connection again, for `timeoutMs` at most. */
   async nextAvailability(timeoutMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = this.#options.ticker.clock.schedule(timeoutMs, () => done(), true)
+      const timer = this.#options.deadlineTimer.clock.schedule(timeoutMs, () => done(), true)
       const done = (): void => {
         timer.cancel()
         this.#availabilityWaiters.delete(done)

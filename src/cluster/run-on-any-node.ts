@@ -1,13 +1,13 @@
 import { RequestTimeoutError, TsyllaError } from '../errors/index.ts'
 import { type RetryPolicy, stalledAttemptPolicy } from '../policies/index.ts'
-import type { Connection, Ticker } from '../transport/index.ts'
+import type { Connection, DeadlineTimer } from '../transport/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterNode } from './cluster-node.ts'
 
 export interface RunOptions {
   readonly cluster: Cluster
   readonly retry: RetryPolicy
-  readonly ticker: Ticker
+  readonly deadlineTimer: DeadlineTimer
   /** Deadline over all attempts. */
   readonly timeoutMs: number
 }
@@ -21,18 +21,18 @@ export interface RunOptions {
  * @param work sends the request; its answer may take as long as is given
  */
 export async function runOnAnyNode<T>(
-  { cluster, retry, ticker, timeoutMs }: RunOptions,
+  { cluster, retry, deadlineTimer, timeoutMs }: RunOptions,
   work: (connection: Connection, timeoutMs: number) => Promise<T>,
 ): Promise<T> {
   const tried = new Set<ClusterNode>()
-  const endMs = ticker.nowMs() + timeoutMs
+  const endMs = deadlineTimer.nowMs() + timeoutMs
   for (let attemptCount = 1; ; attemptCount++) {
     const connection =
-      cluster.anyConnection(tried) ?? (await cluster.nextConnection(endMs - ticker.nowMs()))
+      cluster.anyConnection(tried) ?? (await cluster.nextConnection(endMs - deadlineTimer.nowMs()))
     const isLast = tried.size + 1 >= cluster.nodeCount
     const patienceMs = isLast ? undefined : stalledAttemptPolicy.delayMs(1, timeoutMs)
     try {
-      const leftMs = Math.max(1, endMs - ticker.nowMs())
+      const leftMs = Math.max(1, endMs - deadlineTimer.nowMs())
       return await work(connection, Math.min(patienceMs ?? leftMs, leftMs))
     } catch (error) {
       const node = cluster.nodeOf(connection)
@@ -41,7 +41,7 @@ export async function runOnAnyNode<T>(
       const decision = isStalled
         ? 'next_node'
         : retry.decide({ error, isIdempotent: true, attemptCount })
-      const isOver = decision === 'rethrow' || ticker.nowMs() >= endMs
+      const isOver = decision === 'rethrow' || deadlineTimer.nowMs() >= endMs
       if (isOver || (isLast && error.code !== 'TSYLLA_CONNECTION')) {
         throw error.code === 'TSYLLA_REQUEST_TIMEOUT'
           ? new RequestTimeoutError(timeoutMs, error.outcome)

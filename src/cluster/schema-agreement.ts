@@ -1,12 +1,12 @@
 import { SchemaAgreementError, type TsyllaError } from '../errors/index.ts'
-import type { CallOptions, Connection, Ticker } from '../transport/index.ts'
+import type { InternalRequestOptions, Connection, DeadlineTimer } from '../transport/index.ts'
 import { sleep } from '../util/index.ts'
 import type { ClusterNode } from './cluster-node.ts'
 import { readPeers, readSchemaVersion } from './system-tables.ts'
 
 export interface SchemaAgreementOptions {
-  readonly ticker: Ticker
-  readonly call: CallOptions
+  readonly deadlineTimer: DeadlineTimer
+  readonly requestOptions: InternalRequestOptions
   readonly timeoutMs: number
   readonly nodes: () => Iterable<ClusterNode>
   readonly unavailableError: () => TsyllaError
@@ -36,29 +36,29 @@ export class SchemaAgreement {
    * @throws SchemaAgreementError
    */
   async wait(coordinator?: Connection): Promise<void> {
-    const { ticker, timeoutMs } = this.#options
-    const startedMs = ticker.nowMs()
+    const { deadlineTimer, timeoutMs } = this.#options
+    const startedMs = deadlineTimer.nowMs()
     for (;;) {
       const asked = await this.#askedVersions(coordinator)
       const absent = asked.size === 1 ? await this.#absentNodes([...asked][0]!, coordinator) : []
       if (asked.size === 1 && absent.length === 0) return
-      const waitedMs = ticker.nowMs() - startedMs
+      const waitedMs = deadlineTimer.nowMs() - startedMs
       if (asked.size === 1 && waitedMs >= Math.min(absentNodeWaitMs, timeoutMs)) {
         for (const node of absent) node.isPresumedDown = true
         return
       }
       if (waitedMs >= timeoutMs) throw new SchemaAgreementError(timeoutMs)
-      await sleep(ticker.clock, pollMs)
+      await sleep(deadlineTimer.clock, pollMs)
     }
   }
 
   async #askedVersions(coordinator: Connection | undefined): Promise<ReadonlySet<string>> {
-    const { call, unavailableError } = this.#options
+    const { requestOptions, unavailableError } = this.#options
     const others = this.#connections().filter(({ address }) => address !== coordinator?.address)
     if (coordinator === undefined && others.length === 0) throw unavailableError()
-    const own = coordinator === undefined ? [] : [readSchemaVersion(coordinator, call)]
+    const own = coordinator === undefined ? [] : [readSchemaVersion(coordinator, requestOptions)]
     const rest = others.map((connection) =>
-      readSchemaVersion(connection, call).catch(() => undefined),
+      readSchemaVersion(connection, requestOptions).catch(() => undefined),
     )
     const versions = await Promise.all([...own, ...rest])
     return new Set(versions.filter((version) => version !== undefined))
@@ -79,7 +79,7 @@ export class SchemaAgreement {
     )
     const connection = coordinator ?? this.#connections()[0]
     if (absent.length === 0 || connection === undefined) return []
-    const peers = await readPeers(connection, this.#options.call).catch(() => [])
+    const peers = await readPeers(connection, this.#options.requestOptions).catch(() => [])
     const others = new Set(
       peers
         .filter(({ schemaVersion }) => schemaVersion !== undefined && schemaVersion !== version)

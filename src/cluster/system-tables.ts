@@ -1,7 +1,7 @@
 import { decodeValue } from '../codec/index.ts'
 import { ProtocolError, ServerError, ServerErrorCode } from '../errors/index.ts'
 import { Inet } from '../types/index.ts'
-import { type CallOptions, queryAll, type Connection } from '../transport/index.ts'
+import { type InternalRequestOptions, queryAll, type Connection } from '../transport/index.ts'
 
 export interface NodeAddress {
   readonly host: string
@@ -38,7 +38,7 @@ type Record = ReadonlyMap<string, unknown>
 async function selectAll(
   connection: Connection,
   cql: string,
-  options: CallOptions,
+  options: InternalRequestOptions,
 ): Promise<Record[]> {
   const { metadata, rows } = await queryAll(connection, cql, options)
   return rows.map(
@@ -56,7 +56,7 @@ async function selectAll(
 /** `system.local` of the node behind the connection. */
 export async function readLocal(
   connection: Connection,
-  options: CallOptions,
+  options: InternalRequestOptions,
 ): Promise<LocalDescription> {
   const cql = `SELECT * FROM system.local WHERE key='local'`
   const [row] = await selectAll(connection, cql, options)
@@ -78,7 +78,7 @@ export async function readLocal(
  */
 export async function readPeers(
   connection: Connection,
-  options: CallOptions,
+  options: InternalRequestOptions,
 ): Promise<NodeDescription[]> {
   try {
     const rows = await selectAll(connection, 'SELECT * FROM system.peers_v2', options)
@@ -137,7 +137,7 @@ function text(row: Record, column: string): string | undefined {
 
 export async function readKeyspaces(
   connection: Connection,
-  options: CallOptions,
+  options: InternalRequestOptions,
 ): Promise<KeyspaceDescription[]> {
   const cql = 'SELECT keyspace_name, replication, durable_writes FROM system_schema.keyspaces'
   const rows = await selectAll(connection, cql, options)
@@ -154,7 +154,7 @@ export async function readKeyspaces(
 /** Schema version of the node behind the connection. */
 export async function readSchemaVersion(
   connection: Connection,
-  options: CallOptions,
+  options: InternalRequestOptions,
 ): Promise<string | undefined> {
   const cql = `SELECT schema_version FROM system.local WHERE key='local'`
   const [row] = await selectAll(connection, cql, options)

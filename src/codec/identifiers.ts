@@ -2,7 +2,8 @@ import { ValueError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
 import { Inet, nativeTypes, parseUuidInto, Uuid, uuidToText } from '../types/index.ts'
 import { CellOp, Codec } from './codec.ts'
-import { bytesInside, isBytes } from './kinds.ts'
+import { isBytes } from '../util/index.ts'
+import { bytesInside } from './kinds.ts'
 
 /** uuid and timeuuid: 16 bytes; strings in results. */
 export class UuidCodec extends Codec {

@@ -27,11 +27,6 @@ export function isArrayBuffer(value: unknown): value is ArrayBuffer | SharedArra
   }
 }
 
-/** Uint8Array, Buffer included. */
-export function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && value instanceof Uint8Array
-}
-
 type TypedArray = ArrayBufferView & ArrayLike<unknown> & Iterable<unknown>
 
 /** Any view of memory that has elements. */

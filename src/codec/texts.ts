@@ -1,7 +1,8 @@
 import { utf8Read, type WireReader, type WireWriter } from '../protocol/index.ts'
 import { type CustomType, nativeTypes } from '../types/index.ts'
 import { CellOp, Codec } from './codec.ts'
-import { isArrayBuffer, isBytes, isDetached } from './kinds.ts'
+import { isBytes } from '../util/index.ts'
+import { isArrayBuffer, isDetached } from './kinds.ts'
 
 /** A UTF-16 surrogate without its partner. */
 const loneSurrogate = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/

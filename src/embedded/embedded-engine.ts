@@ -1,11 +1,11 @@
-import type { BatchLimits } from '../engine/index.ts'
+import type { BatchLimits, Durability } from '../engine/index.ts'
 import { ConfigError, Secret } from '../errors/index.ts'
 import type { EndpointFactory } from '../transport/index.ts'
 import type { Clock } from '../util/index.ts'
 import { EngineEndpoint } from './engine-endpoint.ts'
 import { forgetOwned, openOwned } from './engine-registry.ts'
 import type { Listener, ListenOptions } from './listener.ts'
-import type { Durability, EngineSettings, OpenEngine } from './open-engine.ts'
+import type { EngineSettings, OpenEngine } from './open-engine.ts'
 
 export interface EmbeddedOptions {
   /** Directory to keep the data in; without, everything is in memory. */

@@ -5,5 +5,6 @@ export {
   openEmbedded,
 } from './embedded-engine.ts'
 export type { Listener, ListenOptions, ListenTlsOptions } from './listener.ts'
-export type { Durability, OpenEngine } from './open-engine.ts'
+export type { Durability } from '../engine/index.ts'
+export type { OpenEngine } from './open-engine.ts'
 export type { BatchLimits } from '../engine/index.ts'

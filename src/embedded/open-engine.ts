@@ -3,6 +3,7 @@ import {
   type BatchLimits,
   type ClientAddress,
   CooperativeScheduler,
+  type Durability,
   Engine,
   EngineNode,
   type KvStore,
@@ -15,9 +16,6 @@ import { Inet } from '../types/index.ts'
 import { type Clock, systemRuntime } from '../util/index.ts'
 import { copyStore } from './copy-store.ts'
 import { type Listener, type ListenOptions, openListener } from './listener.ts'
-
-/** When a write is acknowledged by an engine on disk. */
-export type Durability = 'fsync' | 'os' | 'none'
 
 export interface EngineSettings {
   /** Directory of the store; in memory without. */

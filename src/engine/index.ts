@@ -25,6 +25,7 @@ export type { BatchKind } from './analyze/batch.ts'
 export type { PreparedPlan } from './analyze/prepared-plan.ts'
 export {
   CooperativeScheduler,
+  type Durability,
   type KvStore,
   makeDirectory,
   MemoryStore,

@@ -32,7 +32,7 @@ import type {
   RowNotFoundError,
 } from './pattern-errors.ts'
 import type { AnyServerError } from './server-errors.ts'
-import { TsyllaError as Base } from './tsylla-error.ts'
+import { TsyllaErrorBase } from './tsylla-error.ts'
 
 /**
  * Every error there is: checking `error.code` narrows the type to one class and its fields, and for
@@ -73,17 +73,17 @@ export type AnyTsyllaError =
 interface TsyllaErrorStatics {
   /** Works across the ESM and CJS builds, where `instanceof` does not. */
   is(value: unknown): value is AnyTsyllaError
-  readonly prototype: Base
+  readonly prototype: TsyllaErrorBase
 }
 
 type BaseConstructor = abstract new (
   message: string,
   outcome?: Outcome,
   options?: ErrorOptions,
-) => Base
+) => TsyllaErrorBase
 
 // Every error with the brand is one of the classes above; only this file knows all of them.
-const typed: unknown = Base
+const typed: unknown = TsyllaErrorBase
 
 /**
  * Base of every error tsylla throws or rejects with. Distinguish them by `code`, which is stable;
@@ -91,4 +91,4 @@ const typed: unknown = Base
  */
 export const TsyllaError: TsyllaErrorStatics & BaseConstructor = typed as TsyllaErrorStatics &
   BaseConstructor
-export type TsyllaError = Base
+export type TsyllaError = TsyllaErrorBase

@@ -1,9 +1,9 @@
 import { missingPackage } from '../util/index.ts'
 import type { Outcome } from './outcome.ts'
-import { TsyllaError } from './tsylla-error.ts'
+import { TsyllaErrorBase } from './tsylla-error.ts'
 
 /** An argument or option is wrong. Raised before anything is sent. */
-export class ConfigError extends TsyllaError {
+export class ConfigError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_CONFIG'
   /**
    * Where in a nested argument, such as the data of an event. As data of the caller it is in no
@@ -37,7 +37,7 @@ export interface BindErrorDetails {
 }
 
 /** Bind values do not fit the markers of a statement. Raised before anything is sent. */
-export class BindError extends TsyllaError {
+export class BindError extends TsyllaErrorBase {
   readonly code: BindErrorCode
   readonly column: string | undefined
   readonly cqlType: string | undefined
@@ -52,12 +52,12 @@ export class BindError extends TsyllaError {
 }
 
 /** A text or parts given to a CQL value class are no value of it (`Uuid.parse('x')`). */
-export class ValueError extends TsyllaError {
+export class ValueError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_VALUE'
 }
 
 /** A value cannot be encoded as its CQL type; the bind plan turns it into a {@link BindError}. */
-export class EncodeError extends TsyllaError {
+export class EncodeError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_ENCODE'
   readonly cqlType: string
   readonly valueKind: string
@@ -71,7 +71,7 @@ export class EncodeError extends TsyllaError {
 /**
  * The server's bytes are well-formed but have no value in JavaScript (a timestamp beyond `Date`).
  */
-export class DecodeError extends TsyllaError {
+export class DecodeError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_DECODE'
   constructor(message: string, options?: ErrorOptions) {
     super(message, 'unknown', options)
@@ -79,7 +79,7 @@ export class DecodeError extends TsyllaError {
 }
 
 /** The peer broke the native protocol. The connection it came over is closed. */
-export class ProtocolError extends TsyllaError {
+export class ProtocolError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_PROTOCOL'
   constructor(message: string, options?: ErrorOptions) {
     super(message, 'unknown', options)
@@ -87,7 +87,7 @@ export class ProtocolError extends TsyllaError {
 }
 
 /** No response within the deadline, which covers every attempt of the request. */
-export class RequestTimeoutError extends TsyllaError {
+export class RequestTimeoutError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_REQUEST_TIMEOUT'
   readonly timeoutMs: number
   constructor(timeoutMs: number, outcome: Outcome, what = 'No response') {
@@ -97,7 +97,7 @@ export class RequestTimeoutError extends TsyllaError {
 }
 
 /** The caller's `AbortSignal` fired; `cause` is its reason. */
-export class AbortedError extends TsyllaError {
+export class AbortedError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_ABORTED'
   constructor(outcome: Outcome, reason: unknown) {
     super('The request was aborted by its signal', outcome, { cause: reason })
@@ -105,7 +105,7 @@ export class AbortedError extends TsyllaError {
 }
 
 /** The session, engine or iterator was closed. */
-export class ClosedError extends TsyllaError {
+export class ClosedError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_CLOSED'
   constructor(what: string, outcome: Outcome = 'not_applied') {
     super(`The ${what} is closed`, outcome)
@@ -113,7 +113,7 @@ export class ClosedError extends TsyllaError {
 }
 
 /** A connection was lost, refused, or failed its handshake. */
-export class ConnectionError extends TsyllaError {
+export class ConnectionError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_CONNECTION'
   /** Address of the node, `host:port`. */
   readonly node: string
@@ -124,7 +124,7 @@ export class ConnectionError extends TsyllaError {
 }
 
 /** The TLS handshake failed: untrusted chain, wrong name, no common version. */
-export class TlsError extends TsyllaError {
+export class TlsError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_TLS'
   readonly node: string
   constructor(node: string, message: string, options?: ErrorOptions) {
@@ -136,7 +136,7 @@ export class TlsError extends TsyllaError {
 /**
  * Credentials were refused, are missing, or the server asks for an authenticator we do not trust.
  */
-export class AuthenticationError extends TsyllaError {
+export class AuthenticationError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_AUTHENTICATION'
   readonly node: string
   constructor(node: string, message: string, options?: ErrorOptions) {
@@ -146,10 +146,10 @@ export class AuthenticationError extends TsyllaError {
 }
 
 /** No node could take the request; `errors` holds the reason of each node, by address. */
-export class NoNodeAvailableError extends TsyllaError {
+export class NoNodeAvailableError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_NO_NODE_AVAILABLE'
-  readonly errors: ReadonlyMap<string, TsyllaError>
-  constructor(errors: ReadonlyMap<string, TsyllaError>, message = 'No node is available') {
+  readonly errors: ReadonlyMap<string, TsyllaErrorBase>
+  constructor(errors: ReadonlyMap<string, TsyllaErrorBase>, message = 'No node is available') {
     const reasons = [...errors.values()].map((error) => error.message)
     super(reasons.length === 0 ? message : `${message}: ${reasons.join('; ')}`)
     this.errors = errors
@@ -157,12 +157,12 @@ export class NoNodeAvailableError extends TsyllaError {
 }
 
 /** More requests wait than `queueCountMax` or `queueBytesMax` allow. Nothing was sent. */
-export class OverloadedError extends TsyllaError {
+export class OverloadedError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_OVERLOADED'
 }
 
 /** `execute` would hold more than `resultBytesMax` bytes of rows. Use `stream()`. */
-export class ResultTooLargeError extends TsyllaError {
+export class ResultTooLargeError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_RESULT_TOO_LARGE'
   readonly resultBytesMax: number
   constructor(resultBytesMax: number) {
@@ -176,7 +176,7 @@ export class ResultTooLargeError extends TsyllaError {
 /**
  * A result does not have the shape the caller asked for (`singleRow()` of none or several rows).
  */
-export class RowCountError extends TsyllaError {
+export class RowCountError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_ROW_COUNT'
   readonly rowCount: number
   constructor(rowCount: number) {
@@ -186,12 +186,12 @@ export class RowCountError extends TsyllaError {
 }
 
 /** A paging state is not one, or belongs to another statement or other values. */
-export class PagingStateError extends TsyllaError {
+export class PagingStateError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_PAGING_STATE'
 }
 
 /** The nodes did not agree on one schema version in time. */
-export class SchemaAgreementError extends TsyllaError {
+export class SchemaAgreementError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_SCHEMA_AGREEMENT'
   constructor(timeoutMs: number) {
     super(`The nodes did not agree on a schema version within ${timeoutMs} ms`, 'unknown')
@@ -199,7 +199,7 @@ export class SchemaAgreementError extends TsyllaError {
 }
 
 /** The keyspace of the session does not exist. */
-export class KeyspaceError extends TsyllaError {
+export class KeyspaceError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_KEYSPACE'
   readonly keyspace: string
   constructor(keyspace: string, options?: ErrorOptions) {
@@ -213,7 +213,7 @@ export class KeyspaceError extends TsyllaError {
 }
 
 /** An optional package that a feature needs is not installed, or does not load. */
-export class DependencyMissingError extends TsyllaError {
+export class DependencyMissingError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_DEPENDENCY_MISSING'
   readonly packageName: string
   constructor(packageName: string, feature: string, options?: ErrorOptions) {

@@ -1,7 +1,7 @@
-import { TsyllaError } from './tsylla-error.ts'
+import { TsyllaErrorBase } from './tsylla-error.ts'
 
 /** A text is not CQL. Positions count as Cassandra counts them. */
-export class CqlSyntaxError extends TsyllaError {
+export class CqlSyntaxError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_CQL_SYNTAX'
   /** Line from 1; 0 when the text ends too early, as in Cassandra's messages. */
   readonly line: number

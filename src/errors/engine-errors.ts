@@ -1,8 +1,8 @@
 import type { Outcome } from './outcome.ts'
-import { TsyllaError } from './tsylla-error.ts'
+import { TsyllaErrorBase } from './tsylla-error.ts'
 
 /** Another process has the engine's directory open; on disk one process owns a path. */
-export class EngineLockedError extends TsyllaError {
+export class EngineLockedError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_ENGINE_LOCKED'
   readonly path: string
   /** Process id of the owner. */
@@ -15,7 +15,7 @@ export class EngineLockedError extends TsyllaError {
 }
 
 /** The engine's files cannot be read or written, or are damaged. */
-export class StorageError extends TsyllaError {
+export class StorageError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_ENGINE_STORAGE'
   constructor(message: string, outcome: Outcome = 'unknown', options?: ErrorOptions) {
     super(message, outcome, options)

@@ -1,7 +1,7 @@
-import { TsyllaError } from './tsylla-error.ts'
+import { TsyllaErrorBase } from './tsylla-error.ts'
 
 /** An event stream is not at the version that the caller expected. */
-export class ConcurrencyConflictError extends TsyllaError {
+export class ConcurrencyConflictError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_CONCURRENCY_CONFLICT'
   /** The stream. As data of the caller it is in no message, and printing the error omits it. */
   declare readonly streamId: string
@@ -17,7 +17,7 @@ export class ConcurrencyConflictError extends TsyllaError {
 }
 
 /** `create` found a row with that key; it was left as it is. */
-export class RowExistsError extends TsyllaError {
+export class RowExistsError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_ROW_EXISTS'
   readonly table: string
   constructor(table: string) {
@@ -27,7 +27,7 @@ export class RowExistsError extends TsyllaError {
 }
 
 /** `update` found no row with that key; none was created. */
-export class RowNotFoundError extends TsyllaError {
+export class RowNotFoundError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_ROW_NOT_FOUND'
   readonly table: string
   constructor(table: string) {
@@ -37,7 +37,7 @@ export class RowNotFoundError extends TsyllaError {
 }
 
 /** A value would not come back from the cache as it went in. Nothing was stored. */
-export class CacheValueError extends TsyllaError {
+export class CacheValueError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_CACHE_VALUE'
   /**
    * Where in the value, as a path from `value`. As data of the caller it is in no message, and
@@ -55,7 +55,7 @@ export class CacheValueError extends TsyllaError {
 }
 
 /** `DatabaseManager.session` was asked for before `connect`, or after `close`. */
-export class NotConnectedError extends TsyllaError {
+export class NotConnectedError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_NOT_CONNECTED'
   constructor() {
     super('Database not connected: call connect() first')
@@ -63,7 +63,7 @@ export class NotConnectedError extends TsyllaError {
 }
 
 /** `connect` was called with other arguments than those that are connected. */
-export class AlreadyConnectedError extends TsyllaError {
+export class AlreadyConnectedError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_ALREADY_CONNECTED'
   constructor(name: string) {
     super(

@@ -1,6 +1,6 @@
 import { type Consistency, isSerialConsistency, type WriteType } from './consistency.ts'
 import type { Outcome } from './outcome.ts'
-import { TsyllaError } from './tsylla-error.ts'
+import { TsyllaErrorBase } from './tsylla-error.ts'
 
 /** Error codes of the protocol (native_protocol_v4.spec §9; 1700 is v5). */
 export const ServerErrorCode = {
@@ -140,7 +140,7 @@ export type AnyServerError = {
 }[ServerErrorName]
 
 /** An ERROR response of a node. */
-export class ServerError extends TsyllaError {
+export class ServerError extends TsyllaErrorBase {
   readonly code: ServerErrorName
   /** Number of the error in the protocol, 0x2200 for an invalid statement. */
   readonly serverCode: number

@@ -7,14 +7,14 @@ export interface Attempt {
   /** Address of the node, `host:port` or `embedded:`. */
   readonly node: string
   /** Why this attempt failed. */
-  readonly error: TsyllaError
+  readonly error: TsyllaErrorBase
 }
 
 /**
  * Base of every error tsylla throws or rejects with. Distinguish them by `code`, which is stable;
  * `message` is for people and never contains a secret or a bound value.
  */
-export abstract class TsyllaError extends Error {
+export abstract class TsyllaErrorBase extends Error {
   abstract readonly code: `TSYLLA_${string}`
   /**
    * Whether the server can have acted on the request. Only `not_applied` may be retried blindly.
@@ -69,7 +69,7 @@ export abstract class TsyllaError extends Error {
   }
 
   /** Works across the ESM and CJS builds, where `instanceof` does not. */
-  static is(value: unknown): value is TsyllaError {
+  static is(value: unknown): value is TsyllaErrorBase {
     return typeof value === 'object' && value !== null && brand in value
   }
 }

@@ -12,7 +12,7 @@ export { toJsonText } from './json-text.ts'
 export { KeyedQueue } from './keyed-queue.ts'
 export { LruMap } from './lru-map.ts'
 export { asyncRows, type AsyncRows } from './rows.ts'
-export { StatementRunner } from './statement-runner.ts'
+export { PreparedStatementRunner } from './prepared-statement-runner.ts'
 export {
   checkTableName,
   checkTtl,

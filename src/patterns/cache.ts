@@ -6,7 +6,7 @@ import {
   checkTtl,
   createTables,
   gcGraceOption,
-  StatementRunner,
+  PreparedStatementRunner,
   tableText,
   toBigInt,
 } from '../kernel/index.ts'
@@ -42,7 +42,7 @@ const bytesMax = 2 ** 31 - 1
  */
 export class Cache {
   readonly #executor: Executor
-  readonly #runner: StatementRunner
+  readonly #runner: PreparedStatementRunner
   readonly #table: string
   readonly #ttlSeconds: number
   readonly #valueBytesMax: number
@@ -52,7 +52,7 @@ export class Cache {
   constructor(executor: Executor, options: CacheOptions = {}) {
     checkOptions('Cache', options, { ttlSeconds: true, valueBytesMax: true, table: true })
     this.#executor = executor
-    this.#runner = new StatementRunner(executor)
+    this.#runner = new PreparedStatementRunner(executor)
     this.#table = tableText(checkTableName(options.table ?? 'cache'))
     this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600, systemClock)
     const { valueBytesMax = 1 << 20 } = options

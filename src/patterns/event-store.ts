@@ -14,7 +14,7 @@ import {
   createTables,
   KeyedQueue,
   LruMap,
-  StatementRunner,
+  PreparedStatementRunner,
   tableText,
   timeoutMsMax,
   toDate,
@@ -90,7 +90,7 @@ const headCountMax = 10_000
  */
 export class EventStore {
   readonly #executor: Executor
-  readonly #runner: StatementRunner
+  readonly #runner: PreparedStatementRunner
   readonly #table: string
   readonly #clock: Clock
   readonly #random: RandomSource
@@ -109,7 +109,7 @@ export class EventStore {
     this.#executor = executor
     this.#clock = options.clock ?? systemClock
     const serialConsistency = checkSerialLevel(options.serialConsistency)
-    this.#runner = new StatementRunner(executor, { serialConsistency, clock: this.#clock })
+    this.#runner = new PreparedStatementRunner(executor, { serialConsistency, clock: this.#clock })
     this.#table = tableText(checkTableName(options.table ?? 'events'))
     this.#random = options.random ?? systemRandom
     this.#timeoutMs = checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax)

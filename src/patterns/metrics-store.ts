@@ -8,7 +8,7 @@ import {
   checkTtl,
   createTables,
   gcGraceOption,
-  StatementRunner,
+  PreparedStatementRunner,
   tableText,
   toDate,
   ttlSecondsMaxAt,
@@ -54,7 +54,7 @@ const queryBucketCountMax = 10_000
  */
 export class MetricsStore {
   readonly #executor: Executor
-  readonly #runner: StatementRunner
+  readonly #runner: PreparedStatementRunner
   readonly #clock: Clock
   readonly #table: string
   readonly #retentionSeconds: number
@@ -70,7 +70,7 @@ export class MetricsStore {
       clock: true,
     })
     this.#executor = executor
-    this.#runner = new StatementRunner(executor)
+    this.#runner = new PreparedStatementRunner(executor)
     this.#clock = options.clock ?? systemClock
     this.#table = tableText(checkTableName(options.table ?? 'metrics'))
     this.#retentionSeconds = checkTtl(
@@ -217,14 +217,14 @@ interface PointRow {
 
 /** One partition being read: its first page is fetched from the start, the others on demand. */
 class BucketRead {
-  readonly #runner: StatementRunner
+  readonly #runner: PreparedStatementRunner
   readonly #text: string
   readonly #values: readonly unknown[]
   readonly #signal: AbortSignal | undefined
   readonly #firstPage: Promise<Page<PointRow>>
 
   constructor(
-    runner: StatementRunner,
+    runner: PreparedStatementRunner,
     text: string,
     values: readonly unknown[],
     signal: AbortSignal | undefined,

@@ -7,7 +7,7 @@ import {
   checkTableName,
   createTables,
   gcGraceOption,
-  StatementRunner,
+  PreparedStatementRunner,
   tableText,
   timeoutMsMax,
 } from '../kernel/index.ts'
@@ -88,7 +88,7 @@ export class RateLimiter {
     this.#onError = checkOneOf('onError', options.onError ?? 'throw', ['throw', 'allow', 'deny'])
     this.#table = tableText(checkTableName(options.table ?? 'rate_limits'))
     const serialConsistency = checkSerialLevel(options.serialConsistency)
-    const runner = new StatementRunner(executor, { serialConsistency, clock: this.#clock })
+    const runner = new PreparedStatementRunner(executor, { serialConsistency, clock: this.#clock })
     this.#settings = {
       rows: new WindowRows(runner, this.#table),
       timeoutMs: checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax),

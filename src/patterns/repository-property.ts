@@ -16,7 +16,7 @@ export interface RepositoryColumn<Value = unknown> {
 }
 
 /** A property and its column. */
-export interface Property {
+export interface EntityProperty {
   readonly name: string
   readonly column: string
   /** The column as CQL, quoted where that is needed. */
@@ -33,7 +33,7 @@ export interface Property {
 /** @throws ConfigError */
 export function propertiesOf(columns: {
   readonly [name: string]: string | RepositoryColumn
-}): readonly Property[] {
+}): readonly EntityProperty[] {
   if (typeof columns !== 'object' || columns === null) {
     throw new ConfigError('columns is an object of a CQL type, or more, by property')
   }
@@ -46,7 +46,7 @@ export function propertiesOf(columns: {
   return properties
 }
 
-function toProperty(name: string, definition: string | RepositoryColumn): Property {
+function toProperty(name: string, definition: string | RepositoryColumn): EntityProperty {
   const given: RepositoryColumn = typeof definition === 'string' ? { type: definition } : definition
   const what = `Column ${JSON.stringify(name)}`
   checkOptions(what, given, { type: true, column: true, read: true })
@@ -79,7 +79,11 @@ function snakeCase(name: string): string {
 }
 
 /** The values of key properties. @throws ConfigError that names those that are missing */
-export function keyValues(method: string, keys: readonly Property[], from: unknown): unknown[] {
+export function keyValues(
+  method: string,
+  keys: readonly EntityProperty[],
+  from: unknown,
+): unknown[] {
   const names = keys.map(({ name }) => name).join(', ')
   if (typeof from !== 'object' || from === null) {
     throw new ConfigError(`${method} takes an object with the key: ${names}`)
@@ -119,7 +123,11 @@ export function valueOf(entity: object, name: string): unknown {
  *
  * @throws ConfigError that names the property and the nearest column
  */
-export function checkNames(method: string, entity: unknown, properties: readonly Property[]): void {
+export function checkNames(
+  method: string,
+  entity: unknown,
+  properties: readonly EntityProperty[],
+): void {
   if (typeof entity !== 'object' || entity === null || Array.isArray(entity)) {
     throw new ConfigError(`${method} takes an entity, which is an object of its properties`)
   }

@@ -4,7 +4,7 @@ import {
   checkOptions,
   checkTableName,
   createTables,
-  StatementRunner,
+  PreparedStatementRunner,
   tableText,
 } from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
@@ -12,7 +12,7 @@ import {
   checkNames,
   hasProperty,
   keyValues,
-  type Property,
+  type EntityProperty,
   propertiesOf,
   type RepositoryColumn,
   valueOf,
@@ -56,12 +56,12 @@ export type RepositoryKey<T, Key extends keyof T> =
  */
 export class Repository<T extends object, Key extends keyof T & string = DefaultKey<T>> {
   readonly #executor: Executor
-  readonly #runner: StatementRunner
+  readonly #runner: PreparedStatementRunner
   readonly #name: string
   readonly #table: string
-  readonly #properties: readonly Property[]
-  readonly #keys: readonly Property[]
-  readonly #others: readonly Property[]
+  readonly #properties: readonly EntityProperty[]
+  readonly #keys: readonly EntityProperty[]
+  readonly #others: readonly EntityProperty[]
   readonly #partitionKeyCount: number
 
   constructor(executor: Executor, options: RepositoryOptions<T, Key>) {
@@ -72,7 +72,7 @@ export class Repository<T extends object, Key extends keyof T & string = Default
       partitionKeyCount: true,
     })
     this.#executor = executor
-    this.#runner = new StatementRunner(executor)
+    this.#runner = new PreparedStatementRunner(executor)
     this.#name = checkTableName(options.table)
     this.#table = tableText(this.#name)
     this.#properties = propertiesOf(options.columns)
@@ -89,7 +89,7 @@ export class Repository<T extends object, Key extends keyof T & string = Default
     this.#partitionKeyCount = checkInteger('partitionKeyCount', partitionKeyCount, 1, countMax)
   }
 
-  #property(name: string): Property {
+  #property(name: string): EntityProperty {
     const property = this.#properties.find((candidate) => candidate.name === name)
     if (property === undefined) throw new ConfigError(`${JSON.stringify(name)} is not in columns`)
     return property

@@ -7,7 +7,7 @@ import {
   checkTtl,
   createTables,
   gcGraceOption,
-  StatementRunner,
+  PreparedStatementRunner,
   tableText,
   toBigInt,
   toDate,
@@ -66,7 +66,7 @@ const touchFraction = 1 / 20
  */
 export class SessionManager {
   readonly #executor: Executor
-  readonly #runner: StatementRunner
+  readonly #runner: PreparedStatementRunner
   readonly #clock: Clock
   readonly #table: string
   readonly #touchTable: string
@@ -83,7 +83,7 @@ export class SessionManager {
       clock: true,
     })
     this.#executor = executor
-    this.#runner = new StatementRunner(executor)
+    this.#runner = new PreparedStatementRunner(executor)
     this.#clock = options.clock ?? systemClock
     const table = checkTableName(options.table ?? 'sessions')
     this.#table = tableText(table)

@@ -1,4 +1,4 @@
-import type { StatementRunner } from '../kernel/index.ts'
+import type { PreparedStatementRunner } from '../kernel/index.ts'
 import { toBigInt } from '../kernel/index.ts'
 import type { Result } from '../types/index.ts'
 
@@ -31,10 +31,10 @@ export function windowTableText(table: string, tableOptions: string): string {
 
 /** The statements on rows of windows. */
 export class WindowRows {
-  readonly #runner: StatementRunner
+  readonly #runner: PreparedStatementRunner
   readonly #table: string
 
-  constructor(runner: StatementRunner, table: string) {
+  constructor(runner: PreparedStatementRunner, table: string) {
     this.#runner = runner
     this.#table = table
   }

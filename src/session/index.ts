@@ -5,6 +5,6 @@ export {
   type CreateKeyspaceOptions,
   type SessionOptions,
 } from './options.ts'
-export { type CloseOptions, Session } from './session.ts'
-export { type BuildOptions, type EndpointSchemes, SessionBuilder } from './session-builder.ts'
+export { type CloseOptions, ConnectedSession } from './session.ts'
+export { type BuildOptions, type EndpointSchemes, BaseSessionBuilder } from './session-builder.ts'
 export { driverVersion } from './version.ts'

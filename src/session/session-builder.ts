@@ -14,7 +14,7 @@ import {
   type EndpointFactory,
   parseAddress,
   TcpEndpoint,
-  Ticker,
+  DeadlineTimer,
   type TlsOptions,
 } from '../transport/index.ts'
 import { createKeyspaceText } from './create-keyspace.ts'
@@ -27,7 +27,7 @@ import {
   resolveOptions,
   type SessionOptions,
 } from './options.ts'
-import { Session } from './session.ts'
+import { ConnectedSession } from './session.ts'
 import { SchemaChangeTracker } from './statement/schema-tracker.ts'
 import { driverName, driverVersion } from './version.ts'
 
@@ -36,7 +36,7 @@ export type EndpointSchemes = ReadonlyMap<string, EndpointFactory>
 
 const defaultPort = 9042
 
-/** Options of {@link SessionBuilder.build}. */
+/** Options of {@link BaseSessionBuilder.build}. */
 export interface BuildOptions {
   /** Stops connecting when it fires; everything that was opened is closed. */
   readonly signal?: AbortSignal | undefined
@@ -46,7 +46,7 @@ export interface BuildOptions {
  * Collects the options of a session. Every method returns a new builder, so that a base can be
  * shared and refined.
  */
-export class SessionBuilder {
+export class BaseSessionBuilder {
   readonly #options: SessionOptions
   readonly #schemes: EndpointSchemes
 
@@ -57,7 +57,7 @@ export class SessionBuilder {
   }
 
   #with(change: Partial<SessionOptions>): this {
-    const Builder = this.constructor as typeof SessionBuilder
+    const Builder = this.constructor as typeof BaseSessionBuilder
     return new Builder({ ...this.#options, ...change }, this.#schemes) as this
   }
 
@@ -132,7 +132,7 @@ export class SessionBuilder {
    * @throws ConfigError, ConnectionError, TlsError, AuthenticationError, KeyspaceError,
    *   NoNodeAvailableError, AbortedError
    */
-  async build({ signal }: BuildOptions = {}): Promise<Session> {
+  async build({ signal }: BuildOptions = {}): Promise<ConnectedSession> {
     const options = resolveOptions(this.#options)
     if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
     const endpoints = await this.#openEndpoints(options)
@@ -148,14 +148,14 @@ export class SessionBuilder {
     options: ResolvedOptions,
     endpoints: readonly Endpoint[],
     signal: AbortSignal | undefined,
-  ): Promise<Session> {
+  ): Promise<ConnectedSession> {
     // An engine's own clock rules a session on it: TTLs and timestamps must agree.
     const clock = endpoints[0]?.clock ?? options.clock
-    const ticker = new Ticker(clock)
+    const deadlineTimer = new DeadlineTimer(clock)
     const reconnection = new ExponentialReconnectionPolicy({ random: options.random })
     const schema = new SchemaChangeTracker()
     const cluster = new Cluster({
-      ticker,
+      deadlineTimer,
       connector: {
         connectionTimeoutMs: options.connectionTimeoutMs,
         heartbeatIntervalMs: options.heartbeatIntervalMs,
@@ -180,15 +180,15 @@ export class SessionBuilder {
     })
     const dispatcher: Dispatcher = new Dispatcher({
       cluster,
-      ticker,
+      deadlineTimer,
       queueCountMax: options.queueCountMax,
       queueBytesMax: options.queueBytesMax,
     })
-    const session = new Session({
+    const session = new ConnectedSession({
       options,
       cluster,
       dispatcher,
-      ticker,
+      deadlineTimer,
       codecOptions: {
         int64: options.int64,
         timestamp: options.timestampValues,
@@ -289,7 +289,7 @@ function startupOptions(options: ResolvedOptions): ReadonlyMap<string, string> {
 }
 
 async function enterKeyspace(
-  session: Session,
+  session: ConnectedSession,
   options: ResolvedOptions,
   cluster: Cluster,
 ): Promise<void> {

@@ -9,7 +9,7 @@ import {
 } from '../errors/index.ts'
 import { isObserved, requestChannel } from '../observability/index.ts'
 import type { TimestampGenerator } from '../policies/index.ts'
-import type { Ticker } from '../transport/index.ts'
+import type { DeadlineTimer } from '../transport/index.ts'
 import {
   type Batch,
   type BindValues,
@@ -41,7 +41,7 @@ export interface SessionParts {
   readonly options: ResolvedOptions
   readonly cluster: Cluster
   readonly dispatcher: Dispatcher
-  readonly ticker: Ticker
+  readonly deadlineTimer: DeadlineTimer
   readonly codecOptions: CodecOptions
   readonly timestamps: TimestampGenerator
   readonly schema: SchemaChangeTracker
@@ -52,8 +52,11 @@ export interface CloseOptions {
   readonly graceMs?: number
 }
 
-/** A connection to a cluster, or to an embedded engine: everything goes through it. */
-export class Session implements Executor, AsyncDisposable {
+/**
+ * A session on a cluster or on an embedded engine, which all requests go through. Applications know
+ * it as `Session`, which the entry point extends with `connect`.
+ */
+export class ConnectedSession implements Executor, AsyncDisposable {
   readonly #cluster: Cluster
   readonly #dispatcher: Dispatcher
   readonly #scope: CallScope
@@ -66,12 +69,12 @@ export class Session implements Executor, AsyncDisposable {
     if (typeof parts !== 'object') {
       throw new ConfigError('A session is made by Session.connect() or by a SessionBuilder')
     }
-    const { options, cluster, dispatcher, codecOptions, timestamps, ticker, schema } = parts
+    const { options, cluster, dispatcher, codecOptions, timestamps, deadlineTimer, schema } = parts
     this.#cluster = cluster
     this.#dispatcher = dispatcher
     const preparer = new StatementPreparer({
       cluster,
-      call: { ticker, timeoutMs: options.requestTimeoutMs },
+      requestOptions: { deadlineTimer, timeoutMs: options.requestTimeoutMs },
       codec: codecOptions,
       schema,
     })
@@ -218,7 +221,7 @@ export class Session implements Executor, AsyncDisposable {
 
   async #close(graceMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = this.#dispatcher.ticker.clock.schedule(graceMs, resolve, true)
+      const timer = this.#dispatcher.deadlineTimer.clock.schedule(graceMs, resolve, true)
       void this.#dispatcher.whenIdle().then(() => {
         timer.cancel()
         resolve()
@@ -231,6 +234,11 @@ export class Session implements Executor, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  static {
+    // What stack traces and `console.log` show.
+    Object.defineProperty(this, 'name', { value: 'Session' })
   }
 }
 

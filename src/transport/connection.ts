@@ -15,16 +15,16 @@ import { assert, nextTickOfSystem, setImmediateOfSystem } from '../util/index.ts
 import type { ByteBudget } from './byte-budget.ts'
 import type { Link, LinkHandler } from './link.ts'
 import { StreamIds } from './stream-ids.ts'
-import type { TickListener, Ticker } from './ticker.ts'
+import type { TickListener, DeadlineTimer } from './deadline-timer.ts'
 
 /**
  * A request as a connection sees it. It ends with exactly one call of `onResponse`, `onLost` or
  * `onTimeout`.
  */
 export interface ConnectionRequest {
-  /** {@link Ticker.nowMs} at which `onOverdue` is called. */
+  /** {@link DeadlineTimer.nowMs} at which `onOverdue` is called. */
   readonly deadlineMs: number
-  /** {@link Ticker.nowMs} at which the request was sent, or a little earlier. */
+  /** {@link DeadlineTimer.nowMs} at which the request was sent, or a little earlier. */
   readonly sentMs: number
   /** Set by the connection while the request is in flight there. */
   streamId: number
@@ -123,7 +123,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   /** Grows when a USE is sent: what is asked meanwhile may mean either keyspace. */
   useCount = 0
   #usesInFlight = 0
-  readonly #ticker: Ticker
+  readonly #deadlineTimer: DeadlineTimer
   readonly #listener: ConnectionListener
   #features: ProtocolFeatures = initialFeatures
   #compressor: Compressor | undefined
@@ -147,9 +147,14 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   closedError: TsyllaError | undefined
 
   /** @param budget bounds the bytes that this and other connections have in flight together */
-  constructor(address: string, ticker: Ticker, listener: ConnectionListener, budget: ByteBudget) {
+  constructor(
+    address: string,
+    deadlineTimer: DeadlineTimer,
+    listener: ConnectionListener,
+    budget: ByteBudget,
+  ) {
     this.address = address
-    this.#ticker = ticker
+    this.#deadlineTimer = deadlineTimer
     this.#listener = listener
     this.#budget = budget
     this.#parser = new FrameParser(this, { direction: 'response' })
@@ -159,7 +164,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#flushNumbers = new Float64Array(idCount)
     this.#frameStarts = new Int32Array(idCount)
     this.#frameEnds = new Int32Array(idCount)
-    this.#lastReceivedMs = ticker.nowMs()
+    this.#lastReceivedMs = deadlineTimer.nowMs()
   }
 
   get state(): ConnectionState {
@@ -184,7 +189,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     return this.#inFlightBytes
   }
 
-  /** Milliseconds of the ticker at which bytes last came. */
+  /** Time of the deadline timer at which bytes last came. */
   get lastReceivedMs(): number {
     return this.#lastReceivedMs
   }
@@ -243,7 +248,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#transition(ConnectionState.negotiating)
     this.#link = link
     this.#output.attach(link)
-    this.#ticker.add(this)
+    this.#deadlineTimer.addListener(this)
   }
 
   /** The handshake is done. */
@@ -319,7 +324,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
 
   /** Alone in flight means latency counts; otherwise the requests of one turn leave together. */
   #scheduleFlush(): void {
-    this.#ticker.armFine()
+    this.#deadlineTimer.tickFinely()
     const isAlone = this.#ids.inFlightCount === 1
     this.#output.flushLater(isAlone ? nextTickOfSystem : setImmediateOfSystem)
   }
@@ -372,7 +377,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
 
   onBytes(bytes: Uint8Array, start: number, end: number): void {
     if (this.#state === ConnectionState.closed) return
-    this.#lastReceivedMs = this.#ticker.nowMs()
+    this.#lastReceivedMs = this.#deadlineTimer.nowMs()
     this.isSuspect = false
     try {
       this.#parser.push(bytes, start, end)
@@ -424,7 +429,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   onTick(nowMs: number): void {
     this.heartbeat?.onTick(nowMs)
     if (this.#ids.inFlightCount === 0) return
-    this.#ticker.armFine()
+    this.#deadlineTimer.tickFinely()
     const { length } = this.#deadlines
     for (let id = 0; id < length; id++) {
       if (this.#deadlines[id]! > nowMs) continue
@@ -463,7 +468,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     if (this.#state === ConnectionState.closed) return
     this.#transition(ConnectionState.closed)
     this.closedError = error
-    this.#ticker.remove(this)
+    this.#deadlineTimer.removeListener(this)
     this.#parser.stop()
     this.#link?.destroy()
     const wasSpent = this.#budget.isSpent

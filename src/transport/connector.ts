@@ -2,16 +2,16 @@ import { setMaxListeners } from 'node:events'
 import { connectChannel, traced } from '../observability/index.ts'
 import { type CompressionName, type Compressor, loadCompressor } from '../protocol/index.ts'
 import { ServerError, ServerErrorCode, type TsyllaError } from '../errors/index.ts'
-import { type CallOptions, sendUse } from './internal-request.ts'
+import { type InternalRequestOptions, sendUse } from './internal-request.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { Connection, type ConnectionListener } from './connection.ts'
 import { asConnectError, type Credentials, handshake } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Endpoint } from './link.ts'
-import type { Ticker } from './ticker.ts'
+import type { DeadlineTimer } from './deadline-timer.ts'
 
 export interface ConnectorOptions {
-  readonly ticker: Ticker
+  readonly deadlineTimer: DeadlineTimer
   readonly connectionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   /** Bytes of requests that all connections together may have in flight. */
@@ -58,9 +58,9 @@ export class Connector {
     listener: ConnectionListener,
     purpose: ConnectionPurpose = {},
   ): Promise<Connection> {
-    const { ticker } = this.#options
+    const { deadlineTimer } = this.#options
     const { signal } = purpose
-    const connection = new Connection(endpoint.address, ticker, listener, this.#budget)
+    const connection = new Connection(endpoint.address, deadlineTimer, listener, this.#budget)
     const giveUp = (): void => connection.destroy(signal?.reason as TsyllaError)
     this.#opening.add(connection)
     signal?.addEventListener('abort', giveUp)
@@ -84,8 +84,8 @@ export class Connector {
     const closing = this.#closing.signal
     const signal =
       purpose.signal === undefined ? closing : AbortSignal.any([closing, purpose.signal])
-    const { ticker, connectionTimeoutMs } = this.#options
-    const callOptions = { ticker, timeoutMs: connectionTimeoutMs }
+    const { deadlineTimer, connectionTimeoutMs } = this.#options
+    const requestOptions = { deadlineTimer, timeoutMs: connectionTimeoutMs }
     // Within the process bytes gain nothing by being smaller, and no link is ever half open.
     const isInside = endpoint.network === undefined
     try {
@@ -96,7 +96,7 @@ export class Connector {
       await handshake(
         connection,
         { credentials, authenticators, compressor, startup, eventTypes },
-        callOptions,
+        requestOptions,
       )
       connection.markReady()
     } catch (error) {
@@ -109,7 +109,7 @@ export class Connector {
       for (;;) {
         const keyspace = keyspaceNow()
         if (keyspace === undefined || connection.isIn(keyspace)) break
-        await enterKeyspace(connection, keyspace, callOptions)
+        await enterKeyspace(connection, keyspace, requestOptions)
       }
     } catch (error) {
       connection.destroy(asConnectError(endpoint.address, error))
@@ -117,7 +117,7 @@ export class Connector {
     }
     if (!isInside) {
       const { heartbeatIntervalMs } = this.#options
-      connection.heartbeat = new Heartbeat(connection, ticker, heartbeatIntervalMs)
+      connection.heartbeat = new Heartbeat(connection, deadlineTimer, heartbeatIntervalMs)
     }
     return connection
   }
@@ -143,7 +143,7 @@ export class Connector {
 async function enterKeyspace(
   connection: Connection,
   keyspace: string,
-  options: CallOptions,
+  options: InternalRequestOptions,
 ): Promise<void> {
   try {
     await sendUse(connection, keyspace, options)

@@ -18,7 +18,7 @@ import {
   writeRegister,
   writeStartup,
 } from '../protocol/index.ts'
-import { call, type CallOptions } from './internal-request.ts'
+import { sendInternalRequest, type InternalRequestOptions } from './internal-request.ts'
 import type { Connection } from './connection.ts'
 
 export interface Credentials {
@@ -46,9 +46,9 @@ const extensions: readonly ScyllaExtension[] = [ScyllaExtension.LWT_MARK]
 export async function handshake(
   connection: Connection,
   options: HandshakeOptions,
-  callOptions: CallOptions,
+  requestOptions: InternalRequestOptions,
 ): Promise<void> {
-  const supported = await call(connection, Opcode.OPTIONS, () => {}, callOptions)
+  const supported = await sendInternalRequest(connection, Opcode.OPTIONS, () => {}, requestOptions)
   if (supported.opcode !== Opcode.SUPPORTED) throw unexpected(connection, supported, 'OPTIONS')
   const { compressor } = options
   const { startup, features } = negotiate(supported.options, {
@@ -58,23 +58,23 @@ export async function handshake(
   })
   checkCompression(connection, compressor, supported.options)
   connection.useFeatures(features, compressor)
-  const answer = await call(
+  const answer = await sendInternalRequest(
     connection,
     Opcode.STARTUP,
     (writer) => writeStartup(writer, startup),
-    callOptions,
+    requestOptions,
   )
   if (answer.opcode === Opcode.AUTHENTICATE) {
-    await authenticate(connection, answer.authenticator, options, callOptions)
+    await authenticate(connection, answer.authenticator, options, requestOptions)
   } else if (answer.opcode !== Opcode.READY) {
     throw unexpected(connection, answer, 'STARTUP')
   }
   if (options.eventTypes.length > 0) {
-    const ready = await call(
+    const ready = await sendInternalRequest(
       connection,
       Opcode.REGISTER,
       (writer) => writeRegister(writer, options.eventTypes),
-      callOptions,
+      requestOptions,
     )
     if (ready.opcode !== Opcode.READY) throw unexpected(connection, ready, 'REGISTER')
   }
@@ -97,7 +97,7 @@ async function authenticate(
   connection: Connection,
   authenticator: string,
   options: HandshakeOptions,
-  callOptions: CallOptions,
+  requestOptions: InternalRequestOptions,
 ): Promise<void> {
   const { credentials } = options
   if (!options.authenticators.includes(authenticator)) {
@@ -115,11 +115,11 @@ async function authenticate(
   const token = Buffer.from(`\0${credentials.user}\0${credentials.password.reveal()}`)
   let answer: Response
   try {
-    answer = await call(
+    answer = await sendInternalRequest(
       connection,
       Opcode.AUTH_RESPONSE,
       (writer) => writeAuthToken(writer, token),
-      callOptions,
+      requestOptions,
     )
   } catch (error) {
     if (error instanceof ServerError && error.serverCode === ServerErrorCode.BAD_CREDENTIALS) {

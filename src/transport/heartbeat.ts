@@ -1,8 +1,8 @@
 import { ConnectionError } from '../errors/index.ts'
 import { Opcode } from '../protocol/index.ts'
-import { call } from './internal-request.ts'
+import { sendInternalRequest } from './internal-request.ts'
 import { type Connection, type ConnectionProbe, ConnectionState } from './connection.ts'
-import type { Ticker } from './ticker.ts'
+import type { DeadlineTimer } from './deadline-timer.ts'
 
 /** How long a probed node may stay silent. */
 export const heartbeatTimeoutMs = 5_000
@@ -14,13 +14,13 @@ export const heartbeatTimeoutMs = 5_000
  */
 export class Heartbeat implements ConnectionProbe {
   readonly #connection: Connection
-  readonly #ticker: Ticker
+  readonly #deadlineTimer: DeadlineTimer
   readonly #intervalMs: number
   #isWaiting = false
 
-  constructor(connection: Connection, ticker: Ticker, intervalMs: number) {
+  constructor(connection: Connection, deadlineTimer: DeadlineTimer, intervalMs: number) {
     this.#connection = connection
-    this.#ticker = ticker
+    this.#deadlineTimer = deadlineTimer
     this.#intervalMs = intervalMs
   }
 
@@ -34,8 +34,8 @@ export class Heartbeat implements ConnectionProbe {
   probe(): void {
     if (this.#isWaiting || this.#connection.state !== ConnectionState.ready) return
     this.#isWaiting = true
-    const options = { ticker: this.#ticker, timeoutMs: heartbeatTimeoutMs }
-    call(this.#connection, Opcode.OPTIONS, () => {}, options).then(
+    const options = { deadlineTimer: this.#deadlineTimer, timeoutMs: heartbeatTimeoutMs }
+    sendInternalRequest(this.#connection, Opcode.OPTIONS, () => {}, options).then(
       () => {
         this.#isWaiting = false
       },
@@ -47,7 +47,7 @@ export class Heartbeat implements ConnectionProbe {
     this.#isWaiting = false
     const { address, lastReceivedMs } = this.#connection
     // Answers to other requests prove the node alive even when the probe itself was lost.
-    if (this.#ticker.nowMs() - lastReceivedMs < heartbeatTimeoutMs) return
+    if (this.#deadlineTimer.nowMs() - lastReceivedMs < heartbeatTimeoutMs) return
     this.#connection.destroy(
       new ConnectionError(address, 'the node does not answer heartbeats', 'unknown', { cause }),
     )

@@ -10,7 +10,7 @@ export {
 export { type ConnectionPurpose, Connector, type ConnectorOptions } from './connector.ts'
 export type { Credentials } from './handshake.ts'
 export {
-  type CallOptions,
+  type InternalRequestOptions,
   queryAll,
   sendPrepare,
   sendUse,
@@ -20,4 +20,4 @@ export type { Endpoint, EndpointFactory, Link, LinkHandler } from './link.ts'
 export { openMemoryLink } from './memory-link.ts'
 export { NodePool, type NodePoolOptions } from './node-pool.ts'
 export { parseAddress, TcpEndpoint, type TcpOptions, type TlsOptions } from './tcp-endpoint.ts'
-export { type TickListener, Ticker } from './ticker.ts'
+export { type TickListener, DeadlineTimer } from './deadline-timer.ts'

@@ -25,11 +25,11 @@ import {
 } from '../protocol/index.ts'
 import { createDeferred, type Deferred } from '../util/index.ts'
 import type { Connection, ConnectionRequest } from './connection.ts'
-import type { Ticker } from './ticker.ts'
+import type { DeadlineTimer } from './deadline-timer.ts'
 
 /** One request of the driver itself, and how long it may take. */
-export interface CallOptions {
-  readonly ticker: Ticker
+export interface InternalRequestOptions {
+  readonly deadlineTimer: DeadlineTimer
   readonly timeoutMs: number
 }
 
@@ -50,14 +50,14 @@ class InternalRequest implements ConnectionRequest {
   constructor(
     opcode: number,
     writeBody: (writer: WireWriter) => void,
-    options: CallOptions,
+    options: InternalRequestOptions,
     flags: number,
   ) {
     this.#flags = flags
     this.#opcode = opcode
     this.#writeBody = writeBody
     this.#timeoutMs = options.timeoutMs
-    this.sentMs = options.ticker.nowMs()
+    this.sentMs = options.deadlineTimer.nowMs()
     this.deadlineMs = this.sentMs + options.timeoutMs
   }
 
@@ -106,21 +106,21 @@ export interface Answer {
 }
 
 /** Sends a request and returns its answer. @throws ServerError and what connections fail with */
-export async function call(
+export async function sendInternalRequest(
   connection: Connection,
   opcode: number,
   writeBody: (writer: WireWriter) => void,
-  options: CallOptions,
+  options: InternalRequestOptions,
 ): Promise<Response> {
-  return (await callWithPrefix(connection, opcode, writeBody, options)).response
+  return (await sendWithPrefix(connection, opcode, writeBody, options)).response
 }
 
-/** As {@link call}. @param flags of the frame's header */
-function callWithPrefix(
+/** As {@link sendInternalRequest}. @param flags of the frame's header */
+function sendWithPrefix(
   connection: Connection,
   opcode: number,
   writeBody: (writer: WireWriter) => void,
-  options: CallOptions,
+  options: InternalRequestOptions,
   flags = 0,
 ): Promise<Answer> {
   const request = new InternalRequest(opcode, writeBody, options, flags)
@@ -143,14 +143,14 @@ const systemPageSize = 1024
 export async function queryAll(
   connection: Connection,
   text: string,
-  options: CallOptions,
+  options: InternalRequestOptions,
 ): Promise<Pick<RowsResult, 'metadata' | 'rows'>> {
   const rows: (readonly (Uint8Array | null)[])[] = []
   let pagingState: Uint8Array | undefined
   for (;;) {
     const state = pagingState
     const flags = QueryFlag.PAGE_SIZE | (state === undefined ? 0 : QueryFlag.PAGING_STATE)
-    const response = await call(
+    const response = await sendInternalRequest(
       connection,
       Opcode.QUERY,
       (writer) => {
@@ -183,14 +183,14 @@ export interface UseFrame {
 export async function sendUse(
   connection: Connection,
   keyspace: string,
-  options: CallOptions,
+  options: InternalRequestOptions,
   frame?: UseFrame,
 ): Promise<ResponsePrefix> {
   // The name may come from a server: it stays inside its quotes.
   const name = keyspace.replaceAll('"', '""')
   connection.beginUse()
   try {
-    const { response, prefix } = await callWithPrefix(
+    const { response, prefix } = await sendWithPrefix(
       connection,
       Opcode.QUERY,
       (writer) => writeUse(writer, `USE "${name}"`, frame),
@@ -235,9 +235,9 @@ function isKeyspaceSet(response: Response, keyspace: string): boolean {
 export async function sendPrepare(
   connection: Connection,
   text: string,
-  options: CallOptions,
+  options: InternalRequestOptions,
 ): Promise<PreparedResult> {
-  const response = await call(
+  const response = await sendInternalRequest(
     connection,
     Opcode.PREPARE,
     (writer) => writePrepare(writer, text),

@@ -3,11 +3,6 @@ export function isInt32(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) < 2 ** 31
 }
 
-/** Whether a value of any kind is bytes: items of other arrays would be cut to eight bits. */
-export function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) && value instanceof Uint8Array
-}
-
 /** Milliseconds since the epoch of a Date; NaN for an invalid Date and for any other value. */
 export function msOfDate(value: unknown): number {
   try {

@@ -1,6 +1,6 @@
 import { ValueError } from '../errors/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
-import { isBytes } from './checks.ts'
+import { isBytes } from '../util/index.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 

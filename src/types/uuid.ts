@@ -1,6 +1,6 @@
 import { ValueError } from '../errors/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
-import { isBytes } from './checks.ts'
+import { isBytes } from '../util/index.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const uuidText = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

@@ -1,4 +1,5 @@
 export { isSharedInstance, shareAcrossBuilds } from './across-builds.ts'
+export { asBuffer, isBytes } from './bytes.ts'
 export { assert, exhaustive } from './assert.ts'
 export { type Clock, sleep, systemClock, type Timer } from './clock.ts'
 export { createDeferred, type Deferred } from './deferred.ts'

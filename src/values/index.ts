@@ -3,7 +3,6 @@ export { compareValues } from './compare.ts'
 export { hasPart, mapEntry, setElement, sliceOf, ValueSet } from './find.ts'
 export { sortedCollection, sortedMap, sortedSet } from './normalize.ts'
 export {
-  asBuffer,
   doubleBytes,
   floatBytes,
   int32Bytes,

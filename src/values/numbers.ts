@@ -2,11 +2,7 @@
  * Numbers and texts in wire encoding (native_protocol_v4.spec §6): big-endian, two's complement.
  */
 
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return bytes instanceof Buffer
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
+import { asBuffer } from '../util/index.ts'
 
 /** A 32-bit integer at `at`. */
 export function readInt32(bytes: Uint8Array, at: number): number {

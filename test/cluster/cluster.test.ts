@@ -3,7 +3,12 @@ import { Cluster, type ClusterOptions } from '../../src/cluster/index.ts'
 import { ClosedError } from '../../src/errors/index.ts'
 import { ExponentialReconnectionPolicy, TokenAwarePolicy } from '../../src/policies/index.ts'
 import { Opcode } from '../../src/protocol/index.ts'
-import { type Endpoint, type Link, type LinkHandler, Ticker } from '../../src/transport/index.ts'
+import {
+  type Endpoint,
+  type Link,
+  type LinkHandler,
+  DeadlineTimer,
+} from '../../src/transport/index.ts'
 import { MemberNode, membersOf, sendEvent } from '../support/member-node.ts'
 import { settle } from '../support/scripted-session.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -15,7 +20,7 @@ function clusterOf(
   options: Partial<ClusterOptions> = {},
 ): Cluster {
   return new Cluster({
-    ticker: new Ticker(clock),
+    deadlineTimer: new DeadlineTimer(clock),
     connector: {
       connectionTimeoutMs: 5_000,
       heartbeatIntervalMs: 30_000,

@@ -2,25 +2,6 @@ import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { type SourceFile, sourceFiles } from './source.ts'
 
-/**
- * Names that more than one module still exports, with the room that has to give one of them up. No
- * room of the engine is on this list, and no name is to be added to it.
- */
-const exceptions: Readonly<Record<string, string>> = {
-  Attempt: 'session',
-  DecodeRows: 'codec',
-  Durability: 'embedded',
-  Property: 'patterns',
-  Request: 'session',
-  Session: 'session',
-  SessionBuilder: 'session',
-  StatementRunner: 'kernel',
-  TsyllaError: 'errors',
-  asBuffer: 'protocol',
-  isBytes: 'codec',
-  readResult: 'session',
-}
-
 /** Names a module declares and exports; names that it exports from elsewhere do not count. */
 function exportedNames({ ast }: SourceFile): Set<string> {
   const names = new Set<string>()
@@ -45,8 +26,5 @@ test('no two modules of src export the same name', () => {
       modules.set(name, [...(modules.get(name) ?? []), file.path])
     }
   }
-  const shared = [...modules].filter(([, paths]) => paths.length > 1)
-  expect(shared.filter(([name]) => !Object.hasOwn(exceptions, name))).toEqual([])
-  const stale = Object.keys(exceptions).filter((name) => (modules.get(name) ?? []).length < 2)
-  expect(stale).toEqual([])
+  expect([...modules].filter(([, paths]) => paths.length > 1)).toEqual([])
 })

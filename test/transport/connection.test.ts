@@ -9,7 +9,7 @@ import {
   Connector,
   type Endpoint,
   type Link,
-  Ticker,
+  DeadlineTimer,
 } from '../../src/transport/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
@@ -54,7 +54,7 @@ function open(
     onEvent() {},
     onClosed() {},
   }
-  const connection = new Connection('node', new Ticker(new VirtualClock()), listener, budget)
+  const connection = new Connection('node', new DeadlineTimer(new VirtualClock()), listener, budget)
   const link: Link & { pendingBytes: number } = {
     pendingBytes: 0,
     write(bytes) {
@@ -218,7 +218,7 @@ describe('a connector', () => {
       release: () => Promise.resolve(),
     }
     const connector = new Connector({
-      ticker: new Ticker(clock),
+      deadlineTimer: new DeadlineTimer(clock),
       connectionTimeoutMs: 5_000,
       heartbeatIntervalMs: 30_000,
       inFlightBytesMax: 1,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ClosedError } from '../../src/errors/index.ts'
 import { initialFeatures, Opcode } from '../../src/protocol/index.ts'
-import { type Connection, Connector, Ticker } from '../../src/transport/index.ts'
+import { type Connection, Connector, DeadlineTimer } from '../../src/transport/index.ts'
 import { type Exchange, ScriptedNode } from '../support/scripted-node.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
@@ -22,7 +22,7 @@ async function open(
     return 'done'
   }
   const connector = new Connector({
-    ticker: new Ticker(clock),
+    deadlineTimer: new DeadlineTimer(clock),
     connectionTimeoutMs: 5_000,
     heartbeatIntervalMs: 30_000,
     inFlightBytesMax: 1,

@@ -2,7 +2,13 @@ import { expect, test } from 'vitest'
 import { ClosedError } from '../../src/errors/index.ts'
 import { ExponentialReconnectionPolicy } from '../../src/policies/index.ts'
 import { initialFeatures } from '../../src/protocol/index.ts'
-import { ByteBudget, Connection, type Link, NodePool, Ticker } from '../../src/transport/index.ts'
+import {
+  ByteBudget,
+  Connection,
+  type Link,
+  NodePool,
+  DeadlineTimer,
+} from '../../src/transport/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const link: Link = { write: () => true, end() {}, destroy() {} }
@@ -18,7 +24,7 @@ async function openPool(shards: readonly (number | undefined)[]): Promise<NodePo
       const shard = left.shift()
       const connection = new Connection(
         `shard ${shard}`,
-        new Ticker(clock),
+        new DeadlineTimer(clock),
         { onRoom() {}, onEvent() {}, onClosed: (one) => pool.remove(one) },
         budget,
       )

@@ -15,7 +15,7 @@ import type {
 import { checkKeyLength, clusteringSlicesOf, uncheckedPartitionKeysOf } from './key-values.ts'
 import { pagingStateInvalid } from './messages.ts'
 import type { PagePosition } from './paging-state.ts'
-import { asBuffer } from '../../values/index.ts'
+import { asBuffer } from '../../util/index.ts'
 
 /** Where to go on: behind a row or a partition; of one that is not named, of the only one. */
 export type Resume = Pick<PagePosition, 'partition' | 'clustering'>

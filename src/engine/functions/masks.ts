@@ -10,12 +10,12 @@ import {
   nativeTypes,
   TimeUuid,
 } from '../../types/index.ts'
+import { asBuffer } from '../../util/index.ts'
 import { invalid } from '../errors.ts'
 import { isAssignable } from './assignable.ts'
 import type { Cell } from './definitions.ts'
 import { anyType, fixedType, type Generic, optional, sameAs } from './generics.ts'
 import {
-  asBuffer,
   collectionBytes,
   concatCells,
   int32Of,

@@ -1,5 +1,5 @@
 import { ProtocolError } from '../../errors/index.ts'
-import { asBuffer } from '../notation/utf8.ts'
+import { asBuffer } from '../../util/index.ts'
 
 /** Compression of frame bodies in v4 (native_protocol_v4.spec §5). The header stays as it is. */
 export interface Compressor {

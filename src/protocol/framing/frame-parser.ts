@@ -7,7 +7,7 @@ import {
   ProtocolVersion,
   responseBit,
 } from '../constants.ts'
-import { asBuffer } from '../notation/utf8.ts'
+import { asBuffer } from '../../util/index.ts'
 
 export interface FrameHandler {
   /**

@@ -1,7 +1,8 @@
 import { type Consistency, consistencyName, ProtocolError } from '../../errors/index.ts'
 import { Inet, uuidToText } from '../../types/index.ts'
 import { unsetLength } from '../constants.ts'
-import { asBuffer, utf8Read } from './utf8.ts'
+import { asBuffer } from '../../util/index.ts'
+import { utf8Read } from './utf8.ts'
 
 /** A bound value that is absent: the server keeps what it has. Not the same as null. */
 export const UNSET: unique symbol = Symbol('UNSET')

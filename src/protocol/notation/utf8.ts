@@ -33,9 +33,3 @@ export const utf8Write: (bytes: Buffer, text: string, at: number, room: number) 
 export const utf8Read: (bytes: Buffer, start: number, end: number) => string = hasFastUtf8
   ? fastRead
   : publicRead
-
-/** The same memory as a `Buffer`. */
-export function asBuffer(bytes: Uint8Array): Buffer {
-  if (Buffer.isBuffer(bytes)) return bytes
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}

@@ -1,6 +1,7 @@
 import { ConfigError, type Consistency, ConsistencyCode } from '../../errors/index.ts'
 import type { Inet } from '../../types/index.ts'
-import { asBuffer, utf8Write } from './utf8.ts'
+import { asBuffer } from '../../util/index.ts'
+import { utf8Write } from './utf8.ts'
 
 /** Largest length of what is counted by a [short], and by an [int] (native_protocol_v4.spec §3). */
 export const shortMax = 0xffff

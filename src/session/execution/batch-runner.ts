@@ -11,7 +11,7 @@ import type { ResultSet } from '../result/result-set.ts'
 import type { StatementHandle } from '../statement/statement-cache.ts'
 import { BatchMessage, type BatchParts, resolveInBatch, textOfBatch } from './batch-message.ts'
 import { allPages, type CallScope, failed, isEmpty, valuesOf } from './call-scope.ts'
-import { Request, type RequestOptions } from './request.ts'
+import { UserRequest, type RequestOptions } from './user-request.ts'
 import { snapshotOf } from './value-snapshot.ts'
 
 type BatchValues = readonly (BindValues | undefined)[]
@@ -54,7 +54,7 @@ export class BatchRunner {
     const { dispatcher } = this.#scope.context
     checkBatch(batch, values)
     const profile = this.#scope.profileOf(batch.hasOptions ? batch.options : undefined, options)
-    const startedMs = dispatcher.ticker.nowMs()
+    const startedMs = dispatcher.deadlineTimer.nowMs()
     const paging: RequestOptions =
       options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
     const entries = batch.entries()
@@ -64,7 +64,7 @@ export class BatchRunner {
       try {
         const parts = this.#partsOf(entries, handles, given)
         const message = new BatchMessage(this.#scope.context, batch.type, parts, profile)
-        new Request(this.#scope.context, message, paging, resolve).start(startedMs)
+        new UserRequest(this.#scope.context, message, paging, resolve).start(startedMs)
       } catch (error) {
         fail(error)
       }

@@ -15,7 +15,7 @@ import { type StatementCache, StatementHandle } from '../statement/statement-cac
 import { awaitWithin } from './await-within.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { describeStatement, throwAtCaller } from './failures.ts'
-import type { RequestOptions } from './request.ts'
+import type { RequestOptions } from './user-request.ts'
 
 export type AnyStatement = string | Statement | PreparedStatement
 
@@ -30,7 +30,7 @@ export interface CallScopeOptions {
 export interface CallLimits {
   readonly profile: ExecutionProfile
   readonly signal: AbortSignal | undefined
-  /** Time of the ticker that the deadline counts from. */
+  /** Time of the deadline timer that the deadline counts from. */
   readonly startedMs: number
 }
 
@@ -79,11 +79,11 @@ export class CallScope {
   ): Promise<T> {
     const { profile, signal, startedMs } = request
     const { timeoutMs } = profile
-    const { aborts, ticker } = this.context.dispatcher
-    const leftMs = Math.max(0, startedMs + timeoutMs - ticker.nowMs())
+    const { aborts, deadlineTimer } = this.context.dispatcher
+    const leftMs = Math.max(0, startedMs + timeoutMs - deadlineTimer.nowMs())
     const timeoutError = (): TsyllaError | undefined =>
       this.#cluster.isAvailable() ? undefined : this.#cluster.unavailableError()
-    const { clock } = ticker
+    const { clock } = deadlineTimer
     return awaitWithin(work, { aborts, clock, signal, timeoutMs, leftMs, outcome, timeoutError })
   }
 

@@ -1,14 +1,14 @@
 import type { Cluster, Exclusions } from '../../cluster/index.ts'
 import { ClosedError, OverloadedError } from '../../errors/index.ts'
-import type { Connection, TickListener, Ticker } from '../../transport/index.ts'
+import type { Connection, TickListener, DeadlineTimer } from '../../transport/index.ts'
 import { assert, RingQueue, setImmediateOfSystem } from '../../util/index.ts'
 import { AbortRegistry } from './abort-registry.ts'
-import { Attempt, type AttemptOwner } from './attempt.ts'
+import { RequestAttempt, type AttemptOwner } from './request-attempt.ts'
 import { HeldBytes, type ValueSize } from './value-size.ts'
 
 export interface DispatcherOptions {
   readonly cluster: Cluster
-  readonly ticker: Ticker
+  readonly deadlineTimer: DeadlineTimer
   readonly queueCountMax: number
   readonly queueBytesMax: number
 }
@@ -24,7 +24,7 @@ export interface DispatchedRequest extends AttemptOwner, Exclusions {
   readonly mayWaitForNode: boolean
   /** Returns when an attempt that is sent now counts as stalled. */
   attemptDeadlineMs(nowMs: number): number
-  onSent(attempt: Attempt): void
+  onSent(attempt: RequestAttempt): void
   /** The request waits until it is sent, or until it leaves the queue. */
   onQueued(place: QueuePlace): void
   /** The deadline has passed while it waited. */
@@ -62,7 +62,7 @@ const emptyPlaceCountMax = 64
  */
 export class Dispatcher implements TickListener {
   readonly aborts: AbortRegistry = new AbortRegistry()
-  readonly ticker: Ticker
+  readonly deadlineTimer: DeadlineTimer
   readonly #cluster: Cluster
   readonly #options: DispatcherOptions
   /** Requests that any node may serve: nearly all of them. */
@@ -84,7 +84,7 @@ export class Dispatcher implements TickListener {
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#cluster = options.cluster
-    this.ticker = options.ticker
+    this.deadlineTimer = options.deadlineTimer
   }
 
   /** Whether new calls are refused. */
@@ -169,14 +169,14 @@ export class Dispatcher implements TickListener {
   #sendOn(
     connection: Connection,
     request: DispatchedRequest,
-    nowMs = this.ticker.nowMs(),
+    nowMs = this.deadlineTimer.nowMs(),
   ): boolean {
     const preparing = request.message.prepareFor(connection)
     if (preparing !== undefined) {
       request.resumeAfter(preparing)
       return true
     }
-    const attempt = new Attempt(request, connection, nowMs, request.attemptDeadlineMs(nowMs))
+    const attempt = new RequestAttempt(request, connection, nowMs, request.attemptDeadlineMs(nowMs))
     if (!connection.send(attempt)) return false
     request.onSent(attempt)
     return true
@@ -189,8 +189,8 @@ export class Dispatcher implements TickListener {
       return
     }
     if (this.#waitingCount === 0) {
-      this.ticker.add(this)
-      this.ticker.armFine()
+      this.deadlineTimer.addListener(this)
+      this.deadlineTimer.tickFinely()
     }
     const place: QueuePlace = { request, size }
     this.#waitingCount++
@@ -239,7 +239,7 @@ export class Dispatcher implements TickListener {
     this.#held.remove(place.size)
     const isEmpty = this.#waitingCount === 0
     assert(isEmpty ? this.#held.total === 0 : this.#held.total > 0, 'bytes of the queue')
-    if (isEmpty) this.ticker.remove(this)
+    if (isEmpty) this.deadlineTimer.removeListener(this)
   }
 
   /**
@@ -259,7 +259,7 @@ export class Dispatcher implements TickListener {
   }
 
   #drain(queue: Queue, connection: Connection | undefined): void {
-    const nowMs = this.ticker.nowMs()
+    const nowMs = this.deadlineTimer.nowMs()
     for (let head = queue.peek(); head !== undefined; head = queue.peek()) {
       // All other connections were full before and still are.
       if (connection?.hasRoom === false) return
@@ -273,7 +273,7 @@ export class Dispatcher implements TickListener {
   }
 
   onTick(nowMs: number): void {
-    this.ticker.armFine()
+    this.deadlineTimer.tickFinely()
     if (!this.#isExpiring) this.#expire(nowMs)
   }
 

@@ -27,7 +27,7 @@ import { ExecuteMessage, mayBeStale } from './execute-message.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import type { Message } from './message.ts'
 import { QueryMessage } from './query-message.ts'
-import { Request } from './request.ts'
+import { UserRequest } from './user-request.ts'
 import { snapshotOf } from './value-snapshot.ts'
 
 type AnyResult = ResultSet<unknown>
@@ -104,8 +104,8 @@ export class StatementRunner {
         const message = new ExecuteMessage(context, handle, values, profile)
         const paging =
           options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
-        const request = new Request(context, message, paging, resolve)
-        request.start(context.dispatcher.ticker.nowMs())
+        const request = new UserRequest(context, message, paging, resolve)
+        request.start(context.dispatcher.deadlineTimer.nowMs())
       } catch (error) {
         resolve(failed(error, handle.text))
       }
@@ -175,7 +175,7 @@ export class StatementRunner {
       signal: options?.signal,
       pages,
       pagingState: undefined,
-      startedMs: this.#context.dispatcher.ticker.nowMs(),
+      startedMs: this.#context.dispatcher.deadlineTimer.nowMs(),
     }
   }
 
@@ -204,7 +204,7 @@ export class StatementRunner {
 
   #send(message: Message, request: ExecutionRequest): Promise<AnyResult> {
     return new Promise((resolve) => {
-      new Request(this.#context, message, request, resolve).start(request.startedMs)
+      new UserRequest(this.#context, message, request, resolve).start(request.startedMs)
     })
   }
 

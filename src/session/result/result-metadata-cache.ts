@@ -8,7 +8,7 @@ import {
   type WireReader,
 } from '../../protocol/index.ts'
 import type { ColumnSpec } from '../../types/index.ts'
-import type { DecodeRows } from './result-set.ts'
+import type { LazyRows } from './result-set.ts'
 
 /** Head of the answer that is being read; answers are read one at a time. */
 const head = new RowsHead()
@@ -19,7 +19,7 @@ const eagerBytesMax = 64 * 1024
 /** What a body of rows holds. */
 export interface DecodedPage {
   readonly columns: readonly ColumnSpec[]
-  readonly rows: Row[] | DecodeRows
+  readonly rows: Row[] | LazyRows
   readonly pagingState: Uint8Array | undefined
 }
 

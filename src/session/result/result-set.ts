@@ -23,7 +23,7 @@ export interface ResultExtras {
 const noExtras: ResultExtras = Object.freeze({})
 
 /** Decodes the rows of a large page when they are first asked for. */
-export type DecodeRows = () => Row[]
+export type LazyRows = () => Row[]
 
 /** The result of a request: one page, or all pages together. */
 export class ResultSet<Columns> implements Page<Columns> {
@@ -31,14 +31,14 @@ export class ResultSet<Columns> implements Page<Columns> {
   readonly coordinator: string
   readonly pagingState: Uint8Array | undefined
   readonly #columns: readonly ColumnSpec[]
-  #rows: Row[] | DecodeRows
+  #rows: Row[] | LazyRows
   readonly #extras: ResultExtras
   readonly #isConditional: boolean
 
   constructor(
     coordinator: string,
     columns: readonly ColumnSpec[] = noColumns,
-    rows: Row[] | DecodeRows = [],
+    rows: Row[] | LazyRows = [],
     pagingState?: Uint8Array,
     extras: ResultExtras = noExtras,
     isConditional = false,

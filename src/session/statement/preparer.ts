@@ -5,7 +5,7 @@ import { prepareChannel, traced } from '../../observability/index.ts'
 import { defaultRetryPolicy } from '../../policies/index.ts'
 import type { PreparedResult } from '../../protocol/index.ts'
 import {
-  type CallOptions,
+  type InternalRequestOptions,
   type Connection,
   reservedStreamCount,
   sendPrepare,
@@ -17,7 +17,7 @@ import type { StatementHandle } from './statement-cache.ts'
 
 export interface PreparerOptions {
   readonly cluster: Cluster
-  readonly call: CallOptions
+  readonly requestOptions: InternalRequestOptions
   readonly codec: CodecOptions
   readonly schema: SchemaChangeTracker
 }
@@ -78,20 +78,20 @@ export class StatementPreparer {
   }
 
   async #prepareAnywhere(handle: StatementHandle): Promise<void> {
-    const { cluster, call, schema } = this.#options
+    const { cluster, requestOptions, schema } = this.#options
     const { epoch } = schema
-    const run = { cluster, retry: defaultRetryPolicy, ...call }
+    const run = { cluster, retry: defaultRetryPolicy, ...requestOptions }
     const { prepared, address } = await runOnAnyNode(run, async (connection, timeoutMs) => ({
-      prepared: await this.#prepareIn(connection, handle, { ...call, timeoutMs }),
+      prepared: await this.#prepareIn(connection, handle, { ...requestOptions, timeoutMs }),
       address: connection.address,
     }))
     this.#takeAnswer(handle, prepared, address, epoch)
   }
 
   async #prepareOn(connection: Connection, handle: StatementHandle): Promise<void> {
-    const { call, schema } = this.#options
+    const { requestOptions, schema } = this.#options
     const { epoch } = schema
-    const prepared = await this.#prepareIn(connection, handle, call)
+    const prepared = await this.#prepareIn(connection, handle, requestOptions)
     this.#takeAnswer(handle, prepared, connection.address, epoch)
   }
 
@@ -122,18 +122,18 @@ export class StatementPreparer {
   async #prepareIn(
     connection: Connection,
     { text, keyspace }: StatementHandle,
-    call: CallOptions,
+    requestOptions: InternalRequestOptions,
   ): Promise<PreparedResult> {
     return await this.#inTurn(async () => {
       for (let tries = 0; tries < keyspaceTryCountMax; tries++) {
         if (keyspace !== undefined && !connection.isIn(keyspace)) break
         const { useCount } = connection
-        const prepared = await tracedPrepare(connection, text, keyspace, call)
+        const prepared = await tracedPrepare(connection, text, keyspace, requestOptions)
         // A USE that was sent meanwhile may have overtaken it on the node.
         if (keyspace === undefined || connection.useCount === useCount) return prepared
       }
       return await this.#options.cluster.withConnectionIn(connection, keyspace!, (other) =>
-        tracedPrepare(other, text, keyspace, call),
+        tracedPrepare(other, text, keyspace, requestOptions),
       )
     })
   }
@@ -175,11 +175,11 @@ function tracedPrepare(
   connection: Connection,
   text: string,
   keyspace: string | undefined,
-  call: CallOptions,
+  requestOptions: InternalRequestOptions,
 ): Promise<PreparedResult> {
   return traced(
     prepareChannel,
     () => ({ node: connection.address, text, keyspace }),
-    () => sendPrepare(connection, text, call),
+    () => sendPrepare(connection, text, requestOptions),
   )
 }

@@ -13,10 +13,11 @@ import {
 import { type Clock, systemClock } from '../util/index.ts'
 import { sharedState } from './shared-state.ts'
 
-export interface StatementRunnerOptions {
+export interface PreparedStatementRunnerOptions {
   /**
-   * Serial level of conditional writes and of {@link StatementRunner.runSerial}; a read at another
-   * level than the write's can miss it. Default: conditional writes use that of the executor.
+   * Serial level of conditional writes and of {@link PreparedStatementRunner.runSerial}; a read at
+   * another level than the write's can miss it. Default: conditional writes use that of the
+   * executor.
    */
   readonly serialConsistency?: SerialConsistency | undefined
   /** Default: the clock of the machine. */
@@ -27,14 +28,14 @@ export interface StatementRunnerOptions {
  * Runs the statements of one pattern: prepares each once, however many callers come at the same
  * time, and sends all of them at one serial level. The `timeout` of a call covers the PREPARE too.
  */
-export class StatementRunner {
+export class PreparedStatementRunner {
   readonly #executor: Executor
   readonly #serialConsistency: SerialConsistency | undefined
   readonly #clock: Clock
   readonly #prepared = new Map<string, PreparedStatement>()
   readonly #preparing = new Map<string, Promise<PreparedStatement>>()
 
-  constructor(executor: Executor, options: StatementRunnerOptions = {}) {
+  constructor(executor: Executor, options: PreparedStatementRunnerOptions = {}) {
     this.#executor = executor
     this.#serialConsistency = options.serialConsistency
     this.#clock = options.clock ?? systemClock

@@ -1,21 +1,22 @@
 import type { Clock, Timer } from '../util/index.ts'
 
-/** Called on every tick with the time of {@link Ticker.nowMs}. */
+/** Receives the ticks of a {@link DeadlineTimer}. */
 export interface TickListener {
+  /** @param nowMs time of {@link DeadlineTimer.nowMs} */
   onTick(nowMs: number): void
 }
 
-/** Grain of request deadlines while requests are in flight. */
+/** Interval of ticks while requests have deadlines. */
 const busyTickMs = 25
-/** Grain of heartbeats while nothing is. */
+/** Interval of ticks while only heartbeats are due. */
 const idleTickMs = 500
 
 /**
  * One timer for all deadlines and heartbeats of a session: a `setTimeout` per request would cost
- * more than encoding it. Times are whole milliseconds since the ticker was made; after 24 days they
- * no longer fit an int32.
+ * more than encoding it. Times are whole milliseconds since the timer was made, which may exceed
+ * the range of an int32 (24 days).
  */
-export class Ticker {
+export class DeadlineTimer {
   readonly #clock: Clock
   readonly #originMs: number
   readonly #listeners = new Set<TickListener>()
@@ -31,17 +32,17 @@ export class Ticker {
     return this.#clock
   }
 
-  /** Milliseconds since the ticker was made, never going backwards. */
+  /** Returns milliseconds since the timer was made; they never go backwards. */
   nowMs(): number {
     return Math.floor(this.#clock.monotonicMs() - this.#originMs)
   }
 
-  add(listener: TickListener): void {
+  addListener(listener: TickListener): void {
     this.#listeners.add(listener)
     if (this.#timer === undefined) this.#schedule(this.#isBusy ? busyTickMs : idleTickMs)
   }
 
-  remove(listener: TickListener): void {
+  removeListener(listener: TickListener): void {
     this.#listeners.delete(listener)
     if (this.#listeners.size === 0) {
       this.#timer?.cancel()
@@ -50,8 +51,8 @@ export class Ticker {
     }
   }
 
-  /** Something now has a deadline: tick finely until nothing has one any more. */
-  armFine(): void {
+  /** Ticks finely up to the next tick. Listeners with deadlines call this again in `onTick`. */
+  tickFinely(): void {
     if (this.#isBusy) return
     this.#isBusy = true
     this.#timer?.cancel()
@@ -59,13 +60,13 @@ export class Ticker {
   }
 
   #schedule(delayMs: number): void {
-    // A request that is awaited must fail at its deadline, even when no socket is left.
+    // A request that is awaited must fail at its deadline, even when no socket keeps Node alive.
     this.#timer = this.#clock.schedule(delayMs, () => this.#tick(), this.#isBusy)
   }
 
   #tick(): void {
     this.#timer = undefined
-    // A listener that still has deadlines calls armFine() again from its onTick.
+    // A listener that still has deadlines calls tickFinely() again in its onTick.
     this.#isBusy = false
     const nowMs = this.nowMs()
     for (const listener of this.#listeners) listener.onTick(nowMs)

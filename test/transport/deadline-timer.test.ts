@@ -1,24 +1,24 @@
 import { describe, expect, test } from 'vitest'
-import { Ticker } from '../../src/transport/ticker.ts'
+import { DeadlineTimer } from '../../src/transport/deadline-timer.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
-describe('a ticker', () => {
+describe('the deadline timer', () => {
   test('ticks twice a second while idle, forty times while something has a deadline', () => {
     const clock = new VirtualClock()
-    const ticker = new Ticker(clock)
+    const deadlineTimer = new DeadlineTimer(clock)
     let isBusy = false
     const ticks: number[] = []
-    ticker.add({
+    deadlineTimer.addListener({
       onTick: (nowMs) => {
         ticks.push(nowMs)
-        if (isBusy) ticker.armFine()
+        if (isBusy) deadlineTimer.tickFinely()
       },
     })
     clock.advance(2_000)
     expect(ticks).toEqual([500, 1_000, 1_500, 2_000])
     ticks.length = 0
     isBusy = true
-    ticker.armFine()
+    deadlineTimer.tickFinely()
     clock.advance(100)
     expect(ticks).toEqual([2_025, 2_050, 2_075, 2_100])
     isBusy = false
@@ -29,28 +29,28 @@ describe('a ticker', () => {
 
   test('sleeps without listeners, and a listener may leave from its own tick', () => {
     const clock = new VirtualClock()
-    const ticker = new Ticker(clock)
-    const listener = { onTick: () => ticker.remove(listener) }
-    ticker.add(listener)
+    const deadlineTimer = new DeadlineTimer(clock)
+    const listener = { onTick: () => deadlineTimer.removeListener(listener) }
+    deadlineTimer.addListener(listener)
     expect(clock.pendingCount).toBe(1)
     clock.advance(500)
     expect(clock.pendingCount).toBe(0)
-    ticker.add(listener)
-    ticker.remove(listener)
+    deadlineTimer.addListener(listener)
+    deadlineTimer.removeListener(listener)
     expect(clock.pendingCount).toBe(0)
   })
 
   test('counts whole milliseconds from its start', () => {
     const clock = new VirtualClock(1_700_000_000_000)
-    const ticker = new Ticker(clock)
+    const deadlineTimer = new DeadlineTimer(clock)
     clock.advance(1.5)
-    expect(ticker.nowMs()).toBe(1)
+    expect(deadlineTimer.nowMs()).toBe(1)
   })
 
   test('goes on counting after 2³¹ milliseconds, which are 24 days', () => {
     const clock = new VirtualClock()
-    const ticker = new Ticker(clock)
+    const deadlineTimer = new DeadlineTimer(clock)
     clock.advance(2 ** 31 + 7)
-    expect(ticker.nowMs()).toBe(2 ** 31 + 7)
+    expect(deadlineTimer.nowMs()).toBe(2 ** 31 + 7)
   })
 })

@@ -32,7 +32,7 @@ export interface ResultTarget {
 }
 
 /** Reads a RESULT, and settles or continues its request. */
-export function readResult(
+export function handleResult(
   request: ResultTarget,
   connection: Connection,
   reader: WireReader,

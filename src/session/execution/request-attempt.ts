@@ -8,21 +8,21 @@ export interface AttemptOwner {
   readonly message: Message
   readonly pagingState: Uint8Array | undefined
   onResponse(
-    attempt: Attempt,
+    attempt: RequestAttempt,
     flags: number,
     opcode: number,
     bytes: Buffer,
     start: number,
     end: number,
   ): void
-  onLost(attempt: Attempt, error: TsyllaError, wasWritten: boolean): void
+  onLost(attempt: RequestAttempt, error: TsyllaError, wasWritten: boolean): void
   /** @returns up to when the answer is still wanted, or 0 to give up */
   onOverdue(nowMs: number): number
-  onAttemptTimeout(attempt: Attempt, wasWritten: boolean): void
+  onAttemptTimeout(attempt: RequestAttempt, wasWritten: boolean): void
 }
 
 /** One try of a request: it owns a connection and a stream id there. */
-export class Attempt implements ConnectionRequest {
+export class RequestAttempt implements ConnectionRequest {
   readonly owner: AttemptOwner
   readonly connection: Connection
   readonly sentMs: number

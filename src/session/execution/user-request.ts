@@ -1,7 +1,7 @@
 import type { ClusterNode, Exclusions } from '../../cluster/index.ts'
 import {
   AbortedError,
-  type Attempt as FailedAttempt,
+  type Attempt,
   faultOf,
   type Outcome,
   RequestTimeoutError,
@@ -15,12 +15,12 @@ import type { Connection } from '../../transport/index.ts'
 import { assert, sleep, type Timer } from '../../util/index.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { Abortable } from './abort-registry.ts'
-import type { Attempt } from './attempt.ts'
+import type { RequestAttempt } from './request-attempt.ts'
 import type { DispatchedRequest, QueuePlace } from './dispatcher.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { describeStatement, lostError, throwAtCaller, unreadableError } from './failures.ts'
 import type { Message } from './message.ts'
-import { type GatheredPages, readResult, type ResultTarget } from './result-reader.ts'
+import { type GatheredPages, handleResult, type ResultTarget } from './result-handler.ts'
 
 /**
  * Where a request is; it is settled exactly once. `active`: attempts are in flight, it waits in the
@@ -49,8 +49,8 @@ export interface RequestOptions {
 /** What most requests never have: made when something goes wrong for the first time. */
 class Setbacks {
   /** Attempts in flight besides the first. */
-  readonly others: Attempt[] = []
-  readonly failures: FailedAttempt[] = []
+  readonly others: RequestAttempt[] = []
+  readonly failures: Attempt[] = []
   /** PREPAREs that followed UNPREPARED, over all attempts of a page. */
   prepareCount = 0
   excludedNodes: Set<ClusterNode> | undefined
@@ -68,7 +68,7 @@ class Setbacks {
  * One call of a user: deadline, outcome, pages and attempts. What is sent is the message's
  * business, where it goes the dispatcher's, and what follows a failure the retry policy's.
  */
-export class Request implements Abortable, DispatchedRequest, ResultTarget {
+export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   readonly context: ExecutionContext
   readonly message: Message
   readonly pages: 'all' | 'one'
@@ -79,7 +79,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
   readonly #signal: AbortSignal | undefined
   #state: RequestState = RequestState.active
   /** Attempts in flight; nearly always there is only the first. */
-  #first: Attempt | undefined
+  #first: RequestAttempt | undefined
   #setbacks: Setbacks | undefined
   #attemptCount = 0
   /** Where the request waits while it does. */
@@ -133,7 +133,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     )
   }
 
-  /** @param startedMs time of the ticker that the deadline counts from */
+  /** @param startedMs time of the deadline timer that the deadline counts from */
   start(startedMs: number): void {
     const { dispatcher } = this.context
     dispatcher.onAccepted()
@@ -169,14 +169,14 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     this.context.dispatcher.leaveQueue(place)
   }
 
-  onSent(attempt: Attempt): void {
+  onSent(attempt: RequestAttempt): void {
     this.#leaveQueue()
     this.#attemptCount++
     if (this.#first === undefined) this.#first = attempt
     else (this.#setbacks ??= new Setbacks()).others.push(attempt)
   }
 
-  #endAttempt(attempt: Attempt): void {
+  #endAttempt(attempt: RequestAttempt): void {
     const others = this.#setbacks?.others
     if (this.#first === attempt) {
       this.#first = others?.shift()
@@ -200,7 +200,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
   }
 
   onResponse(
-    attempt: Attempt,
+    attempt: RequestAttempt,
     flags: number,
     opcode: number,
     bytes: Buffer,
@@ -212,7 +212,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     reader.reset(bytes, start, end)
     try {
       if (opcode === Opcode.RESULT) {
-        readResult(this, attempt.connection, reader, flags)
+        handleResult(this, attempt.connection, reader, flags)
         return
       }
       readResponsePrefix(reader, flags)
@@ -243,7 +243,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     const paced = setbacks.prepareCount++ - promptPrepareCount
     if (paced >= 0) {
       const delayMs = Math.min(prepareDelayMsMax, prepareDelayMsMin * 2 ** Math.min(paced, 10))
-      await sleep(this.context.dispatcher.ticker.clock, delayMs)
+      await sleep(this.context.dispatcher.deadlineTimer.clock, delayMs)
       if (this.isSettled) return
     }
     await this.message.prepareAgain(connection, error)
@@ -288,12 +288,12 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
 
   /** For phases whose deadline no connection watches. */
   #atDeadline(giveUp: () => void): Timer {
-    const { ticker } = this.context.dispatcher
-    const leftMs = Math.max(0, this.deadlineMs - ticker.nowMs())
-    return ticker.clock.schedule(leftMs, giveUp, true)
+    const { deadlineTimer } = this.context.dispatcher
+    const leftMs = Math.max(0, this.deadlineMs - deadlineTimer.nowMs())
+    return deadlineTimer.clock.schedule(leftMs, giveUp, true)
   }
 
-  onLost(attempt: Attempt, error: TsyllaError, wasWritten: boolean): void {
+  onLost(attempt: RequestAttempt, error: TsyllaError, wasWritten: boolean): void {
     this.#endAttempt(attempt)
     const { isClosed } = this.context.dispatcher
     const lost = lostError(error, this.#outcomeOf(wasWritten), isClosed)
@@ -314,7 +314,7 @@ export class Request implements Abortable, DispatchedRequest, ResultTarget {
     return this.deadlineMs
   }
 
-  onAttemptTimeout(attempt: Attempt, wasWritten: boolean): void {
+  onAttemptTimeout(attempt: RequestAttempt, wasWritten: boolean): void {
     this.#endAttempt(attempt)
     this.onTimeout(wasWritten)
   }
