@@ -3,7 +3,7 @@ import { intMax, type WireReader, type WireWriter } from '../protocol/index.ts'
 import type { ListType, MapType, SetType } from '../types/index.ts'
 import { PartCursor } from '../values/index.ts'
 import { Codec, cutCell } from './codec.ts'
-import { isDetached, isMap, isPlainObject, isSet, isTypedArray } from './kinds.ts'
+import { isDetached, isMap, isPlainObject, isSet, isTypedArray } from './value-guards.ts'
 
 // list and set: <n:int><element:bytes>… · map: <n:int><key:bytes><value:bytes>…
 // (native_protocol_v4.spec §6)

@@ -3,7 +3,7 @@ import type { WireReader, WireWriter } from '../protocol/index.ts'
 import { Inet, nativeTypes, parseUuidInto, Uuid, uuidToText } from '../types/index.ts'
 import { CellOp, Codec } from './codec.ts'
 import { isBytes } from '../util/index.ts'
-import { bytesInside } from './kinds.ts'
+import { bytesInside } from './value-guards.ts'
 
 /** uuid and timeuuid: 16 bytes; strings in results. */
 export class UuidCodec extends Codec {

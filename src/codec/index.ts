@@ -1,6 +1,6 @@
 export { BindPlan } from './bind-plan.ts'
 export { type CodecOptions } from './codec.ts'
 export { codecOf, decodeValue, encodeValue } from './codec-of-type.ts'
-export { isArrayBuffer, isMap, isPlainObject, isSet } from './kinds.ts'
+export { isArrayBuffer, isMap, isPlainObject, isSet } from './value-guards.ts'
 export { Row } from './row.ts'
 export { RowShape } from './row-shape.ts'

@@ -3,7 +3,7 @@ import type { WireReader, WireWriter } from '../protocol/index.ts'
 import type { TupleType, UdtType } from '../types/index.ts'
 import { PartCursor } from '../values/index.ts'
 import { Codec, cutCell } from './codec.ts'
-import { isPlainObject } from './kinds.ts'
+import { isPlainObject } from './value-guards.ts'
 import { setOwn } from './own-property.ts'
 
 // tuple and UDT: <field:bytes>…, possibly fewer than the type has: fields that ALTER TYPE added

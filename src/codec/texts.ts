@@ -2,7 +2,7 @@ import { utf8Read, type WireReader, type WireWriter } from '../protocol/index.ts
 import { type CustomType, nativeTypes } from '../types/index.ts'
 import { CellOp, Codec } from './codec.ts'
 import { isBytes } from '../util/index.ts'
-import { isArrayBuffer, isDetached } from './kinds.ts'
+import { isArrayBuffer, isDetached } from './value-guards.ts'
 
 /** A UTF-16 surrogate without its partner. */
 const loneSurrogate = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/

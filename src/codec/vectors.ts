@@ -2,7 +2,7 @@ import { ProtocolError } from '../errors/index.ts'
 import type { WireReader, WireWriter } from '../protocol/index.ts'
 import { EMPTY, type VectorType } from '../types/index.ts'
 import { Codec, cutCell } from './codec.ts'
-import { isTypedArray } from './kinds.ts'
+import { isTypedArray } from './value-guards.ts'
 import { decodeUnsignedVint, encodeUnsignedVint } from './vints.ts'
 
 /**

@@ -1,6 +1,6 @@
 /**
  * The syntax tree of CQL as written: no schema, no types resolved. Names are folded (unquoted ones
- * to lower case). `printStatement` returns text that parses to an equal tree.
+ * to lower case).
  */
 
 /** A table, view or index name, with the keyspace if one was written. */

@@ -5,7 +5,7 @@ export {
   checkOptions,
   checkSerialLevel,
   timeoutMsMax,
-} from './checks.ts'
+} from './option-checks.ts'
 export { toBigInt, toDate } from './column-values.ts'
 export { depthMax, PlainDataWalker } from './plain-data-walker.ts'
 export { toJsonText } from './json-text.ts'

@@ -1,6 +1,6 @@
 import { ValueError } from '../errors/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
-import { isInt32 } from './checks.ts'
+import { isInt32 } from './value-checks.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const decimalText = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,10}))?$/

@@ -1,6 +1,6 @@
 import { ValueError } from '../errors/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
-import { isInt32 } from './checks.ts'
+import { isInt32 } from './value-checks.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 

@@ -1,6 +1,6 @@
 import { ValueError } from '../errors/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
-import { isInt32, msOfDate } from './checks.ts'
+import { isInt32, msOfDate } from './value-checks.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const dateText = /^([+-]?[0-9]{4,7})-([0-9]{2})-([0-9]{2})$/

@@ -1,6 +1,6 @@
 import { ValueError } from '../errors/index.ts'
 import { type Clock, systemClock, shareAcrossBuilds } from '../util/index.ts'
-import { msOfDate } from './checks.ts'
+import { msOfDate } from './value-checks.ts'
 import { Uuid } from './uuid.ts'
 
 /** 100 ns ticks from 1582-10-15, where version 1 UUIDs begin, to 1970-01-01 (RFC 9562 §5.1). */

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { analyzeStatement, parseStatement, printStatement } from '../../src/cql/index.ts'
+import { analyzeStatement, parseStatement } from '../../src/cql/index.ts'
+import { printStatement } from '../support/cql-printer/statement.ts'
 
 /*
  * Statements so long that work which grows with the square of their length would take minutes,

@@ -1,13 +1,9 @@
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  analyzeStatement,
-  parseStatement,
-  parseTypeText,
-  printStatement,
-} from '../../src/cql/index.ts'
+import { analyzeStatement, parseStatement, parseTypeText } from '../../src/cql/index.ts'
 import { CqlSyntaxError } from '../../src/errors/index.ts'
+import { printStatement } from '../support/cql-printer/statement.ts'
 
 /** At least one of every kind of statement Cassandra 5 knows. */
 const statements = readFileSync(new URL('statements.cql', import.meta.url), 'utf8')

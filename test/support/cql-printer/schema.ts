@@ -12,8 +12,8 @@ import type {
   Rename,
   SchemaStatement,
   TableChange,
-} from '../ast-schema.ts'
-import { quoteString } from '../identifiers.ts'
+} from '../../../src/cql/ast-schema.ts'
+import { quoteString } from '../../../src/cql/identifiers.ts'
 import {
   id,
   printExpression,
@@ -21,7 +21,7 @@ import {
   printName,
   printType,
   printWhere,
-} from './expressions.ts'
+} from '../../../src/cql/printer.ts'
 
 export function ifNotExists(isSet: boolean): string {
   return isSet ? 'IF NOT EXISTS ' : ''

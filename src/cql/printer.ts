@@ -7,8 +7,8 @@ import type {
   QualifiedName,
   Relation,
   TypeName,
-} from '../ast.ts'
-import { quoteIdentifier, quoteString } from '../identifiers.ts'
+} from './ast.ts'
+import { quoteIdentifier, quoteString } from './identifiers.ts'
 
 export const id: (name: string) => string = quoteIdentifier
 

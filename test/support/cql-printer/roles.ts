@@ -1,6 +1,11 @@
-import type { DescribeStatement, Resource, RoleOption, RolesStatement } from '../ast-schema.ts'
-import { quoteString } from '../identifiers.ts'
-import { id, printExpression, printName } from './expressions.ts'
+import type {
+  DescribeStatement,
+  Resource,
+  RoleOption,
+  RolesStatement,
+} from '../../../src/cql/ast-schema.ts'
+import { quoteString } from '../../../src/cql/identifiers.ts'
+import { id, printExpression, printName } from '../../../src/cql/printer.ts'
 import { ifExists, ifNotExists, printSignature } from './schema.ts'
 
 /** Users and identities are no words of the grammar, so their names are printed as strings. */

@@ -8,8 +8,8 @@ import type {
   SelectStatement,
   UpdateStatement,
   UsingClause,
-} from '../ast.ts'
-import type { CqlStatement, RolesStatement, SchemaStatement } from '../ast-schema.ts'
+} from '../../../src/cql/ast.ts'
+import type { CqlStatement, RolesStatement, SchemaStatement } from '../../../src/cql/ast-schema.ts'
 import {
   id,
   printAccess,
@@ -18,7 +18,7 @@ import {
   printIf,
   printName,
   printWhere,
-} from './expressions.ts'
+} from '../../../src/cql/printer.ts'
 import { printDescribe, printRolesStatement } from './roles.ts'
 import { printSchemaStatement } from './schema.ts'
 
