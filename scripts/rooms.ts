@@ -97,7 +97,7 @@ export const engineRooms: readonly EngineRoom[] = [
     name: 'execute',
     mayImport: [
       ...['catalog', 'keys', 'rows', 'functions', 'evaluate', 'analyze'],
-      ...['query-context.ts', 'errors.ts', 'timestamp.ts'],
+      ...['answer-memory.ts', 'query-context.ts', 'read-queue.ts', 'errors.ts', 'timestamp.ts'],
     ],
   },
   { name: 'system', mayImport: ['storage', 'catalog', 'keys', 'rows'] },
@@ -105,7 +105,7 @@ export const engineRooms: readonly EngineRoom[] = [
     name: 'node',
     mayImport: [
       ...['catalog', 'analyze', 'execute', 'system'],
-      ...['engine.ts', 'errors.ts', 'random-uuid.ts', 'value-count.ts'],
+      ...['answer-memory.ts', 'engine.ts', 'errors.ts', 'random-uuid.ts', 'value-count.ts'],
     ],
   },
 ]

@@ -26,7 +26,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   try {
     // The signal may have come while the data was being opened.
     if (isStopped) return
-    const listener = await database.listen({ host, port, ...(tls && { tls }) })
+    const onDisconnect = (reason: string): void => print(`A client was disconnected: ${reason}`)
+    const listener = await database.listen({ host, port, onDisconnect, ...(tls && { tls }) })
     const place = path === undefined ? 'in memory' : `in ${path}`
     print(`tsylla listens on ${listener.address}, data ${place}`)
     await noted

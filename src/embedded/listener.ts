@@ -1,10 +1,11 @@
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
-import { availableCompressors, type EngineNode, type NodeOutput } from '../engine/index.ts'
+import { availableCompressors, type EngineNode } from '../engine/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import { Inet } from '../types/index.ts'
 import { systemClock } from '../util/index.ts'
 import { FailedLogins } from './failed-logins.ts'
+import { SocketOutput } from './socket-output.ts'
 
 /** Certificate chain and private key of a server, in PEM. */
 export interface ListenTlsOptions {
@@ -26,6 +27,13 @@ export interface ListenOptions {
    * that the server has ended. Default 10,000.
    */
   readonly handshakeTimeoutMs?: number | undefined
+  /**
+   * Time in which a client must take some of the answers that were sent to it. A client that takes
+   * nothing for so long is disconnected. Default 60,000.
+   */
+  readonly writeTimeoutMs?: number | undefined
+  /** Is called with the reason when the server closes the connection of a client. */
+  readonly onDisconnect?: ((reason: string) => void) | undefined
   /** Wrong passwords an address may try per minute before it is refused. Default 20. */
   readonly failedLoginCountMax?: number | undefined
 }
@@ -42,6 +50,7 @@ export interface Listener {
 
 const connectionCountMaxDefault = 1024
 const handshakeTimeoutMsDefault = 10_000
+const writeTimeoutMsDefault = 60_000
 const failedLoginCountMaxDefault = 20
 /** Longest delay that timers of Node take. */
 const timeoutMsMax = 0x7fff_ffff
@@ -55,6 +64,8 @@ interface Settings {
   readonly tls: ListenTlsOptions | undefined
   readonly connectionCountMax: number
   readonly handshakeTimeoutMs: number
+  readonly writeTimeoutMs: number
+  readonly onDisconnect: (reason: string) => void
   readonly failedLoginCountMax: number
 }
 
@@ -65,12 +76,14 @@ function settingsOf(options: ListenOptions): Settings {
     tls: options.tls,
     connectionCountMax: limit('connectionCountMax', options, connectionCountMaxDefault),
     handshakeTimeoutMs: limit('handshakeTimeoutMs', options, handshakeTimeoutMsDefault),
+    writeTimeoutMs: limit('writeTimeoutMs', options, writeTimeoutMsDefault),
+    onDisconnect: options.onDisconnect ?? (() => {}),
     failedLoginCountMax: limit('failedLoginCountMax', options, failedLoginCountMaxDefault),
   }
 }
 
 function limit(
-  name: 'connectionCountMax' | 'handshakeTimeoutMs' | 'failedLoginCountMax',
+  name: 'connectionCountMax' | 'handshakeTimeoutMs' | 'writeTimeoutMs' | 'failedLoginCountMax',
   options: ListenOptions,
   fallback: number,
 ): number {
@@ -171,44 +184,40 @@ function listen(server: Server, { host, port }: Settings): Promise<AddressInfo> 
 
 /** Connects one client to the node. */
 function serve(node: EngineNode, socket: Socket, settings: Settings, logins: FailedLogins): void {
-  const output: NodeOutput = {
-    get pendingBytes() {
-      return socket.writableLength
-    },
-    write(bytes) {
-      socket.write(bytes)
-      return socket.writableLength === 0
-    },
-    end() {
-      socket.end()
-      // A client that neither reads what was sent nor closes would keep its place otherwise.
-      timer.cancel()
-      timer = systemClock.schedule(settings.handshakeTimeoutMs, () => socket.destroy())
-    },
-  }
+  const { handshakeTimeoutMs, writeTimeoutMs, onDisconnect } = settings
   const address = Inet.parse((socket.remoteAddress ?? '127.0.0.1').replace(/^::ffff:|%.*$/g, ''))
+  const port = socket.remotePort ?? 0
+  const output = new SocketOutput(socket, {
+    clock: systemClock,
+    writeTimeoutMs,
+    endTimeoutMs: handshakeTimeoutMs,
+    onStalled: (bytes) =>
+      onDisconnect(
+        `${address} port ${port} has ${bytes} bytes of answers unread and has read none for ${writeTimeoutMs} ms`,
+      ),
+  })
   const connection = node.connect(output, {
     address,
-    port: socket.remotePort ?? 0,
+    port,
     isEncrypted: settings.tls !== undefined,
     loginGuard: logins.guard(address),
   })
-  let timer = systemClock.schedule(settings.handshakeTimeoutMs, () => {
-    if (!connection.isReady) socket.destroy()
+  const handshakeTimer = systemClock.schedule(handshakeTimeoutMs, () => {
+    if (connection.isReady) return
+    onDisconnect(`${address} port ${port} has not logged in within ${handshakeTimeoutMs} ms`)
+    socket.destroy()
   })
   // Every chunk has memory of its own, which requests may refer to until they are executed.
-  socket.on('data', (bytes: Buffer) => {
-    connection.push(bytes)
-    if (connection.isHeld) socket.pause()
-  })
+  socket.on('data', (bytes: Buffer) => connection.push(bytes))
   socket.on('drain', () => {
-    connection.resume()
-    if (!connection.isHeld) socket.resume()
+    output.onDrain()
+    connection.onTaken()
   })
   // A connection that breaks is closed right after; its client hears nothing any more.
   socket.on('error', () => {})
   socket.on('close', () => {
-    timer.cancel()
+    handshakeTimer.cancel()
+    output.close()
     connection.close()
   })
 }

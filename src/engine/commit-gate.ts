@@ -1,6 +1,8 @@
 import { createDeferred, type Deferred } from '../util/index.ts'
+import type { AnswerMemory } from './answer-memory.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { Schema } from './catalog/schema.ts'
+import type { EncodedRows, EngineResult } from './execute/result.ts'
 import type { KvStore } from './storage/index.ts'
 
 /**
@@ -21,11 +23,18 @@ export class CommitGate {
     this.#committedSchema = catalog.schema
   }
 
-  /** Runs what reads the store synchronously; the outcome waits for the commit of what was read. */
-  settle<T>(run: () => T | Promise<T>): T | Promise<T> {
+  /**
+   * Runs what reads the store synchronously; the outcome waits for the commit of what was read.
+   *
+   * @param memory counts the answer while it waits
+   */
+  settle(
+    run: () => EngineResult | Promise<EngineResult>,
+    memory: AnswerMemory,
+  ): EngineResult | Promise<EngineResult> {
     // Reads that do not lead to an answer, such as those of compactions, may have left the mark.
     this.#storage.takeUncommittedRead()
-    let outcome: T | Promise<T>
+    let outcome: EngineResult | Promise<EngineResult>
     try {
       outcome = run()
     } catch (error) {
@@ -35,16 +44,34 @@ export class CommitGate {
       })
     }
     if (outcome instanceof Promise || !this.#dependsOnUncommitted()) return outcome
-    return this.commit().then(() => outcome)
+    return this.#holdUntilCommit(outcome, memory)
   }
 
   /** A read that lasted several turns waits for all that was written before it ended. */
-  async settleLongRead<T>(outcome: Promise<T>): Promise<T> {
+  async settleLongRead(outcome: Promise<EncodedRows>, memory: AnswerMemory): Promise<EncodedRows> {
+    let rows: EncodedRows
     try {
-      return await outcome
-    } finally {
+      rows = await outcome
+    } catch (error) {
       await this.commit()
+      throw error
     }
+    return await this.#holdUntilCommit(rows, memory)
+  }
+
+  #holdUntilCommit<T extends EngineResult>(result: T, memory: AnswerMemory): Promise<T> {
+    const bytes = result.kind === 'rows' ? result.content.length : 0
+    memory.hold(bytes)
+    return this.commit().then(
+      () => {
+        memory.release(bytes)
+        return result
+      },
+      (error: unknown) => {
+        memory.release(bytes)
+        throw error
+      },
+    )
   }
 
   /** Resolves when the schema as it is now is durable; `undefined` when it is already. */

@@ -2,6 +2,7 @@ import { ClosedError, type Consistency, type SerialConsistency } from '../errors
 import type { RawValue, SchemaChange } from '../protocol/index.ts'
 import { TimeUuidGenerator } from '../types/index.ts'
 import { type Clock, type Runtime, runtimeWithClock } from '../util/index.ts'
+import { type AnswerLimits, answerLimitsDefault, type AnswerMemory } from './answer-memory.ts'
 import { type BatchKind, checkBatch } from './analyze/batch.ts'
 import type { ModifyPlan } from './analyze/modify.ts'
 import { prepareStatement, prepareText } from './analyze/prepare.ts'
@@ -16,11 +17,12 @@ import { checkPartitionKeys, mutationsOf, timestampOfPlan } from './execute/modi
 import { type EngineResult, voidResult } from './execute/result.ts'
 import { executeSelect } from './execute/select.ts'
 import { invalid } from './errors.ts'
+import { LongReads } from './long-reads.ts'
 import { PlanCache } from './plan-cache.ts'
 import type { EngineServices, QueryContext } from './query-context.ts'
 import type { Mutation, RowReader, RowStore } from './rows/index.ts'
 import { openRowStore } from './rows/open-row-store.ts'
-import { CooperativeScheduler, type KvStore, LongReads, MemoryStore } from './storage/index.ts'
+import { CooperativeScheduler, type KvStore, MemoryStore } from './storage/index.ts'
 import { randomUuid } from './random-uuid.ts'
 import { CompactionScheduler } from './compaction-scheduler.ts'
 import { WriteClock } from './write-clock.ts'
@@ -37,6 +39,8 @@ export interface EngineOptions {
   readonly dataCenter?: string
   /** What batches on several partitions may be; Cassandra's defaults without. */
   readonly batchLimits?: Partial<BatchLimits> | undefined
+  /** Memory that the answers to clients may take. */
+  readonly answerLimits?: Partial<AnswerLimits> | undefined
 }
 
 /** How one execution goes. */
@@ -49,6 +53,8 @@ export interface EngineExecuteOptions {
   /** Default write timestamp in microseconds; none is the engine's clock. */
   readonly timestamp?: bigint | undefined
   readonly signal?: AbortSignal | undefined
+  /** Counts the bytes of the answers to the client that asks. Default: those of the process. */
+  readonly memory?: AnswerMemory | undefined
   /** Where the tables of the node are read that executes the statement. */
   readonly tableSource?: TableSource | undefined
 }
@@ -79,7 +85,9 @@ export class Engine {
   readonly #gate: CommitGate | undefined
   readonly #batchLimits: BatchLimits
   readonly #compaction: CompactionScheduler
-  readonly #longReads: LongReads = new LongReads()
+  readonly #longReads: LongReads
+  /** Of the answers to callers within the process, who have read them when they get them. */
+  readonly #memory: AnswerMemory
   readonly #scheduler: CooperativeScheduler
   readonly #timestamps: WriteClock
   #tableSource: TableSource | undefined
@@ -94,6 +102,9 @@ export class Engine {
     this.runtime = runtime
     this.#storage = storage
     this.#scheduler = new CooperativeScheduler(runtime)
+    const answerLimits = { ...answerLimitsDefault, ...options.answerLimits }
+    this.#longReads = new LongReads(this.#scheduler, answerLimits)
+    this.#memory = this.#longReads.addClient(() => 0)
     this.#rows = openRowStore(storage, clock, this.#scheduler)
     const isDurable = !(storage instanceof MemoryStore)
     this.#timestamps = new WriteClock({ clock, kv: storage, isDurable })
@@ -136,6 +147,25 @@ export class Engine {
   /** Resolves in a later turn of the event loop, after everything that is due. */
   nextTurn(): Promise<void> {
     return this.#scheduler.nextTurn()
+  }
+
+  /**
+   * Counts the answers to a client, whose reads then share the engine with those of other clients.
+   *
+   * @param unsentBytes returns the bytes that were sent to the client and that it has not taken
+   */
+  addClient(unsentBytes: () => number): AnswerMemory {
+    return this.#longReads.addClient(unsentBytes)
+  }
+
+  /** Bytes of the answers to all clients: incomplete, waiting for a commit, or not read. */
+  get answerBytes(): number {
+    return this.#longReads.bytes
+  }
+
+  /** Ends the reads of a client that is gone. */
+  removeClient(memory: AnswerMemory): void {
+    this.#longReads.removeClient(memory)
   }
 
   /** Calls `listener` after every change of the schema; returns the function that ends it. */
@@ -199,7 +229,8 @@ export class Engine {
     options: EngineExecuteOptions = {},
   ): EngineResult | Promise<EngineResult> {
     if (this.#gate === undefined) return this.#execute(prepared, values, options)
-    return this.#gate.settle(() => this.#execute(prepared, values, options))
+    const { memory = this.#memory } = options
+    return this.#gate.settle(() => this.#execute(prepared, values, options), memory)
   }
 
   #execute(
@@ -213,7 +244,7 @@ export class Engine {
     const { plan } = current
     switch (plan.kind) {
       case 'select':
-        return this.#select(plan, values, options)
+        return this.#select(current, plan, values, options)
       case 'modify':
         checkWriteConsistency([plan], options)
         return this.#modify([{ plan, query: this.#query(values) }], options, undefined)
@@ -259,7 +290,8 @@ export class Engine {
     options: EngineExecuteOptions = {},
   ): EngineResult | Promise<EngineResult> {
     if (this.#gate === undefined) return this.#batch(type, entries, options)
-    return this.#gate.settle(() => this.#batch(type, entries, options))
+    const { memory = this.#memory } = options
+    return this.#gate.settle(() => this.#batch(type, entries, options), memory)
   }
 
   #batch(
@@ -289,7 +321,8 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    await Promise.all([this.#compaction.close(), this.#longReads.close()])
+    this.#longReads.close()
+    await this.#compaction.close()
     this.#timestamps.persist()
     await this.#rows.commit()
   }
@@ -347,6 +380,7 @@ export class Engine {
   }
 
   #select(
+    prepared: PreparedPlan,
     plan: SelectPlan,
     values: readonly RawValue[],
     options: EngineExecuteOptions,
@@ -356,14 +390,20 @@ export class Engine {
     }
     const source = options.tableSource ?? this.#tableSource
     const reader = source?.rowsOf(plan.table) ?? this.#rows
+    const { memory = this.#memory } = options
     const selectOptions = {
       pageSize: options.pageSize ?? 0,
       pagingState: options.pagingState,
       signal: options.signal,
+      memory,
+      currentPlan: () => {
+        const current = this.#current(prepared).plan
+        return current.kind === 'select' ? current : plan
+      },
     }
     const outcome = executeSelect(plan, this.#query(values), selectOptions, reader)
     if (this.#gate === undefined || !(outcome instanceof Promise)) return outcome
-    return this.#gate.settleLongRead(outcome)
+    return this.#gate.settleLongRead(outcome, memory)
   }
 
   #modify(

@@ -1,3 +1,4 @@
+export { type AnswerLimits, answerLimitsDefault } from './answer-memory.ts'
 export { type SchemaListener } from './catalog/catalog.ts'
 export {
   type KeyspaceSchema,
@@ -26,6 +27,7 @@ export type { PreparedPlan } from './analyze/prepared-plan.ts'
 export {
   CooperativeScheduler,
   type Durability,
+  type KvSnapshot,
   type KvStore,
   makeDirectory,
   MemoryStore,

@@ -1,6 +1,7 @@
 import type { RawValue } from '../protocol/index.ts'
+import type { LongReads } from './long-reads.ts'
 import type { RowStore } from './rows/index.ts'
-import type { CooperativeScheduler, LongReads } from './storage/index.ts'
+import type { CooperativeScheduler } from './storage/index.ts'
 
 /** What executing a statement may ask of the engine around it. */
 export interface EngineServices {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,6 +53,8 @@ const login = (password: string): Uint8Array =>
   )
 const query = (text: string): Uint8Array =>
   requestFrame(Opcode.QUERY, (writer) => writeQueryHead(writer, text, 1, 0))
+
+const read = query('SELECT v FROM k.t WHERE p = 1')
 
 /** A socket that collects the answers by opcode and length. */
 class RawClient {
@@ -175,7 +177,6 @@ describe('a listener', () => {
     await client.ask(startup)
     client.socket.pause()
     const before = process.memoryUsage().arrayBuffers
-    const read = query('SELECT v FROM k.t WHERE p = 1')
     client.socket.write(Buffer.concat(Array.from({ length: 200 }, () => read)))
     // Answers of other clients: the server has taken the requests meanwhile.
     for (let i = 0; i < 50; i++) await session.execute('SELECT key FROM system.local')
@@ -187,9 +188,43 @@ describe('a listener', () => {
     await session.close()
   }, 60_000)
 
+  test('disconnects a client that has logged in and does not read, and says why', async () => {
+    const reasons: string[] = []
+    const onDisconnect = (reason: string): void => void reasons.push(reason)
+    const listener = await listen({ writeTimeoutMs: 200, onDisconnect })
+    const session = await db.session({ keyspace: 'k', createKeyspace: true })
+    await session.execute('CREATE TABLE t (p int PRIMARY KEY, v blob)')
+    await session.execute('INSERT INTO t (p, v) VALUES (1, ?)', [Buffer.alloc(8_000_000)])
+    const client = new RawClient(listener)
+    await client.ask(startup)
+    client.socket.pause()
+    client.socket.write(Buffer.concat([read, read, read]))
+    while (reasons.length === 0) await session.execute('SELECT key FROM system.local')
+    expect(reasons).toEqual([
+      expect.stringMatching(
+        /^127\.0\.0\.1 port \d+ has \d+ bytes of answers unread and has read none for 200 ms$/,
+      ),
+    ])
+    client.socket.resume()
+    await client.closed
+    await session.close()
+  })
+
+  test.skipIf(!existsSync('/proc/net/tcp'))('keeps idle connections alive', async () => {
+    const listener = await listen({})
+    const client = new RawClient(listener)
+    await client.ask(startup)
+    const port = listener.port.toString(16).toUpperCase().padStart(4, '0')
+    // proc(5): the local address, the state (01: established), the kind of timer (02: keep-alive).
+    const line = new RegExp(`:${port} \\S+ 01 \\S+ (\\d\\d):`)
+    expect(line.exec(readFileSync('/proc/net/tcp', 'latin1'))?.[1]).toBe('02')
+    client.socket.destroy()
+  })
+
   test.each([
     [{ connectionCountMax: 0 }, 'connectionCountMax is a positive integer'],
     [{ handshakeTimeoutMs: Number.NaN }, 'handshakeTimeoutMs is a positive integer'],
+    [{ writeTimeoutMs: 0 }, 'writeTimeoutMs is a positive integer'],
     [{ failedLoginCountMax: 1.5 }, 'failedLoginCountMax is a positive integer'],
     [{ tls: { cert: 'no', key: 'no' } }, 'tls: cert and key are'],
   ])('%o is refused', async (wrong, message) => {

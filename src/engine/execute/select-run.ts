@@ -10,9 +10,10 @@ import { type Resume, type RowSource, type SourceOpener, sourceOpener } from './
 import { writeCell, writePassthroughRow } from './wire-cells.ts'
 import { ByteWriter, compareValues } from '../../values/index.ts'
 
-/** What a read may do before it yields to others: entries visited and time taken. */
+/** What a read may do before it yields to others: entries visited, time taken, bytes written. */
 const sliceEntriesMax = 2_000
 const sliceMsMax = 5
+const sliceBytesMax = 1024 * 1024
 /** Entries between two looks at the clock. */
 const stepEntries = 250
 /** Entries a read may visit at once while others wait for their turn: most reads need no more. */
@@ -55,6 +56,10 @@ export class SelectRun {
   #remainingInPartition: number
   /** Last row that was dealt with: where to go on from. */
   #last: Resume | undefined
+  #sortableBytes = 0
+  /** Bytes at which the slice ends. */
+  #sliceEndBytes = sliceBytesMax
+  #isOnSnapshot = false
 
   constructor(
     plan: SelectPlan,
@@ -98,7 +103,17 @@ export class SelectRun {
     this.#source = this.#opener.open(reader, this.#last)
     this.#isResumed = this.#last?.clustering !== undefined
     this.#isInPartition = false
+    this.#isOnSnapshot = true
     this.#tracksRows = this.#plan.groupBy.length > 0
+  }
+
+  /** Memory of what was read. */
+  get bytes(): number {
+    return this.sink.bytes.length + this.#sortableBytes
+  }
+
+  get #isSliceFull(): boolean {
+    return this.sink.length + this.#sortableBytes >= this.#sliceEndBytes
   }
 
   /**
@@ -106,6 +121,7 @@ export class SelectRun {
    * @param isShort whether others wait who made way before
    */
   run(isShort = false): boolean {
+    this.#sliceEndBytes = this.sink.length + this.#sortableBytes + sliceBytesMax
     if (isShort) {
       this.#source.setBudget(shortEntries)
       return this.#runStep()
@@ -115,7 +131,7 @@ export class SelectRun {
     for (let entries = 0; entries < sliceEntriesMax; entries += stepEntries) {
       this.#source.setBudget(stepEntries)
       if (this.#runStep()) return true
-      if (services.monotonicMs() >= endMs) return false
+      if (this.#isSliceFull || services.monotonicMs() >= endMs) return false
     }
     return false
   }
@@ -134,6 +150,7 @@ export class SelectRun {
       if (state === 'paused') return false
       if (state === 'full') return true
       this.#isInPartition = false
+      if (this.#isSliceFull) return false
     }
     this.#finish()
     return true
@@ -171,7 +188,8 @@ export class SelectRun {
       }
       if (this.#tracksRows) {
         this.#last = { partition: cursor.partition, clustering: row.clustering }
-      }
+      } else if (!this.#isOnSnapshot) continue
+      if (this.#isSliceFull) return 'paused'
     }
     if (cursor.isPaused) return 'paused'
     if (!this.#rowSeen && context.statics !== undefined && this.#plan.readsStaticOnlyPartitions) {
@@ -271,6 +289,7 @@ export class SelectRun {
       return value === null ? null : Uint8Array.from(value)
     })
     this.#sortable.push({ keys, bytes: sink.bytes.subarray(0, sink.length) })
+    this.#sortableBytes += sink.bytes.length + bytesOfCells(keys)
   }
 
   #finish(): void {
@@ -304,6 +323,10 @@ export class SelectRun {
     this.rowCount = sorted.length
     for (const { bytes } of sorted) this.sink.write(bytes)
   }
+}
+
+function bytesOfCells(cells: readonly Cell[]): number {
+  return cells.reduce((bytes, cell) => bytes + (cell?.length ?? 0), 0)
 }
 
 function compareCells(type: Parameters<typeof compareValues>[0], a: Cell, b: Cell): number {

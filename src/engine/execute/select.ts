@@ -1,12 +1,13 @@
-import { AbortedError } from '../../errors/index.ts'
-import { UNSET } from '../../protocol/index.ts'
+import { type RawValue, UNSET } from '../../protocol/index.ts'
 import type { SelectPlan } from '../analyze/select.ts'
 import type { Term } from '../evaluate/term.ts'
 import { invalid } from '../errors.ts'
-import type { EngineServices, QueryContext } from '../query-context.ts'
+import type { AnswerMemory } from '../answer-memory.ts'
+import type { QueryContext } from '../query-context.ts'
+import type { LongRead } from '../read-queue.ts'
 import { RowContext } from '../evaluate/row-context.ts'
 import { clusteringKeyOf, partitionComponents } from '../keys/index.ts'
-import type { RowReader, RowStore } from '../rows/index.ts'
+import type { RowReader, RowSnapshot, RowStore } from '../rows/index.ts'
 import { clusteringKeysOf, partitionKeysOf } from './key-values.ts'
 import { aggregationOverKeys, aggregationWithoutKey, limitNotPositive } from './messages.ts'
 import { decodePagingState, encodePagingState, type PagePosition } from './paging-state.ts'
@@ -20,6 +21,10 @@ export interface SelectOptions {
   readonly pageSize: number
   readonly pagingState: Uint8Array | undefined
   readonly signal: AbortSignal | undefined
+  /** Counts the bytes of answers to the client that asks. */
+  readonly memory: AnswerMemory
+  /** The plan for the tables as they are then; the first one is of the time of the request. */
+  currentPlan(): SelectPlan
 }
 
 const pagedOrderByIn =
@@ -69,8 +74,8 @@ function usesPager(plan: SelectPlan, query: QueryContext, { pageSize }: SelectOp
 }
 
 /**
- * Reads one page. Short reads are done at once; one that visits many rows goes on in later turns of
- * the event loop on a snapshot, so that other requests do not wait for it.
+ * Reads one page. Short reads are done at once. One that visits many rows or returns many bytes
+ * goes on in later turns of the event loop on a snapshot, so that other requests do not wait.
  */
 export function executeSelect(
   plan: SelectPlan,
@@ -78,10 +83,25 @@ export function executeSelect(
   options: SelectOptions,
   reader: RowReader,
 ): EncodedRows | Promise<EncodedRows> {
-  const { pagingState } = options
-  if (plan.isPoint && options.pageSize !== 1 && pagingState === undefined) {
+  if (plan.isPoint && options.pageSize !== 1 && options.pagingState === undefined) {
     return readPoint(plan, query, reader)
   }
+  const run = openRun(plan, query, options, reader)
+  const { longReads, scheduler } = query.services
+  if (run.run(scheduler.isContended)) return resultOf(plan, run)
+  const read = new LongSelect(query, options, reader)
+  if (longReads.isIdle) read.continue(plan, run)
+  return longReads.run(read, options.memory)
+}
+
+/** @throws ServerError when the page cannot be read */
+function openRun(
+  plan: SelectPlan,
+  query: QueryContext,
+  options: SelectOptions,
+  reader: RowReader,
+): SelectRun {
+  const { pagingState } = options
   const position =
     pagingState === undefined ? undefined : decodePagingState(pagingState, plan.table)
   const resume = usesPager(plan, query, options) ? position : undefined
@@ -90,30 +110,72 @@ export function executeSelect(
   // SelectStatement.execute: a query that reads nothing has no pager, an aggregation always has.
   const isPaged = options.pageSize > 0 && (plan.isAggregate || !run.readsNothing)
   if (isPaged && plan.sortColumns.length > 0) throw invalid(pagedOrderByIn)
-  const { longReads, scheduler } = query.services
-  if (run.run(scheduler.isContended)) return resultOf(plan, run)
-  return longReads.run(() => continueLater(plan, run, options, reader, query.services))
+  return run
 }
 
-async function continueLater(
-  plan: SelectPlan,
-  run: SelectRun,
-  options: SelectOptions,
-  reader: RowReader,
-  { longReads, scheduler }: EngineServices,
-): Promise<EncodedRows> {
-  const snapshot = 'snapshot' in reader ? (reader as RowStore).snapshot() : undefined
-  try {
-    if (snapshot !== undefined) run.continueOn(snapshot)
-    do {
-      await scheduler.yieldTurn()
-      longReads.checkOpen()
-      if (options.signal?.aborted) throw new AbortedError('not_applied', options.signal.reason)
-    } while (!run.run())
-    return resultOf(plan, run)
-  } finally {
-    snapshot?.release()
+/** A page that is read in several turns, on a snapshot from its first slice on. */
+class LongSelect implements LongRead<EncodedRows> {
+  readonly valueBytes: number
+  readonly #query: QueryContext
+  readonly #options: SelectOptions
+  readonly #reader: RowReader
+  #plan: SelectPlan | undefined
+  #run: SelectRun | undefined
+  #snapshot: RowSnapshot | undefined
+
+  constructor(query: QueryContext, options: SelectOptions, reader: RowReader) {
+    this.#query = query
+    this.#options = options
+    this.#reader = reader
+    this.valueBytes = bytesOf(query.values)
   }
+
+  get signal(): AbortSignal | undefined {
+    return this.#options.signal
+  }
+
+  get bytes(): number {
+    return this.#run?.bytes ?? 0
+  }
+
+  /** Goes on with what was read without a snapshot, as long as nothing has been written since. */
+  continue(plan: SelectPlan, run: SelectRun): void {
+    this.#plan = plan
+    this.#run = run
+    this.#snapshot = snapshotOf(this.#reader)
+    if (this.#snapshot !== undefined) run.continueOn(this.#snapshot)
+  }
+
+  readSlice(): EncodedRows | undefined {
+    const run = this.#run ?? this.#begin()
+    return run.run() ? resultOf(this.#plan!, run) : undefined
+  }
+
+  /** DDL and TRUNCATE may have come between the request and its first slice. */
+  #begin(): SelectRun {
+    this.#plan = this.#options.currentPlan()
+    this.#snapshot = snapshotOf(this.#reader)
+    const reader = this.#snapshot ?? this.#reader
+    this.#run = openRun(this.#plan, this.#query, this.#options, reader)
+    return this.#run
+  }
+
+  discard(): void {
+    this.#snapshot?.release()
+    this.#snapshot = undefined
+    this.#run = undefined
+  }
+}
+
+/** The rows of a node's own tables have none: they are as of the request. */
+function snapshotOf(reader: RowReader): RowSnapshot | undefined {
+  return 'snapshot' in reader ? (reader as RowStore).snapshot() : undefined
+}
+
+function bytesOf(values: readonly RawValue[]): number {
+  let bytes = 0
+  for (const value of values) if (value instanceof Uint8Array) bytes += value.length
+  return bytes
 }
 
 /** One row by its whole key: no cursor, no page, nothing to be continued. */

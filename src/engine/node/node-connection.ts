@@ -27,6 +27,7 @@ import {
 } from '../../protocol/index.ts'
 import type { Inet } from '../../types/index.ts'
 import { exhaustive } from '../../util/index.ts'
+import type { AnswerMemory } from '../answer-memory.ts'
 import type { EngineResult } from '../execute/result.ts'
 import type { SystemRow } from '../system/system-row.ts'
 import type { Trace } from '../system/trace-log.ts'
@@ -71,8 +72,6 @@ const pendingCountMax = 32_768
 const requestBytesMax = 16 * 1024 * 1024
 /** The longest request of a client that has not logged in. */
 const handshakeRequestBytesMax = 256 * 1024
-/** Bytes of answers a client may leave unread before its further requests wait. */
-const outputBytesMax = 4 * 1024 * 1024
 /** Memory that answers are written into before they leave together. */
 const slabBytes = 64 * 1024
 /** Frames of other protocol versions a client may try on one connection. */
@@ -93,6 +92,8 @@ export class NodeConnection implements FrameHandler {
   readonly #reader: WireReader = new WireReader()
   readonly #writer: WireWriter
   readonly #responses: ResponseWriter
+  /** Bounds the bytes of answers that wait for a commit or for the client. */
+  readonly memory: AnswerMemory
   readonly #abort: AbortController = new AbortController()
   readonly #eventTypes: Set<string> = new Set()
   #startup: ReadonlyMap<string, string> = new Map()
@@ -118,19 +119,12 @@ export class NodeConnection implements FrameHandler {
     this.#writer = this.#output.writer
     this.#responses = new ResponseWriter(this.#writer)
     this.#client = client
+    this.memory = node.engine.addClient(() => this.#output.pendingBytes)
   }
 
   /** Whether the client has logged in, where that is asked of it, and may send statements. */
   get isReady(): boolean {
     return this.#stage === ConnectionStage.ready
-  }
-
-  /**
-   * Whether requests wait because the client does not read its answers. Until `resume` is called
-   * nothing more should be read from it.
-   */
-  get isHeld(): boolean {
-    return this.#isHeld
   }
 
   /** Keyspace of the last USE. */
@@ -170,13 +164,20 @@ export class NodeConnection implements FrameHandler {
     else this.#receive(bytes, start, end)
   }
 
-  /** The client has read its answers: executes the requests that waited. */
-  resume(): void {
-    if (!this.#isHeld || this.#isOutputFull) return
+  /** The client has read answers: executes the requests that waited. */
+  onTaken(): void {
+    if (this.#stage === ConnectionStage.closed) return
+    this.memory.notifyTaken()
+    this.#resume()
+  }
+
+  #resume(): void {
+    if (!this.#isHeld || this.memory.isFull) return
     this.#isHeld = false
     const backlog = this.#backlog
     this.#backlog = []
     for (const bytes of backlog) this.push(bytes)
+    if (!this.#isHeld) this.#peer.resumeInput?.()
   }
 
   #receive(bytes: Uint8Array, start: number, end: number): void {
@@ -227,6 +228,7 @@ export class NodeConnection implements FrameHandler {
     this.#output.close()
     this.#backlog = []
     this.#abort.abort()
+    this.#node.engine.removeClient(this.memory)
     this.#node.forget(this)
   }
 
@@ -264,16 +266,16 @@ export class NodeConnection implements FrameHandler {
     this.#limitOutput()
   }
 
-  get #isOutputFull(): boolean {
-    return this.#output.pendingBytes > outputBytesMax
-  }
-
   /** Lets further requests wait when the client does not read its answers. */
   #limitOutput(): void {
     this.#output.flushLarge()
-    if (!this.#isOutputFull || this.#stage === ConnectionStage.closed) return
-    this.#isHeld = true
-    this.#parser.pause()
+    if (this.#stage === ConnectionStage.closed) return
+    if (!this.memory.isFull) this.#resume()
+    else if (!this.#isHeld) {
+      this.#isHeld = true
+      this.#parser.pause()
+      this.#peer.pauseInput?.()
+    }
   }
 
   /** The schema may be why a statement fails, and its last change may not be durable yet. */

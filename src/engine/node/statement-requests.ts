@@ -6,6 +6,7 @@ import {
   type QueryParameters,
   type QueryRequest,
 } from '../../protocol/index.ts'
+import type { AnswerMemory } from '../answer-memory.ts'
 import type { BatchKind } from '../analyze/batch.ts'
 import type { EngineBatchEntry, EngineExecuteOptions, TableSource } from '../engine.ts'
 import type { EngineResult } from '../execute/result.ts'
@@ -17,6 +18,8 @@ import type { NodeHost } from './node-host.ts'
 export interface StatementScope {
   readonly keyspace: string | undefined
   readonly signal: AbortSignal
+  /** Counts the bytes of the answers to the client. */
+  readonly memory: AnswerMemory
 }
 
 type Outcome = EngineResult | Promise<EngineResult>
@@ -73,6 +76,7 @@ export function executeBatch(
     pageSize: 0,
     pagingState: undefined,
     signal: scope.signal,
+    memory: scope.memory,
   })
 }
 
@@ -82,7 +86,7 @@ function checkPageSize({ pageSize }: QueryParameters): void {
 
 function optionsOf(
   parameters: QueryParameters,
-  { signal }: StatementScope,
+  { signal, memory }: StatementScope,
   tableSource: TableSource,
 ): EngineExecuteOptions {
   const { consistency, serialConsistency, timestamp, pageSize = 0, pagingState } = parameters
@@ -93,6 +97,7 @@ function optionsOf(
     pageSize,
     pagingState,
     signal,
+    memory,
     tableSource,
   }
 }
