@@ -193,7 +193,7 @@ function serve(node: EngineNode, socket: Socket, settings: Settings, logins: Fai
     endTimeoutMs: handshakeTimeoutMs,
     onStalled: (bytes) =>
       onDisconnect(
-        `${address} port ${port} has ${bytes} bytes of answers unread and has read none for ${writeTimeoutMs} ms`,
+        `${address.toString()} port ${port} has ${bytes} bytes of answers unread and has read none for ${writeTimeoutMs} ms`,
       ),
   })
   const connection = node.connect(output, {
@@ -204,7 +204,9 @@ function serve(node: EngineNode, socket: Socket, settings: Settings, logins: Fai
   })
   const handshakeTimer = systemClock.schedule(handshakeTimeoutMs, () => {
     if (connection.isReady) return
-    onDisconnect(`${address} port ${port} has not logged in within ${handshakeTimeoutMs} ms`)
+    onDisconnect(
+      `${address.toString()} port ${port} has not logged in within ${handshakeTimeoutMs} ms`,
+    )
     socket.destroy()
   })
   // Every chunk has memory of its own, which requests may refer to until they are executed.

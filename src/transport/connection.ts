@@ -212,6 +212,13 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     )
   }
 
+  /** What was given up has left the link: there may be room again. */
+  onDrained(): void {
+    if (this.#state === ConnectionState.ready && this.#ids.orphanCount > 0) {
+      this.#listener.onRoom(this)
+    }
+  }
+
   /**
    * Whether a text sent now means that keyspace. Where a keyspace is missing, a text either names
    * another one itself or fails.

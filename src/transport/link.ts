@@ -5,6 +5,8 @@ import type { Clock } from '../util/index.ts'
 export interface LinkHandler {
   /** Bytes `start … end` arrived. The memory is the handler's until it returns, not longer. */
   onBytes(bytes: Uint8Array, start: number, end: number): void
+  /** The peer has taken all bytes that were written, after it had not for a while. */
+  onDrained?(): void
   /** The link is gone, for whatever reason. Called exactly once. */
   onClosed(error: Error | undefined): void
 }

@@ -123,13 +123,16 @@ describe('bytes in flight', () => {
   })
 
   test('end when a request is given up, unless the link still holds them', () => {
-    const { connection, link } = open(true)
+    const { connection, link, rooms } = open(true)
     const taken = inFlight(connection, 100, mebibyte)
     link.pendingBytes = connectionInFlightBytesMax
     for (const request of taken) connection.abandon(request)
     expect(connection.inFlightBytes).toBe(0)
     expect(connection.hasRoom).toBe(false)
+    rooms.length = 0
     link.pendingBytes = 0
+    connection.onDrained()
+    expect(rooms).toEqual([connection])
     expect(connection.hasRoom).toBe(true)
     connection.destroy(new ClosedError('session'))
   })

@@ -8,6 +8,7 @@ import {
   type KvStore,
   MemoryStore,
   type NodeConnection,
+  type NodeOutput,
 } from '../../../src/engine/index.ts'
 import {
   beginRequest,
@@ -68,7 +69,7 @@ function frame(opcode: number, streamId: number, encode: (writer: WireWriter) =>
 }
 
 /** A client that decides when it reads what the node has sent. */
-class SlowClient {
+class SlowClient implements NodeOutput {
   readonly connection: NodeConnection
   /** Streams in the order of their answers. */
   readonly streams: number[] = []
@@ -90,25 +91,24 @@ class SlowClient {
   )
 
   constructor(node: EngineNode) {
-    const client = this
-    this.connection = node.connect(
-      {
-        get pendingBytes() {
-          return client.unreadBytes
-        },
-        write: (bytes) => {
-          this.#unread.push(bytes)
-          this.unreadBytes += bytes.length
-          this.peakUnreadBytes = Math.max(this.peakUnreadBytes, this.unreadBytes)
-          if (this.isReading) this.read()
-          return false
-        },
-        end: () => {},
-      },
-      { address: Inet.parse('127.0.0.1'), port: 1 },
-    )
+    const client = { address: Inet.parse('127.0.0.1'), port: 1 }
+    this.connection = node.connect(this, client)
     this.push(frame(Opcode.STARTUP, 0, (w) => writeStartup(w, new Map([['CQL_VERSION', '3.0.0']]))))
   }
+
+  get pendingBytes(): number {
+    return this.unreadBytes
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.#unread.push(bytes)
+    this.unreadBytes += bytes.length
+    this.peakUnreadBytes = Math.max(this.peakUnreadBytes, this.unreadBytes)
+    if (this.isReading) this.read()
+    return false
+  }
+
+  end(): void {}
 
   push(...frames: Uint8Array[]): void {
     this.connection.push(Buffer.concat(frames))
