@@ -10,7 +10,7 @@ export interface AnswerLimits {
   readonly clientBytesMax: number
   /** Bytes of the answers to all clients beyond which long reads go on one at a time. */
   readonly engineBytesMax: number
-  /** Reads of one client that go on in turn. Further ones wait and hold nothing but their values. */
+  /** Reads of one client that go on in turn. Further ones wait and hold only their values. */
   readonly clientReadCountMax: number
   /** Reads of all clients that go on in turn, each with a snapshot of the store. */
   readonly engineReadCountMax: number

@@ -109,7 +109,7 @@ export class LongReads {
     void this.#scheduler.yieldTurn().then(this.#takeTurn)
   }
 
-  /** Where memory keeps all reads from going on, the next client that takes bytes continues them. */
+  /** When memory keeps all reads from going on, the next client that takes bytes wakes them. */
   readonly #takeTurn = (): void => {
     this.#isScheduled = false
     if (this.#continueOne()) this.#schedule()

@@ -213,7 +213,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   }
 
   /** What was given up has left the link: there may be room again. */
-  onDrained(): void {
+  onSent(): void {
     if (this.#state === ConnectionState.ready && this.#ids.orphanCount > 0) {
       this.#listener.onRoom(this)
     }

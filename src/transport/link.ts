@@ -6,7 +6,7 @@ export interface LinkHandler {
   /** Bytes `start … end` arrived. The memory is the handler's until it returns, not longer. */
   onBytes(bytes: Uint8Array, start: number, end: number): void
   /** The peer has taken all bytes that were written, after it had not for a while. */
-  onDrained?(): void
+  onSent?(): void
   /** The link is gone, for whatever reason. Called exactly once. */
   onClosed(error: Error | undefined): void
 }

@@ -116,7 +116,7 @@ class ConnectAttempt {
       this.#lastError = error
       this.#fail(error)
     })
-    socket.on('drain', () => handler.onDrained?.())
+    socket.on('drain', () => handler.onSent?.())
     socket.on('close', () => {
       this.#fail(new Error('the connection was closed while it was being made'))
       if (link !== undefined) handler.onClosed(this.#lastError)

@@ -131,7 +131,7 @@ describe('bytes in flight', () => {
     expect(connection.hasRoom).toBe(false)
     rooms.length = 0
     link.pendingBytes = 0
-    connection.onDrained()
+    connection.onSent()
     expect(rooms).toEqual([connection])
     expect(connection.hasRoom).toBe(true)
     connection.destroy(new ClosedError('session'))
