@@ -135,11 +135,11 @@ export class SessionBuilder extends BaseSessionBuilder {
 }
 
 /** Connects with defaults, or with options by name. */
-async function connect(
+function connect(
   contactPoints: readonly ContactPoint[],
   options: Partial<SessionOptions> = {},
 ): Promise<Session> {
-  return await new SessionBuilder({ ...options, contactPoints }).build()
+  return new SessionBuilder({ ...options, contactPoints }).build()
 }
 
 /** A connection to a cluster, or to an embedded engine: everything goes through it. */

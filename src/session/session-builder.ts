@@ -19,6 +19,7 @@ import {
 } from '../transport/index.ts'
 import { createKeyspaceText } from './create-keyspace.ts'
 import { Dispatcher } from './execution/dispatcher.ts'
+import { throwAtCaller } from './execution/failures.ts'
 import {
   type ContactPoint,
   contactPointSymbol,
@@ -132,7 +133,11 @@ export class BaseSessionBuilder {
    * @throws ConfigError, ConnectionError, TlsError, AuthenticationError, KeyspaceError,
    *   NoNodeAvailableError, AbortedError
    */
-  async build({ signal }: BuildOptions = {}): Promise<ConnectedSession> {
+  build(options: BuildOptions = {}): Promise<ConnectedSession> {
+    return this.#build(options).catch(throwAtCaller)
+  }
+
+  async #build({ signal }: BuildOptions): Promise<ConnectedSession> {
     const options = resolveOptions(this.#options)
     if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
     const endpoints = await this.#openEndpoints(options)

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
-import { Batch, Statement, TsyllaError } from '../../src/index.ts'
+import { Batch, Session, SessionBuilder, Statement, TsyllaError } from '../../src/index.ts'
 import { Opcode } from '../../src/protocol/index.ts'
 import { ScriptedNode } from '../support/scripted-node.ts'
 import { connect, isExecute, serverError } from '../support/scripted-session.ts'
@@ -138,6 +138,17 @@ describe('an error of a request that was sent', () => {
     expect(error.stack).toMatch(/^ServerError: said the server\n/)
     expect(error.statement).toBe('SELECT c FROM t WHERE c = ?')
     await session.close()
+  })
+
+  test('a session that cannot connect says so where it was asked for', async () => {
+    async function connector(): Promise<void> {
+      await Session.connect(['127.0.0.1:9042'], { localDatacenter: 'dc1' } as never)
+    }
+    async function builder(): Promise<void> {
+      await new SessionBuilder().knownNode('127.0.0.9:1').build()
+    }
+    expect(firstFrame(await failureOf(connector))).toContain('connector')
+    expect(firstFrame(await failureOf(builder))).toContain('builder')
   })
 
   test('cuts a text that is very long', async () => {

@@ -70,6 +70,9 @@ export async function throwAtCaller(error: unknown): Promise<never> {
   throw error
 }
 
+/** The turn of the event loop that a caller continues in. */
+const framesOfNode = /\n[^\n]*\(node:internal\/[^\n]*/g
+
 /** Returns the lines of a stack that follow the message; `undefined` when there are none. */
 function framesHere(): string | undefined {
   const site: { stack?: unknown } = {}
@@ -78,7 +81,7 @@ function framesHere(): string | undefined {
     const { stack } = site
     // An application that sets `Error.prepareStackTrace` may return anything.
     if (typeof stack !== 'string' || !stack.includes('\n')) return undefined
-    return stack.slice(stack.indexOf('\n'))
+    return stack.slice(stack.indexOf('\n')).replace(framesOfNode, '')
   } catch {
     return undefined
   }
