@@ -8,9 +8,10 @@ import {
   type PreparedStatement,
   type Result,
   type RowOf,
+  runtimeOf,
   type UnknownColumns,
 } from '../types/index.ts'
-import { type Clock, systemClock } from '../util/index.ts'
+import type { Clock } from '../util/index.ts'
 import { sharedState } from './shared-state.ts'
 
 export interface PreparedStatementRunnerOptions {
@@ -20,7 +21,7 @@ export interface PreparedStatementRunnerOptions {
    * executor.
    */
   readonly serialConsistency?: SerialConsistency | undefined
-  /** Default: the clock of the machine. */
+  /** Default: the clock of the runtime of the executor. */
   readonly clock?: Clock | undefined
 }
 
@@ -38,7 +39,7 @@ export class PreparedStatementRunner {
   constructor(executor: Executor, options: PreparedStatementRunnerOptions = {}) {
     this.#executor = executor
     this.#serialConsistency = options.serialConsistency
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock ?? runtimeOf(executor).clock
   }
 
   async run<C = UnknownColumns>(

@@ -10,8 +10,8 @@ import {
   tableText,
   toBigInt,
 } from '../kernel/index.ts'
-import type { Executor } from '../types/index.ts'
-import { systemClock } from '../util/index.ts'
+import { type Executor, runtimeOf } from '../types/index.ts'
+import type { Clock } from '../util/index.ts'
 import { decodeCacheValue, encodeCacheValue } from './cache-value.ts'
 import { type InFlight, KeyedSingleFlight } from './keyed-single-flight.ts'
 
@@ -43,6 +43,7 @@ const bytesMax = 2 ** 31 - 1
 export class Cache {
   readonly #executor: Executor
   readonly #runner: PreparedStatementRunner
+  readonly #clock: Clock
   readonly #table: string
   readonly #ttlSeconds: number
   readonly #valueBytesMax: number
@@ -54,7 +55,8 @@ export class Cache {
     this.#executor = executor
     this.#runner = new PreparedStatementRunner(executor)
     this.#table = tableText(checkTableName(options.table ?? 'cache'))
-    this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600, systemClock)
+    this.#clock = runtimeOf(executor).clock
+    this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600, this.#clock)
     const { valueBytesMax = 1 << 20 } = options
     this.#valueBytesMax = checkInteger('valueBytesMax', valueBytesMax, 1, bytesMax)
   }
@@ -94,7 +96,7 @@ export class Cache {
    */
   async set(key: string, value: unknown, ttlSeconds: number = this.#ttlSeconds): Promise<void> {
     checkKey(key)
-    checkTtl('ttlSeconds', ttlSeconds, systemClock)
+    checkTtl('ttlSeconds', ttlSeconds, this.#clock)
     const bytes = encodeCacheValue(value, this.#valueBytesMax)
     const flights = await this.#shareFlights()
     await flights.write(key, () => this.#store(key, bytes, ttlSeconds))
@@ -120,7 +122,7 @@ export class Cache {
     ttlSeconds: number = this.#ttlSeconds,
   ): Promise<T> {
     checkKey(key)
-    checkTtl('ttlSeconds', ttlSeconds, systemClock)
+    checkTtl('ttlSeconds', ttlSeconds, this.#clock)
     if (typeof factory !== 'function') throw new ConfigError('factory is a function')
     this.#flights?.refuseOwnFactory(key)
     const flights = await this.#shareFlights()

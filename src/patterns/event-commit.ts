@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { ConfigError } from '../errors/index.ts'
 import { checkOptions, PlainDataWalker, toJsonText } from '../kernel/index.ts'
 import { Uuid } from '../types/index.ts'
@@ -26,11 +25,18 @@ export interface Commit {
   readonly events: readonly { readonly type: string; readonly json: string }[]
 }
 
+/** What an event store requires of its commits. */
+export interface CommitRules {
+  readonly appendCountMax: number
+  /** Makes the id of a commit whose caller gives none. */
+  readonly newCommitId: () => string
+}
+
 /** @throws ConfigError when an argument is wrong, or JSON would change the data of an event */
 export function toCommit(
   streamId: string,
   events: readonly NewEvent[],
-  appendCountMax: number,
+  { appendCountMax, newCommitId }: CommitRules,
   options: {
     readonly expectedVersion?: number | undefined
     readonly commitId?: string | undefined
@@ -50,7 +56,7 @@ export function toCommit(
   }
   return {
     streamId,
-    id: commitId?.toLowerCase() ?? randomUUID(),
+    id: commitId?.toLowerCase() ?? newCommitId(),
     mayBeRepeated: commitId !== undefined,
     events: events.map(toJsonEvent),
   }

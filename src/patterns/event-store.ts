@@ -20,14 +20,21 @@ import {
   toDate,
   LwtRetry,
 } from '../kernel/index.ts'
-import { batchStatementCountMax, type BindValues, type Executor } from '../types/index.ts'
-import { type Clock, type RandomSource, systemClock, systemRandom } from '../util/index.ts'
+import {
+  batchStatementCountMax,
+  type BindValues,
+  type Executor,
+  randomUuid,
+  runtimeOf,
+} from '../types/index.ts'
+import type { Clock, RandomSource } from '../util/index.ts'
 import {
   checkStreamId,
   checkVersion,
   type Commit,
   type NewEvent,
   type StoredEvent,
+  type CommitRules,
   toCommit,
 } from './event-commit.ts'
 
@@ -95,7 +102,7 @@ export class EventStore {
   readonly #clock: Clock
   readonly #random: RandomSource
   readonly #timeoutMs: number
-  readonly #appendCountMax: number
+  readonly #commitRules: CommitRules
 
   constructor(executor: Executor, options: EventStoreOptions = {}) {
     checkOptions('EventStore', options, {
@@ -107,16 +114,20 @@ export class EventStore {
       random: true,
     })
     this.#executor = executor
-    this.#clock = options.clock ?? systemClock
+    const runtime = runtimeOf(executor)
+    this.#clock = options.clock ?? runtime.clock
     const serialConsistency = checkSerialLevel(options.serialConsistency)
     this.#runner = new PreparedStatementRunner(executor, { serialConsistency, clock: this.#clock })
     this.#table = tableText(checkTableName(options.table ?? 'events'))
-    this.#random = options.random ?? systemRandom
+    this.#random = options.random ?? runtime.random
     this.#timeoutMs = checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax)
     const { appendCountMax = 1_000 } = options
     // One statement more advances the head.
     const countMax = batchStatementCountMax - 1
-    this.#appendCountMax = checkInteger('appendCountMax', appendCountMax, 1, countMax)
+    this.#commitRules = {
+      appendCountMax: checkInteger('appendCountMax', appendCountMax, 1, countMax),
+      newCommitId: () => randomUuid(runtime).text,
+    }
   }
 
   /** CQL of the table. It is written by conditional batches alone. */
@@ -151,7 +162,7 @@ export class EventStore {
     const options = (isOne ? optionsOfOne : (dataOrOptions as AppendOptions | undefined)) ?? {}
     checkOptions('append', options, { expectedVersion: true, commitId: true })
     const { expectedVersion } = options
-    const commit = toCommit(streamId, events, this.#appendCountMax, options)
+    const commit = toCommit(streamId, events, this.#commitRules, options)
     const backoff = new Backoff({
       clock: this.#clock,
       random: this.#random,

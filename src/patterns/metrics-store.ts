@@ -13,9 +13,8 @@ import {
   toDate,
   ttlSecondsMaxAt,
 } from '../kernel/index.ts'
-import type { Executor, Page } from '../types/index.ts'
-import { type Clock, systemClock } from '../util/index.ts'
-import { randomUUID } from 'node:crypto'
+import { type Executor, type Page, randomUuid, runtimeOf } from '../types/index.ts'
+import type { Clock, Runtime } from '../util/index.ts'
 
 export interface MetricsStoreOptions {
   /** How long points are kept, counted from their own time. Default 7 days. */
@@ -55,6 +54,7 @@ const queryBucketCountMax = 10_000
 export class MetricsStore {
   readonly #executor: Executor
   readonly #runner: PreparedStatementRunner
+  readonly #runtime: Runtime
   readonly #clock: Clock
   readonly #table: string
   readonly #retentionSeconds: number
@@ -70,8 +70,9 @@ export class MetricsStore {
       clock: true,
     })
     this.#executor = executor
+    this.#runtime = runtimeOf(executor)
     this.#runner = new PreparedStatementRunner(executor)
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock ?? this.#runtime.clock
     this.#table = tableText(checkTableName(options.table ?? 'metrics'))
     this.#retentionSeconds = checkTtl(
       'retentionSeconds',
@@ -132,7 +133,7 @@ export class MetricsStore {
         metric,
         this.#bucketOf(tsMs),
         new Date(tsMs),
-        randomUUID(),
+        randomUuid(this.#runtime),
         value,
         tagMap,
         Math.min(ttlSeconds, ttlSecondsMaxAt(this.#clock)),

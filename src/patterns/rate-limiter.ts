@@ -11,8 +11,8 @@ import {
   tableText,
   timeoutMsMax,
 } from '../kernel/index.ts'
-import type { Executor } from '../types/index.ts'
-import { type Clock, type RandomSource, systemClock, systemRandom } from '../util/index.ts'
+import { type Executor, runtimeOf } from '../types/index.ts'
+import type { Clock, RandomSource } from '../util/index.ts'
 import type { CountSettings } from './window-counter.ts'
 import { WindowCounters } from './window-counters.ts'
 import { WindowRows, windowTableText } from './window-rows.ts'
@@ -84,7 +84,8 @@ export class RateLimiter {
       random: true,
     })
     this.#executor = executor
-    this.#clock = options.clock ?? systemClock
+    const runtime = runtimeOf(executor)
+    this.#clock = options.clock ?? runtime.clock
     this.#onError = checkOneOf('onError', options.onError ?? 'throw', ['throw', 'allow', 'deny'])
     this.#table = tableText(checkTableName(options.table ?? 'rate_limits'))
     const serialConsistency = checkSerialLevel(options.serialConsistency)
@@ -94,7 +95,8 @@ export class RateLimiter {
       timeoutMs: checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax),
       serialConsistency,
       clock: this.#clock,
-      random: options.random ?? systemRandom,
+      random: options.random ?? runtime.random,
+      randomBytes: runtime.randomBytes,
     }
   }
 

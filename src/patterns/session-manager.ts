@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { ConfigError } from '../errors/index.ts'
 import {
   checkOneOf,
@@ -13,8 +13,8 @@ import {
   toDate,
   ttlSecondsMaxAt,
 } from '../kernel/index.ts'
-import type { Executor } from '../types/index.ts'
-import { type Clock, systemClock } from '../util/index.ts'
+import { type Executor, runtimeOf } from '../types/index.ts'
+import type { Clock, Runtime } from '../util/index.ts'
 
 export interface SessionManagerOptions {
   /** Life of a session; with sliding expiry, how long it may be idle. Default 3,600. */
@@ -67,6 +67,7 @@ const touchFraction = 1 / 20
 export class SessionManager {
   readonly #executor: Executor
   readonly #runner: PreparedStatementRunner
+  readonly #runtime: Runtime
   readonly #clock: Clock
   readonly #table: string
   readonly #touchTable: string
@@ -83,8 +84,9 @@ export class SessionManager {
       clock: true,
     })
     this.#executor = executor
+    this.#runtime = runtimeOf(executor)
     this.#runner = new PreparedStatementRunner(executor)
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock ?? this.#runtime.clock
     const table = checkTableName(options.table ?? 'sessions')
     this.#table = tableText(table)
     this.#touchTable = tableText(checkTableName(`${table}_last_use`))
@@ -117,7 +119,7 @@ export class SessionManager {
       throw new ConfigError('userId is a string that is not empty')
     }
     if (typeof ipAddress !== 'string') throw new ConfigError('ipAddress is a string')
-    const token = randomBytes(tokenBytes).toString('base64url')
+    const token = Buffer.from(this.#runtime.randomBytes(tokenBytes)).toString('base64url')
     const nowMs = this.#clock.nowMs()
     await this.#runner.run(
       `INSERT INTO ${this.#table} (id, user_id, ip, created_at, expires_at) VALUES (?, ?, ?, ?, ?) USING TTL ?`,

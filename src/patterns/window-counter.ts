@@ -1,16 +1,14 @@
-import { randomUUID } from 'node:crypto'
 import { RequestTimeoutError, TsyllaError } from '../errors/index.ts'
 import { Backoff, LwtRetry } from '../kernel/index.ts'
-import type { Clock, RandomSource, Timer } from '../util/index.ts'
+import { randomUuid } from '../types/index.ts'
+import type { Runtime, Timer } from '../util/index.ts'
 import type { WindowKey, WindowRows, WindowState } from './window-rows.ts'
 
 /** How a limiter counts. Callers with equal settings share a write. */
-export interface CountSettings {
+export interface CountSettings extends Pick<Runtime, 'clock' | 'random' | 'randomBytes'> {
   readonly rows: WindowRows
   readonly timeoutMs: number
   readonly serialConsistency: string
-  readonly clock: Clock
-  readonly random: RandomSource
 }
 
 /** What a caller asks for. */
@@ -148,7 +146,15 @@ export class WindowCounter {
       const hasGrants = used !== (before?.used ?? 0n)
       if (hasGrants) {
         const granted = round.filter((_, i) => grants[i])
-        if (await this.#advance({ used, op: randomUUID() }, granted, rows, backoff, retry)) {
+        if (
+          await this.#advance(
+            { used, op: randomUuid(settings).text },
+            granted,
+            rows,
+            backoff,
+            retry,
+          )
+        ) {
           return settle(round, grants, used)
         }
         if (backoff.isExpired) throw retry.timeout()

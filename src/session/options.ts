@@ -17,8 +17,8 @@ import {
   type Clock,
   didYouMean,
   type RandomSource,
-  systemClock,
-  systemRandom,
+  type Runtime,
+  systemRuntime,
 } from '../util/index.ts'
 
 /** Something that is a contact point by itself: an open embedded database. */
@@ -109,9 +109,11 @@ export interface SessionOptions {
   readonly schemaAgreementTimeoutMs?: number | undefined
   /** Shown in `system.clients`-like views of the servers. */
   readonly applicationName?: string | undefined
-  /** @internal For tests: virtual time. */
+  /** @internal For tests: time, randomness and scheduling of a simulation. */
+  readonly runtime?: Runtime | undefined
+  /** @internal For tests: replaces the clock of the runtime. */
   readonly clock?: Clock | undefined
-  /** @internal For tests: jitter without chance. */
+  /** @internal For tests: replaces the random numbers of the runtime. */
   readonly random?: RandomSource | undefined
 }
 
@@ -146,8 +148,7 @@ export interface ResolvedOptions {
   readonly schemaAgreementTimeoutMs: number
   readonly applicationName: string | undefined
   readonly loadBalancing: LoadBalancingPolicy
-  readonly clock: Clock
-  readonly random: RandomSource
+  readonly runtime: Runtime
 }
 
 /** Authenticators that ask for SASL PLAIN, by their class on the server. */
@@ -179,12 +180,13 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['timestampValues', 'codeGeneration', 'authenticators', 'localDataCenter'],
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
   ...['queueBytesMax'],
-  ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'clock', 'random'],
+  ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
+  ...['random'],
 ])
 
 /** Without what is there for tests. */
 const publicOptionNames: readonly string[] = [...optionNames].filter(
-  (name) => name !== 'clock' && name !== 'random',
+  (name) => !['runtime', 'clock', 'random'].includes(name),
 )
 
 /** Checks every option and fills in the defaults. @throws ConfigError */
@@ -250,9 +252,13 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     ),
     applicationName: options.applicationName,
     loadBalancing: new TokenAwarePolicy(),
-    clock: options.clock ?? systemClock,
-    random: options.random ?? systemRandom,
+    runtime: resolveRuntime(options),
   })
+}
+
+function resolveRuntime({ runtime = systemRuntime, clock, random }: SessionOptions): Runtime {
+  if (clock === undefined && random === undefined) return runtime
+  return { ...runtime, clock: clock ?? runtime.clock, random: random ?? runtime.random }
 }
 
 /** Options of other drivers, and what does the same here. */

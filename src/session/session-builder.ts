@@ -17,6 +17,7 @@ import {
   DeadlineTimer,
   type TlsOptions,
 } from '../transport/index.ts'
+import { runtimeWithClock } from '../util/index.ts'
 import { createKeyspaceText } from './create-keyspace.ts'
 import { Dispatcher } from './execution/dispatcher.ts'
 import { throwAtCaller } from './execution/failures.ts'
@@ -155,9 +156,9 @@ export class BaseSessionBuilder {
     signal: AbortSignal | undefined,
   ): Promise<ConnectedSession> {
     // An engine's own clock rules a session on it: TTLs and timestamps must agree.
-    const clock = endpoints[0]?.clock ?? options.clock
-    const deadlineTimer = new DeadlineTimer(clock)
-    const reconnection = new ExponentialReconnectionPolicy({ random: options.random })
+    const runtime = runtimeWithClock(endpoints[0]?.clock, options.runtime)
+    const deadlineTimer = new DeadlineTimer(runtime)
+    const reconnection = new ExponentialReconnectionPolicy({ random: runtime.random })
     const schema = new SchemaChangeTracker()
     const cluster = new Cluster({
       deadlineTimer,
@@ -199,7 +200,7 @@ export class BaseSessionBuilder {
         timestamp: options.timestampValues,
         codeGeneration: options.codeGeneration,
       },
-      timestamps: sharedTimestampGenerator(clock),
+      timestamps: sharedTimestampGenerator(runtime.clock),
       schema,
     })
     const onAbort = (): void => cluster.destroy(new AbortedError('not_applied', signal?.reason))
@@ -273,7 +274,7 @@ function tcpEndpoint(options: ResolvedOptions, host: string, port: number): TcpE
     noDelay: options.tcpNoDelay,
     keepAliveMs: options.tcpKeepAliveMs,
     tls: options.tls,
-    clock: options.clock,
+    clock: options.runtime.clock,
   })
 }
 

@@ -12,6 +12,7 @@ import type { TimestampGenerator } from '../policies/index.ts'
 import type { DeadlineTimer } from '../transport/index.ts'
 import {
   type Batch,
+  bindRuntime,
   type BindValues,
   type ExecuteOptions,
   type Executor,
@@ -70,6 +71,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
       throw new ConfigError('A session is made by Session.connect() or by a SessionBuilder')
     }
     const { options, cluster, dispatcher, codecOptions, timestamps, deadlineTimer, schema } = parts
+    bindRuntime(this, options.runtime)
     this.#cluster = cluster
     this.#dispatcher = dispatcher
     const preparer = new StatementPreparer({

@@ -11,7 +11,7 @@ import {
   type ProtocolFeatures,
   type WireWriter,
 } from '../protocol/index.ts'
-import { assert, nextTickOfSystem, setImmediateOfSystem } from '../util/index.ts'
+import { assert, type Runtime } from '../util/index.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import type { Link, LinkHandler } from './link.ts'
 import { StreamIds } from './stream-ids.ts'
@@ -124,6 +124,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   useCount = 0
   #usesInFlight = 0
   readonly #deadlineTimer: DeadlineTimer
+  readonly #runtime: Runtime
   readonly #listener: ConnectionListener
   #features: ProtocolFeatures = initialFeatures
   #compressor: Compressor | undefined
@@ -155,6 +156,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   ) {
     this.address = address
     this.#deadlineTimer = deadlineTimer
+    this.#runtime = deadlineTimer.runtime
     this.#listener = listener
     this.#budget = budget
     this.#parser = new FrameParser(this, { direction: 'response' })
@@ -333,7 +335,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   #scheduleFlush(): void {
     this.#deadlineTimer.tickFinely()
     const isAlone = this.#ids.inFlightCount === 1
-    this.#output.flushLater(isAlone ? nextTickOfSystem : setImmediateOfSystem)
+    this.#output.flushLater(isAlone ? this.#runtime.nextTick : this.#runtime.nextTurn)
   }
 
   /** @internal Sends what the output buffer holds. */

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../util/index.ts'
+import type { Clock, Runtime, Timer } from '../util/index.ts'
 
 /** Receives the ticks of a {@link DeadlineTimer}. */
 export interface TickListener {
@@ -17,15 +17,18 @@ const idleTickMs = 500
  * the range of an int32 (24 days).
  */
 export class DeadlineTimer {
+  readonly runtime: Runtime
   readonly #clock: Clock
   readonly #originMs: number
   readonly #listeners = new Set<TickListener>()
   #timer: Timer | undefined
   #isBusy = false
 
-  constructor(clock: Clock) {
-    this.#clock = clock
-    this.#originMs = clock.monotonicMs()
+  /** @param runtime of the session: time, randomness and scheduling of everything that it does */
+  constructor(runtime: Runtime) {
+    this.runtime = runtime
+    this.#clock = runtime.clock
+    this.#originMs = runtime.clock.monotonicMs()
   }
 
   get clock(): Clock {

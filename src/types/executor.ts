@@ -1,3 +1,4 @@
+import { type Runtime, systemRuntime } from '../util/index.ts'
 import type { Batch } from './batch.ts'
 import type { PreparedStatement } from './prepared-statement.ts'
 import type { Page, Result, RowStream } from './result.ts'
@@ -56,4 +57,18 @@ export function rootOf(executor: Executor): Executor {
     seen.add(root)
   }
   return root
+}
+
+/** The same symbol in every copy of the package. */
+const runtimeSymbol: unique symbol = Symbol.for('tsylla.runtime/1')
+
+/** Makes what uses an executor depend on the time, randomness and scheduling of a runtime. */
+export function bindRuntime(executor: Executor, runtime: Runtime): void {
+  Object.defineProperty(executor, runtimeSymbol, { value: runtime })
+}
+
+/** Returns the runtime of the innermost executor: that of the process, except in a simulation. */
+export function runtimeOf(executor: Executor): Runtime {
+  const root = rootOf(executor) as Executor & { readonly [runtimeSymbol]?: Runtime }
+  return root[runtimeSymbol] ?? systemRuntime
 }

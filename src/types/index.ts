@@ -19,7 +19,7 @@ export {
 export { Decimal } from './decimal.ts'
 export { Duration } from './duration.ts'
 export { EMPTY, EmptyValue } from './empty-value.ts'
-export { type Executor, rootOf } from './executor.ts'
+export { bindRuntime, type Executor, rootOf, runtimeOf } from './executor.ts'
 export { Inet } from './inet.ts'
 export { LocalDate } from './local-date.ts'
 export { LocalTime } from './local-time.ts'
@@ -45,4 +45,4 @@ export {
   WrappedExecutor,
   type WrapOptions,
 } from './wrapped-executor.ts'
-export { parseUuidInto, Uuid, uuidToText } from './uuid.ts'
+export { parseUuidInto, randomUuid, Uuid, uuidToText } from './uuid.ts'

@@ -1,5 +1,5 @@
 import { ValueError } from '../errors/index.ts'
-import { type Clock, systemClock, shareAcrossBuilds } from '../util/index.ts'
+import { type Clock, shareAcrossBuilds, systemClock, systemRuntime } from '../util/index.ts'
 import { msOfDate } from './value-checks.ts'
 import { Uuid } from './uuid.ts'
 
@@ -65,7 +65,7 @@ export class TimeUuidGenerator {
    * @param seed eight bytes for the clock sequence and the node id; random without
    * @throws ValueError unless `clock` is one
    */
-  constructor(clock: Clock = systemClock, seed: Uint8Array = randomSeed()) {
+  constructor(clock: Clock = systemClock, seed: Uint8Array = systemRuntime.randomBytes(8)) {
     if (typeof clock?.nowMs !== 'function') throw noClock()
     this.#clock = clock
     const random = new DataView(seed.buffer, seed.byteOffset, 8)
@@ -82,10 +82,6 @@ export class TimeUuidGenerator {
     this.#last = now > this.#last ? now : this.#last + 1n
     return new TimeUuid(timeUuidBytes(this.#last, this.#clockSequence, this.#node))
   }
-}
-
-function randomSeed(): Uint8Array {
-  return globalThis.crypto.getRandomValues(new Uint8Array(8))
 }
 
 function noClock(): ValueError {

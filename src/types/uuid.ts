@@ -1,6 +1,5 @@
 import { ValueError } from '../errors/index.ts'
-import { shareAcrossBuilds } from '../util/index.ts'
-import { isBytes } from '../util/index.ts'
+import { isBytes, type Runtime, shareAcrossBuilds, systemRuntime } from '../util/index.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const uuidText = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -36,11 +35,7 @@ export class Uuid {
 
   /** A random UUID (version 4) from the system's secure generator. */
   static random(): Uuid {
-    const bytes = new Uint8Array(16)
-    globalThis.crypto.getRandomValues(bytes)
-    bytes[6] = (bytes[6]! & 0x0f) | 0x40
-    bytes[8] = (bytes[8]! & 0x3f) | 0x80
-    return new Uuid(bytes)
+    return randomUuid(systemRuntime)
   }
 
   /** @throws ValueError unless `text` is 32 hexadecimal digits as 8-4-4-4-12 */
@@ -86,6 +81,14 @@ export class Uuid {
       },
     })
   }
+}
+
+/** Returns a UUID of version 4 from the random bytes of a runtime (RFC 9562 §5.4). */
+export function randomUuid(runtime: Pick<Runtime, 'randomBytes'>): Uuid {
+  const bytes = runtime.randomBytes(16)
+  bytes[6] = (bytes[6]! & 0x0f) | 0x40
+  bytes[8] = (bytes[8]! & 0x3f) | 0x80
+  return new Uuid(bytes)
 }
 
 /**

@@ -1,6 +1,6 @@
 import { exhaustive } from '../util/index.ts'
 import type { Batch } from './batch.ts'
-import { type Executor, rootOf } from './executor.ts'
+import { bindRuntime, type Executor, rootOf, runtimeOf } from './executor.ts'
 import type { PreparedStatement } from './prepared-statement.ts'
 import type { Page, Result, RowStream } from './result.ts'
 import type { UnknownColumns } from './row.ts'
@@ -87,6 +87,7 @@ export class WrappedExecutor implements Executor {
 
   constructor(inner: Executor, intercept: Interceptor, { isolated = false }: WrapOptions = {}) {
     this.root = isolated ? undefined : rootOf(inner)
+    if (isolated) bindRuntime(this, runtimeOf(inner))
     const next: RunCall = (call) => runCall(inner, call)
     this.#run = async (call) => await intercept(call, next)
   }

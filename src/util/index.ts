@@ -6,11 +6,5 @@ export { createDeferred, type Deferred } from './deferred.ts'
 export { didYouMean, nearestName } from './nearest-name.ts'
 export { importPackage, missingPackage } from './optional-package.ts'
 export { createRandom, type RandomSource, systemRandom } from './random.ts'
-export {
-  nextTickOfSystem,
-  type Runtime,
-  runtimeWithClock,
-  setImmediateOfSystem,
-  systemRuntime,
-} from './runtime.ts'
+export { type Runtime, runtimeWithClock, systemRuntime } from './runtime.ts'
 export { RingQueue } from './ring-queue.ts'

@@ -11,6 +11,7 @@ import {
 } from '../../src/transport/index.ts'
 import { MemberNode, membersOf, sendEvent } from '../support/member-node.ts'
 import { settle } from '../support/scripted-session.ts'
+import { runtimeWithClock } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 function clusterOf(
@@ -20,7 +21,7 @@ function clusterOf(
   options: Partial<ClusterOptions> = {},
 ): Cluster {
   return new Cluster({
-    deadlineTimer: new DeadlineTimer(clock),
+    deadlineTimer: new DeadlineTimer(runtimeWithClock(clock)),
     connector: {
       connectionTimeoutMs: 5_000,
       heartbeatIntervalMs: 30_000,

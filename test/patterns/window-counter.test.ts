@@ -5,6 +5,7 @@ import {
   WindowCounter,
 } from '../../src/patterns/window-counter.ts'
 import type { WindowRows, WindowState } from '../../src/patterns/window-rows.ts'
+import { systemRuntime } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 interface Setup {
@@ -42,6 +43,7 @@ function setUp(): Setup {
         serialConsistency: 'LOCAL_SERIAL',
         clock,
         random,
+        randomBytes: systemRuntime.randomBytes,
       }
       const deadlineMs = clock.monotonicMs() + timeoutMs
       return counter.take({ limit: 10, cost: 1, deadlineMs }, settings, () => {})

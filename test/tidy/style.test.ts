@@ -98,33 +98,50 @@ describe('style', () => {
     expect(silenced.filter((line) => !/-- \S/.test(line))).toEqual([])
   })
 
-  test('time, chance and timers come from util alone', () => {
-    const outside = sources.filter(
-      (file) => !/^src\/(util\/(clock|random|runtime)\.ts|cli\/)/.test(file.path),
-    )
-    const banned =
-      /^(globalThis\.)?(Date\.now|Math\.random|performance\.now|setTimeout|setInterval)$/
+  test('time, randomness and scheduling are read in util alone', () => {
+    const mayRead = new Set([
+      'src/util/clock.ts',
+      'src/util/random.ts',
+      'src/util/runtime.ts',
+      // Names of lock files, which other processes see.
+      'src/engine/storage/path-lock.ts',
+    ])
+    const banned = new Set([
+      ...['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'nextTick', 'hrtime'],
+      ...['randomUUID', 'randomBytes', 'randomInt', 'getRandomValues'],
+      ...['Date.now', 'Math.random', 'performance.now', 'performance'],
+    ])
+    const outside = sources.filter(({ path }) => !mayRead.has(path) && !path.startsWith('src/cli/'))
     const found = nodesOf(outside, (node) => {
       if (ts.isNewExpression(node)) {
         return node.expression.getText() === 'Date' && (node.arguments?.length ?? 0) === 0
       }
-      return ts.isCallExpression(node) && banned.test(node.expression.getText())
+      if (ts.isPropertyAccessExpression(node)) {
+        const { name, expression } = node
+        const owner = expression.getText()
+        if (banned.has(`${owner}.${name.text}`)) return true
+        return banned.has(name.text) && /^(globalThis|process|crypto|globalThis\..*)$/.test(owner)
+      }
+      if (!ts.isIdentifier(node) || !banned.has(node.text)) return false
+      // A name by itself, or one that a module of Node is imported for.
+      const { parent } = node
+      if (ts.isImportSpecifier(parent) || ts.isBindingElement(parent)) return true
+      return ts.isCallExpression(parent) && parent.expression === node
     })
     expect(found).toEqual([])
   })
 
-  test('the scheduler and identifiers come from the runtime, wherever one is passed', () => {
-    // Identifiers of users come from types, those of patterns from the caller's process.
-    const outside = sources.filter(
-      (file) => !/^src\/(util\/runtime\.ts|types\/|patterns\/|cli\/)/.test(file.path),
-    )
-    const banned =
-      /^(globalThis\.|process\.|crypto\.)*(setImmediate|queueMicrotask|nextTick|randomUUID|getRandomValues|Uuid\.random)$/
-    const found = nodesOf(
-      outside,
-      (node) => ts.isCallExpression(node) && banned.test(node.expression.getText()),
-    )
-    expect(found).toEqual([])
+  test('the runtime of the process is chosen in few places; all else is given one', () => {
+    const mayChoose = [
+      ...['src/util/', 'src/cli/', 'src/embedded/'],
+      // Defaults of constructors and options, and the identifiers that users make.
+      ...['src/engine/storage/', 'src/session/options.ts', 'src/types/executor.ts'],
+      ...['src/types/time-uuid.ts', 'src/types/uuid.ts'],
+      // One generator of timestamps for all sessions of the process.
+      'src/policies/timestamp-generator.ts',
+    ]
+    const outside = sources.filter(({ path }) => !mayChoose.some((one) => path.startsWith(one)))
+    expect(matches(outside, /\bsystem(Runtime|Clock|Random)\b/)).toEqual([])
   })
 
   test('only the command line reads the environment', () => {

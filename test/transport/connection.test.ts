@@ -11,6 +11,7 @@ import {
   type Link,
   DeadlineTimer,
 } from '../../src/transport/index.ts'
+import { runtimeWithClock } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 /** A request that writes so many bytes, or throws behind them. */
@@ -54,7 +55,12 @@ function open(
     onEvent() {},
     onClosed() {},
   }
-  const connection = new Connection('node', new DeadlineTimer(new VirtualClock()), listener, budget)
+  const connection = new Connection(
+    'node',
+    new DeadlineTimer(runtimeWithClock(new VirtualClock())),
+    listener,
+    budget,
+  )
   const link: Link & { pendingBytes: number } = {
     pendingBytes: 0,
     write(bytes) {
@@ -221,7 +227,7 @@ describe('a connector', () => {
       release: () => Promise.resolve(),
     }
     const connector = new Connector({
-      deadlineTimer: new DeadlineTimer(clock),
+      deadlineTimer: new DeadlineTimer(runtimeWithClock(clock)),
       connectionTimeoutMs: 5_000,
       heartbeatIntervalMs: 30_000,
       inFlightBytesMax: 1,

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { DeadlineTimer } from '../../src/transport/deadline-timer.ts'
+import { runtimeWithClock } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 describe('the deadline timer', () => {
   test('ticks twice a second while idle, forty times while something has a deadline', () => {
     const clock = new VirtualClock()
-    const deadlineTimer = new DeadlineTimer(clock)
+    const deadlineTimer = new DeadlineTimer(runtimeWithClock(clock))
     let isBusy = false
     const ticks: number[] = []
     deadlineTimer.addListener({
@@ -29,7 +30,7 @@ describe('the deadline timer', () => {
 
   test('sleeps without listeners, and a listener may leave from its own tick', () => {
     const clock = new VirtualClock()
-    const deadlineTimer = new DeadlineTimer(clock)
+    const deadlineTimer = new DeadlineTimer(runtimeWithClock(clock))
     const listener = { onTick: () => deadlineTimer.removeListener(listener) }
     deadlineTimer.addListener(listener)
     expect(clock.pendingCount).toBe(1)
@@ -42,14 +43,14 @@ describe('the deadline timer', () => {
 
   test('counts whole milliseconds from its start', () => {
     const clock = new VirtualClock(1_700_000_000_000)
-    const deadlineTimer = new DeadlineTimer(clock)
+    const deadlineTimer = new DeadlineTimer(runtimeWithClock(clock))
     clock.advance(1.5)
     expect(deadlineTimer.nowMs()).toBe(1)
   })
 
   test('goes on counting after 2³¹ milliseconds, which are 24 days', () => {
     const clock = new VirtualClock()
-    const deadlineTimer = new DeadlineTimer(clock)
+    const deadlineTimer = new DeadlineTimer(runtimeWithClock(clock))
     clock.advance(2 ** 31 + 7)
     expect(deadlineTimer.nowMs()).toBe(2 ** 31 + 7)
   })

@@ -3,6 +3,7 @@ import { ClosedError } from '../../src/errors/index.ts'
 import { initialFeatures, Opcode } from '../../src/protocol/index.ts'
 import { type Connection, Connector, DeadlineTimer } from '../../src/transport/index.ts'
 import { type Exchange, ScriptedNode } from '../support/scripted-node.ts'
+import { runtimeWithClock } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const mark = 'LWT_OPTIMIZATION_META_BIT_MASK=2147483648'
@@ -22,7 +23,7 @@ async function open(
     return 'done'
   }
   const connector = new Connector({
-    deadlineTimer: new DeadlineTimer(clock),
+    deadlineTimer: new DeadlineTimer(runtimeWithClock(clock)),
     connectionTimeoutMs: 5_000,
     heartbeatIntervalMs: 30_000,
     inFlightBytesMax: 1,

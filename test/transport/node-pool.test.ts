@@ -9,6 +9,7 @@ import {
   NodePool,
   DeadlineTimer,
 } from '../../src/transport/index.ts'
+import { runtimeWithClock } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const link: Link = { write: () => true, end() {}, destroy() {} }
@@ -24,7 +25,7 @@ async function openPool(shards: readonly (number | undefined)[]): Promise<NodePo
       const shard = left.shift()
       const connection = new Connection(
         `shard ${shard}`,
-        new DeadlineTimer(clock),
+        new DeadlineTimer(runtimeWithClock(clock)),
         { onRoom() {}, onEvent() {}, onClosed: (one) => pool.remove(one) },
         budget,
       )

@@ -5,8 +5,8 @@ import {
   loadCompressor,
   type SchemaChange,
 } from '../../protocol/index.ts'
+import { randomUuid } from '../../types/index.ts'
 import type { Engine } from '../engine.ts'
-import { randomUuid } from '../random-uuid.ts'
 import { type NodeIdentity, type NodePeer, nodeIdentityOf } from '../system/node-identity.ts'
 import type { SystemRow } from '../system/system-row.ts'
 import { type NodeState, SystemTables } from '../system/system-tables.ts'

@@ -1,7 +1,7 @@
 import type { Cluster, Exclusions } from '../../cluster/index.ts'
 import { ClosedError, OverloadedError } from '../../errors/index.ts'
 import type { Connection, TickListener, DeadlineTimer } from '../../transport/index.ts'
-import { assert, RingQueue, setImmediateOfSystem } from '../../util/index.ts'
+import { assert, RingQueue } from '../../util/index.ts'
 import { AbortRegistry } from './abort-registry.ts'
 import { RequestAttempt, type AttemptOwner } from './request-attempt.ts'
 import { HeldBytes, type ValueSize } from './value-size.ts'
@@ -287,7 +287,7 @@ export class Dispatcher implements TickListener {
     this.#common.forEach(expire)
     for (const queue of this.#restricted.values()) queue.forEach(expire)
     this.#isExpiring = expiredCount > expiredPerTurnMax
-    if (this.#isExpiring) setImmediateOfSystem(() => this.#expire(nowMs))
+    if (this.#isExpiring) this.deadlineTimer.runtime.nextTurn(() => this.#expire(nowMs))
     else this.onRoom()
   }
 
