@@ -24,6 +24,7 @@ const units = [
   'policies',
   'protocol',
   'routing',
+  'simulation',
   'transport',
   'types',
   'util',

@@ -34,17 +34,40 @@ export class VirtualClock implements Clock {
     return { cancel: () => void this.#pending.delete(pending) }
   }
 
+  /** Moves time on to the next timer and runs it. @returns whether there was one */
+  runNext(): boolean {
+    const next = this.#next()
+    if (next === undefined) return false
+    this.#run(next)
+    return true
+  }
+
+  /** Returns the timer that is due first. */
+  #next(): Pending | undefined {
+    let first: Pending | undefined
+    for (const one of this.#pending) {
+      const isSooner =
+        first === undefined ||
+        one.atMs < first.atMs ||
+        (one.atMs === first.atMs && one.order < first.order)
+      if (isSooner) first = one
+    }
+    return first
+  }
+
+  #run(pending: Pending): void {
+    this.#pending.delete(pending)
+    this.#nowMs = Math.max(this.#nowMs, pending.atMs)
+    pending.callback()
+  }
+
   /** Moves time on and runs what is due on the way. */
   advance(byMs: number): void {
     const endMs = this.#nowMs + byMs
     for (;;) {
-      const next = [...this.#pending]
-        .filter((one) => one.atMs <= endMs)
-        .sort((a, b) => a.atMs - b.atMs || a.order - b.order)[0]
-      if (next === undefined) break
-      this.#pending.delete(next)
-      this.#nowMs = Math.max(this.#nowMs, next.atMs)
-      next.callback()
+      const next = this.#next()
+      if (next === undefined || next.atMs > endMs) break
+      this.#run(next)
     }
     this.#nowMs = endMs
   }
