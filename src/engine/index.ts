@@ -36,10 +36,7 @@ export {
 } from './storage/index.ts'
 export type { NodeCredentials } from './node/credentials.ts'
 export { availableCompressors, EngineNode, type EngineNodeOptions } from './node/engine-node.ts'
-export {
-  type ClientAddress,
-  type LoginGuard,
-  NodeConnection,
-} from './node/node-connection.ts'
+export type { ClientAddress, LoginGuard } from './node/client-address.ts'
+export { NodeConnection } from './node/node-connection.ts'
 export type { NodeOutput } from './node/node-output.ts'
 export type { AdvertisedAddress, NodeIdentity, NodePeer } from './system/node-identity.ts'

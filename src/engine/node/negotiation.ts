@@ -2,6 +2,7 @@ import { ProtocolError, ServerErrorCode } from '../../errors/index.ts'
 import {
   beginResponse,
   endFrame,
+  EventType,
   Opcode,
   responseBit,
   type VersionMismatchError,
@@ -58,5 +59,12 @@ export function checkStartup(options: ReadonlyMap<string, string>): void {
     throw new ProtocolError(
       `CQL version ${cqlVersion} is not supported by the binary protocol (supported version are >= 3.0.0)`,
     )
+  }
+}
+
+/** Checks the kinds of events of a REGISTER (RegisterMessage). @throws ProtocolError */
+export function checkEventTypes(eventTypes: readonly string[]): void {
+  for (const type of eventTypes) {
+    if (!Object.hasOwn(EventType, type)) throw new ProtocolError(`Invalid value '${type}' for Type`)
   }
 }
