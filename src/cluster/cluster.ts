@@ -98,12 +98,12 @@ export class Cluster implements ConnectionListener {
     this.#connector = new Connector({ ...options.connector, deadlineTimer, onRoom: options.onRoom })
     this.#sides = new KeyspaceConnections(this.#connector)
     this.#localDataCenter = options.localDataCenter
-    const keyspace = (): string | undefined => this.#switch.current
     this.#registry = new NodeRegistry({
       deadlineTimer,
       contactEndpoints: options.contactEndpoints,
       endpointOf: options.endpointOf,
-      connect: (endpoint) => this.#connector.open(endpoint, this, { keyspace }),
+      connect: (endpoint) => this.#connector.open(endpoint, this),
+      prepare: (connection) => this.#switch.enter(connection),
       poolSize: options.poolSize,
       reconnection,
       onAvailability: options.onRoom,

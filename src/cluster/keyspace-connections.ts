@@ -44,7 +44,7 @@ export class KeyspaceConnections {
       onClosed: () => this.#forget(key, side),
     }
     this.#sides.set(key, side)
-    side.connection = this.#connector.open(endpoint, listener, { keyspace: () => keyspace })
+    side.connection = this.#connector.open(endpoint, listener, { keyspace })
     return side
   }
 

@@ -1,6 +1,7 @@
 import type { TsyllaError } from '../errors/index.ts'
 import type { ResponsePrefix, SchemaChange } from '../protocol/index.ts'
 import {
+  enterKeyspace,
   type InternalRequestOptions,
   type Connection,
   sendUse,
@@ -61,6 +62,17 @@ export class KeyspaceSwitch {
         .map((connection) => this.#switchOrClose(connection, keyspace)),
     )
     return { coordinator: first.address, prefix }
+  }
+
+  /**
+   * Returns a promise that a new connection enters the keyspace in effect, or `undefined` when it
+   * is there already or knows that the keyspace is missing.
+   */
+  enter(connection: Connection): Promise<void> | undefined {
+    const keyspace = this.#current
+    const isSettled = connection.isIn(keyspace) || connection.lacks(keyspace)
+    if (keyspace === undefined || isSettled) return undefined
+    return enterKeyspace(connection, keyspace, this.#options.requestOptions)
   }
 
   /** A connection in the wrong keyspace is worse than none: the pool makes another. */

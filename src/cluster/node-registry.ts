@@ -1,7 +1,13 @@
 import { ClosedError, NoNodeAvailableError, type TsyllaError } from '../errors/index.ts'
 import type { ReconnectionPolicy } from '../policies/index.ts'
 import type { StatusChangeEvent } from '../protocol/index.ts'
-import { type Connection, type Endpoint, NodePool, type DeadlineTimer } from '../transport/index.ts'
+import {
+  type Connection,
+  type Endpoint,
+  NodePool,
+  type NodePoolOptions,
+  type DeadlineTimer,
+} from '../transport/index.ts'
 import { assert, type Timer } from '../util/index.ts'
 import { ClusterNode } from './cluster-node.ts'
 import type { NodeDescription } from './system-tables.ts'
@@ -12,6 +18,8 @@ export interface NodeRegistryOptions {
   /** The way to a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
   readonly connect: (endpoint: Endpoint) => Promise<Connection>
+  /** What a connection needs before it enters its pool: {@link NodePoolOptions.prepare}. */
+  readonly prepare: NodePoolOptions['prepare']
   readonly poolSize: number
   readonly reconnection: ReconnectionPolicy
   /** A node has its first connection, or has lost its last one. */
@@ -106,6 +114,7 @@ export class NodeRegistry {
     const pool: NodePool = new NodePool({
       size: poolSize,
       connect: () => this.#connectTo(node),
+      prepare: this.#options.prepare,
       reconnection,
       clock: deadlineTimer.clock,
       onAvailability: (isAvailable) => {

@@ -146,6 +146,8 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   #onDrained: (() => void) | undefined
   /** Why the connection was closed. */
   closedError: TsyllaError | undefined
+  /** First byte that the node has sent; -1 before it has sent any. */
+  firstByte = -1
 
   /** @param budget bounds the bytes that this and other connections have in flight together */
   constructor(
@@ -388,6 +390,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     if (this.#state === ConnectionState.closed) return
     this.#lastReceivedMs = this.#deadlineTimer.nowMs()
     this.isSuspect = false
+    if (this.firstByte === -1) this.firstByte = bytes[start]!
     try {
       this.#parser.push(bytes, start, end)
     } catch (error) {

@@ -5,7 +5,7 @@ import { ServerError, ServerErrorCode, type TsyllaError } from '../errors/index.
 import { type InternalRequestOptions, sendUse } from './internal-request.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { Connection, type ConnectionListener } from './connection.ts'
-import { asConnectError, type Credentials, handshake } from './handshake.ts'
+import { asConnectError, type Credentials, handshake, tlsHint } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Endpoint } from './link.ts'
 import type { DeadlineTimer } from './deadline-timer.ts'
@@ -28,8 +28,8 @@ export interface ConnectorOptions {
 export interface ConnectionPurpose {
   /** Events to register for. */
   readonly eventTypes?: readonly string[]
-  /** Keyspace it has to be in when it becomes visible; may change meanwhile. */
-  readonly keyspace?: () => string | undefined
+  /** Keyspace that it enters. */
+  readonly keyspace?: string | undefined
   /** Ends the attempt. */
   readonly signal?: AbortSignal
 }
@@ -79,7 +79,7 @@ export class Connector {
   async #open(
     connection: Connection,
     endpoint: Endpoint,
-    { eventTypes = [], keyspace: keyspaceNow = () => undefined, ...purpose }: ConnectionPurpose,
+    { eventTypes = [], keyspace, ...purpose }: ConnectionPurpose,
   ): Promise<Connection> {
     const closing = this.#closing.signal
     const signal =
@@ -100,21 +100,12 @@ export class Connector {
       )
       connection.markReady()
     } catch (error) {
-      const typed = asConnectError(endpoint.address, error)
+      const hint = endpoint.isUnencrypted === true ? tlsHint(connection) : ''
+      const typed = asConnectError(endpoint.address, error, hint)
       connection.destroy(typed)
       throw typed
     }
-    try {
-      // The session may change its keyspace while this connection is still on its way.
-      for (;;) {
-        const keyspace = keyspaceNow()
-        if (keyspace === undefined || connection.isIn(keyspace)) break
-        await enterKeyspace(connection, keyspace, requestOptions)
-      }
-    } catch (error) {
-      connection.destroy(asConnectError(endpoint.address, error))
-      throw error
-    }
+    if (keyspace !== undefined) await enterKeyspace(connection, keyspace, requestOptions)
     if (!isInside) {
       const { heartbeatIntervalMs } = this.#options
       connection.heartbeat = new Heartbeat(connection, deadlineTimer, heartbeatIntervalMs)
@@ -137,10 +128,12 @@ export class Connector {
 }
 
 /**
- * A keyspace that was dropped does not keep a session from its nodes: statements that do not need
- * it can still be run, one that creates it again included.
+ * Puts a new connection into a keyspace. A keyspace that was dropped does not keep a session from
+ * its nodes: statements that do not need it can still be run, one that creates it again included.
+ *
+ * @throws what USE fails with; the connection is closed then
  */
-async function enterKeyspace(
+export async function enterKeyspace(
   connection: Connection,
   keyspace: string,
   options: InternalRequestOptions,
@@ -149,7 +142,10 @@ async function enterKeyspace(
     await sendUse(connection, keyspace, options)
   } catch (error) {
     const isMissing = error instanceof ServerError && error.serverCode === ServerErrorCode.INVALID
-    if (!isMissing) throw error
+    if (!isMissing) {
+      connection.destroy(asConnectError(connection.address, error))
+      throw error
+    }
     connection.missingKeyspace = keyspace
   }
 }

@@ -138,17 +138,43 @@ function unexpected(connection: Connection, response: Response, request: string)
   )
 }
 
-/** What went wrong while connecting, as an error that names the node. */
-export function asConnectError(address: string, error: unknown): TsyllaError {
+/** Content types of TLS records that answer bytes which are not TLS (RFC 8446 §5.1). */
+const tlsAlert = 0x15
+const tlsHandshake = 0x16
+
+/**
+ * Returns what to do when a port seems to expect TLS: it answers with a TLS record, or it closes
+ * the connection without an answer. Call it before the connection is closed here.
+ */
+export function tlsHint({ firstByte, closedError }: Connection): string {
+  if (firstByte === tlsAlert || firstByte === tlsHandshake) {
+    return '. The port speaks TLS: set the option tls'
+  }
+  const isClosedByNode = firstByte === -1 && closedError instanceof ConnectionError
+  return isClosedByNode
+    ? '. The node has sent nothing before, as a port that expects TLS does: if so, set the option tls'
+    : ''
+}
+
+/**
+ * Returns what went wrong while connecting as an error that names the node.
+ *
+ * @param hint what to do about it, added to the message
+ */
+export function asConnectError(address: string, error: unknown, hint = ''): TsyllaError {
   if (!TsyllaError.is(error)) {
-    return new ConnectionError(address, 'the handshake failed', 'not_applied', { cause: error })
+    return new ConnectionError(address, `the handshake failed${hint}`, 'not_applied', {
+      cause: error,
+    })
   }
   const isPlain =
     error.code === 'TSYLLA_REQUEST_TIMEOUT' ||
     error.code === 'TSYLLA_PROTOCOL' ||
     error instanceof ServerError
-  if (!isPlain) return error
-  return new ConnectionError(address, `the handshake failed: ${error.message}`, 'not_applied', {
+  if (!isPlain && hint === '') return error
+  const { message } = error
+  const reason = message.startsWith(`${address}: `) ? message.slice(address.length + 2) : message
+  return new ConnectionError(address, `the handshake failed: ${reason}${hint}`, 'not_applied', {
     cause: error,
   })
 }

@@ -7,7 +7,12 @@ export {
   ConnectionState,
   reservedStreamCount,
 } from './connection.ts'
-export { type ConnectionPurpose, Connector, type ConnectorOptions } from './connector.ts'
+export {
+  type ConnectionPurpose,
+  Connector,
+  type ConnectorOptions,
+  enterKeyspace,
+} from './connector.ts'
 export type { Credentials } from './handshake.ts'
 export {
   type InternalRequestOptions,

@@ -35,6 +35,8 @@ export interface Endpoint {
   readonly address: string
   /** Host and port, or `undefined` for a node inside this process. */
   readonly network: { readonly host: string; readonly port: number } | undefined
+  /** Whether links carry plain bytes over a network, so that a port for TLS cannot be reached. */
+  readonly isUnencrypted?: boolean
   /** The clock the node lives by, when it is not the machine's. */
   readonly clock: Clock | undefined
   /**

@@ -8,6 +8,12 @@ export interface NodePoolOptions {
   readonly size: number
   /** Opens a connection that is ready for requests; fails with a typed error. */
   readonly connect: () => Promise<Connection>
+  /**
+   * Returns what a connection still needs before it enters the pool, or `undefined` when it needs
+   * nothing. It is called until it returns `undefined`, the last time in the turn in which the
+   * connection enters. When the promise rejects, the connection is closed.
+   */
+  readonly prepare: (connection: Connection) => Promise<void> | undefined
   readonly reconnection: ReconnectionPolicy
   readonly clock: Clock
   /** The pool lost its last connection, or has its first one again. */
@@ -21,6 +27,8 @@ export interface NodePoolOptions {
 export class NodePool {
   readonly #options: NodePoolOptions
   readonly #connections: Connection[] = []
+  /** A connection that is being prepared to enter. */
+  #entering: Connection | undefined
   #next = 0
   #isOpen = true
   #failureCount = 0
@@ -56,15 +64,29 @@ export class NodePool {
   async #fill(): Promise<void> {
     while (this.#isOpen && this.#connections.length < this.#options.size) {
       try {
-        this.#add(await this.#options.connect())
+        const connection = await this.#options.connect()
+        this.#entering = connection
+        for (let work = this.#preparing(connection); work !== undefined; ) {
+          await work
+          work = this.#preparing(connection)
+        }
+        this.#entering = undefined
+        this.#add(connection)
         this.#failureCount = 0
         this.lastError = undefined
       } catch (error) {
+        this.#entering = undefined
         this.lastError = error as TsyllaError
         this.#retryLater()
         return
       }
     }
+  }
+
+  #preparing(connection: Connection): Promise<void> | undefined {
+    return this.#isOpen && connection.state === ConnectionState.ready
+      ? this.#options.prepare(connection)
+      : undefined
   }
 
   #retryLater(): void {
@@ -140,6 +162,7 @@ export class NodePool {
   destroy(error: TsyllaError): void {
     this.#isOpen = false
     this.#retryTimer?.cancel()
+    this.#entering?.destroy(error)
     for (const connection of [...this.#connections]) connection.destroy(error)
   }
 }

@@ -41,12 +41,14 @@ const isNode = process.versions['bun'] === undefined && process.versions['deno']
 export class TcpEndpoint implements Endpoint {
   readonly address: string
   readonly network: { readonly host: string; readonly port: number }
+  readonly isUnencrypted: boolean
   readonly clock = undefined
   readonly #options: TcpOptions
 
   constructor(host: string, port: number, options: TcpOptions) {
     this.network = { host, port }
     this.address = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
+    this.isUnencrypted = options.tls === undefined
     this.#options = options
   }
 

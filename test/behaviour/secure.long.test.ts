@@ -77,6 +77,7 @@ describe.skipIf(inject('cassandra') === undefined)('a node with TLS and password
   test('a plain client fails instead of hanging', async () => {
     const error = await failure({ user: 'cassandra', password, connectionTimeoutMs: 3_000 })
     expect(error.code).toMatch(/^TSYLLA_(CONNECTION|PROTOCOL)$/)
+    expect(error.message).toContain('set the option tls')
   })
 })
 

@@ -116,6 +116,95 @@ describe('a node that hangs', () => {
   })
 })
 
+const single = 'UPDATE t SET l = l + ? WHERE c = 1'
+
+describe('a request that stalls while no other connection has room', () => {
+  test('is sent to another node as soon as that has room', async () => {
+    const two = await connectTwo({ requestTimeoutMs: 8_000 })
+    const { clock, session, nodes } = two
+    const statement = await session.prepare(select)
+    const { outcomes, held } = await hang(two, await session.prepare(single))
+    nodes[1].script = (exchange) => (isExecute(exchange) ? 'done' : 'default')
+    const reading = session.executePrepared(statement, [1])
+    await pass(clock, 2_100)
+    expect(held).toHaveLength(1_024)
+    answered(held[0]!)
+    await settle()
+    expect(held).toHaveLength(1_025)
+    answered(held[1_024]!)
+    expect((await reading).length).toBe(1)
+    for (const exchange of held.slice(1, 1_024)) answered(exchange)
+    await outcomes
+    await session.close({ graceMs: 0 })
+  })
+
+  test('waits without being counted: others may wait as if it did not', async () => {
+    const two = await connectTwo({ requestTimeoutMs: 8_000, queueCountMax: 1 })
+    const { clock, session, nodes } = two
+    const statement = await session.prepare(select)
+    const update = await session.prepare(single)
+    const { outcomes, held } = await hang(two, update)
+    const stalled: Exchange[] = []
+    nodes[1].script = (exchange) => {
+      if (!isExecute(exchange)) return 'default'
+      stalled.push(exchange)
+      return 'done'
+    }
+    const reads = [1, 2, 3].map((value) => session.executePrepared(statement, [value]))
+    await pass(clock, 2_100)
+    const more: Promise<unknown>[] = []
+    while (stalled.length < 1_024) {
+      more.push(session.executePrepared(update, [1]))
+      await settle()
+    }
+    const waiting = session.executePrepared(update, [1])
+    await expect(session.executePrepared(update, [1])).rejects.toMatchObject({
+      code: 'TSYLLA_OVERLOADED',
+    })
+    for (const node of nodes) node.script = () => 'default'
+    for (const exchange of [...held, ...stalled]) answered(exchange)
+    await Promise.all([waiting, ...reads, ...more])
+    await outcomes
+    await session.close({ graceMs: 0 })
+  })
+
+  test('does not keep another one from the connection that it has in flight itself', async () => {
+    const clock = new VirtualClock()
+    const node = new ScriptedNode(clock)
+    const session = await connect(node, { poolSize: 2, requestTimeoutMs: 8_000 })
+    const statement = await session.prepare(select)
+    const update = await session.prepare(single)
+    const held = holdExecutes(node)
+    const reads = [session.executePrepared(statement, [1])]
+    await pass(clock, 100)
+    reads.push(session.executePrepared(statement, [2]))
+    await settle()
+    const [first, second] = held.map(({ connection }) => connection)
+    expect(first).not.toBe(second)
+    const updates: Promise<unknown>[] = []
+    while (held.length < 2_048) {
+      updates.push(session.executePrepared(update, [1]))
+      if (updates.length % 512 === 0) await settle()
+      if (updates.length >= 2_046) await settle()
+    }
+    await pass(clock, 2_100)
+    expect(held).toHaveLength(2_048)
+    for (const connection of [first, second]) {
+      const before = held.length
+      answered(held.slice(2).find((one) => one.connection === connection)!)
+      await settle()
+      expect(held).toHaveLength(before + 1)
+      expect(held.at(-1)!.connection).toBe(connection)
+    }
+    for (const exchange of held.slice(2)) {
+      if (!exchange.connection.isClosed) answered(exchange)
+    }
+    node.script = () => 'default'
+    await Promise.allSettled([...updates, ...reads])
+    await session.close({ graceMs: 0 })
+  })
+})
+
 describe('one node with two connections', () => {
   test('the other connection is tried when one stalls', async () => {
     const clock = new VirtualClock()

@@ -5,6 +5,7 @@ import { initialFeatures } from '../../src/protocol/index.ts'
 import {
   ByteBudget,
   Connection,
+  ConnectionState,
   type Link,
   NodePool,
   DeadlineTimer,
@@ -15,7 +16,10 @@ import { VirtualClock } from '../support/virtual-clock.ts'
 const link: Link = { write: () => true, end() {}, destroy() {} }
 
 /** A pool with one connection per given shard, in this order. */
-async function openPool(shards: readonly (number | undefined)[]): Promise<NodePool> {
+function makePool(
+  shards: readonly (number | undefined)[],
+  prepare: (connection: Connection) => Promise<void> | undefined = () => undefined,
+): NodePool {
   const clock = new VirtualClock()
   const budget = new ByteBudget(1_000)
   const left = [...shards]
@@ -38,10 +42,16 @@ async function openPool(shards: readonly (number | undefined)[]): Promise<NodePo
       connection.markReady()
       return connection
     },
+    prepare,
     reconnection: new ExponentialReconnectionPolicy({ random: () => 0 }),
     clock,
     onAvailability() {},
   })
+  return pool
+}
+
+async function openPool(...args: Parameters<typeof makePool>): Promise<NodePool> {
+  const pool = makePool(...args)
   await pool.fill()
   return pool
 }
@@ -67,4 +77,49 @@ test('a pool without a usable connection to the shard picks any other', async ()
   suspect.isSuspect = true
   expect(pickedOf(pool, 1)).toEqual(new Set(['shard 0', 'shard 2']))
   pool.destroy(new ClosedError('session'))
+})
+
+test('a connection enters the pool only when nothing is left to prepare, however often', async () => {
+  let keyspace = 'a'
+  const pool = await openPool([0], (connection) => {
+    if (connection.keyspace === keyspace) return undefined
+    const entered = keyspace
+    return Promise.resolve().then(() => {
+      connection.keyspace = entered
+      // The session is switched while the connection is on its way.
+      if (entered === 'a') keyspace = 'b'
+    })
+  })
+  expect(pool.connections.map((connection) => connection.keyspace)).toEqual(['b'])
+  pool.destroy(new ClosedError('session'))
+})
+
+test('a connection that cannot be prepared does not enter the pool', async () => {
+  let tryCount = 0
+  const pool = await openPool([0], async (connection) => {
+    tryCount++
+    connection.destroy(new ClosedError('connection'))
+    throw new ClosedError('connection')
+  })
+  expect([tryCount, pool.connections.length, pool.lastError?.code]).toEqual([1, 0, 'TSYLLA_CLOSED'])
+  pool.destroy(new ClosedError('session'))
+})
+
+test('closing the pool at once closes a connection that is still being prepared', async () => {
+  const preparing: Connection[] = []
+  let closed = (): void => {}
+  const pool = makePool([0], (connection) => {
+    preparing.push(connection)
+    return new Promise((_, reject) => {
+      closed = () => reject(new ClosedError('connection'))
+    })
+  })
+  const filling = pool.fill()
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+  pool.destroy(new ClosedError('session'))
+  expect(preparing[0]!.state).toBe(ConnectionState.closed)
+  closed()
+  await filling
+  expect(preparing.map(({ state }) => state)).toEqual([ConnectionState.closed])
+  expect(pool.connections).toEqual([])
 })

@@ -1,7 +1,13 @@
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server } from 'node:net'
-import { afterEach, expect, test } from 'vitest'
-import { TcpEndpoint } from '../../src/transport/index.ts'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { makeCertificates } from '../../scripts/cassandra/certificates.ts'
+import { Session } from '../../src/index.ts'
+import { TcpEndpoint, type TlsOptions } from '../../src/transport/index.ts'
 import { systemClock } from '../../src/util/index.ts'
 
 const servers: Server[] = []
@@ -9,8 +15,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close()
 })
 
-async function listen(): Promise<{ server: Server; port: number }> {
-  const server = createServer()
+async function listen(server = createServer()): Promise<{ server: Server; port: number }> {
   servers.push(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -27,12 +32,12 @@ async function freePort(): Promise<number> {
 
 const handler = { onBytes() {}, onClosed() {} }
 
-function endpoint(port: number): TcpEndpoint {
+function endpoint(port: number, tls?: TlsOptions): TcpEndpoint {
   return new TcpEndpoint('127.0.0.1', port, {
     connectTimeoutMs: 5_000,
     noDelay: true,
     keepAliveMs: undefined,
-    tls: undefined,
+    tls,
     clock: systemClock,
   })
 }
@@ -48,4 +53,65 @@ test('a link can be opened from a chosen local port', async () => {
   await expect(second).rejects.toMatchObject({ code: 'TSYLLA_CONNECTION', outcome: 'not_applied' })
   link.destroy()
   socket.destroy()
+})
+
+describe('a port that expects TLS', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tsylla-tls-'))
+  const ca = readFileSync(makeCertificates(folder, ['IP:127.0.0.1']))
+  const identity = {
+    cert: readFileSync(join(folder, 'server.crt')),
+    key: readFileSync(join(folder, 'server.key')),
+  }
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  test('a TLS link can be opened from a chosen local port', async () => {
+    const { server, port } = await listen(createTlsServer(identity))
+    const localPort = await freePort()
+    const accepted = once(server, 'secureConnection') as Promise<[TLSSocket]>
+    const link = await endpoint(port, { ca }).open(handler, { localPort })
+    const [socket] = await accepted
+    expect(socket.remotePort).toBe(localPort)
+    link.destroy()
+    socket.destroy()
+  })
+
+  for (const minVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    test(`a client without TLS is told to set the option (${minVersion})`, async () => {
+      const { port } = await listen(createTlsServer({ ...identity, minVersion }))
+      await expect(Session.connect([`127.0.0.1:${port}`])).rejects.toMatchObject({
+        code: 'TSYLLA_CONNECTION',
+        outcome: 'not_applied',
+        message: expect.stringContaining('set the option tls'),
+      })
+    })
+  }
+
+  test('so is one whose connection is closed without an answer, or answered by an alert', async () => {
+    const alert = Buffer.from([0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x46])
+    for (const [answer, hint] of [
+      [undefined, 'as a port that expects TLS does: if so, set the option tls'],
+      [alert, 'The port speaks TLS: set the option tls'],
+    ] as const) {
+      const server = createServer((socket) =>
+        socket.once('data', () => (answer === undefined ? socket.end() : socket.end(answer))),
+      )
+      const { port } = await listen(server)
+      await expect(Session.connect([`127.0.0.1:${port}`])).rejects.toThrow(hint)
+    }
+  })
+
+  test('a client with TLS, and one that a node answers in CQL, are not', async () => {
+    const closing = await listen(createServer((socket) => socket.once('data', () => socket.end())))
+    const plain = await listen(
+      createServer((socket) => socket.once('data', () => socket.end(Buffer.from([0x84, 0, 0])))),
+    )
+    for (const connecting of [
+      Session.connect([`127.0.0.1:${closing.port}`], { tls: { ca } }),
+      Session.connect([`127.0.0.1:${plain.port}`]),
+    ]) {
+      const error = await connecting.catch((one: Error) => one)
+      expect(error).toBeInstanceOf(Error)
+      expect((error as Error).message).not.toContain('option tls')
+    }
+  })
 })

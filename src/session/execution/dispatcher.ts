@@ -24,6 +24,8 @@ export interface DispatchedRequest extends AttemptOwner, Exclusions {
   readonly mayWaitForNode: boolean
   /** Returns when an attempt that is sent now counts as stalled. */
   attemptDeadlineMs(nowMs: number): number
+  /** Whether the request has a place in a queue. */
+  readonly isQueued: boolean
   onSent(attempt: RequestAttempt): void
   /** The request waits until it is sent, or until it leaves the queue. */
   onQueued(place: QueuePlace): void
@@ -35,15 +37,14 @@ export interface DispatchedRequest extends AttemptOwner, Exclusions {
   resumeAfter(work: Promise<void>): void
   /** No node is left to try. */
   failWithoutNode(): void
-  /** Fails, unless an attempt in flight may still be answered. */
-  failUnlessInFlight(error: unknown): void
   fail(error: unknown): void
 }
 
 /** A place in a queue. It stays there, empty, when its request is sent or given up. */
 export interface QueuePlace {
   request: DispatchedRequest | undefined
-  readonly size: ValueSize
+  /** `undefined` for a request in flight: its connection counts its bytes. */
+  readonly size: ValueSize | undefined
 }
 
 /** Requests that fail at their deadline in one turn of the event loop; more follow in the next. */
@@ -67,10 +68,18 @@ export class Dispatcher implements TickListener {
   readonly #options: DispatcherOptions
   /** Requests that any node may serve: nearly all of them. */
   readonly #common: Queue = new RingQueue()
-  /** Requests that some nodes have refused, or have in flight, by the host ids of those nodes. */
+  /**
+   * Requests that some nodes have refused, or that are in flight, by the host ids of those nodes
+   * and the connections in use.
+   */
   readonly #restricted = new Map<string, Queue>()
+  /** Numbers of the connections that occur in those keys. */
+  readonly #connectionNumbers = new WeakMap<Connection, number>()
+  #lastConnectionNumber = 0
   /** Requests that wait; queues also have empty places. */
   #waitingCount = 0
+  /** Those of them that are in flight and wait to be sent once more: they count for no limit. */
+  #stalledCount = 0
   readonly #held = new HeldBytes()
   #isDraining = false
   /** More requests have to fail at their deadline than one turn allows. */
@@ -126,12 +135,13 @@ export class Dispatcher implements TickListener {
     }
   }
 
-  /** Sends one more attempt of a request in flight, if another connection has room for it. */
+  /** Sends one more attempt of a request in flight as soon as another connection has room. */
   dispatchElsewhere(request: DispatchedRequest, nowMs: number): void {
     if (this.#isClosed) return
     try {
       const connection = this.#select(request)
-      if (connection !== undefined) this.#sendOn(connection, request, nowMs)
+      if (connection !== undefined && this.#sendOn(connection, request, nowMs)) return
+      if (!request.isQueued) this.#enqueue(request)
     } catch {
       // The attempt in flight was encoded; it may still be answered.
     }
@@ -183,9 +193,10 @@ export class Dispatcher implements TickListener {
   }
 
   #enqueue(request: DispatchedRequest): void {
-    const size = request.message.size()
-    if (!this.#hasRoomFor(size)) {
-      request.failUnlessInFlight(this.#overloadedError())
+    const isInFlight = request.connectionsInFlight.length > 0
+    const size = isInFlight ? undefined : request.message.size()
+    if (size !== undefined && !this.#hasRoomFor(size)) {
+      request.fail(this.#overloadedError())
       return
     }
     if (this.#waitingCount === 0) {
@@ -194,7 +205,8 @@ export class Dispatcher implements TickListener {
     }
     const place: QueuePlace = { request, size }
     this.#waitingCount++
-    this.#held.add(size)
+    if (size === undefined) this.#stalledCount++
+    else this.#held.add(size)
     const queue = this.#queueOf(request)
     queue.push(place)
     if (queue.length > 2 * this.#waitingCount + emptyPlaceCountMax) {
@@ -206,22 +218,25 @@ export class Dispatcher implements TickListener {
   #hasRoomFor(size: ValueSize): boolean {
     const { queueCountMax, queueBytesMax } = this.#options
     const bytes = this.#held.total + this.#held.addedBy(size)
-    return this.#waitingCount < queueCountMax && bytes <= queueBytesMax
+    return this.#countedCount < queueCountMax && bytes <= queueBytesMax
+  }
+
+  /** Waiting requests that the limits of the queue are about. */
+  get #countedCount(): number {
+    return this.#waitingCount - this.#stalledCount
   }
 
   #overloadedError(): OverloadedError {
     const { queueCountMax, queueBytesMax } = this.#options
     return new OverloadedError(
-      `The request finds no room on a connection, and ${this.#waitingCount} requests of ${this.#held.total} bytes wait already (queueCountMax ${queueCountMax}, queueBytesMax ${queueBytesMax})`,
+      `The request finds no room on a connection, and ${this.#countedCount} requests of ${this.#held.total} bytes wait already (queueCountMax ${queueCountMax}, queueBytesMax ${queueBytesMax})`,
     )
   }
 
   #queueOf({ excludedNodes, connectionsInFlight }: DispatchedRequest): Queue {
     if (excludedNodes === undefined && connectionsInFlight.length === 0) return this.#common
     const excluded = [...(excludedNodes ?? [])].map(({ hostId }) => hostId).sort()
-    const inFlight = connectionsInFlight
-      .map((one) => this.#cluster.nodeOf(one)?.hostId ?? '')
-      .sort()
+    const inFlight = connectionsInFlight.map((one) => this.#numberOf(one)).sort((a, b) => a - b)
     const key = JSON.stringify([excluded, inFlight])
     let queue = this.#restricted.get(key)
     if (queue === undefined) {
@@ -231,15 +246,24 @@ export class Dispatcher implements TickListener {
     return queue
   }
 
+  #numberOf(connection: Connection): number {
+    let number = this.#connectionNumbers.get(connection)
+    if (number === undefined) {
+      number = ++this.#lastConnectionNumber
+      this.#connectionNumbers.set(connection, number)
+    }
+    return number
+  }
+
   /** The request of the place waits no longer. */
   leaveQueue(place: QueuePlace): void {
     assert(place.request !== undefined, 'a request left its place in the queue twice')
     place.request = undefined
     this.#waitingCount--
-    this.#held.remove(place.size)
-    const isEmpty = this.#waitingCount === 0
-    assert(isEmpty ? this.#held.total === 0 : this.#held.total > 0, 'bytes of the queue')
-    if (isEmpty) this.deadlineTimer.removeListener(this)
+    if (place.size === undefined) this.#stalledCount--
+    else this.#held.remove(place.size)
+    assert(this.#countedCount > 0 === this.#held.total > 0, 'bytes of the queue')
+    if (this.#waitingCount === 0) this.deadlineTimer.removeListener(this)
   }
 
   /**

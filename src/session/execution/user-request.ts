@@ -158,6 +158,10 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     return Math.min(nowMs + delayMs, this.deadlineMs)
   }
 
+  get isQueued(): boolean {
+    return this.#place !== undefined
+  }
+
   onQueued(place: QueuePlace): void {
     this.#place = place
   }
@@ -382,11 +386,11 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   /** The message could not be encoded; nothing was sent. */
   onEncodeFailed(error: unknown): void {
     const repair = this.message.repair(error)
-    if (repair === undefined) this.failUnlessInFlight(error)
+    if (repair === undefined) this.#failUnlessInFlight(error)
     else this.resumeAfter(repair)
   }
 
-  failUnlessInFlight(error: unknown): void {
+  #failUnlessInFlight(error: unknown): void {
     if (this.#mayStillSucceed(error)) this.#leaveQueue()
     else this.fail(error)
   }
