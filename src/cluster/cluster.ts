@@ -1,16 +1,7 @@
-import {
-  AuthenticationError,
-  ClosedError,
-  ConfigError,
-  type Outcome,
-  NoNodeAvailableError,
-  TlsError,
-  type TsyllaError,
-} from '../errors/index.ts'
+import { ClosedError, type TsyllaError } from '../errors/index.ts'
 import type { LoadBalancingPolicy, ReconnectionPolicy, RoutingInfo } from '../policies/index.ts'
 import type { SchemaChange, ServerEvent } from '../protocol/index.ts'
 import {
-  type InternalRequestOptions,
   type Connection,
   type ConnectionListener,
   Connector,
@@ -20,7 +11,9 @@ import {
   type UseFrame,
 } from '../transport/index.ts'
 import type { ClusterData } from './cluster-data.ts'
+import { type ClusterDescription, ClusterMetadata } from './cluster-metadata.ts'
 import type { ClusterNode } from './cluster-node.ts'
+import { connectError } from './connect-error.ts'
 import { ControlConnection } from './control-connection.ts'
 import { Debouncer } from './debouncer.ts'
 import { KeyspaceConnections } from './keyspace-connections.ts'
@@ -29,14 +22,6 @@ import { type Exclusions, LoadBalancer } from './load-balancer.ts'
 import { NodeRegistry } from './node-registry.ts'
 import { SchemaAgreement } from './schema-agreement.ts'
 import { SchemaChangePropagator } from './schema-change-propagator.ts'
-import {
-  type KeyspaceDescription,
-  type LocalDescription,
-  type NodeDescription,
-  readKeyspaces,
-  readLocal,
-  readPeers,
-} from './system-tables.ts'
 
 export interface ClusterOptions {
   readonly deadlineTimer: DeadlineTimer
@@ -59,13 +44,6 @@ export interface ClusterOptions {
   readonly onSchemaUnknown: () => void
 }
 
-/** What one node says of the cluster. */
-interface ClusterDescription {
-  readonly local: LocalDescription
-  readonly peers: readonly NodeDescription[]
-  readonly keyspaces: readonly KeyspaceDescription[]
-}
-
 /** How long topology and schema events are gathered before the system tables are read. */
 const eventQuietMs = 1_000
 
@@ -76,17 +54,14 @@ const eventQuietMs = 1_000
 export class Cluster implements ConnectionListener {
   readonly #options: ClusterOptions
   readonly #connector: Connector
-  readonly #sides: KeyspaceConnections
+  readonly #keyspaceConnections: KeyspaceConnections
   readonly #control: ControlConnection<ClusterDescription>
   readonly #debouncer: Debouncer
   readonly #propagator: SchemaChangePropagator
   readonly #agreement: SchemaAgreement
   readonly #registry: NodeRegistry
   readonly #switch: KeyspaceSwitch
-  readonly #requestOptions: InternalRequestOptions
-  #keyspaces: ReadonlyMap<string, KeyspaceDescription> = new Map()
-  #local: LocalDescription | undefined
-  #localDataCenter: string | undefined
+  readonly #metadata: ClusterMetadata
   #balancer = LoadBalancer.empty
   #isClosed = false
 
@@ -94,10 +69,10 @@ export class Cluster implements ConnectionListener {
     this.#options = options
     const { deadlineTimer, reconnection } = options
     const { clock } = deadlineTimer
-    this.#requestOptions = { deadlineTimer, timeoutMs: options.requestTimeoutMs }
+    const requestOptions = { deadlineTimer, timeoutMs: options.requestTimeoutMs }
+    this.#metadata = new ClusterMetadata(requestOptions, options.localDataCenter)
     this.#connector = new Connector({ ...options.connector, deadlineTimer, onRoom: options.onRoom })
-    this.#sides = new KeyspaceConnections(this.#connector)
-    this.#localDataCenter = options.localDataCenter
+    this.#keyspaceConnections = new KeyspaceConnections(this.#connector)
     this.#registry = new NodeRegistry({
       deadlineTimer,
       contactEndpoints: options.contactEndpoints,
@@ -109,7 +84,7 @@ export class Cluster implements ConnectionListener {
       onAvailability: options.onRoom,
     })
     this.#switch = new KeyspaceSwitch({
-      requestOptions: this.#requestOptions,
+      requestOptions,
       anyConnection: () => {
         const connection = this.anyConnection()
         if (connection === undefined) throw this.unavailableError()
@@ -133,7 +108,7 @@ export class Cluster implements ConnectionListener {
     this.#debouncer = new Debouncer(clock, eventQuietMs, () => this.#refresh())
     this.#agreement = new SchemaAgreement({
       deadlineTimer,
-      requestOptions: this.#requestOptions,
+      requestOptions,
       timeoutMs: options.schemaAgreementTimeoutMs,
       nodes: () => this.#registry.nodes,
       unavailableError: () => this.unavailableError(),
@@ -153,7 +128,7 @@ export class Cluster implements ConnectionListener {
   }
 
   get localDataCenter(): string {
-    return this.#localDataCenter ?? ''
+    return this.#metadata.localDataCenter
   }
 
   /**
@@ -168,46 +143,26 @@ export class Cluster implements ConnectionListener {
     if (!this.isAvailable()) throw connectError(this.#registry.nodeErrors())
   }
 
-  /** Reads nodes and keyspaces over a control connection. */
   async #read(connection: Connection): Promise<ClusterDescription> {
-    const [local, peers, keyspaces] = await Promise.all([
-      readLocal(connection, this.#requestOptions),
-      readPeers(connection, this.#requestOptions),
-      readKeyspaces(connection, this.#requestOptions),
-    ])
+    const description = await this.#metadata.read(connection)
     if (this.#isClosed) throw new ClosedError('session')
-    if (this.#local === undefined) this.#checkLocalDataCenter([local, ...peers])
-    return { local, peers, keyspaces }
+    return description
   }
 
-  /** A misspelt data center would silently cost locality and token awareness. */
-  #checkLocalDataCenter(nodes: readonly NodeDescription[]): void {
-    const { localDataCenter } = this.#options
-    const known = [...new Set(nodes.map(({ dataCenter }) => dataCenter))].sort()
-    if (localDataCenter === undefined || known.includes(localDataCenter)) return
-    const names = known.map((name) => JSON.stringify(name)).join(', ')
-    throw new ConfigError(
-      `localDataCenter is ${JSON.stringify(localDataCenter)}, but no node is in that data center; the data centers of this cluster are ${names}`,
-    )
-  }
-
-  /** Takes over what the node at `endpoint` has described. */
-  #adopt({ local, peers, keyspaces }: ClusterDescription, endpoint: Endpoint): void {
-    this.#local = local
-    this.#localDataCenter ??= local.dataCenter
-    this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
-    this.#registry.update(local, peers, endpoint)
+  /** Replaces what was known by what the node at `endpoint` has described. */
+  #adopt(description: ClusterDescription, endpoint: Endpoint): void {
+    this.#metadata.adopt(description)
+    this.#registry.update(description.local, description.peers, endpoint)
     this.#rebuildBalancer()
   }
 
   #rebuildBalancer(): void {
+    const { localDataCenter, partitioner, replications } = this.#metadata
     this.#balancer = new LoadBalancer({
       nodes: this.#registry.nodes,
-      localDataCenter: this.localDataCenter,
-      partitioner: this.#local?.partitioner ?? '',
-      keyspaces: new Map(
-        [...this.#keyspaces].map(([name, { replication }]) => [name, replication]),
-      ),
+      localDataCenter,
+      partitioner,
+      keyspaces: replications,
     })
     this.#options.onRoom()
   }
@@ -285,7 +240,7 @@ export class Cluster implements ConnectionListener {
   ): Promise<T> {
     const node = this.nodeOf(connection)
     if (node === undefined) throw this.unavailableError()
-    return await this.#sides.use(node.endpoint, keyspace, work)
+    return await this.#keyspaceConnections.use(node.endpoint, keyspace, work)
   }
 
   onRoom(connection: Connection): void {
@@ -352,8 +307,7 @@ export class Cluster implements ConnectionListener {
       }
     }
     if (change.target === 'KEYSPACE') {
-      const keyspaces = await readKeyspaces(connection, this.#requestOptions)
-      this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
+      await this.#metadata.refreshKeyspaces(connection)
       this.#rebuildBalancer()
       await this.#switch.onKeyspaceChange(change)
     }
@@ -365,21 +319,7 @@ export class Cluster implements ConnectionListener {
   }
 
   data(): ClusterData {
-    return Object.freeze({
-      clusterName: this.#local?.clusterName ?? '',
-      partitioner: this.#local?.partitioner ?? '',
-      localDataCenter: this.localDataCenter,
-      nodes: this.#registry.nodes.map(({ hostId, address, dataCenter, rack, pool }) => ({
-        hostId,
-        address,
-        dataCenter,
-        rack,
-        releaseVersion: this.#registry.descriptionOf(hostId)?.releaseVersion,
-        connectionCount: pool.connections.length,
-        isAvailable: pool.isAvailable,
-      })),
-      keyspaces: this.#keyspaces,
-    })
+    return this.#metadata.snapshot(this.#registry.describeNodes())
   }
 
   /** Closes every connection at once. */
@@ -389,7 +329,7 @@ export class Cluster implements ConnectionListener {
     this.#isClosed = true
     this.#registry.destroy(error)
     this.#control.close()
-    this.#sides.destroy(error)
+    this.#keyspaceConnections.destroy(error)
     this.#connector.close(error)
   }
 
@@ -397,25 +337,4 @@ export class Cluster implements ConnectionListener {
   async release(): Promise<void> {
     await Promise.all(this.#options.contactEndpoints.map((endpoint) => endpoint.release()))
   }
-}
-
-/** One error for all contact points: its own when they agree on what is wrong, else the list. */
-function connectError(errors: ReadonlyMap<string, TsyllaError>): TsyllaError {
-  const list = [...errors.values()]
-  const first = list[0]
-  const isDecisive =
-    first instanceof AuthenticationError ||
-    first instanceof TlsError ||
-    first instanceof ConfigError
-  const isAlike = list.every((error) => error.code === first?.code)
-  if (first !== undefined && isAlike && (isDecisive || list.length === 1)) {
-    return withOutcome(first, 'not_applied')
-  }
-  return new NoNodeAvailableError(errors, 'No contact point can be used')
-}
-
-function withOutcome(error: TsyllaError, outcome: Outcome): TsyllaError {
-  const own = error.changeable()
-  own.outcome = outcome
-  return own
 }

@@ -1,7 +1,7 @@
 import type { TsyllaError } from '../errors/index.ts'
 import type { Connection, ConnectionListener, Connector, Endpoint } from '../transport/index.ts'
 
-interface Side {
+interface SharedConnection {
   connection: Promise<Connection>
   userCount: number
 }
@@ -14,7 +14,7 @@ const unopened: Promise<never> = new Promise(() => {})
  */
 export class KeyspaceConnections {
   readonly #connector: Connector
-  readonly #sides = new Map<string, Side>()
+  readonly #shared = new Map<string, SharedConnection>()
 
   constructor(connector: Connector) {
     this.#connector = connector
@@ -26,35 +26,35 @@ export class KeyspaceConnections {
     work: (connection: Connection) => Promise<T>,
   ): Promise<T> {
     const key = JSON.stringify([endpoint.address, keyspace])
-    const side = this.#sides.get(key) ?? this.#open(key, endpoint, keyspace)
-    side.userCount++
+    const shared = this.#shared.get(key) ?? this.#open(key, endpoint, keyspace)
+    shared.userCount++
     try {
-      return await work(await side.connection)
+      return await work(await shared.connection)
     } finally {
-      if (--side.userCount === 0) this.#end(key, side)
+      if (--shared.userCount === 0) this.#end(key, shared)
     }
   }
 
-  #open(key: string, endpoint: Endpoint, keyspace: string): Side {
-    const side: Side = { connection: unopened, userCount: 0 }
+  #open(key: string, endpoint: Endpoint, keyspace: string): SharedConnection {
+    const shared: SharedConnection = { connection: unopened, userCount: 0 }
     const listener: ConnectionListener = {
       onRoom() {},
       onEvent() {},
       // Which may be before `open` returns.
-      onClosed: () => this.#forget(key, side),
+      onClosed: () => this.#forget(key, shared),
     }
-    this.#sides.set(key, side)
-    side.connection = this.#connector.open(endpoint, listener, { keyspace })
-    return side
+    this.#shared.set(key, shared)
+    shared.connection = this.#connector.open(endpoint, listener, { keyspace })
+    return shared
   }
 
-  #forget(key: string, side: Side): void {
-    if (this.#sides.get(key) === side) this.#sides.delete(key)
+  #forget(key: string, shared: SharedConnection): void {
+    if (this.#shared.get(key) === shared) this.#shared.delete(key)
   }
 
-  #end(key: string, side: Side): void {
-    this.#forget(key, side)
-    side.connection.then(
+  #end(key: string, shared: SharedConnection): void {
+    this.#forget(key, shared)
+    shared.connection.then(
       (connection) => connection.drain(),
       () => {},
     )
@@ -62,7 +62,7 @@ export class KeyspaceConnections {
 
   /** Closes all at once; the connector ends those that are still being made. */
   destroy(error: TsyllaError): void {
-    for (const { connection } of this.#sides.values()) {
+    for (const { connection } of this.#shared.values()) {
       connection.then(
         (one) => one.destroy(error),
         () => {},

@@ -9,6 +9,7 @@ import {
   type DeadlineTimer,
 } from '../transport/index.ts'
 import { assert, type Timer } from '../util/index.ts'
+import type { NodeData } from './cluster-data.ts'
 import { ClusterNode } from './cluster-node.ts'
 import type { NodeDescription } from './system-tables.ts'
 
@@ -53,9 +54,17 @@ export class NodeRegistry {
     return [...this.#nodes.values()]
   }
 
-  /** What a node was last described as. */
-  descriptionOf(hostId: string): NodeDescription | undefined {
-    return this.#descriptions.get(hostId)
+  /** Returns the nodes as users see them. */
+  describeNodes(): readonly NodeData[] {
+    return this.nodes.map(({ hostId, address, dataCenter, rack, pool }) => ({
+      hostId,
+      address,
+      dataCenter,
+      rack,
+      releaseVersion: this.#descriptions.get(hostId)?.releaseVersion,
+      connectionCount: pool.connections.length,
+      isAvailable: pool.isAvailable,
+    }))
   }
 
   /** Known nodes first: contact points may be gone for long. */

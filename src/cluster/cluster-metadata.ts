@@ -1,0 +1,102 @@
+import { ConfigError } from '../errors/index.ts'
+import type { Replication } from '../routing/index.ts'
+import type { Connection, InternalRequestOptions } from '../transport/index.ts'
+import type { ClusterData, NodeData } from './cluster-data.ts'
+import {
+  type KeyspaceDescription,
+  type LocalDescription,
+  type NodeDescription,
+  readKeyspaces,
+  readLocal,
+  readPeers,
+} from './system-tables.ts'
+
+/** What one node says of the cluster. */
+export interface ClusterDescription {
+  readonly local: LocalDescription
+  readonly peers: readonly NodeDescription[]
+  readonly keyspaces: readonly KeyspaceDescription[]
+}
+
+/** Names, data center and keyspaces of a cluster, as its system tables last described them. */
+export class ClusterMetadata {
+  readonly #requestOptions: InternalRequestOptions
+  /** The data center that the user has chosen. */
+  readonly #chosenDataCenter: string | undefined
+  #localDataCenter: string | undefined
+  #local: LocalDescription | undefined
+  #keyspaces: ReadonlyMap<string, KeyspaceDescription> = new Map()
+
+  /** @param localDataCenter default: that of the first node that is read */
+  constructor(requestOptions: InternalRequestOptions, localDataCenter: string | undefined) {
+    this.#requestOptions = requestOptions
+    this.#chosenDataCenter = localDataCenter
+    this.#localDataCenter = localDataCenter
+  }
+
+  get localDataCenter(): string {
+    return this.#localDataCenter ?? ''
+  }
+
+  get partitioner(): string {
+    return this.#local?.partitioner ?? ''
+  }
+
+  /** Replication of every keyspace. */
+  get replications(): ReadonlyMap<string, Replication> {
+    return new Map([...this.#keyspaces].map(([name, { replication }]) => [name, replication]))
+  }
+
+  /**
+   * Reads nodes and keyspaces over a control connection.
+   *
+   * @throws ConfigError when no node is in the chosen data center
+   */
+  async read(connection: Connection): Promise<ClusterDescription> {
+    const [local, peers, keyspaces] = await Promise.all([
+      readLocal(connection, this.#requestOptions),
+      readPeers(connection, this.#requestOptions),
+      readKeyspaces(connection, this.#requestOptions),
+    ])
+    if (this.#local === undefined) this.#checkLocalDataCenter([local, ...peers])
+    return { local, peers, keyspaces }
+  }
+
+  /** A misspelt data center would silently cost locality and token awareness. */
+  #checkLocalDataCenter(nodes: readonly NodeDescription[]): void {
+    const chosen = this.#chosenDataCenter
+    const known = [...new Set(nodes.map(({ dataCenter }) => dataCenter))].sort()
+    if (chosen === undefined || known.includes(chosen)) return
+    const names = known.map((name) => JSON.stringify(name)).join(', ')
+    throw new ConfigError(
+      `localDataCenter is ${JSON.stringify(chosen)}, but no node is in that data center; the data centers of this cluster are ${names}`,
+    )
+  }
+
+  /** Replaces what was known by a newer description. */
+  adopt({ local, keyspaces }: ClusterDescription): void {
+    this.#local = local
+    this.#localDataCenter ??= local.dataCenter
+    this.#adoptKeyspaces(keyspaces)
+  }
+
+  /** Reads the keyspaces again. */
+  async refreshKeyspaces(connection: Connection): Promise<void> {
+    this.#adoptKeyspaces(await readKeyspaces(connection, this.#requestOptions))
+  }
+
+  #adoptKeyspaces(keyspaces: readonly KeyspaceDescription[]): void {
+    this.#keyspaces = new Map(keyspaces.map((keyspace) => [keyspace.name, keyspace]))
+  }
+
+  /** Returns a snapshot for users. */
+  snapshot(nodes: readonly NodeData[]): ClusterData {
+    return Object.freeze({
+      clusterName: this.#local?.clusterName ?? '',
+      partitioner: this.partitioner,
+      localDataCenter: this.localDataCenter,
+      nodes,
+      keyspaces: this.#keyspaces,
+    })
+  }
+}
