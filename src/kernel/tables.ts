@@ -1,6 +1,6 @@
 import { quoteIdentifier } from '../cql/index.ts'
 import { ConfigError } from '../errors/index.ts'
-import type { Executor } from '../types/index.ts'
+import { type Executor, expirationSecondsMax, ttlSecondsMax } from '../types/index.ts'
 import type { Clock } from '../util/index.ts'
 
 /** Runs statements one after another: concurrent DDL of one table can give it two ids. */
@@ -39,15 +39,6 @@ export function checkTableName(name: string): string {
 export function tableText(name: string): string {
   return name.split('.').map(quoteIdentifier).join('.')
 }
-
-/** Largest TTL that a server accepts (Cassandra: Attributes.MAX_TTL). */
-const ttlSecondsMax = 630_720_000
-
-/**
- * 2038-01-19T03:14:06Z, the last expiration that Cassandra 5 stores by default
- * (storage_compatibility_mode; Cell.MAX_DELETION_TIME_2038_LEGACY_CAP). It refuses later ones.
- */
-const expirationSecondsMax = 2 ** 31 - 2
 
 /** The longest TTL that may be written now, in seconds. */
 export function ttlSecondsMaxAt(clock: Clock): number {

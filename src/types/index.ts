@@ -35,6 +35,7 @@ export {
   StatementBase,
   type StatementOptions,
 } from './statement.ts'
+export { expirationSecondsMax, ttlSecondsMax } from './time-to-live.ts'
 export { TimeUuid, TimeUuidGenerator } from './time-uuid.ts'
 export {
   type ExecutorAnswer,

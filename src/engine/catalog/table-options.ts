@@ -20,9 +20,6 @@ export interface TableOptions {
   readonly speculativeRetry: string
 }
 
-/** Largest TTL: twenty years (Attributes.MAX_TTL). */
-export const tableTtlMax = 630_720_000
-
 export const tableOptionsDefault: TableOptions = Object.freeze({
   additionalWritePolicy: '99p',
   allowAutoSnapshot: undefined,

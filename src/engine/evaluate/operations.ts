@@ -84,26 +84,22 @@ export function addToCounter(column: ColumnSchema, term: Term, sign: 1n | -1n): 
 
 /** Adds elements to a collection; to a list at its end. */
 export function addElements(column: ColumnSchema, term: Term): Operation {
-  return {
-    column,
-    requiresRead: false,
-    apply(changes, query) {
-      const value = term.evaluate(query)
-      if (value === UNSET || value === null) return
-      setElements(changes, column, value, query)
-    },
-  }
+  return writeElements(column, term, setElements)
 }
 
 /** Adds elements at the beginning of a list. */
 export function prependElements(column: ColumnSchema, term: Term): Operation {
+  return writeElements(column, term, listPrepend)
+}
+
+function writeElements(column: ColumnSchema, term: Term, write: typeof setElements): Operation {
   return {
     column,
     requiresRead: false,
     apply(changes, query) {
       const value = term.evaluate(query)
       if (value === UNSET || value === null) return
-      listPrepend(changes, column, value, query)
+      write(changes, column, value, query)
     },
   }
 }

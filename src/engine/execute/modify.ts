@@ -1,6 +1,6 @@
 import { UNSET } from '../../protocol/index.ts'
+import { expirationSecondsMax, ttlSecondsMax } from '../../types/index.ts'
 import type { ModifyPlan } from '../analyze/modify.ts'
-import { tableTtlMax } from '../catalog/table-options.ts'
 import type { Operation } from '../evaluate/operations.ts'
 import { type ClusteringKey, clusteringKeyOf, type PartitionKey } from '../keys/index.ts'
 import { invalid } from '../errors.ts'
@@ -32,17 +32,11 @@ export function timestampOfPlan(
   return timestampOf(micros)
 }
 
-/**
- * Last second since the epoch a value may expire at: Cassandra 5 keeps to it as long as its files
- * can be read by Cassandra 4 (storage_compatibility_mode, Cell.MAX_DELETION_TIME_2038_LEGACY_CAP).
- */
-const expirySecondsMax = 2 ** 31 - 2
-
 /** Attributes.getTimeToLive; the default of the table counts unless a TTL, even 0, is given. */
 function ttlOfPlan(plan: ModifyPlan, query: QueryContext): number {
   const given = givenTtl(plan, query)
   const ttl = given ?? plan.table.defaultTtl
-  if (ttl === 0 || query.nowSeconds + ttl <= expirySecondsMax) return ttl
+  if (ttl === 0 || query.nowSeconds + ttl <= expirationSecondsMax) return ttl
   const { keyspace, name } = plan.table
   const what = given === undefined ? 'default ttl' : 'ttl'
   throw invalid(
@@ -58,8 +52,8 @@ function givenTtl({ ttl }: ModifyPlan, query: QueryContext): number | undefined 
   if (value === UNSET) return undefined
   const seconds = int32Of(value)
   if (seconds < 0) throw invalid(`A TTL must be greater or equal to 0, but was ${seconds}`)
-  if (seconds > tableTtlMax) {
-    throw invalid(`ttl is too large. requested (${seconds}) maximum (${tableTtlMax})`)
+  if (seconds > ttlSecondsMax) {
+    throw invalid(`ttl is too large. requested (${seconds}) maximum (${ttlSecondsMax})`)
   }
   return seconds
 }

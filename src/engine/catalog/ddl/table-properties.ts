@@ -1,5 +1,6 @@
 import { configurationError, syntaxError } from '../../errors.ts'
-import { type TableOptions, tableOptionsDefault, tableTtlMax } from '../table-options.ts'
+import { ttlSecondsMax } from '../../../types/index.ts'
+import { type TableOptions, tableOptionsDefault } from '../table-options.ts'
 import {
   booleanProperty,
   checkPropertyNames,
@@ -277,8 +278,8 @@ function checkRanges(options: TableOptions): void {
   if (defaultTimeToLive < 0) {
     fail('default_time_to_live', 'greater than or equal to 0', defaultTimeToLive)
   }
-  if (defaultTimeToLive > tableTtlMax) {
-    fail('default_time_to_live', `less than or equal to ${tableTtlMax}`, defaultTimeToLive)
+  if (defaultTimeToLive > ttlSecondsMax) {
+    fail('default_time_to_live', `less than or equal to ${ttlSecondsMax}`, defaultTimeToLive)
   }
   if (gcGraceSeconds < 0) fail('gc_grace_seconds', 'greater than or equal to 0', gcGraceSeconds)
   const { minIndexInterval, maxIndexInterval, memtableFlushPeriodInMs } = options
