@@ -379,6 +379,29 @@ describe('statements', () => {
   })
 })
 
+describe('statements about what an embedded engine does not have', () => {
+  // Cassandra without authentication refuses statements about roles, whatever they name, so there
+  // is nothing to compare with.
+  test.each(['ROLE', 'USER'])('DROP %s IF EXISTS does nothing, also when prepared', (kind) => {
+    const client = readyClient()
+    const text = `DROP ${kind} IF EXISTS nobody`
+    expect(client.query(text)).toMatchObject({ kind: ResultKind.VOID })
+    expect(client.prepare(text)).toMatchObject({ kind: ResultKind.PREPARED })
+    const message = `DROP ${kind} statements are not supported`
+    expect(errorOf(client.query(`DROP ${kind} nobody`)).message).toContain(message)
+  })
+
+  // Cassandra warns once per connection. The driver sends USE on behalf of its callers, who could
+  // do nothing about the warning.
+  test('a statement that is prepared after USE has no warning', () => {
+    const client = tableClient()
+    client.prepare('SELECT * FROM t')
+    expect(client.answers.at(-1)!.response).toMatchObject({ kind: ResultKind.PREPARED })
+    client.query('SELECT * FROM t')
+    expect(client.answers.map(({ prefix }) => prefix.warnings.length)).not.toContain(1)
+  })
+})
+
 describe('events', () => {
   test('schema changes reach those who registered, after the answer to who made them', async () => {
     const node = openNode()
