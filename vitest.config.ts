@@ -1,10 +1,19 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 const shared = {
   pool: 'forks',
+  maxWorkers: availableParallelism(),
   testTimeout: 30_000,
   hookTimeout: 180_000,
   setupFiles: ['test/support/seed.ts'],
+}
+
+/** Tests on Cassandra. They run after all others, which leaves it the time to start. */
+const onServers = {
+  setupFiles: [...shared.setupFiles, 'test/support/cassandra-ready.ts'],
+  globalSetup: ['test/support/servers.ts'],
+  sequence: { groupOrder: 1 },
 }
 
 /** Tests that take long: they run in `npm run test:all`, which CI does. */
@@ -39,6 +48,8 @@ const config: ViteUserConfig = defineConfig({
         test: {
           ...shared,
           name: 'unit',
+          // Modules of `src` are loaded once per worker instead of once per file.
+          isolate: false,
           include: units.map((room) => `test/${room}/**/*.test.ts`),
           exclude: [long],
         },
@@ -48,13 +59,14 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           ...shared,
+          ...onServers,
           name: 'servers',
+          isolate: false,
           include: [
             'test/*.test.ts',
             'test/{behaviour,session,patterns,differential,foreign,bad-input}/**/*.test.ts',
           ],
           exclude: [long],
-          globalSetup: ['test/support/servers.ts'],
           testTimeout: 60_000,
         },
       },
@@ -63,9 +75,9 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           ...shared,
+          ...onServers,
           name: 'long',
           include: [long],
-          globalSetup: ['test/support/servers.ts'],
           testTimeout: 120_000,
         },
       },

@@ -41,6 +41,22 @@ export interface CassandraCluster {
 
 /** Starts one process per address and waits until each answers CQL. */
 export async function startCassandra(options: CassandraOptions): Promise<CassandraCluster> {
+  const cluster = await launchCassandra(options)
+  try {
+    for (const [index, address] of options.addresses.entries()) {
+      await waitUntilReady(options, address, cluster.pids[index]!)
+    }
+    await waitForGossip(options)
+    if (options.auth === true) await waitForSuperuser(options)
+  } catch (error) {
+    await stopProcesses(cluster.pids)
+    throw error
+  }
+  return cluster
+}
+
+/** Starts one process per address and returns before any of them answers. */
+export async function launchCassandra(options: CassandraOptions): Promise<CassandraCluster> {
   const jars = fetchJars()
   const pids: number[] = []
   let caFile: string | undefined
@@ -50,11 +66,6 @@ export async function startCassandra(options: CassandraOptions): Promise<Cassand
       caFile ??= node.caFile
       pids.push(launch(jars, node, options))
     }
-    for (const [index, address] of options.addresses.entries()) {
-      await waitUntilReady(options, address, pids[index]!)
-    }
-    await waitForGossip(options)
-    if (options.auth === true) await waitForSuperuser(options)
   } catch (error) {
     await stopProcesses(pids)
     throw error

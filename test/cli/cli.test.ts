@@ -2,17 +2,17 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { makeCertificates } from '../../scripts/cassandra/certificates.ts'
 import { parseCommand, usage } from '../../src/cli/arguments.ts'
 import { serve } from '../../src/cli/serve.ts'
 import { Session, version } from '../../src/index.ts'
+import { bundle } from '../support/bundle.ts'
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const main = bundle(new URL('../../src/cli/main.ts', import.meta.url))
 
 function start(argv: readonly string[]): ChildProcess {
-  return spawn(process.execPath, ['--import', 'tsx', main, ...argv], { stdio: 'pipe' })
+  return spawn(process.execPath, [main, ...argv], { stdio: 'pipe' })
 }
 
 interface Ended {

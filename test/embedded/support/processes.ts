@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { bundle } from '../../support/bundle.ts'
+
+const bundles = new Map<string, string>()
 
 /** Starts a TypeScript file of this folder in a process of its own. */
 export function startProcess(file: string, argv: readonly string[]): ChildProcess {
-  const script = fileURLToPath(new URL(file, import.meta.url))
-  const args = ['--import', 'tsx', script, ...argv]
-  return spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const script = bundles.get(file) ?? bundle(new URL(file, import.meta.url))
+  bundles.set(file, script)
+  return spawn(process.execPath, [script, ...argv], { stdio: ['pipe', 'pipe', 'inherit'] })
 }
 
 /** Lines the process writes, as they come. */

@@ -2,17 +2,17 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { openDiskStore, ValueRef } from '../../../src/engine/storage/index.ts'
+import { bundle } from '../../support/bundle.ts'
 
-const script = fileURLToPath(new URL('support/writer.ts', import.meta.url))
+const script = bundle(new URL('support/writer.ts', import.meta.url))
 
 /**
  * Runs the writers, kills them after `count` acknowledgements; the writes that were acknowledged.
  */
 async function killAfter(path: string, count: number): Promise<string[]> {
-  const child = spawn(process.execPath, ['--import', 'tsx', script, path], {
+  const child = spawn(process.execPath, [script, path], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   let output = ''
