@@ -7,8 +7,8 @@ export class ClusterNode {
   readonly endpoint: Endpoint
   readonly dataCenter: string
   readonly rack: string
-  /** The address that it was last described with, if any description had one. */
-  #says: NodeAddress | undefined
+  /** The address in the last description that had one. */
+  #describedAddress: NodeAddress | undefined
   /** As of the last refresh. */
   tokens: readonly string[]
   readonly pool: NodePool
@@ -28,7 +28,7 @@ export class ClusterNode {
     this.dataCenter = described.dataCenter
     this.rack = described.rack
     this.tokens = described.tokens
-    this.#says = described.address
+    this.#describedAddress = described.address
     this.endpoint = endpoint
     this.pool = pool
   }
@@ -37,17 +37,18 @@ export class ClusterNode {
     return this.endpoint.address
   }
 
-  /** Whether the address it is described with now is the one it had when it was found. */
+  /** Whether an address is the one that the node had when it was found. */
   isAt(address: NodeAddress | undefined): boolean {
-    const before = this.#says
+    const before = this.#describedAddress
     if (before === undefined || address === undefined) return true
     const isPortKnown = before.port !== undefined && address.port !== undefined
     return before.host === address.host && (!isPortKnown || before.port === address.port)
   }
 
-  /** Takes over what it is described with now; the node {@link isAt} that address. */
+  /** Updates the node by a newer description with the same address: {@link isAt}. */
   update({ tokens, address }: Pick<NodeDescription, 'tokens' | 'address'>): void {
     this.tokens = tokens
-    if (address?.port !== undefined || this.#says === undefined) this.#says = address
+    if (address?.port !== undefined || this.#describedAddress === undefined)
+      this.#describedAddress = address
   }
 }

@@ -27,7 +27,7 @@ export interface ClusterOptions {
   readonly deadlineTimer: DeadlineTimer
   readonly connector: Omit<ConnectorOptions, 'deadlineTimer' | 'onRoom'>
   readonly contactEndpoints: readonly Endpoint[]
-  /** The way to a node that was discovered. */
+  /** Returns the endpoint of a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
   readonly poolSize: number
   /** Chooses nodes for requests of the driver itself. */
@@ -36,11 +36,11 @@ export interface ClusterOptions {
   readonly requestTimeoutMs: number
   readonly localDataCenter: string | undefined
   readonly schemaAgreementTimeoutMs: number
-  /** A connection has room, or nodes came or went: waiting requests may be tried again. */
+  /** Called when a connection has room, or nodes came or went: waiting requests may be sent. */
   readonly onRoom: (connection?: Connection) => void
-  /** The schema has changed, on the node that says so at least. */
+  /** Called when the schema has changed, at least on the node that reports it. */
   readonly onSchemaChange: (change: SchemaChange) => void
-  /** It may have changed in any way: events were missed. */
+  /** Called when events were missed: the schema may have changed in any way. */
   readonly onSchemaUnknown: () => void
 }
 
@@ -170,7 +170,7 @@ export class Cluster implements ConnectionListener {
   #onEvent(event: ServerEvent): void {
     if (event.type === 'STATUS_CHANGE') this.#registry.noteStatus(event)
     if (event.type === 'STATUS_CHANGE' && event.change === 'UP') {
-      // A hint only: the node says so before it may take connections, the pool keeps trying.
+      // A hint only: nodes report it before they take connections, and the pool keeps trying.
       this.#registry.fillEmptyPools()
     }
     if (event.type === 'SCHEMA_CHANGE') this.#propagator.add(event.schemaChange)
@@ -232,7 +232,7 @@ export class Cluster implements ConnectionListener {
     return this.#registry.unavailableError()
   }
 
-  /** Does something over a connection to the same node that is in the given keyspace. */
+  /** Runs work over a connection to the same node that is in the given keyspace. */
   async withConnectionIn<T>(
     connection: Connection,
     keyspace: string,

@@ -20,7 +20,7 @@ export class Debouncer {
     this.#refresh = refresh
   }
 
-  /** Something changed. */
+  /** Requests a refresh. */
   request(): void {
     this.#isNeeded = true
     if (!this.#isRunning) this.#schedule()

@@ -16,14 +16,14 @@ import type { NodeDescription } from './system-tables.ts'
 export interface NodeRegistryOptions {
   readonly deadlineTimer: DeadlineTimer
   readonly contactEndpoints: readonly Endpoint[]
-  /** The way to a node that was discovered. */
+  /** Returns the endpoint of a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
   readonly connect: (endpoint: Endpoint) => Promise<Connection>
   /** What a connection needs before it enters its pool: {@link NodePoolOptions.prepare}. */
   readonly prepare: NodePoolOptions['prepare']
   readonly poolSize: number
   readonly reconnection: ReconnectionPolicy
-  /** A node has its first connection, or has lost its last one. */
+  /** Called when a node has its first connection, or has lost its last one. */
   readonly onAvailability: () => void
 }
 
@@ -75,7 +75,7 @@ export class NodeRegistry {
     return [...known, ...others]
   }
 
-  /** Waits for all nodes, but not long for the last ones: one that is dead must not hold up all. */
+  /** Waits for all nodes, but not long once one is available: a dead node must not delay all. */
   async fillPools(): Promise<void> {
     const { clock } = this.#options.deadlineTimer
     const pools = [...this.#nodes.values()].map(({ pool }) => pool)
@@ -94,7 +94,7 @@ export class NodeRegistry {
 
   /** Brings the nodes in line with what the system tables say. */
   update(local: NodeDescription, peers: readonly NodeDescription[], endpoint: Endpoint): void {
-    // Addresses inside a process's own engine are nothing to dial.
+    // The addresses that an engine in this process reports cannot be dialled.
     const others = endpoint.network === undefined ? [] : peers
     this.#descriptions = new Map([local, ...others].map((node) => [node.hostId, node]))
     for (const [hostId, node] of this.#nodes) {

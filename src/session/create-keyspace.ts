@@ -15,7 +15,9 @@ export function createKeyspaceText(
   const copies = options.replication ?? { [dataCenter]: options.replicationFactor ?? 1 }
   const factors = Object.entries(copies).map(([center, count]) => {
     if (!Number.isInteger(count) || count < 0) {
-      throw new ConfigError(`The replication of ${center} is a whole number, not ${count}`)
+      throw new ConfigError(
+        `The replication factor of ${center} must be a whole number from 0 on, but is ${count}`,
+      )
     }
     return `, ${quoteString(center)}: ${count}`
   })

@@ -31,8 +31,6 @@ export function defaultProfile(options: ResolvedOptions): ExecutionProfile {
   })
 }
 
-const int64Max = 2n ** 63n - 1n
-
 /** Returns `base` with what `options` set. @throws ConfigError */
 export function mergeProfile(
   base: ExecutionProfile,
@@ -46,10 +44,10 @@ export function mergeProfile(
   for (const name in options) if (!optionNames.has(name)) throw unknownOption(name)
   const { consistency, serialConsistency, pageSize, timeout, timestamp, customPayload } = options
   if ('signal' in options && !isSignal(options.signal)) {
-    throw new ConfigError('signal is an AbortSignal')
+    throw new ConfigError('signal must be an AbortSignal')
   }
   if (timestamp !== undefined && !isInt64(timestamp)) {
-    throw new ConfigError('timestamp is a bigint of microseconds within 64 bits')
+    throw new ConfigError('timestamp must be a bigint of microseconds within 64 bits')
   }
   return {
     consistency:
@@ -92,7 +90,7 @@ function unknownOption(name: string): ConfigError {
 
 function checkFlag(name: string, value: boolean | undefined): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value
-  throw new ConfigError(`${name} is true or false`)
+  throw new ConfigError(`${name} must be true or false`)
 }
 
 /** By what is used of it: a signal of another realm is one too. */
@@ -106,11 +104,11 @@ function isSignal(value: unknown): boolean {
 function checkPayload(payload: { readonly [key: string]: Uint8Array }): Map<string, Uint8Array> {
   const isObject = typeof payload === 'object' && payload !== null
   if (!isObject || Object.values(payload).some((value) => !(value instanceof Uint8Array))) {
-    throw new ConfigError('customPayload is an object of Uint8Array by key')
+    throw new ConfigError('customPayload must be an object of Uint8Array by key')
   }
   return new Map(Object.entries(payload))
 }
 
 function isInt64(value: unknown): boolean {
-  return typeof value === 'bigint' && value <= int64Max && value >= -int64Max - 1n
+  return typeof value === 'bigint' && BigInt.asIntN(64, value) === value
 }

@@ -21,9 +21,9 @@ import {
   systemRuntime,
 } from '../util/index.ts'
 
-/** Something that is a contact point by itself: an open embedded database. */
+/** An object that is a contact point: an open embedded database. */
 export interface ContactPointObject {
-  /** @internal Opens the way to its node. */
+  /** @internal Opens the endpoint of its node. */
   readonly [contactPointSymbol]: EndpointFactory
 }
 
@@ -261,7 +261,7 @@ function resolveRuntime({ runtime = systemRuntime, clock, random }: SessionOptio
   return { ...runtime, clock: clock ?? runtime.clock, random: random ?? runtime.random }
 }
 
-/** Options of other drivers, and what does the same here. */
+/** Options of other drivers, and the options that replace them here. */
 const foreignOptions: { readonly [name: string]: string } = {
   credentials: 'user and password',
   authProvider: 'user and password',

@@ -33,7 +33,7 @@ import { ConnectedSession } from './session.ts'
 import { SchemaChangeTracker } from './statement/schema-tracker.ts'
 import { driverName, driverVersion } from './version.ts'
 
-/** Ways to nodes by the scheme of their contact points; `embedded` is the one there is. */
+/** Opens endpoints by the scheme of contact points, such as `embedded`. */
 export type EndpointSchemes = ReadonlyMap<string, EndpointFactory>
 
 const defaultPort = 9042
@@ -52,7 +52,7 @@ export class BaseSessionBuilder {
   readonly #options: SessionOptions
   readonly #schemes: EndpointSchemes
 
-  /** @param schemes ways to nodes by the scheme of their contact points */
+  /** @param schemes open endpoints by the scheme of contact points */
   constructor(options: Partial<SessionOptions> = {}, schemes: EndpointSchemes = new Map()) {
     this.#options = { contactPoints: [], ...options }
     this.#schemes = schemes
@@ -155,7 +155,7 @@ export class BaseSessionBuilder {
     endpoints: readonly Endpoint[],
     signal: AbortSignal | undefined,
   ): Promise<ConnectedSession> {
-    // An engine's own clock rules a session on it: TTLs and timestamps must agree.
+    // A session on an engine uses its clock: TTLs and timestamps must agree.
     const runtime = runtimeWithClock(endpoints[0]?.clock, options.runtime)
     const deadlineTimer = new DeadlineTimer(runtime)
     const reconnection = new ExponentialReconnectionPolicy({ random: runtime.random })
@@ -223,7 +223,9 @@ export class BaseSessionBuilder {
     const { contactPoints } = options
     const isEmbedded = contactPoints.map((point) => this.#factoryOf(point) !== undefined)
     if (isEmbedded.includes(true) && contactPoints.length > 1) {
-      throw new ConfigError('An embedded contact point stands alone: it is the whole cluster')
+      throw new ConfigError(
+        'An embedded contact point is the whole cluster: it must be the only contact point',
+      )
     }
     const endpoints: Endpoint[] = []
     for (const point of contactPoints) {
@@ -243,7 +245,7 @@ export class BaseSessionBuilder {
       return point[contactPointSymbol]
     }
     if (typeof point !== 'string') {
-      throw new ConfigError('A contact point is a string or an open embedded database')
+      throw new ConfigError('A contact point must be a string or an open embedded database')
     }
     if (this.#schemes.has(point)) {
       throw new ConfigError(

@@ -25,7 +25,7 @@ export class ByteBudget {
     this.#bytes += bytes
   }
 
-  /** Whoever removes bytes from a budget that is spent calls {@link notifyRoom} afterwards. */
+  /** After this, call {@link notifyRoom} if the budget was spent before. */
   remove(bytes: number): void {
     this.#bytes -= bytes
   }

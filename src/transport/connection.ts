@@ -54,16 +54,16 @@ export interface ConnectionRequest {
   onTimeout(wasWritten: boolean): void
 }
 
-/** What the owner of a connection hears of it. */
+/** Receives what happens on a connection. */
 export interface ConnectionListener {
-  /** There is room for another request on that connection. */
+  /** Called when the connection has room for another request. */
   onRoom(connection: Connection): void
   onEvent(bytes: Buffer, bodyStart: number, bodyEnd: number): void
   /** Called once, after every request in flight has failed. */
   onClosed(connection: Connection, error: TsyllaError): void
 }
 
-/** Finds out whether a connection that is quiet still works. */
+/** Checks whether a connection that is quiet still works. */
 export interface ConnectionProbe extends TickListener {
   /** Asks the node now, unless it is being asked already. */
   probe(): void
@@ -87,16 +87,16 @@ const nextStates: readonly number[] = [
   0,
 ]
 
-/** Requests one connection carries at a time; more gain nothing on any server we know. */
+/** Requests in flight per connection; more gain nothing on any server that was measured. */
 export const inFlightCountMax = 1024
 /**
- * Bytes of requests one connection carries at a time. A connection below the limit takes one more
+ * Bytes of requests in flight per connection. A connection below the limit takes one more
  * request of any size, so that the largest frame can be sent.
  */
 export const connectionInFlightBytesMax: number = 32 * 1024 * 1024
-/** Beyond them the driver's own find room: PREPARE, USE, system tables, heartbeats. */
+/** Further stream ids for the driver's own requests: PREPARE, USE, system tables, heartbeats. */
 export const reservedStreamCount = 256
-/** Unanswered ids of callers that gave up; more mean the server drops requests silently. */
+/** Orphaned stream ids per connection; more mean that the server drops requests silently. */
 export const orphanCountMax = 1024
 /** Memory that requests are encoded into before they leave together. */
 const slabBytes = 256 * 1024
@@ -120,7 +120,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   keyspace: string | undefined
   /** Keyspace that does not exist, as the last USE was answered. */
   missingKeyspace: string | undefined
-  /** Grows when a USE is sent: what is asked meanwhile may mean either keyspace. */
+  /** Grows with each USE that is sent: requests sent meanwhile may refer to either keyspace. */
   useCount = 0
   #usesInFlight = 0
   readonly #deadlineTimer: DeadlineTimer
@@ -236,13 +236,13 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     return keyspace !== undefined && this.missingKeyspace === keyspace
   }
 
-  /** A USE is sent; {@link endUse} follows. */
+  /** Notes that a USE is being sent; {@link endUse} follows. */
   beginUse(): void {
     this.useCount++
     this.#usesInFlight++
   }
 
-  /** @param keyspace what the connection is in now, `undefined` when the USE failed */
+  /** @param keyspace keyspace of the connection now, `undefined` when the USE failed */
   endUse(keyspace: string | undefined): void {
     this.#usesInFlight--
     if (keyspace === undefined) return
@@ -250,7 +250,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.missingKeyspace = undefined
   }
 
-  /** The link is made: requests of the handshake may be sent. */
+  /** Takes the link: from now on requests of the handshake may be sent. */
   attach(link: Link): void {
     if (this.#state === ConnectionState.closed) {
       link.destroy()
@@ -262,7 +262,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#deadlineTimer.addListener(this)
   }
 
-  /** The handshake is done. */
+  /** Marks the end of the handshake: from now on users' requests may be sent. */
   markReady(): void {
     this.#transition(ConnectionState.ready)
     this.#framing = new FramingV4(this.#compressor)
@@ -333,7 +333,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     return true
   }
 
-  /** Alone in flight means latency counts; otherwise the requests of one turn leave together. */
+  /** A single request leaves at once; otherwise the requests of one turn leave together. */
   #scheduleFlush(): void {
     this.#deadlineTimer.tickFinely()
     const isAlone = this.#ids.inFlightCount === 1
@@ -412,7 +412,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     }
     const request = this.#inFlight[streamId]
     if (request === undefined) {
-      this.#onAnswerNobodyAwaits(streamId)
+      this.#onUnawaitedResponse(streamId)
       return
     }
     this.#inFlight[streamId] = undefined
@@ -422,7 +422,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#afterRelease(wasSpent)
   }
 
-  #onAnswerNobodyAwaits(streamId: number): void {
+  #onUnawaitedResponse(streamId: number): void {
     if (!this.#ids.isOrphan(streamId)) {
       throw new ProtocolError(`${this.address} answered on stream ${streamId}, which is not in use`)
     }

@@ -27,7 +27,7 @@ import { createDeferred, type Deferred } from '../util/index.ts'
 import type { Connection, ConnectionRequest } from './connection.ts'
 import type { DeadlineTimer } from './deadline-timer.ts'
 
-/** One request of the driver itself, and how long it may take. */
+/** The deadline of a request of the driver itself. */
 export interface InternalRequestOptions {
   readonly deadlineTimer: DeadlineTimer
   readonly timeoutMs: number

@@ -1,7 +1,7 @@
 import type { ByteOutput } from '../protocol/index.ts'
 import type { Clock } from '../util/index.ts'
 
-/** What the receiving side of a {@link Link} does. */
+/** The receiving side of a {@link Link}. */
 export interface LinkHandler {
   /** Bytes `start … end` arrived. The memory is the handler's until it returns, not longer. */
   onBytes(bytes: Uint8Array, start: number, end: number): void
@@ -45,9 +45,9 @@ export interface Endpoint {
   readonly isClosed?: boolean
   /** @throws ConnectionError, TlsError */
   open(handler: LinkHandler, options?: OpenLinkOptions): Promise<Link>
-  /** The way to a node that the node here describes as its peer; network addresses are dialled. */
+  /** Returns the endpoint of a peer of this node. Default: a network address is dialled. */
   peer?(host: string, port: number | undefined): Endpoint
-  /** The session has ended and opens no more links. */
+  /** Called when the session has ended and opens no more links. */
   release(): Promise<void>
 }
 

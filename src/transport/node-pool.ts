@@ -16,7 +16,7 @@ export interface NodePoolOptions {
   readonly prepare: (connection: Connection) => Promise<void> | undefined
   readonly reconnection: ReconnectionPolicy
   readonly clock: Clock
-  /** The pool lost its last connection, or has its first one again. */
+  /** Called when the pool has lost its last connection, or has its first one again. */
   readonly onAvailability: (isAvailable: boolean) => void
 }
 
@@ -50,7 +50,8 @@ export class NodePool {
   }
 
   /**
-   * Opens what is missing. Settles when the pool is full or a connect has failed; never rejects.
+   * Opens the missing connections. The promise resolves when the pool is full or a connect has
+   * failed; it never rejects.
    */
   fill(): Promise<void> {
     this.#retryTimer?.cancel()
@@ -109,7 +110,7 @@ export class NodePool {
     if (this.#connections.length === 1) this.#options.onAvailability(true)
   }
 
-  /** A connection of this pool was lost. */
+  /** Removes a connection that was lost, and replaces it later. */
   remove(connection: Connection): void {
     const index = this.#connections.indexOf(connection)
     if (index === -1) return

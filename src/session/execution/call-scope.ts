@@ -22,11 +22,11 @@ export type AnyStatement = string | Statement | PreparedStatement
 export interface CallScopeOptions {
   readonly context: ExecutionContext
   readonly statements: StatementCache
-  /** Of a call that sets no option. */
+  /** Profile of a call that sets no option. */
   readonly profile: ExecutionProfile
 }
 
-/** How long and for whom the work of a call may be awaited. */
+/** Until when the work of a call may be awaited, and what aborts it. */
 export interface CallLimits {
   readonly profile: ExecutionProfile
   readonly signal: AbortSignal | undefined
@@ -88,7 +88,7 @@ export class CallScope {
   }
 
   /**
-   * Does what a caller asked for; closing waits for it. Errors get the text of the statement and a
+   * Runs work for a caller; closing waits for it. Errors get the text of the statement and a
    * stack that begins at the caller.
    *
    * @throws ClosedError
@@ -118,7 +118,7 @@ export class CallScope {
     return traced(requestChannel, trace, work)
   }
 
-  /** Does work that closing waits for. @throws ClosedError */
+  /** Runs work that closing waits for. @throws ClosedError */
   async hold<T>(work: () => Promise<T>): Promise<T> {
     const { dispatcher } = this.context
     if (dispatcher.isClosing) throw new ClosedError('session')
@@ -167,10 +167,10 @@ export function valuesOf(
   return statement instanceof Statement ? statement.values : undefined
 }
 
-/** Whether there is nothing to bind. */
+/** Whether no values are bound. */
 export function isEmpty(values: BindValues | undefined): boolean {
   if (values === undefined) return true
-  // Binding refuses it, by name.
+  // Binding refuses it with an error that names the type.
   if (typeof values !== 'object' || values === null) return false
   return Array.isArray(values) ? values.length === 0 : Object.keys(values).length === 0
 }

@@ -40,7 +40,7 @@ export interface DispatchedRequest extends AttemptOwner, Exclusions {
   fail(error: unknown): void
 }
 
-/** A place in a queue. It stays there, empty, when its request is sent or given up. */
+/** A place in a queue. It stays there, empty, after its request was sent or given up. */
 export interface QueuePlace {
   request: DispatchedRequest | undefined
   /** `undefined` for a request in flight: its connection counts its bytes. */
@@ -86,7 +86,7 @@ export class Dispatcher implements TickListener {
   #isExpiring = false
   #isClosing = false
   #isClosed = false
-  /** Calls that were accepted and have no answer yet. */
+  /** Accepted calls that are not settled yet. */
   #acceptedCount = 0
   #onIdle: (() => void) | undefined
 
@@ -118,7 +118,7 @@ export class Dispatcher implements TickListener {
     const isFirst = request.exclusions === undefined
     const common = this.#common
     if (this.#waitingCount === 0 && common.length > 0) common.keep(() => false)
-    // What waits goes first, or a steady stream would starve it.
+    // Waiting requests go first, or a steady stream of new ones would starve them.
     if (isFirst && common.length > 0 && !this.#isDraining) {
       if (this.#mayWait(request)) this.#enqueue(request)
       else request.failWithoutNode()
@@ -324,7 +324,7 @@ export class Dispatcher implements TickListener {
     if (this.#acceptedCount === 0) this.#onIdle?.()
   }
 
-  /** Takes no more calls. @returns a promise of the answers of all that were accepted */
+  /** Takes no more calls. @returns a promise that resolves when all accepted calls are settled */
   whenIdle(): Promise<void> {
     this.#isClosing = true
     if (this.#acceptedCount === 0) return Promise.resolve()
@@ -333,12 +333,12 @@ export class Dispatcher implements TickListener {
     })
   }
 
-  /** Fails everything that waits; nothing is taken any more. */
+  /** Fails all waiting requests, and every request from now on. */
   close(): void {
     this.#isClosing = true
     this.#isClosed = true
     for (const queue of [this.#common, ...this.#restricted.values()]) {
-      // Each adds to its error what it knows: they share none.
+      // Requests add details to their error, so they share none.
       queue.forEach(({ request }) => request?.fail(new ClosedError('session')))
       queue.keep(() => false)
     }

@@ -38,7 +38,7 @@ export interface ExecutionRequest extends CallLimits {
   /** Copied when the call was made. */
   readonly values: BindValues | undefined
   readonly pages: 'one' | 'all'
-  /** Of the server, where the first page starts. */
+  /** Paging state of the server at which the first page starts. */
   readonly pagingState: Uint8Array | undefined
 }
 

@@ -1,7 +1,6 @@
 import type { ClusterNode, Exclusions } from '../../cluster/index.ts'
 import {
   AbortedError,
-  type Attempt,
   faultOf,
   type Outcome,
   RequestTimeoutError,
@@ -16,6 +15,7 @@ import { assert, sleep, type Timer } from '../../util/index.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { Abortable } from './abort-registry.ts'
 import type { RequestAttempt } from './request-attempt.ts'
+import { RequestSetbacks } from './request-setbacks.ts'
 import type { DispatchedRequest, QueuePlace } from './dispatcher.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { describeStatement, lostError, throwAtCaller, unreadableError } from './failures.ts'
@@ -33,40 +33,17 @@ type RequestState = (typeof RequestState)[keyof typeof RequestState]
 /** Reused for answers: they are read inside one callback, never across two. */
 const sharedReader = new WireReader()
 
-/** PREPAREs of one request that follow UNPREPARED at once; later ones are paced. */
-const promptPrepareCount = 2
-const prepareDelayMsMin = 20
-const prepareDelayMsMax = 1_000
-
 export interface RequestOptions {
   readonly signal: AbortSignal | undefined
   /** `all`: to the last page, into one result. `one`: a single page. */
   readonly pages: 'all' | 'one'
-  /** Of the server, where the first page starts. */
+  /** Paging state of the server at which the first page starts. */
   readonly pagingState: Uint8Array | undefined
 }
 
-/** What most requests never have: made when something goes wrong for the first time. */
-class Setbacks {
-  /** Attempts in flight besides the first. */
-  readonly others: RequestAttempt[] = []
-  readonly failures: Attempt[] = []
-  /** PREPAREs that followed UNPREPARED, over all attempts of a page. */
-  prepareCount = 0
-  excludedNodes: Set<ClusterNode> | undefined
-  failedNodes: Set<ClusterNode> | undefined
-
-  /** The next page begins without prejudice; failures stay for the error. */
-  endPage(): void {
-    this.prepareCount = 0
-    this.excludedNodes = undefined
-    this.failedNodes = undefined
-  }
-}
-
 /**
- * One call of a user: deadline, outcome, pages and attempts. What is sent is the message's
- * business, where it goes the dispatcher's, and what follows a failure the retry policy's.
+ * One call of a user: it owns deadline, outcome, pages and attempts. Its message decides what is
+ * sent, the dispatcher decides where, and the retry policy decides what follows a failure.
  */
 export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   readonly context: ExecutionContext
@@ -80,7 +57,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   #state: RequestState = RequestState.active
   /** Attempts in flight; nearly always there is only the first. */
   #first: RequestAttempt | undefined
-  #setbacks: Setbacks | undefined
+  #setbacks: RequestSetbacks | undefined
   #attemptCount = 0
   /** Where the request waits while it does. */
   #place: QueuePlace | undefined
@@ -177,7 +154,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     this.#leaveQueue()
     this.#attemptCount++
     if (this.#first === undefined) this.#first = attempt
-    else (this.#setbacks ??= new Setbacks()).others.push(attempt)
+    else (this.#setbacks ??= new RequestSetbacks()).others.push(attempt)
   }
 
   #endAttempt(attempt: RequestAttempt): void {
@@ -241,12 +218,10 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     this.resumeAfter(this.#prepareAgain(connection, error), connection, error)
   }
 
-  /** DDL of other clients may make nodes forget a statement again and again. */
   async #prepareAgain(connection: Connection, error: ServerError): Promise<void> {
-    const setbacks = (this.#setbacks ??= new Setbacks())
-    const paced = setbacks.prepareCount++ - promptPrepareCount
-    if (paced >= 0) {
-      const delayMs = Math.min(prepareDelayMsMax, prepareDelayMsMin * 2 ** Math.min(paced, 10))
+    const setbacks = (this.#setbacks ??= new RequestSetbacks())
+    const delayMs = setbacks.nextPrepareDelayMs()
+    if (delayMs > 0) {
       await sleep(this.context.dispatcher.deadlineTimer.clock, delayMs)
       if (this.isSettled) return
     }
@@ -265,7 +240,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     // Another attempt may have been answered meanwhile.
     const isObsolete = (): boolean =>
       this.#state !== RequestState.active || this.pagingState !== pagingState
-    const isHopeless = (this.#setbacks?.prepareCount ?? 0) > promptPrepareCount
+    const isHopeless = this.#setbacks?.isPreparedTooOften === true
     const timer = this.#atDeadline(() => {
       if (isObsolete()) return
       if (reason !== undefined && isHopeless) this.fail(reason)
@@ -290,7 +265,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     else dispatcher.dispatchTo(connection, this)
   }
 
-  /** For phases whose deadline no connection watches. */
+  /** Schedules the deadline of phases in which no connection watches it. */
   #atDeadline(giveUp: () => void): Timer {
     const { deadlineTimer } = this.context.dispatcher
     const leftMs = Math.max(0, this.deadlineMs - deadlineTimer.nowMs())
@@ -360,7 +335,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
       this.fail(error)
       return
     }
-    const setbacks = (this.#setbacks ??= new Setbacks())
+    const setbacks = (this.#setbacks ??= new RequestSetbacks())
     if (connection !== undefined) setbacks.failures.push({ node: connection.address, error })
     if (isLast) return
     if (decision === 'same_node') {
@@ -368,12 +343,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
       return
     }
     const node = cluster.nodeOf(connection)
-    // What a lost connection has failed, another one to the same node may do.
-    const isRefused = error.code !== 'TSYLLA_CONNECTION' && error.code !== 'TSYLLA_PROTOCOL'
-    if (node !== undefined) {
-      if (isRefused) (setbacks.excludedNodes ??= new Set()).add(node)
-      else (setbacks.failedNodes ??= new Set()).add(node)
-    }
+    if (node !== undefined) setbacks.avoid(node, error)
     this.#dispatch()
   }
 

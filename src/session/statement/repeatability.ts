@@ -122,7 +122,7 @@ function elementsAreMapKeys(markers: readonly ColumnSpec[], facts: StatementFact
   )
 }
 
-/** `c = c + ?` with a collection is no counter's. With a literal the text alone cannot tell. */
+/** `c = c + ?` with a collection is no counter update. With a literal the text does not show it. */
 function assignsCollection(markers: readonly ColumnSpec[], facts: StatementFacts): boolean {
   const assigned = facts.markers.filter(({ clause }) => clause === 'set')
   return (

@@ -62,7 +62,7 @@ const charCountMax = 8 * 1024 * 1024
 /**
  * Statements by keyspace in effect and text: the same text means another table in another keyspace.
  * A map per keyspace saves building a key for every call. Beyond the bound those that were not used
- * since eviction last passed them go first (second chance).
+ * since eviction last passed them go first (second-chance replacement).
  */
 export class StatementCache {
   readonly #countMax: number

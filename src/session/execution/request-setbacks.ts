@@ -1,0 +1,56 @@
+import type { ClusterNode } from '../../cluster/index.ts'
+import type { Attempt, TsyllaError } from '../../errors/index.ts'
+import type { RequestAttempt } from './request-attempt.ts'
+
+/** PREPAREs of one request that follow UNPREPARED at once; later ones are paced. */
+const promptPrepareCount = 2
+const prepareDelayMsMin = 20
+const prepareDelayMsMax = 1_000
+
+/**
+ * What has gone wrong with a request: failed attempts, nodes to avoid, and how often a node did not
+ * know the statement. Most requests never have setbacks.
+ */
+export class RequestSetbacks {
+  /** Attempts in flight besides the first. */
+  readonly others: RequestAttempt[] = []
+  readonly failures: Attempt[] = []
+  /** Nodes that have refused the request. */
+  excludedNodes: Set<ClusterNode> | undefined
+  /** Nodes on which an attempt was lost. */
+  failedNodes: Set<ClusterNode> | undefined
+  /** PREPAREs that followed UNPREPARED, over all attempts of a page. */
+  #prepareCount = 0
+
+  /** Whether nodes forget the statement again and again. */
+  get isPreparedTooOften(): boolean {
+    return this.#prepareCount > promptPrepareCount
+  }
+
+  /**
+   * Counts a PREPARE that follows UNPREPARED: DDL of other clients may make nodes forget a
+   * statement again and again.
+   *
+   * @returns how long to wait before it is sent
+   */
+  nextPrepareDelayMs(): number {
+    const paced = this.#prepareCount++ - promptPrepareCount
+    if (paced < 0) return 0
+    return Math.min(prepareDelayMsMax, prepareDelayMsMin * 2 ** Math.min(paced, 10))
+  }
+
+  /** Avoids a node from now on, as strictly as its error demands. */
+  avoid(node: ClusterNode, error: TsyllaError): void {
+    // What a lost connection has failed, another one to the same node may do.
+    const isRefused = error.code !== 'TSYLLA_CONNECTION' && error.code !== 'TSYLLA_PROTOCOL'
+    if (isRefused) (this.excludedNodes ??= new Set()).add(node)
+    else (this.failedNodes ??= new Set()).add(node)
+  }
+
+  /** Forgets what concerns one page; failures are kept for the error. */
+  endPage(): void {
+    this.#prepareCount = 0
+    this.excludedNodes = undefined
+    this.failedNodes = undefined
+  }
+}
