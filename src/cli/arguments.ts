@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 
-/** A command line that cannot be understood; the message is for whoever typed it. */
+/** An invalid command line; the message is shown to the user. */
 export class UsageError extends Error {
   constructor(message: string) {
     super(message)
@@ -68,7 +68,7 @@ export function parseCommand(argv: readonly string[]): Command {
   }
 }
 
-/** What two options say that are given together or not at all. */
+/** Values of two options that must be used together. */
 function pair(
   values: Values,
   first: 'user' | 'tls-cert',

@@ -3,7 +3,7 @@ import { TsyllaError, version } from '../index.ts'
 import { parseCommand, usage, UsageError } from './arguments.ts'
 import { serve } from './serve.ts'
 
-/** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
+/** Resolves at the first SIGINT or SIGTERM; another one ends the process at once. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     const stop = (): void => {

@@ -9,7 +9,7 @@ export interface ServeOptions extends Omit<Command & { readonly name: 'serve' },
 }
 
 /**
- * Serves an engine until it is told to stop; everything acknowledged is kept.
+ * Serves an engine until `stopped` resolves. Acknowledged writes are kept.
  * @throws UsageError for a file that cannot be read
  */
 export async function serve(options: ServeOptions): Promise<void> {

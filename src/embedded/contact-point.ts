@@ -15,7 +15,7 @@ const scheme = 'embedded:'
 export async function openEmbeddedEndpoint(contactPoint: string): Promise<Endpoint> {
   const path = contactPoint.startsWith(scheme) ? contactPoint.slice(scheme.length) : contactPoint
   if (path.startsWith('//')) {
-    // Written as a URL, and a directory in the root of the file system is hardly what is meant.
+    // Written as a URL, and a directory in the root of the file system is unlikely to be intended.
     throw new ConfigError(
       `${JSON.stringify(contactPoint)} is no URL: 'embedded:' is in memory, 'embedded:./data' a directory`,
     )

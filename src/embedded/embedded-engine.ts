@@ -8,21 +8,21 @@ import type { Listener, ListenOptions } from './listener.ts'
 import type { EngineSettings, OpenEngine } from './open-engine.ts'
 
 export interface EmbeddedOptions {
-  /** Directory to keep the data in; without, everything is in memory. */
+  /** Directory of the data. Default: the data is kept in memory. */
   readonly path?: string | undefined
   /**
    * When a write on disk is acknowledged: `fsync` (default) when the disk has it, `os` when the
    * operating system has it, `none` at once.
    */
   readonly durability?: Durability | undefined
-  /** Time of the database, for tests of TTLs. Sessions on it live by the same. */
+  /** Clock of the database and of its sessions, for tests of TTLs. */
   readonly clock?: Clock | undefined
   /**
    * What batches on several partitions may be. Default: what Cassandra lets through, 50 KiB, so
    * that what works here works there; batches on one partition may be larger on both.
    */
   readonly batchLimits?: Partial<BatchLimits> | undefined
-  /** Asks clients that come over TCP or by a session for this user. */
+  /** User that clients over TCP and sessions must log in as. Default: no login. */
   readonly user?: string | undefined
   readonly password?: string | Secret | undefined
 }
@@ -58,7 +58,7 @@ export abstract class EmbeddedEngine {
     return await this.#engine.listen(options)
   }
 
-  /** Makes everything durable and ends; later calls of its sessions fail with `TSYLLA_CLOSED`. */
+  /** Makes all writes durable and closes; later calls of sessions fail with `TSYLLA_CLOSED`. */
   async close(): Promise<void> {
     await this.#engine.close()
     await forgetOwned(this.#engine)

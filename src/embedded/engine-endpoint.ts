@@ -3,7 +3,7 @@ import type { Endpoint, Link, LinkHandler } from '../transport/index.ts'
 import type { Clock } from '../util/index.ts'
 import type { OpenEngine } from './open-engine.ts'
 
-/** The way of one session to an engine of this process. */
+/** Endpoint of one session on an engine of this process. */
 export class EngineEndpoint implements Endpoint {
   readonly address: string
   readonly network = undefined
@@ -11,7 +11,7 @@ export class EngineEndpoint implements Endpoint {
   readonly #onRelease: () => Promise<void>
   #release: Promise<void> | undefined
 
-  /** @param onRelease what the end of the session means to the engine */
+  /** @param onRelease is called when the session has ended */
   constructor(address: string, engine: OpenEngine, onRelease: () => Promise<void>) {
     this.address = address
     this.#engine = engine

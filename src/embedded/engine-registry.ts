@@ -60,7 +60,7 @@ export async function openOwned(settings: EngineSettings): Promise<OpenEngine> {
   const key = await realPathOf(settings.path)
   if (engines.has(key)) return await openEngine({ ...settings, path: key })
   const shared = open(engines, key, { ...settings, path: key })
-  // The owner's share is never given back: the engine ends by its word alone.
+  // The share of the owner is never released: only the owner closes the engine.
   shared.holderCount++
   return await shared.engine
 }

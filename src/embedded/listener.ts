@@ -38,9 +38,9 @@ export interface ListenOptions {
   readonly failedLoginCountMax?: number | undefined
 }
 
-/** A TCP port an engine answers on. */
+/** A TCP port on which an engine answers. */
 export interface Listener {
-  /** `host:port` to give to a driver. */
+  /** `host:port`, as drivers take it. */
   readonly address: string
   readonly host: string
   readonly port: number
@@ -153,7 +153,8 @@ function openServer(node: EngineNode, settings: Settings): Server {
 }
 
 /**
- * Drivers take the address from `system.local`; one that means "all" is no address to connect to.
+ * Announces the address in `system.local`, where drivers read it. A wildcard address is replaced,
+ * because clients cannot connect to it.
  */
 function announce(node: EngineNode, { address, port }: AddressInfo): void {
   const isEverywhere = address === '0.0.0.0' || address === '::'
@@ -215,7 +216,7 @@ function serve(node: EngineNode, socket: Socket, settings: Settings, logins: Fai
     output.onDrain()
     connection.onTaken()
   })
-  // A connection that breaks is closed right after; its client hears nothing any more.
+  // A connection that breaks is closed right after; nothing can be sent to its client.
   socket.on('error', () => {})
   socket.on('close', () => {
     handshakeTimer.cancel()

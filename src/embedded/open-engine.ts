@@ -18,21 +18,21 @@ import { copyStore } from './copy-store.ts'
 import { type Listener, type ListenOptions, openListener } from './listener.ts'
 
 export interface EngineSettings {
-  /** Directory of the store; in memory without. */
+  /** Directory of the store; `undefined` keeps it in memory. */
   readonly path: string | undefined
   readonly durability: Durability | undefined
-  /** The clock of the engine; the machine's without. */
+  /** The clock of the engine. Default: the system clock. */
   readonly clock: Clock | undefined
   /** The login that clients need. Default: none. */
   readonly credentials: NodeCredentials | undefined
-  /** What batches on several partitions may be; as on Cassandra without. */
+  /** Limits of batches on several partitions. Default: those of Cassandra. */
   readonly batchLimits?: Partial<BatchLimits> | undefined
 }
 
 /** Address of clients within the process. */
 const insideAddress: ClientAddress = { address: Inet.parse('127.0.0.1'), port: 0 }
 
-/** A running engine with its node, its store and everybody who is connected to it. */
+/** A running engine with its node, its store and its connections. */
 export class OpenEngine {
   readonly settings: EngineSettings
   readonly #engine: Engine
@@ -55,7 +55,7 @@ export class OpenEngine {
     return this.#closing !== undefined
   }
 
-  /** A way to the node that stays in the process. @throws ClosedError */
+  /** Opens a link to the node within the process. @throws ClosedError */
   connect(handler: LinkHandler): Link {
     this.#checkOpen()
     // The clock of the process, whatever the engine's: delivery concerns the event loop.
@@ -114,7 +114,7 @@ export class OpenEngine {
     this.#node.close()
     for (const link of this.#links) link.destroy()
     this.#links.clear()
-    // Sessions hear of it in a later turn at the latest; what they do afterwards finds it closed.
+    // Sessions are notified in a later turn at the latest; their calls after that fail as closed.
     await this.#engine.nextTurn()
     await Promise.allSettled(this.#copies)
     try {

@@ -6,15 +6,15 @@ import type { EncodedRows, EngineResult } from './execute/result.ts'
 import type { KvStore } from './storage/index.ts'
 
 /**
- * Holds back answers that depend on writes whose commit is still to come: after a crash the client
- * would have seen what never was. An answer that met no such write leaves at once.
+ * Delays answers that depend on uncommitted writes: after a crash, the client would have seen data
+ * that does not exist. Other answers are not delayed.
  */
 export class CommitGate {
   readonly #storage: KvStore
   readonly #catalog: Catalog
   /** The schema of the last commit. Every change makes a new object. */
   #committedSchema: Schema
-  /** What waits for the schema to be committed; kept when a commit fails. */
+  /** Callers that wait for the commit of the schema; they keep waiting when a commit fails. */
   readonly #waiting: Set<Deferred<void>> = new Set()
 
   constructor(storage: KvStore, catalog: Catalog) {

@@ -49,7 +49,7 @@ export class CompactionScheduler {
     this.#timer = clock.schedule(delayMs, () => {
       this.#timer = undefined
       this.#isSoon = false
-      // A store that fails here fails its next write too, and says so there.
+      // A store that fails here fails its next write as well, which reports the error.
       const compacted = this.#compact().catch(() => undefined)
       this.#compacting = compacted.then(() => {
         this.#compacting = undefined

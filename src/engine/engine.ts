@@ -30,31 +30,31 @@ import { type Timestamp, timestampOf, timestampOfMicros } from './timestamp.ts'
 
 export interface EngineOptions {
   readonly storage: KvStore
-  /** Time, chance and scheduling; those of the process without. */
+  /** Clock, randomness and scheduling. Default: those of the process. */
   readonly runtime?: Runtime
-  /** Another clock than that of the runtime. */
+  /** Replaces the clock of the runtime. */
   readonly clock?: Clock | undefined
   /** Name of the data center keyspaces may be replicated to. */
   readonly dataCenter?: string
-  /** What batches on several partitions may be; Cassandra's defaults without. */
+  /** Limits of batches on several partitions. Default: those of Cassandra. */
   readonly batchLimits?: Partial<BatchLimits> | undefined
   /** Memory that the answers to clients may take. */
   readonly answerLimits?: Partial<AnswerLimits> | undefined
 }
 
-/** How one execution goes. */
+/** Options of one execution. */
 export interface EngineExecuteOptions {
   readonly consistency?: Consistency | undefined
   readonly serialConsistency?: SerialConsistency | undefined
-  /** Rows of a page; none or 0 is no paging. */
+  /** Rows per page; 0 or `undefined` disables paging. */
   readonly pageSize?: number | undefined
   readonly pagingState?: Uint8Array | undefined
-  /** Default write timestamp in microseconds; none is the engine's clock. */
+  /** Default write timestamp in microseconds. Default: the clock of the engine. */
   readonly timestamp?: bigint | undefined
   readonly signal?: AbortSignal | undefined
   /** Counts the bytes of the answers to the client that asks. Default: those of the process. */
   readonly memory?: AnswerMemory | undefined
-  /** Where the tables of the node are read that executes the statement. */
+  /** Source of the tables of the node that executes the statement. */
   readonly tableSource?: TableSource | undefined
 }
 
@@ -66,7 +66,7 @@ export interface EngineBatchEntry {
 
 /** Source of the rows of tables that are not in the engine's store: those of the node itself. */
 export interface TableSource {
-  /** The rows as of now; `undefined` for a table that is not its. */
+  /** Returns the current rows; `undefined` for a table of another source. */
   rowsOf(table: TableSchema): RowReader | undefined
 }
 
@@ -128,7 +128,7 @@ export class Engine {
     const tableOf = (generation: number): TableSchema | undefined =>
       this.catalog.tableOfGeneration(generation)
     this.#compaction = new CompactionScheduler({ rows: this.#rows, clock, tableOf })
-    // What a store from before holds is not known.
+    // The content of an existing store is unknown, so all its tables may need compaction.
     for (const generation of this.catalog.generations())
       this.#rows.compactionCandidates.add(generation)
     this.#compaction.wake()
@@ -180,7 +180,7 @@ export class Engine {
     this.#tableSource = source
   }
 
-  /** Understands a statement. @throws ServerError in Cassandra's words */
+  /** Parses and analyzes a statement. @throws ServerError with the message of Cassandra */
   prepare(text: string, keyspace?: string): PreparedPlan {
     this.#checkOpen()
     const cached = this.#plans.get(text, keyspace)
@@ -316,7 +316,7 @@ export class Engine {
     return this.#modify(parts, options, type)
   }
 
-  /** Resolves when everything that was acknowledged is durable; the storage stays its owner's. */
+  /** Resolves when all acknowledged writes are durable. The caller closes the storage. */
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -326,13 +326,13 @@ export class Engine {
     await this.#rows.commit()
   }
 
-  /** Leaves in the store what an engine on a copy of it has to know. */
+  /** Persists the state that an engine on a copy of the store needs. */
   prepareCopy(): void {
     this.#checkOpen()
     this.#timestamps.persist()
   }
 
-  /** The store below, for those who fork, compact or measure it. */
+  /** The store below, for forks, compaction and measurements. */
   get storage(): KvStore {
     return this.#storage
   }
@@ -472,8 +472,8 @@ export class Engine {
     if (generations.length === 0) return
     Promise.all(generations.map((generation) => this.#rows.dropGeneration(generation)))
       .then(() => this.catalog.forgetDropped(generations))
-      // A store that fails here fails its next write too, and says so there. What is left of the
-      // rows, the next engine on the store removes.
+      // A store that fails here fails its next write as well, which reports the error. The next
+      // engine on the store removes the remaining rows.
       .catch(() => undefined)
   }
 }

@@ -3,7 +3,7 @@ import type { LongReads } from './long-reads.ts'
 import type { RowStore } from './rows/index.ts'
 import type { CooperativeScheduler } from './storage/index.ts'
 
-/** What executing a statement may ask of the engine around it. */
+/** The services of the engine that execution uses. */
 export interface EngineServices {
   readonly rows: RowStore
   readonly longReads: LongReads
@@ -19,7 +19,7 @@ export interface EngineServices {
   randomUuid(): Uint8Array
 }
 
-/** One execution: its values and its moment. */
+/** The values and the time of one execution. */
 export interface QueryContext {
   readonly values: readonly RawValue[]
   readonly services: EngineServices

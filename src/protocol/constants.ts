@@ -106,5 +106,5 @@ export const TypeCode = {
   TUPLE: 0x31,
 } as const
 
-/** Length of a `[value]` that keeps what is stored; −1 is null (native_protocol_v4.spec §3). */
+/** Length of a `[value]` that is not set; −1 is null (native_protocol_v4.spec §3). */
 export const unsetLength = -2

@@ -55,7 +55,7 @@ export function fitOf(context: PrepareContext, value: Expression, type: CqlType)
   }
 }
 
-/** FunctionCall.Raw.testAssignment: what is wrong with the call is said when it is compiled. */
+/** FunctionCall.Raw.testAssignment: errors of the call are reported when it is compiled. */
 function fitOfCall(context: PrepareContext, call: FunctionCall, type: CqlType): Fit {
   const chosen = tryResolve(context, call, type)
   return chosen === undefined ? 'weak' : fitOfType(type, chosen.returns)

@@ -89,7 +89,7 @@ function storedTable({ schema, options }: TableEntry): StoredTable {
   }
 }
 
-/** One decoder per format, from what is stored to the format of today. */
+/** One decoder per format; each turns the stored form into the current one. */
 const decoders: ReadonlyMap<unknown, (stored: never) => StoredCatalog> = new Map<
   unknown,
   (stored: never) => StoredCatalog

@@ -44,7 +44,7 @@ export interface TableSchema {
   readonly columnsById: readonly (ColumnSchema | undefined)[]
   /** The dropped ones too: what was written to them later than they were dropped is kept. */
   readonly storedById: readonly (ColumnSchema | undefined)[]
-  /** By column id: what is not younger is gone. `undefined` when no column was ever dropped. */
+  /** By column id: cells that are not younger are dropped. `undefined` without a dropped column. */
   readonly dropTimes: readonly (Timestamp | undefined)[] | undefined
   /** One more than the highest column id that was ever given, dropped columns included. */
   readonly nextColumnId: number

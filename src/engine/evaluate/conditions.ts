@@ -41,7 +41,7 @@ export function conditionColumns(condition: PlannedCondition): readonly ColumnSc
 /** What a condition compares: a column's value, or a part of it. */
 export interface ConditionSubject {
   readonly column: ColumnSchema
-  /** Type of what is compared. */
+  /** Type of the values that are compared. */
   readonly type: CqlType
   readonly partOf: (current: Cell, query: QueryContext) => Cell
 }

@@ -9,10 +9,10 @@ import { listAppend, listDiscard, listElementAt, listPrepend } from './list-oper
 import type { Term } from './term.ts'
 import { int32Of, int64Of, splitCollection, splitFields } from '../../values/index.ts'
 
-/** What a statement does to one column. */
+/** The change that a statement makes to one column. */
 export interface Operation {
   readonly column: ColumnSchema
-  /** Whether it needs the row as it is. */
+  /** Whether it needs the stored row. */
   readonly requiresRead: boolean
   apply(changes: CellChange[], query: QueryContext, existing: RowView | undefined): void
 }
@@ -29,7 +29,7 @@ export function setColumn(column: ColumnSchema, term: Term): Operation {
       const value = term.evaluate(query)
       if (value === UNSET) return
       if (isComplex) {
-        // Null too replaces: elements of the same timestamp survive (Maps.Setter and its like).
+        // Null replaces as well: elements with the same timestamp survive (Maps.Setter).
         changes.push({ kind: 'replace', column })
         if (value !== null) setElements(changes, column, value, query)
       } else if (value === null) changes.push({ kind: 'delete', column })

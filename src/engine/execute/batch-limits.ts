@@ -100,7 +100,7 @@ const counterBytes = 36
 const expiringLivenessBytes = 20
 const rangeBytes = 12
 
-/** IMutation.dataSize: what is changed twice counts once. */
+/** IMutation.dataSize: a cell that is changed twice counts once. */
 function dataSize(mutations: readonly Mutation[]): number {
   let size = 0
   /** What was counted: of cells their size. */

@@ -31,8 +31,8 @@ interface RowConditions {
 const noWarnings: readonly string[] = Object.freeze([])
 
 /**
- * A conditional statement or batch: reads, decides and writes in one go, so that nothing can come
- * between (CQL3CasRequest).
+ * A conditional statement or batch: reads, decides and writes in one synchronous step, so that no
+ * other write can come between (CQL3CasRequest).
  */
 export class ConditionalRequest {
   readonly #parts: readonly ConditionalPart[]
@@ -101,7 +101,7 @@ export class ConditionalRequest {
     checkMix(row.conditions)
   }
 
-  /** The order shows in what is refused first, and in the rows of the answer. */
+  /** Rows in clustering order, which decides the first refusal and the rows of the answer. */
   #rowsInOrder(): RowConditions[] {
     if (this.#byRow.size === 1) return [...this.#byRow.values()]
     return [...this.#byRow.keys()].sort().map((key) => this.#byRow.get(key)!)

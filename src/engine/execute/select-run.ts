@@ -54,7 +54,7 @@ export class SelectRun {
   #isInPartition = false
   #rowSeen = false
   #remainingInPartition: number
-  /** Last row that was dealt with: where to go on from. */
+  /** The last row that was processed: the read continues behind it. */
   #last: Resume | undefined
   #sortableBytes = 0
   /** Bytes at which the slice ends. */
@@ -93,12 +93,12 @@ export class SelectRun {
   /** Whether the first partition is the one the last page ended in. */
   #isResumed: boolean
 
-  /** Whether WHERE can be seen to let nothing through. */
+  /** Whether WHERE excludes all rows. */
   get readsNothing(): boolean {
     return this.#source.isEmpty
   }
 
-  /** Goes on with a reader that stays as it is while others write. */
+  /** Continues with a reader that does not see later writes. */
   continueOn(reader: RowReader): void {
     this.#source = this.#opener.open(reader, this.#last)
     this.#isResumed = this.#last?.clustering !== undefined
@@ -117,8 +117,8 @@ export class SelectRun {
   }
 
   /**
-   * Reads on; false when it made way and wants to be called again.
-   * @param isShort whether others wait who made way before
+   * Reads one slice. Returns false when the read is not complete.
+   * @param isShort whether other reads wait for their turn
    */
   run(isShort = false): boolean {
     this.#sliceEndBytes = this.sink.length + this.#sortableBytes + sliceBytesMax
@@ -215,7 +215,7 @@ export class SelectRun {
     return true
   }
 
-  /** Takes a row. False when the page or the limit is full, in groups: was full before it. */
+  /** Adds a row. Returns false when the page is full, with GROUP BY when it was full before. */
   #emit(): boolean {
     const fold = this.#fold
     if (fold !== undefined) return this.#emitToGroup(fold)
@@ -255,7 +255,7 @@ export class SelectRun {
     return this.rowCount >= limit || this.rowCount >= page
   }
 
-  /** The page ends behind the last row that was dealt with. */
+  /** Ends the page behind the last row that was processed. */
   #stop(): false {
     this.#markEnd()
     return false
@@ -280,7 +280,7 @@ export class SelectRun {
     }
   }
 
-  /** Keeps a row aside: rows of several partitions come in one order. */
+  /** Collects a row to be sorted with those of other partitions. */
   #collect(): void {
     const sink = new ByteWriter(128)
     this.#write(sink)

@@ -67,7 +67,7 @@ function warningsOf({ isAggregate, restrictions }: SelectPlan): readonly string[
 
 /**
  * SelectStatement.execute: a page that holds all that LIMIT lets through is read without a pager,
- * and a paging state is not looked at then.
+ * and a paging state is ignored then.
  */
 function usesPager(plan: SelectPlan, query: QueryContext, { pageSize }: SelectOptions): boolean {
   return plan.isAggregate || (pageSize > 0 && limitValue(plan.limit, query) > pageSize)

@@ -62,7 +62,7 @@ export function constantFit(constant: Constant, type: CqlType): Fit {
   }
 }
 
-/** The type a constant has where nothing else says so (Literal.getPreferedTypeFor). */
+/** The default type of a constant (Literal.getPreferedTypeFor). */
 function preferredType(constant: Constant): NativeTypeName {
   switch (constant.type) {
     case 'string':

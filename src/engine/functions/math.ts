@@ -25,7 +25,7 @@ const fixedBits: { readonly [kind in FixedKind]: number } = {
 }
 const int64Max: number = 2 ** 63
 
-/** A double as an integer, as Java casts it: to long, or to int and then to what is shorter. */
+/** A double as an integer, as Java casts it: to long, or to int and then to the shorter type. */
 function castDouble(value: number, kind: FixedKind): bigint {
   if (Number.isNaN(value)) return 0n
   if (kind === 'bigint' || kind === 'counter') {

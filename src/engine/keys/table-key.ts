@@ -11,8 +11,8 @@ import { ByteWriter } from '../../values/index.ts'
  *
  *     tag · generation (4) · token (8) · routing key, escaped · kind or clustering
  *
- * Partitions are told apart by the bytes of their key, as in Cassandra (DecoratedKey): 1.0 and 1.00
- * have different tokens. Rows are told apart by the values of their clustering.
+ * Partitions are distinguished by the bytes of their key, as in Cassandra (DecoratedKey): 1.0 and
+ * 1.00 have different tokens. Rows are distinguished by their clustering values.
  */
 export interface PartitionKey {
   /** The routing key: one component as it is, several in Cassandra's composite form. */

@@ -1,13 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { type Secret, ServerError, ServerErrorCode } from '../../errors/index.ts'
 
-/** The one user who may log in, where anybody has to. */
+/** The user that clients must log in as. */
 export interface NodeCredentials {
   readonly user: string
   readonly password: Secret
 }
 
-/** Class drivers know to answer with SASL PLAIN. */
+/** Authenticator class for which drivers use SASL PLAIN. */
 export const authenticatorName = 'org.apache.cassandra.auth.PasswordAuthenticator'
 
 function badCredentials(message: string): ServerError {
@@ -36,7 +36,7 @@ export function checkPlainToken(token: Uint8Array | null, credentials: NodeCrede
   }
 }
 
-/** Takes as long whatever the texts have in common. */
+/** Compares in a time that does not depend on the texts. */
 function isSame(a: string, b: string): boolean {
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
   return timingSafeEqual(digest(a), digest(b))

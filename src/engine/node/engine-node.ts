@@ -21,7 +21,7 @@ import { Tracer } from './tracing.ts'
 export interface EngineNodeOptions {
   /** The login that clients need. Default: none. */
   readonly credentials?: NodeCredentials | undefined
-  /** What the node says of itself, where it differs from the node the store belongs to. */
+  /** Overrides parts of the identity that is kept in the store. */
   readonly identity?: Partial<NodeIdentity> | undefined
   /**
    * The other nodes of the cluster, asked whenever `system.peers` is read. Several nodes over one
@@ -45,7 +45,7 @@ export async function availableCompressors(): Promise<readonly Compressor[]> {
   return (await Promise.all(loaded)).filter((compressor) => compressor !== undefined)
 }
 
-/** An engine as clients see it: a node, of a cluster of one unless it has peers. */
+/** The node that an engine presents to clients: a cluster of one unless it has peers. */
 export class EngineNode implements NodeState, NodeHost {
   readonly engine: Engine
   readonly system: SystemTables
@@ -83,12 +83,12 @@ export class EngineNode implements NodeState, NodeHost {
     return connection
   }
 
-  /** @internal The connection is gone. */
+  /** @internal Removes a closed connection. */
   forget(connection: NodeConnection): void {
     this.#connections.delete(connection)
   }
 
-  /** Lets clients that connect from now on choose one of these. */
+  /** Offers compressions to clients that connect from now on. */
   offerCompression(compressors: readonly Compressor[]): void {
     this.#compressors = new Map(compressors.map((each) => [each.name, each]))
   }
@@ -97,7 +97,7 @@ export class EngineNode implements NodeState, NodeHost {
     return this.#compressors.get(name)
   }
 
-  /** What SUPPORTED says (OptionsMessage). */
+  /** The content of SUPPORTED (OptionsMessage). */
   supported(): ReadonlyMap<string, readonly string[]> {
     return new Map([
       ['CQL_VERSION', [this.system.identity.cqlVersion]],

@@ -5,7 +5,7 @@ import type { NodeCredentials } from './credentials.ts'
 import type { Statements } from './statements.ts'
 import type { Tracer } from './tracing.ts'
 
-/** What a connection needs of the node it belongs to. */
+/** The parts of a node that its connections use. */
 export interface NodeHost {
   readonly engine: Engine
   readonly system: SystemTables

@@ -1,6 +1,6 @@
 import type { ByteOutput } from '../../protocol/index.ts'
 
-/** Where the answers of a connection go. */
+/** The output for the answers of a connection. */
 export interface NodeOutput extends ByteOutput {
   /** Sends what was written, then closes. */
   end(): void

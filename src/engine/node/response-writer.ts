@@ -17,7 +17,7 @@ import type { EngineResult } from '../execute/result.ts'
 /** Longest message of an ERROR; a [string] holds 65,535 bytes. */
 const messageCharsMax = 16_384
 
-/** Writes whole response frames of one connection, one after the other. */
+/** Writes complete response frames of one connection. */
 export class ResponseWriter {
   readonly writer: WireWriter
   /** Set by STARTUP. */
@@ -95,7 +95,7 @@ function responseOf(
   }
 }
 
-/** What went wrong as an ERROR says it: whatever the engine throws has an answer. */
+/** Code, message and details of an ERROR; every thrown value has some. */
 function describe(error: unknown): Pick<ServerError, 'message' | 'details'> & { code: number } {
   if (error instanceof ServerError) {
     return { code: error.serverCode, message: error.message, details: error.details }

@@ -14,7 +14,7 @@ import { checkValueCount } from '../value-count.ts'
 import { valuesFor } from './named-values.ts'
 import type { NodeHost } from './node-host.ts'
 
-/** What a statement is executed in: the state of its connection. */
+/** The state of a connection that affects its statements. */
 export interface StatementScope {
   readonly keyspace: string | undefined
   readonly signal: AbortSignal

@@ -6,11 +6,11 @@ import type { Schema } from '../catalog/schema.ts'
 import type { Engine } from '../engine.ts'
 import type { SystemRow } from '../system/system-row.ts'
 
-/** Prepared statements a node keeps, and characters of their texts; the oldest go. */
+/** Limits of prepared statements and of the characters of their texts; the oldest are evicted. */
 const preparedCountMax = 10_000
 const preparedLengthMax = 16_000_000
 
-/** A statement clients execute by its id. */
+/** A statement that clients execute by its id. */
 export interface PreparedEntry {
   readonly id: Uint8Array
   readonly text: string
@@ -18,13 +18,13 @@ export interface PreparedEntry {
   /** Body of the RESULT of PREPARE. */
   readonly body: Uint8Array
   plan: PreparedPlan
-  /** The schema the plan was last found to be right for. */
+  /** The schema for which the plan was last checked. */
   schema: Schema
 }
 
 /**
- * Prepared statements by id. DDL on what one uses makes the node forget it, as Cassandra does
- * (QueryProcessor.StatementInvalidatingListener).
+ * Prepared statements by id. DDL on a table or type that a statement uses evicts it, as in
+ * Cassandra (QueryProcessor.StatementInvalidatingListener).
  */
 export class Statements {
   readonly #engine: Engine
@@ -35,7 +35,7 @@ export class Statements {
     this.#engine = engine
   }
 
-  /** @throws what the engine says of the text */
+  /** @throws ServerError, CqlSyntaxError */
   prepare(text: string, keyspace: string | undefined): PreparedEntry {
     const id = createHash('md5')
       .update((keyspace ?? '') + text)

@@ -6,7 +6,7 @@ import type { Trace, TraceLog } from '../system/trace-log.ts'
 /** Parameters are cut at this length, as in Cassandra. */
 const parameterCharsMax = 1_000
 
-/** Notes requests that ask to be traced in `system_traces`. */
+/** Records requests with the tracing flag in `system_traces`. */
 export class Tracer {
   readonly #log: TraceLog
   readonly #clock: Clock

@@ -19,7 +19,7 @@ export class Compaction {
   readonly #scheduler: CooperativeScheduler
   readonly #tableNow: () => TableSchema | undefined
   #table!: TableSchema
-  /** When something of what is left will be over, in seconds. */
+  /** Seconds since the epoch at which the next of the remaining entries can be removed. */
   #dueSeconds: number = Number.POSITIVE_INFINITY
   readonly #states: TableStates
   readonly #nowSeconds: number
@@ -52,7 +52,7 @@ export class Compaction {
     const { gte, lt } = tableRange(generation)
     let from: string | undefined = gte
     while (from !== undefined) {
-      // ALTER may have added a column since the last step: what is not known would be dropped.
+      // ALTER may have added a column since the last step: unknown columns would be dropped.
       const table = this.#tableNow()
       if (table?.generation !== generation) return 0
       this.#table = table

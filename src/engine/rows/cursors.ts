@@ -168,7 +168,7 @@ const rangesMax = 64
 export class TableCursor extends BaseCursor {
   readonly #end: string | undefined
   #entries: KvCursor
-  /** Whether the cursor of the store stands on an entry that was not dealt with yet. */
+  /** Whether the cursor of the store stands on an entry that has not been processed. */
   #hasEntry = false
   #isAtEnd = false
   #prefix: string | undefined

@@ -170,7 +170,7 @@ export class MutationWriter {
     changes?.report({ table, prefix, clustering })
   }
 
-  /** Deletions of the same batch may be missed: whoever reads the row applies them. */
+  /** Deletions of the same batch may be missed: readers of the row apply them. */
   #outer(table: TableSchema, prefix: string, clustering: string): Deletion | undefined {
     const state = this.#states.of(table)
     if (state === 0) return undefined

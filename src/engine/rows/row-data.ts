@@ -53,7 +53,7 @@ export const Field = {
 } as const
 export const fieldCount = 10
 
-/** Deletes what is not younger than its timestamp. */
+/** Deletes cells that are not younger than its timestamp. */
 export interface Deletion {
   readonly tsHi: number
   readonly tsLo: number

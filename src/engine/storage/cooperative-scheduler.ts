@@ -1,8 +1,8 @@
 import { type Runtime, systemRuntime } from '../../util/index.ts'
 
 /**
- * Gives long work of one engine its turns of the event loop. Everything that waits gets one turn
- * each, in the order it came: however much there is, the slices of a turn do not add up.
+ * Schedules long work of one engine over turns of the event loop. Each waiting task gets one turn,
+ * in order of arrival, so a turn contains one slice of work however many tasks there are.
  */
 export class CooperativeScheduler {
   readonly #runtime: Runtime
@@ -12,7 +12,7 @@ export class CooperativeScheduler {
     this.#runtime = runtime
   }
 
-  /** Whether long work waits for its turn: what is new should be short. */
+  /** Whether long work waits for its turn, so that new work should be short. */
   get isContended(): boolean {
     return this.#waiting.length > 0
   }

@@ -128,7 +128,7 @@ class LmdbFile implements DiskFile {
   }
 }
 
-/** What the operating system said, which LMDB reports in a second promise. */
+/** The error of the operating system, which LMDB reports in another promise. */
 async function commitErrorOf(error: unknown): Promise<unknown> {
   if (!(error instanceof Error) || !('commitError' in error)) return error
   const { commitError } = error

@@ -56,7 +56,7 @@ export interface KvStore extends KvReader {
   /**
    * Returns whether a read of the store since the last call met a write whose commit is still to
    * come. What was computed from such a read must not leave the process before `commit()` resolves.
-   * Reads of snapshots do not count: whoever takes one commits before it answers.
+   * Reads of snapshots do not count: their callers commit before they answer.
    */
   takeUncommittedRead(): boolean
   snapshot(): KvSnapshot

@@ -27,7 +27,8 @@ interface LockContent {
 
 /**
  * A directory that belongs to this process until it is released or the process dies. The lock is a
- * file that names a unix socket; whoever can connect to the socket has found a living owner.
+ * file that names a unix socket; a process that can connect to the socket knows that
+ * the owner is alive.
  */
 export interface PathLock {
   release(): Promise<void>
@@ -91,7 +92,7 @@ async function acquire(file: string, owner: Owner, depth: number): Promise<boole
   }
 }
 
-/** Whether somebody lives who has the lock, as far as can be told. */
+/** Whether the owner of the lock seems to be alive. */
 async function isOwned(file: string, { owner }: LockContent, self: Owner): Promise<boolean> {
   const path = dirname(file)
   if (owner !== undefined) {
@@ -243,7 +244,7 @@ function isProcess(pid: number): boolean {
   }
 }
 
-/** Only what is a socket, in a place where ours are. */
+/** Removes only sockets, and only in the directory of the locks. */
 async function removeSocket(socket: string | undefined, path: string): Promise<void> {
   if (socket === undefined || process.platform === 'win32') return
   if (dirname(socket) !== path && !basename(socket).startsWith('tsylla-')) return

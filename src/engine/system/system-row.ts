@@ -4,7 +4,7 @@ import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 import { clusteringKeyOf, partitionKeyOf } from '../keys/index.ts'
 import type { CellChange, Mutation } from '../rows/index.ts'
 
-/** A row of a system table by column; what is missing or `undefined` is null. */
+/** A row of a system table by column; missing and `undefined` columns are null. */
 export type SystemRow = { readonly [column: string]: unknown }
 
 const written = { hi: 0, lo: 1 } as const

@@ -85,7 +85,7 @@ export function writePrepared(writer: WireWriter, result: PreparedResult): void 
     bind.partitionKeyIndexes,
     bind.flags & ~RowsFlag.GLOBAL_TABLES_SPEC,
   )
-  // A statement without rows says so by NO_METADATA and no columns, as Cassandra does.
+  // A statement without rows has NO_METADATA and no columns, as in Cassandra.
   writeRowsMetadata(writer, resultColumns, { noMetadata: resultColumns.length === 0 })
 }
 

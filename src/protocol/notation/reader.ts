@@ -46,7 +46,7 @@ export class WireReader {
     this.end = end
   }
 
-  /** Another reader of what is left, for memory that stays valid. */
+  /** Returns a reader of the remaining bytes, for memory that stays valid. */
   fork(): WireReader {
     return new WireReader(this.bytes, this.offset, this.end)
   }

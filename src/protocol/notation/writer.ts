@@ -3,7 +3,7 @@ import type { Inet } from '../../types/index.ts'
 import { asBuffer } from '../../util/index.ts'
 import { utf8Write } from './utf8.ts'
 
-/** Largest length of what is counted by a [short], and by an [int] (native_protocol_v4.spec §3). */
+/** Largest length in a [short] and in an [int] (native_protocol_v4.spec §3). */
 export const shortMax = 0xffff
 export const intMax = 0x7fff_ffff
 
