@@ -77,6 +77,27 @@ const apart: ReadonlySet<string> = new Set([
   'SELECT count(*) FROM t WHERE p = 1',
 ])
 
+/**
+ * Statements whose states are tried with themselves only. A state also holds what PER PARTITION
+ * LIMIT has left in its partition. Handed to statements of other kinds, such a state makes Cassandra
+ * end early, begin again or refuse the next page, which the engine does not imitate.
+ */
+const ownStates: readonly string[] = [
+  'SELECT * FROM t WHERE p IN (0, 1, 2)',
+  'SELECT * FROM t PER PARTITION LIMIT 2',
+  'SELECT * FROM t WHERE p IN (0, 1, 2) PER PARTITION LIMIT 2',
+  'SELECT * FROM t WHERE p IN (0, 1, 2) PER PARTITION LIMIT 5 LIMIT 8',
+  'SELECT p, v FROM t WHERE p IN (1, 2) AND a IN (0, 2)',
+  'SELECT DISTINCT p FROM t',
+  'SELECT DISTINCT p, s FROM t WHERE p IN (0, 1, 2)',
+  'SELECT count(*) FROM t',
+  'SELECT count(*) FROM t WHERE p IN (0, 1)',
+  'SELECT p, max(v) FROM t GROUP BY p',
+  'SELECT p, a, count(*) FROM t WHERE p = 1 GROUP BY p, a',
+  'SELECT p, a, count(*) FROM t WHERE p IN (1, 2) GROUP BY p, a LIMIT 5',
+  'SELECT p, count(*) FROM t GROUP BY p PER PARTITION LIMIT 1',
+]
+
 /** Whether the state of a statement without a partition is one that Cassandra cannot use. */
 function failsInside(answer: string): boolean {
   return answer.includes('NullPointerException')
@@ -149,6 +170,27 @@ describe.skipIf(cassandra === undefined)('a paging state of one statement resume
   afterAll(async () => {
     await Promise.all([engine.close(), oracle.close()])
     await database.close()
+  })
+
+  test.each(ownStates)('its own state resumes %s', async (statement) => {
+    for (const fetchSize of [1, 2, 3, 4]) {
+      const [ours, theirs] = await Promise.all([
+        engine.state(statement, fetchSize),
+        oracle.state(statement, fetchSize),
+      ])
+      expect([fetchSize, ours === undefined || ours === null]).toEqual([
+        fetchSize,
+        theirs === undefined || theirs === null,
+      ])
+      if (!ours || !theirs) continue
+      for (const size of [1, 3]) {
+        const [here, there] = await Promise.all([
+          engine.resume(statement, ours, size),
+          oracle.resume(statement, theirs, size),
+        ])
+        expect({ fetchSize, size, answer: here }).toEqual({ fetchSize, size, answer: there })
+      }
+    }
   })
 
   for (const statements of families) {
