@@ -28,7 +28,7 @@ export interface Commit {
 /** What an event store requires of its commits. */
 export interface CommitRules {
   readonly appendCountMax: number
-  /** Makes the id of a commit whose caller gives none. */
+  /** Returns the id of a commit for which the caller passes none. */
   readonly newCommitId: () => string
 }
 

@@ -15,7 +15,7 @@ export interface CountSettings extends Pick<Runtime, 'clock' | 'random' | 'rando
 export interface Demand {
   readonly limit: number
   readonly cost: number
-  /** When the caller gives up, by the monotonic clock. */
+  /** Time at which the caller stops waiting, by the monotonic clock. */
   readonly deadlineMs: number
 }
 

@@ -112,7 +112,7 @@ describe('nodes that are none', () => {
     for (const server of servers) server.close()
   })
 
-  test('nobody listens', async () => {
+  test('no process listens', async () => {
     expect(await codeOf(['127.0.0.1:1'])).toBe('TSYLLA_CONNECTION not_applied')
   })
 

@@ -91,7 +91,7 @@ describe('nothing is left behind by', () => {
     })
   }
 
-  test('a port nobody listens on, and a name nobody has', async () => {
+  test('a port without a listener, and a name that does not resolve', async () => {
     await leavesNothing(async () => {
       let address = ''
       await withServer(

@@ -84,7 +84,7 @@ describe('what can have been applied', () => {
     await session.close()
   })
 
-  test('those who share a PREPARE that fails have an error each', async () => {
+  test('callers that share a failed PREPARE get an error each', async () => {
     const node = new ScriptedNode()
     const session = await connect(node)
     node.script = (exchange) => {
@@ -317,7 +317,7 @@ describe('the deadline', () => {
   })
 })
 
-describe('a failure nobody waits for any more', () => {
+describe('a failure that no caller waits for any more', () => {
   test('is not reported as unhandled', async () => {
     const node = new ScriptedNode()
     const session = await connect(node)
@@ -362,7 +362,7 @@ describe('closing', () => {
     expect([(await pages).length, (await fresh).length]).toEqual([2, 2])
   })
 
-  test('does not wait for answers that nobody awaits', async () => {
+  test('does not wait for answers that no caller awaits', async () => {
     const clock = new VirtualClock()
     const node = new ScriptedNode(clock)
     const session = await connect(node, { requestTimeoutMs: 100 })

@@ -28,7 +28,7 @@ describe('overload', () => {
     await session.close()
   })
 
-  test('who gives up in line leaves a place there', async () => {
+  test('a queued request that is aborted frees its place in the queue', async () => {
     const node = new ScriptedNode()
     const session = await connect(node, { queueCountMax: 50 })
     const select = await session.prepare('SELECT c FROM t WHERE c = ?')
@@ -87,7 +87,7 @@ describe('overload', () => {
     await session.close()
   })
 
-  test('who waits in line times out there, not applied', async () => {
+  test('a queued request times out in the queue, not applied', async () => {
     const clock = new VirtualClock()
     const node = new ScriptedNode(clock)
     const session = await connect(node, { requestTimeoutMs: 1_000 })

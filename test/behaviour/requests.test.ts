@@ -19,7 +19,7 @@ import {
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 describe('deadlines', () => {
-  test('a request that is not answered fails at its deadline; its late answer reaches nobody', async () => {
+  test('a request that is not answered fails at its deadline; its late answer is dropped', async () => {
     const clock = new VirtualClock()
     const node = new ScriptedNode(clock)
     const session = await connect(node, { requestTimeoutMs: 1_000 })
@@ -194,7 +194,7 @@ describe('retries', () => {
     await session.close()
   })
 
-  test('UNPREPARED is answered by one PREPARE for all who wait', async () => {
+  test('UNPREPARED leads to one PREPARE for all requests that wait', async () => {
     const node = new ScriptedNode()
     const session = await connect(node)
     const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')

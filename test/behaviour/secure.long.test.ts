@@ -29,7 +29,7 @@ describe.skipIf(inject('cassandra') === undefined)('a node with TLS and password
     throw new Error('it connected')
   }
 
-  test('lets in who has the CA and the password', async () => {
+  test('accepts a client that has the CA and the password', async () => {
     const session = await connect({ tls: { ca }, user: 'cassandra', password })
     const row = (await session.execute('SELECT release_version FROM system.local')).singleRow()
     expect(row['release_version']).toMatch(/^5\./)

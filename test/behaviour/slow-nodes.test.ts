@@ -99,7 +99,7 @@ describe('a node that hangs', () => {
     await session.close({ graceMs: 0 })
   })
 
-  test('may still answer first, and the answer of the second attempt reaches nobody', async () => {
+  test('may still answer first, and the answer of the second attempt is dropped', async () => {
     const two = await connectTwo({ requestTimeoutMs: 8_000 })
     const { clock, session, nodes } = two
     const statement = await session.prepare(select)

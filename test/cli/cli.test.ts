@@ -85,7 +85,7 @@ describe('arguments', () => {
 })
 
 describe('tsylla', () => {
-  test('tells its version and how it is used', async () => {
+  test('prints its version and its usage', async () => {
     const [told, helped, wrong] = await Promise.all(
       [['--version'], ['--help'], ['sing']].map((argv) => ended(start(argv))),
     )

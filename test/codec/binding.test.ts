@@ -182,7 +182,7 @@ describe('aliases', () => {
     expect(bound(planOf('SELECT * FROM t WHERE id IN ?', ['IN(id)']), { id: 1 })).toEqual([1])
   })
 
-  test('a column called ttl beside USING TTL ? keeps its name', () => {
+  test('a column called ttl in a statement with USING TTL ? keeps its name', () => {
     const plan = planOf('UPDATE t USING TTL ? SET ttl = ? WHERE id = ?', ['[ttl]', 'ttl', 'id'])
     expect(bound(plan, { '[ttl]': 60, ttl: 5, id: 1 })).toEqual([60, 5, 1])
     const error = fault(plan, { ttl: 5, id: 1 })
@@ -190,7 +190,7 @@ describe('aliases', () => {
     expect(error.column).toBe('[ttl]')
   })
 
-  test('in(c) beside another marker of c answers to its own name, or by place', () => {
+  test('a value for in(c) is found by that name or by position when c has another marker', () => {
     const plan = planOf('UPDATE t SET v = ? WHERE id = ? IF v IN ?', ['v', 'id', 'in(v)'])
     expect(bound(plan, { v: 1, id: 2, 'in(v)': 3 })).toEqual([1, 2, 3])
     expect(bound(plan, { v_new: 1, id: 2, v_old: 3 })).toEqual([1, 2, 3])

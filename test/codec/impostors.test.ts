@@ -121,7 +121,7 @@ describe('a value that throws while it is read', () => {
     },
   })
 
-  test('is a bind error that names the marker, keeps the cause and tells nothing of it', () => {
+  test('is a bind error that names the marker, keeps the cause and shows nothing of it', () => {
     const plan = new BindPlan([{ ...marker, type: point }], [0], undefined)
     const writer = new WireWriter(16)
     for (const write of [

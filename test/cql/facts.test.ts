@@ -26,7 +26,7 @@ describe('statement facts', () => {
     ])
   })
 
-  test('a text of another dialect still gives its markers', () => {
+  test('the markers of a text in another dialect are found', () => {
     const facts = analyzeStatement('SELECT * FROM t WHERE k = ? AND c > :c LIMIT ? BYPASS CACHE')
     expect(facts).toMatchObject({ kind: 'select', isUnderstood: false, isIdempotent: true })
     expect(facts.markers.map((m) => [m.name, m.clause, m.column])).toEqual([
@@ -96,7 +96,7 @@ describe('statement facts', () => {
     expect([facts.isIdempotent, facts.isIdempotentForMapKeys]).toEqual([false, true])
   })
 
-  test('a statement tells its table, its timestamp and whether it is conditional', () => {
+  test('facts contain the table of a statement, its timestamp and whether it is conditional', () => {
     expect(
       analyzeStatement('DELETE FROM "K".t USING TIMESTAMP ? WHERE k = 1 IF a = 1'),
     ).toMatchObject({

@@ -47,7 +47,7 @@ describe('parser', () => {
     }
   })
 
-  test('any text gives a tree, a syntax error, and always facts', () => {
+  test('every text parses to a tree or a syntax error, and always has facts', () => {
     const words = statements.flatMap((text) => text.split(/\b/))
     const text = fc.array(fc.oneof(fc.constantFrom(...words), fc.string()), { maxLength: 12 })
     fc.assert(

@@ -79,8 +79,8 @@ const apart: ReadonlySet<string> = new Set([
 
 /**
  * Statements whose states are tried with themselves only. A state also holds what PER PARTITION
- * LIMIT has left in its partition. Handed to statements of other kinds, such a state makes Cassandra
- * end early, begin again or refuse the next page, which the engine does not imitate.
+ * LIMIT has left in its partition. If a statement of another kind gets it, Cassandra may end early,
+ * begin again or refuse the next page, which the engine does not imitate.
  */
 const ownStates: readonly string[] = [
   'SELECT * FROM t WHERE p IN (0, 1, 2)',

@@ -41,7 +41,7 @@ describe('listen', () => {
     await listener.close()
   })
 
-  test('a port in use, or an address of nobody, is an error that says so', async () => {
+  test('a port in use, or an address of no interface, is an error that says so', async () => {
     const { port } = await db.listen({ port: 0 })
     await expect(db.listen({ port })).rejects.toMatchObject({
       code: 'TSYLLA_CONFIG',

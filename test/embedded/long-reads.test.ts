@@ -7,7 +7,7 @@ const batchRows = 2_000
 /** A read gives way at the latest after so many rows (src/engine/execute). */
 const rowsPerTurnMax = 2_000
 
-test('a COUNT of many rows gives way to other requests every 2,000 rows', async () => {
+test('a COUNT of many rows yields to other requests every 2,000 rows', async () => {
   const db = await embedded()
   const session = await db.session({
     keyspace: 'k',

@@ -86,7 +86,7 @@ test('an unset value keeps what a column has', async () => {
   expect(resultRows(result)).toEqual([[Buffer.from(int(7))]])
 })
 
-test('a long read gives way to others and still sees one moment', async () => {
+test('a long read yields to other requests and still reads one snapshot', async () => {
   const engine = await openWithTable()
   const insert = engine.prepare('INSERT INTO t (a, b, c, v) VALUES (?, ?, ?, ?)', 'ks')
   for (let i = 0; i < 9_000; i++) await engine.execute(insert, [int(i % 7), int(0), int(i), int(1)])

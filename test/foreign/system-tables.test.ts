@@ -110,7 +110,7 @@ describe.skipIf(cassandra === undefined)('system tables beside those of Cassandr
     expect(await rowsOf(engine, cql)).toEqual(await rowsOf(real, cql))
   })
 
-  test('nobody can change what tables there are', async () => {
+  test('no client can change the system tables', async () => {
     const changes = [
       'DROP TABLE system.local',
       'CREATE TABLE system_schema.mine (a int PRIMARY KEY)',

@@ -155,7 +155,7 @@ function survives(decode: () => unknown): boolean {
   }
 }
 
-describe('whatever bytes come, decoding gives a value or a protocol error', () => {
+describe('decoding any bytes returns a value or throws a protocol error', () => {
   test('mutated and random responses', () => {
     const random = createRandom(1)
     let values = 0

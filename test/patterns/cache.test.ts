@@ -133,7 +133,7 @@ describe('cache values', () => {
     expect(Buffer.isBuffer((decoded as unknown[])[0])).toBe(true)
   })
 
-  test('of subclasses, or with properties beside their contents, are refused', () => {
+  test('of subclasses, or with properties besides their contents, are refused', () => {
     const holed: unknown[] = []
     holed[1] = 2
     const accessor = Object.defineProperty([1], 0, { get: () => 1, enumerable: true })

@@ -59,7 +59,7 @@ test('a session that was closed by itself can be connected again', async () => {
   expect(await db.connect(['embedded:'], 'other', { createKeyspace: true })).not.toBe(first)
 })
 
-test('closing while connecting closes what is being opened, and nobody gets it', async () => {
+test('closing while connecting closes the session being opened, and no caller gets it', async () => {
   const connects = [db.connect(['embedded:']), db.connect(['embedded:'])]
   const outcomes = connects.map((connect) => expect(connect).rejects.toMatchObject(closed))
   await db.close()
@@ -67,7 +67,7 @@ test('closing while connecting closes what is being opened, and nobody gets it',
   expect(db.isConnected).toBe(false)
 })
 
-test('who connects again while the connection before is being closed gets a new session', async () => {
+test('connecting while the previous session is being closed returns a new session', async () => {
   const opened: { isClosed: boolean }[] = []
   const manager = new ConnectionManager('own', async () => {
     const session = { isClosed: false, close: async () => void (session.isClosed = true) }

@@ -35,7 +35,7 @@ describePattern('EventStore', (target) => {
     expect(await store.read('nobody').toArray()).toEqual([])
   })
 
-  test('expectedVersion: 0 wants an empty stream; a conflict tells the actual version', async () => {
+  test('expectedVersion: 0 requires an empty stream; a conflict reports the actual version', async () => {
     const store = new EventStore(target.session)
     expect(await store.append('e', 'a', 1, { expectedVersion: 0 })).toBe(1)
     expect(await store.append('e', 'b', 2, { expectedVersion: 1 })).toBe(2)

@@ -148,7 +148,7 @@ describePattern('RateLimiter', (target) => {
     }
   })
 
-  test('what is left is told also to who asks for more than there ever is', async () => {
+  test('a request above the limit reports the remaining units too', async () => {
     const used = { limit: 10, windowSeconds: 3_600, cost: 10 }
     expect(await new RateLimiter(target.session).take('left', used)).toMatchObject({ ok: true })
     const other = new RateLimiter(await target.open())
@@ -157,7 +157,7 @@ describePattern('RateLimiter', (target) => {
     expect(await other.take('left-new', asked)).toMatchObject({ ok: false, remaining: 10 })
   })
 
-  test('take tells what is left and when it begins anew; windows are apart', async () => {
+  test('take reports the remaining units and the time of the reset; windows are independent', async () => {
     const clock = new VirtualClock(Math.floor(Date.now() / 60_000) * 60_000)
     const limiter = new RateLimiter(target.session, { clock })
     const first = await limiter.take('take', { limit: 5, cost: 3 })

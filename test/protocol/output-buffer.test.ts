@@ -114,7 +114,7 @@ describe('an output buffer', () => {
     expect(Math.max(...output.sizes)).toBeLessThan(highWaterBytes + 10_000)
   })
 
-  test('gives up the memory of large frames', () => {
+  test('releases the memory of large frames', () => {
     const output = new TestOutput()
     const buffer = new OutputBuffer(4 * 1024)
     buffer.attach(output)

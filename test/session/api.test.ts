@@ -52,7 +52,7 @@ describe('names', () => {
     expect(Query).toBe(Statement)
   })
 
-  test('statements, batches and builders are immutable: every setter gives a new object', () => {
+  test('statements, batches and builders are immutable: every setter returns a new object', () => {
     const query = new Statement('SELECT 1')
     expect(query.withPageSize(5)).not.toBe(query)
     expect(query.options).toEqual({})
@@ -103,7 +103,7 @@ describeOnServers('API', (target) => {
     expect(result.rowsTyped()).toEqual([{ id: 2, a: 'two', b: 22n }])
   })
 
-  test('#2 the cluster data tells nodes and keyspaces', () => {
+  test('#2 the cluster data contains nodes and keyspaces', () => {
     const data = target.session.getClusterData()
     expect(data.nodes.length).toBeGreaterThan(0)
     expect(data.nodes[0]?.hostId).toMatch(/^[0-9a-f-]{36}$/)
@@ -208,7 +208,7 @@ describeOnServers('API', (target) => {
     expect(first.source).toBe(second.source)
   })
 
-  test('#13 tracing gives an id', async () => {
+  test('#13 tracing returns an id', async () => {
     const result = await target.session.execute('SELECT a FROM t WHERE id = 1', [], {
       tracing: true,
     })
@@ -228,7 +228,7 @@ describeOnServers('API', (target) => {
     expect(await codeOf('SELECT * FROM t WHERE a = 1')).toBe('TSYLLA_SERVER_INVALID')
   })
 
-  test('#15 setIdempotent of a prepared statement gives a new one', async () => {
+  test('#15 setIdempotent of a prepared statement returns a new one', async () => {
     const prepared = await target.session.prepare('SELECT a FROM t WHERE id = ?')
     expect([prepared.isIdempotent(), prepared.setIdempotent(false).isIdempotent()]).toEqual([
       true,

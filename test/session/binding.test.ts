@@ -42,7 +42,7 @@ describeOnServers('binding', (target) => {
     expect([row['w'], row['ttl']]).toEqual([4, 4])
   })
 
-  test('a column called ttl beside USING TTL ? keeps its name; the marker has its own', async () => {
+  test('a column called ttl in a statement with USING TTL ? keeps its name; the marker has its own', async () => {
     const { session } = target
     const text = 'INSERT INTO t (id, ttl) VALUES (?, ?) USING TTL ?'
     await session.execute(text, { id: 5, ttl: 7, '[ttl]': 1000 })

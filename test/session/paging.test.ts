@@ -55,7 +55,7 @@ describeOnServers('paging', (target) => {
     )
   })
 
-  test('a paging state of another statement, of other values, or of nobody is refused', async () => {
+  test('a paging state of another statement, of other values, or of no statement is refused', async () => {
     const { session } = target
     const text = 'SELECT c FROM t WHERE p = ?'
     const { pagingState } = await session.page(text, [1], { pageSize: 5 })

@@ -36,7 +36,7 @@ describeOnServers('prepared statements', (target) => {
     })
   })
 
-  test('a statement survives the table being dropped and made anew', async () => {
+  test('a statement survives the table being dropped and created again', async () => {
     const { session } = target
     await session.execute('CREATE TABLE again (id int PRIMARY KEY, v int)')
     const insert = await session.prepare('INSERT INTO again (id, v) VALUES (?, ?)')
@@ -50,7 +50,7 @@ describeOnServers('prepared statements', (target) => {
     expect((await session.execute('SELECT count(*) FROM again')).singleRow()['count']).toBe(50n)
   })
 
-  test('a table made anew with another type takes values of that type, from whoever knew the old one', async () => {
+  test('a table created again with another type takes values of that type from statements prepared before', async () => {
     const { session } = target
     const text = 'INSERT INTO retyped (id, v) VALUES (?, ?)'
     const make = async (type: string): Promise<void> => {

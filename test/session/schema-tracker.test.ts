@@ -9,7 +9,7 @@ function changed(target: SchemaChange['target'], keyspace: string, name?: string
 const onT = { keyspace: 'ks', table: 't', hasUserTypes: false }
 
 describe('a log of schema changes', () => {
-  test('tells which statements are older than a change of their table', () => {
+  test('reports which statements are older than a change of their table', () => {
     const log = new SchemaChangeTracker()
     const before = log.epoch
     log.note(changed('TABLE', 'ks', 't'))

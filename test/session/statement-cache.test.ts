@@ -40,7 +40,7 @@ describe('the statement cache', () => {
 })
 
 describe('abort signals', () => {
-  test('one listener serves all who share a signal', () => {
+  test('one listener serves all requests that share a signal', () => {
     const registry = new AbortRegistry()
     const controller = new AbortController()
     let listeners = 0

@@ -211,7 +211,7 @@ describe('a connection that is lost', () => {
 })
 
 describe('a connector', () => {
-  test('that is closed gives up what is being connected, and connects no more', async () => {
+  test('that is closed aborts pending connection attempts and starts no more', async () => {
     const clock = new VirtualClock()
     const signals: (AbortSignal | undefined)[] = []
     const silent: Endpoint = {

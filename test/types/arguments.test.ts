@@ -139,7 +139,7 @@ describe('whatever the arguments are', () => {
     ['TimeUuid.min', make(TimeUuid.min)],
     ['TimeUuid.max', make(TimeUuid.max)],
   ]
-  test.each(factories)('%s gives a value that prints, or a ValueError', (_, factory) => {
+  test.each(factories)('%s returns a value that prints, or a ValueError', (_, factory) => {
     fc.assert(
       fc.property(fc.array(anyValue, { maxLength: 4 }), (args) => {
         try {

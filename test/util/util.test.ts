@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createRandom, RingQueue } from '../../src/util/index.ts'
 
 describe('a ring queue', () => {
-  test('gives back what went in, in order, however it grows and wraps', () => {
+  test('returns what was added, in order, however it grows and wraps', () => {
     fc.assert(
       fc.property(
         fc.array(fc.option(fc.integer(), { nil: undefined }), { maxLength: 500 }),
@@ -32,7 +32,7 @@ describe('a ring queue', () => {
 })
 
 describe('a seeded generator', () => {
-  test('gives the same numbers for the same seed, spread over [0, 1)', () => {
+  test('returns the same numbers for the same seed, spread over [0, 1)', () => {
     const [first, second] = [createRandom(42), createRandom(42)]
     const counts = new Array<number>(10).fill(0)
     for (let i = 0; i < 10_000; i++) {

@@ -153,7 +153,7 @@ describe('byte-comparable encodings', () => {
   )
 
   /** Examples from the comments of Cassandra's ByteSource and DecimalType. */
-  test('gives the bytes Cassandra documents', () => {
+  test('returns the bytes that Cassandra documents', () => {
     const hex = (type: CqlType, bytes: Uint8Array): string =>
       Buffer.from(comparableKey(type, bytes), 'latin1').toString('hex').slice(2)
     const { varint, decimal, blob } = nativeTypes

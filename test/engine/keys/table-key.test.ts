@@ -76,7 +76,7 @@ describe('partition keys', () => {
     )
   })
 
-  test('have the token Cassandra gives them', () => {
+  test('have the same token as in Cassandra', () => {
     const { tokenHi, tokenLo } = partitionKeyOf(tableOf(1), [Uint8Array.of(0, 0, 0, 1)])
     expect((BigInt(tokenHi) << 32n) | BigInt(tokenLo >>> 0)).toBe(-4069959284402364209n)
   })

@@ -61,7 +61,7 @@ function execute(client: TestClient, id: Uint8Array, values: Uint8Array[], flags
 }
 
 describe('handshake', () => {
-  test('OPTIONS may come before STARTUP and tells what is spoken', () => {
+  test('OPTIONS may come before STARTUP and returns what is supported', () => {
     const client = new TestClient(openNode())
     const supported = client.ask(Opcode.OPTIONS)
     expect(supported).toMatchObject({
@@ -403,7 +403,7 @@ describe('statements about what an embedded engine does not have', () => {
 })
 
 describe('events', () => {
-  test('schema changes reach those who registered, after the answer to who made them', async () => {
+  test('schema changes are sent to registered connections, after the answer to the connection that made them', async () => {
     const node = openNode()
     const maker = readyClient(node)
     const hearer = readyClient(node)
@@ -427,7 +427,7 @@ describe('events', () => {
     expect(deaf.answers).toHaveLength(1)
   })
 
-  test('an event nobody knows is refused', () => {
+  test('an unknown event type is refused', () => {
     const client = readyClient()
     const refused = client.ask(Opcode.REGISTER, (writer) => writeRegister(writer, ['RAIN']))
     expect(errorOf(refused).code).toBe(ServerErrorCode.PROTOCOL)

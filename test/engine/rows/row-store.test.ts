@@ -275,7 +275,7 @@ describe('counters', () => {
     expect(sum(store)).toBe(BigInt.asIntN(64, (1n << 63n) + (1n << 61n) + 1n))
   })
 
-  test('begin anew after the deletion of their row, range or partition, not after their own', () => {
+  test('start from zero after the deletion of their row, range or partition, not after their own', () => {
     const deletions: Change[] = [
       { kind: 'deleteRow', clustering: c },
       {

@@ -97,7 +97,7 @@ describe.each(Object.entries(stores))('the %s store', (_name, createStore) => {
     return store
   }
 
-  test('gives back what was put, until it is deleted', async () => {
+  test('returns what was put, until it is deleted', async () => {
     const store = await open()
     put(store, ['a', '1'], ['b', ''], ['c', '3'])
     put(store, ['c', undefined], ['d', undefined])

@@ -75,7 +75,7 @@ describe('the lock of a path', () => {
     await second.release()
   })
 
-  test('of many who find a dead owner at once exactly one gets the path', async () => {
+  test('exactly one of many processes that find a dead owner at once gets the path', async () => {
     const path = await temporaryPath()
     const server = createServer()
     const socket = join(path, 'dead.sock')
@@ -121,7 +121,7 @@ describe('the lock of a path', () => {
     })
   })
 
-  test('of an owner who cannot be asked holds', async () => {
+  test('of an owner that cannot be asked holds', async () => {
     const path = await temporaryPath()
     const loop = join(path, 'loop')
     await symlink(loop, loop)
