@@ -13,212 +13,215 @@ import { parseIdentity, parseRole, parseRoleName, parseUser } from './roles.ts'
 import { parseFunctionName } from './terms.ts'
 import { parseType, parseUserTypeName } from './types.ts'
 
-export function parseAlter(c: TokenCursor): CqlStatement {
-  c.expect(Kw.ALTER)
-  switch (c.kind) {
+export function parseAlter(cursor: TokenCursor): CqlStatement {
+  cursor.expect(Kw.ALTER)
+  switch (cursor.kind) {
     case Kw.KEYSPACE: {
-      c.advance()
-      const ifExists = c.ifExists()
-      const keyspace = c.schemaName('keyspace')
-      c.expect(Kw.WITH)
-      return { kind: 'alter_keyspace', keyspace, ifExists, properties: parseProperties(c) }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      const keyspace = cursor.schemaName('keyspace')
+      cursor.expect(Kw.WITH)
+      return { kind: 'alter_keyspace', keyspace, ifExists, properties: parseProperties(cursor) }
     }
     case Kw.COLUMNFAMILY: {
-      c.advance()
-      const ifExists = c.ifExists()
-      const table = c.qualifiedName()
-      return { kind: 'alter_table', table, ifExists, change: parseTableChange(c) }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      const table = cursor.qualifiedName()
+      return { kind: 'alter_table', table, ifExists, change: parseTableChange(cursor) }
     }
     case Kw.TYPE: {
-      c.advance()
-      const ifExists = c.ifExists()
-      const type = parseUserTypeName(c)
-      return { kind: 'alter_type', type, ifExists, change: parseTypeChange(c) }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      const type = parseUserTypeName(cursor)
+      return { kind: 'alter_type', type, ifExists, change: parseTypeChange(cursor) }
     }
     case Kw.MATERIALIZED: {
-      c.advance()
-      c.expect(Kw.VIEW)
-      const ifExists = c.ifExists()
-      const view = c.qualifiedName()
-      c.expect(Kw.WITH)
-      return { kind: 'alter_view', view, ifExists, properties: parseProperties(c) }
+      cursor.advance()
+      cursor.expect(Kw.VIEW)
+      const ifExists = cursor.ifExists()
+      const view = cursor.qualifiedName()
+      cursor.expect(Kw.WITH)
+      return { kind: 'alter_view', view, ifExists, properties: parseProperties(cursor) }
     }
     case Kw.ROLE:
-      return parseRole(c, 'alter_role')
+      return parseRole(cursor, 'alter_role')
     case Kw.USER:
-      return parseUser(c, 'alter_user')
+      return parseUser(cursor, 'alter_user')
     default:
-      throw c.unexpected('KEYSPACE, TABLE, TYPE, MATERIALIZED VIEW, ROLE or USER')
+      throw cursor.unexpected('KEYSPACE, TABLE, TYPE, MATERIALIZED VIEW, ROLE or USER')
   }
 }
 
-function parseTableChange(c: TokenCursor): TableChange {
-  switch (c.kind) {
+function parseTableChange(cursor: TokenCursor): TableChange {
+  switch (cursor.kind) {
     case Kw.ALTER:
-      return parseColumnChange(c)
+      return parseColumnChange(cursor)
     case Kw.ADD: {
-      c.advance()
-      const ifNotExists = c.ifNotExists()
-      return { kind: 'add', ifNotExists, columns: parseAddedColumns(c) }
+      cursor.advance()
+      const ifNotExists = cursor.ifNotExists()
+      return { kind: 'add', ifNotExists, columns: parseAddedColumns(cursor) }
     }
     case Kw.DROP:
-      return parseColumnDrop(c)
+      return parseColumnDrop(cursor)
     case Kw.RENAME: {
-      c.advance()
-      const ifExists = c.ifExists()
-      return { kind: 'rename', ifExists, renames: parseRenames(c) }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      return { kind: 'rename', ifExists, renames: parseRenames(cursor) }
     }
     case Kw.WITH:
-      c.advance()
-      return { kind: 'with', properties: parseProperties(c) }
+      cursor.advance()
+      return { kind: 'with', properties: parseProperties(cursor) }
     default:
-      throw c.unexpected('ADD, DROP, RENAME, ALTER or WITH')
+      throw cursor.unexpected('ADD, DROP, RENAME, ALTER or WITH')
   }
 }
 
-function parseColumnChange(c: TokenCursor): TableChange {
-  c.advance()
-  const ifExists = c.ifExists()
-  const column = c.columnName()
-  if (!ifExists && c.accept(Kw.TYPE)) return { kind: 'alter_type', column, type: parseType(c) }
-  if (c.acceptAll(Kw.DROP, Kw.MASKED)) {
+function parseColumnChange(cursor: TokenCursor): TableChange {
+  cursor.advance()
+  const ifExists = cursor.ifExists()
+  const column = cursor.columnName()
+  if (!ifExists && cursor.accept(Kw.TYPE))
+    return { kind: 'alter_type', column, type: parseType(cursor) }
+  if (cursor.acceptAll(Kw.DROP, Kw.MASKED)) {
     return { kind: 'alter_mask', column, ifExists, mask: undefined }
   }
-  if (c.kind !== Kw.MASKED) throw c.unexpected('TYPE, MASKED or DROP MASKED')
-  return { kind: 'alter_mask', column, ifExists, mask: parseMask(c) }
+  if (cursor.kind !== Kw.MASKED) throw cursor.unexpected('TYPE, MASKED or DROP MASKED')
+  return { kind: 'alter_mask', column, ifExists, mask: parseMask(cursor) }
 }
 
-function parseAddedColumns(c: TokenCursor): ColumnDefinition[] {
-  if (!c.accept(Token.OPEN)) return [parseColumnDefinition(c)]
-  const columns = c.list(() => parseColumnDefinition(c))
-  c.expect(Token.CLOSE)
+function parseAddedColumns(cursor: TokenCursor): ColumnDefinition[] {
+  if (!cursor.accept(Token.OPEN)) return [parseColumnDefinition(cursor)]
+  const columns = cursor.list(() => parseColumnDefinition(cursor))
+  cursor.expect(Token.CLOSE)
   return columns
 }
 
-function parseColumnDrop(c: TokenCursor): TableChange {
-  c.advance()
-  if (c.kind === Kw.COMPACT && c.peek(1) === Kw.STORAGE) {
-    c.advance()
-    c.advance()
+function parseColumnDrop(cursor: TokenCursor): TableChange {
+  cursor.advance()
+  if (cursor.kind === Kw.COMPACT && cursor.peek(1) === Kw.STORAGE) {
+    cursor.advance()
+    cursor.advance()
     return { kind: 'drop_compact_storage' }
   }
-  const ifExists = c.ifExists()
+  const ifExists = cursor.ifExists()
   let columns: string[]
-  if (c.accept(Token.OPEN)) {
-    columns = c.list(() => c.name('a column name'))
-    c.expect(Token.CLOSE)
+  if (cursor.accept(Token.OPEN)) {
+    columns = cursor.list(() => cursor.name('a column name'))
+    cursor.expect(Token.CLOSE)
   } else {
-    columns = [c.name('a column name')]
+    columns = [cursor.name('a column name')]
   }
   let timestamp: string | undefined
-  if (c.acceptAll(Kw.USING, Kw.TIMESTAMP)) {
-    timestamp = c.tokenText()
-    c.expect(Token.INTEGER)
+  if (cursor.acceptAll(Kw.USING, Kw.TIMESTAMP)) {
+    timestamp = cursor.tokenText()
+    cursor.expect(Token.INTEGER)
   }
   return { kind: 'drop', ifExists, columns, timestamp }
 }
 
-function parseRenames(c: TokenCursor): Rename[] {
+function parseRenames(cursor: TokenCursor): Rename[] {
   const renames: Rename[] = []
   do {
-    const from = c.name()
-    c.expect(Kw.TO)
-    renames.push({ from, to: c.name() })
-  } while (c.accept(Kw.AND))
+    const from = cursor.name()
+    cursor.expect(Kw.TO)
+    renames.push({ from, to: cursor.name() })
+  } while (cursor.accept(Kw.AND))
   return renames
 }
 
-function parseTypeChange(c: TokenCursor): AlterTypeStatement['change'] {
-  if (c.accept(Kw.ALTER)) {
-    const field = c.name('a field name')
-    c.expect(Kw.TYPE)
-    return { kind: 'alter', field, type: parseType(c) }
+function parseTypeChange(cursor: TokenCursor): AlterTypeStatement['change'] {
+  if (cursor.accept(Kw.ALTER)) {
+    const field = cursor.name('a field name')
+    cursor.expect(Kw.TYPE)
+    return { kind: 'alter', field, type: parseType(cursor) }
   }
-  if (c.accept(Kw.ADD)) {
-    const ifNotExists = c.ifNotExists()
-    const field = c.name('a field name')
-    return { kind: 'add', ifNotExists, field, type: parseType(c) }
+  if (cursor.accept(Kw.ADD)) {
+    const ifNotExists = cursor.ifNotExists()
+    const field = cursor.name('a field name')
+    return { kind: 'add', ifNotExists, field, type: parseType(cursor) }
   }
-  if (!c.accept(Kw.RENAME)) throw c.unexpected('ADD, RENAME or ALTER')
-  const ifExists = c.ifExists()
-  return { kind: 'rename', ifExists, renames: parseRenames(c) }
+  if (!cursor.accept(Kw.RENAME)) throw cursor.unexpected('ADD, RENAME or ALTER')
+  const ifExists = cursor.ifExists()
+  return { kind: 'rename', ifExists, renames: parseRenames(cursor) }
 }
 
-export function parseDrop(c: TokenCursor): CqlStatement {
-  c.expect(Kw.DROP)
-  switch (c.kind) {
+export function parseDrop(cursor: TokenCursor): CqlStatement {
+  cursor.expect(Kw.DROP)
+  switch (cursor.kind) {
     case Kw.KEYSPACE: {
-      c.advance()
-      const ifExists = c.ifExists()
-      return { kind: 'drop_keyspace', keyspace: c.schemaName('keyspace'), ifExists }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      return { kind: 'drop_keyspace', keyspace: cursor.schemaName('keyspace'), ifExists }
     }
     case Kw.COLUMNFAMILY: {
-      c.advance()
-      const ifExists = c.ifExists()
-      return { kind: 'drop_table', name: c.qualifiedName(), ifExists }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      return { kind: 'drop_table', name: cursor.qualifiedName(), ifExists }
     }
     case Kw.TYPE: {
-      c.advance()
-      const ifExists = c.ifExists()
-      return { kind: 'drop_type', name: parseUserTypeName(c), ifExists }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      return { kind: 'drop_type', name: parseUserTypeName(cursor), ifExists }
     }
     case Kw.INDEX: {
-      c.advance()
-      const ifExists = c.ifExists()
-      return { kind: 'drop_index', name: c.qualifiedName('index'), ifExists }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      return { kind: 'drop_index', name: cursor.qualifiedName('index'), ifExists }
     }
     case Kw.MATERIALIZED: {
-      c.advance()
-      c.expect(Kw.VIEW)
-      const ifExists = c.ifExists()
-      return { kind: 'drop_view', name: c.qualifiedName(), ifExists }
+      cursor.advance()
+      cursor.expect(Kw.VIEW)
+      const ifExists = cursor.ifExists()
+      return { kind: 'drop_view', name: cursor.qualifiedName(), ifExists }
     }
     default:
-      return parseOtherDrop(c)
+      return parseOtherDrop(cursor)
   }
 }
 
-function parseOtherDrop(c: TokenCursor): CqlStatement {
-  switch (c.kind) {
+function parseOtherDrop(cursor: TokenCursor): CqlStatement {
+  switch (cursor.kind) {
     case Kw.TRIGGER: {
-      c.advance()
-      const ifExists = c.ifExists()
-      const name = c.name('a trigger name')
-      c.expect(Kw.ON)
-      return { kind: 'drop_trigger', name, table: c.qualifiedName(), ifExists }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      const name = cursor.name('a trigger name')
+      cursor.expect(Kw.ON)
+      return { kind: 'drop_trigger', name, table: cursor.qualifiedName(), ifExists }
     }
     case Kw.FUNCTION:
     case Kw.AGGREGATE: {
-      const kind = c.kind === Kw.FUNCTION ? 'drop_function' : 'drop_aggregate'
-      c.advance()
-      const ifExists = c.ifExists()
-      return { kind, function: parseSignature(c), ifExists }
+      const kind = cursor.kind === Kw.FUNCTION ? 'drop_function' : 'drop_aggregate'
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      return { kind, function: parseSignature(cursor), ifExists }
     }
     case Kw.ROLE: {
-      c.advance()
-      const ifExists = c.ifExists()
-      return { kind: 'drop_role', name: parseRoleName(c), ifExists }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      return { kind: 'drop_role', name: parseRoleName(cursor), ifExists }
     }
     case Kw.USER: {
-      c.advance()
-      const ifExists = c.ifExists()
-      return { kind: 'drop_user', name: parseIdentity(c), ifExists }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      return { kind: 'drop_user', name: parseIdentity(cursor), ifExists }
     }
     case Kw.IDENTITY: {
-      c.advance()
-      const ifExists = c.ifExists()
-      return { kind: 'drop_identity', name: parseIdentity(c), ifExists }
+      cursor.advance()
+      const ifExists = cursor.ifExists()
+      return { kind: 'drop_identity', name: parseIdentity(cursor), ifExists }
     }
     default:
-      throw c.unexpected('KEYSPACE, TABLE, TYPE, INDEX, MATERIALIZED VIEW, FUNCTION, AGGREGATE, …')
+      throw cursor.unexpected(
+        'KEYSPACE, TABLE, TYPE, INDEX, MATERIALIZED VIEW, FUNCTION, AGGREGATE, …',
+      )
   }
 }
 
 /** `name [(types)]` */
-export function parseSignature(c: TokenCursor): FunctionSignature {
-  const { keyspace, name } = parseFunctionName(c)
-  if (!c.accept(Token.OPEN)) return { keyspace, name, argumentTypes: undefined }
-  const argumentTypes = c.kind === Token.CLOSE ? [] : c.list(() => parseType(c))
-  c.expect(Token.CLOSE)
+export function parseSignature(cursor: TokenCursor): FunctionSignature {
+  const { keyspace, name } = parseFunctionName(cursor)
+  if (!cursor.accept(Token.OPEN)) return { keyspace, name, argumentTypes: undefined }
+  const argumentTypes = cursor.kind === Token.CLOSE ? [] : cursor.list(() => parseType(cursor))
+  cursor.expect(Token.CLOSE)
   return { keyspace, name, argumentTypes }
 }

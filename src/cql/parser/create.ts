@@ -29,75 +29,77 @@ import {
 } from './terms.ts'
 import { parseType, parseUserTypeName } from './types.ts'
 
-export function parseCreate(c: TokenCursor): CqlStatement {
-  c.expect(Kw.CREATE)
-  const orReplace = c.acceptAll(Kw.OR, Kw.REPLACE)
-  if (orReplace && c.kind !== Kw.FUNCTION && c.kind !== Kw.AGGREGATE) {
-    throw c.unexpected('FUNCTION or AGGREGATE')
+export function parseCreate(cursor: TokenCursor): CqlStatement {
+  cursor.expect(Kw.CREATE)
+  const orReplace = cursor.acceptAll(Kw.OR, Kw.REPLACE)
+  if (orReplace && cursor.kind !== Kw.FUNCTION && cursor.kind !== Kw.AGGREGATE) {
+    throw cursor.unexpected('FUNCTION or AGGREGATE')
   }
-  switch (c.kind) {
+  switch (cursor.kind) {
     case Kw.KEYSPACE:
-      return parseCreateKeyspace(c)
+      return parseCreateKeyspace(cursor)
     case Kw.COLUMNFAMILY:
-      return parseCreateTable(c)
+      return parseCreateTable(cursor)
     case Kw.TYPE:
-      return parseCreateType(c)
+      return parseCreateType(cursor)
     case Kw.CUSTOM:
     case Kw.INDEX:
-      return parseCreateIndex(c)
+      return parseCreateIndex(cursor)
     case Kw.MATERIALIZED:
-      return parseCreateView(c)
+      return parseCreateView(cursor)
     case Kw.TRIGGER:
-      return parseCreateTrigger(c)
+      return parseCreateTrigger(cursor)
     case Kw.FUNCTION:
-      return parseCreateFunction(c, orReplace)
+      return parseCreateFunction(cursor, orReplace)
     case Kw.AGGREGATE:
-      return parseCreateAggregate(c, orReplace)
+      return parseCreateAggregate(cursor, orReplace)
     case Kw.ROLE:
-      return parseRole(c, 'create_role')
+      return parseRole(cursor, 'create_role')
     case Kw.USER:
-      return parseUser(c, 'create_user')
+      return parseUser(cursor, 'create_user')
     default:
-      throw c.unexpected('KEYSPACE, TABLE, TYPE, INDEX, MATERIALIZED VIEW, FUNCTION, AGGREGATE, …')
+      throw cursor.unexpected(
+        'KEYSPACE, TABLE, TYPE, INDEX, MATERIALIZED VIEW, FUNCTION, AGGREGATE, …',
+      )
   }
 }
 
 /** `properties` of Parser.g. */
-export function parseProperties(c: TokenCursor): Property[] {
-  const properties: Property[] = [parseProperty(c)]
-  while (c.accept(Kw.AND)) properties.push(parseProperty(c))
-  checkProperties(c, properties)
+export function parseProperties(cursor: TokenCursor): Property[] {
+  const properties: Property[] = [parseProperty(cursor)]
+  while (cursor.accept(Kw.AND)) properties.push(parseProperty(cursor))
+  checkProperties(cursor, properties)
   return properties
 }
 
-function checkProperties(c: TokenCursor, properties: readonly Property[]): void {
+function checkProperties(cursor: TokenCursor, properties: readonly Property[]): void {
   const names = new Set<string>()
   for (const { name } of properties) {
-    if (names.has(name)) throw c.refuse(`Multiple definitions for property '${name}'`)
+    if (names.has(name)) throw cursor.refuse(`Multiple definitions for property '${name}'`)
     names.add(name)
   }
 }
 
-function parseProperty(c: TokenCursor): Property {
-  const name = c.name('a property')
-  c.expect(Token.EQUAL)
-  if (c.kind === Token.OPEN_CURLY) {
-    return { name, value: { kind: 'map', entries: parseMapEntries(c) } }
+function parseProperty(cursor: TokenCursor): Property {
+  const name = cursor.name('a property')
+  cursor.expect(Token.EQUAL)
+  if (cursor.kind === Token.OPEN_CURLY) {
+    return { name, value: { kind: 'map', entries: parseMapEntries(cursor) } }
   }
-  const constant = tryConstant(c)
+  const constant = tryConstant(cursor)
   if (constant !== undefined) return { name, value: { kind: 'text', constant } }
-  if (wordUse(c.kind) === 0) throw c.unexpected('a constant, a word or a map')
-  const word = keywordText(c.kind)
-  c.advance()
+  if (wordUse(cursor.kind) === 0) throw cursor.unexpected('a constant, a word or a map')
+  const word = keywordText(cursor.kind)
+  cursor.advance()
   return { name, value: { kind: 'text', constant: word } }
 }
 
-function parseCreateKeyspace(c: TokenCursor): CreateKeyspaceStatement {
-  c.expect(Kw.KEYSPACE)
-  const ifNotExists = c.ifNotExists()
-  const keyspace = c.schemaName('keyspace')
-  c.expect(Kw.WITH)
-  return { kind: 'create_keyspace', keyspace, ifNotExists, properties: parseProperties(c) }
+function parseCreateKeyspace(cursor: TokenCursor): CreateKeyspaceStatement {
+  cursor.expect(Kw.KEYSPACE)
+  const ifNotExists = cursor.ifNotExists()
+  const keyspace = cursor.schemaName('keyspace')
+  cursor.expect(Kw.WITH)
+  return { kind: 'create_keyspace', keyspace, ifNotExists, properties: parseProperties(cursor) }
 }
 
 interface TableOptions {
@@ -107,131 +109,133 @@ interface TableOptions {
 }
 
 /** `WITH tableProperty (AND tableProperty)*`, of tables and views. */
-function parseTableOptions(c: TokenCursor): TableOptions {
+function parseTableOptions(cursor: TokenCursor): TableOptions {
   const options: TableOptions = { clusteringOrder: [], properties: [], compactStorage: false }
-  if (!c.accept(Kw.WITH)) return options
+  if (!cursor.accept(Kw.WITH)) return options
   do {
-    if (c.kind === Kw.COMPACT && c.peek(1) === Kw.STORAGE) {
-      c.advance()
-      c.advance()
+    if (cursor.kind === Kw.COMPACT && cursor.peek(1) === Kw.STORAGE) {
+      cursor.advance()
+      cursor.advance()
       options.compactStorage = true
-    } else if (c.kind === Kw.CLUSTERING && c.peek(1) === Kw.ORDER) {
-      c.advance()
-      c.advance()
-      c.expect(Kw.BY)
-      c.expect(Token.OPEN)
-      options.clusteringOrder.push(...c.list(() => parseClusteringOrder(c)))
-      c.expect(Token.CLOSE)
+    } else if (cursor.kind === Kw.CLUSTERING && cursor.peek(1) === Kw.ORDER) {
+      cursor.advance()
+      cursor.advance()
+      cursor.expect(Kw.BY)
+      cursor.expect(Token.OPEN)
+      options.clusteringOrder.push(...cursor.list(() => parseClusteringOrder(cursor)))
+      cursor.expect(Token.CLOSE)
     } else {
-      options.properties.push(parseProperty(c))
+      options.properties.push(parseProperty(cursor))
     }
-  } while (c.accept(Kw.AND))
-  checkProperties(c, options.properties)
+  } while (cursor.accept(Kw.AND))
+  checkProperties(cursor, options.properties)
   return options
 }
 
-function parseClusteringOrder(c: TokenCursor): ClusteringOrder {
-  const column = c.name('a column name')
-  if (c.accept(Kw.DESC)) return { column, descending: true }
-  if (!c.accept(Kw.ASC)) throw c.unexpected('ASC or DESC')
+function parseClusteringOrder(cursor: TokenCursor): ClusteringOrder {
+  const column = cursor.name('a column name')
+  if (cursor.accept(Kw.DESC)) return { column, descending: true }
+  if (!cursor.accept(Kw.ASC)) throw cursor.unexpected('ASC or DESC')
   return { column, descending: false }
 }
 
-function parseCreateTable(c: TokenCursor): CreateTableStatement {
-  c.expect(Kw.COLUMNFAMILY)
-  const ifNotExists = c.ifNotExists()
-  const table = c.qualifiedName()
+function parseCreateTable(cursor: TokenCursor): CreateTableStatement {
+  cursor.expect(Kw.COLUMNFAMILY)
+  const ifNotExists = cursor.ifNotExists()
+  const table = cursor.qualifiedName()
   const columns: ColumnDefinition[] = []
   const primaryKeys: PrimaryKey[] = []
-  c.expect(Token.OPEN)
-  parseTableItem(c, columns, primaryKeys)
-  while (c.accept(Token.COMMA)) {
-    if (c.kind !== Token.CLOSE && c.kind !== Token.COMMA) parseTableItem(c, columns, primaryKeys)
+  cursor.expect(Token.OPEN)
+  parseTableItem(cursor, columns, primaryKeys)
+  while (cursor.accept(Token.COMMA)) {
+    if (cursor.kind !== Token.CLOSE && cursor.kind !== Token.COMMA)
+      parseTableItem(cursor, columns, primaryKeys)
   }
-  c.expect(Token.CLOSE)
-  const options = parseTableOptions(c)
+  cursor.expect(Token.CLOSE)
+  const options = parseTableOptions(cursor)
   return { kind: 'create_table', table, ifNotExists, columns, primaryKeys, ...options }
 }
 
 function parseTableItem(
-  c: TokenCursor,
+  cursor: TokenCursor,
   columns: ColumnDefinition[],
   primaryKeys: PrimaryKey[],
 ): void {
-  if (c.kind === Kw.PRIMARY) {
-    primaryKeys.push({ ...parsePrimaryKey(c), inline: false })
+  if (cursor.kind === Kw.PRIMARY) {
+    primaryKeys.push({ ...parsePrimaryKey(cursor), inline: false })
     return
   }
-  const column = parseColumnDefinition(c)
+  const column = parseColumnDefinition(cursor)
   columns.push(column)
-  if (c.acceptAll(Kw.PRIMARY, Kw.KEY)) {
+  if (cursor.acceptAll(Kw.PRIMARY, Kw.KEY)) {
     primaryKeys.push({ partitionKey: [column.name], clusteringKey: [], inline: true })
   }
 }
 
 /** `name type [STATIC] [mask]` */
-export function parseColumnDefinition(c: TokenCursor): ColumnDefinition {
-  const name = c.name('a column name')
-  const type = parseType(c)
-  const isStatic = c.accept(Kw.STATIC)
-  return { name, type, isStatic, mask: c.kind === Kw.MASKED ? parseMask(c) : undefined }
+export function parseColumnDefinition(cursor: TokenCursor): ColumnDefinition {
+  const name = cursor.name('a column name')
+  const type = parseType(cursor)
+  const isStatic = cursor.accept(Kw.STATIC)
+  return { name, type, isStatic, mask: cursor.kind === Kw.MASKED ? parseMask(cursor) : undefined }
 }
 
 /** `columnMask` of Parser.g. */
-export function parseMask(c: TokenCursor): ColumnMask {
-  c.expect(Kw.MASKED)
-  c.expect(Kw.WITH)
-  if (c.accept(Kw.DEFAULT)) return { call: undefined }
-  const { keyspace, name } = parseFunctionName(c)
-  c.expect(Token.OPEN)
-  const args = c.kind === Token.CLOSE ? [] : c.list(() => parseTerm(c))
-  c.expect(Token.CLOSE)
+export function parseMask(cursor: TokenCursor): ColumnMask {
+  cursor.expect(Kw.MASKED)
+  cursor.expect(Kw.WITH)
+  if (cursor.accept(Kw.DEFAULT)) return { call: undefined }
+  const { keyspace, name } = parseFunctionName(cursor)
+  cursor.expect(Token.OPEN)
+  const args = cursor.kind === Token.CLOSE ? [] : cursor.list(() => parseTerm(cursor))
+  cursor.expect(Token.CLOSE)
   return { call: { keyspace, name, args } }
 }
 
-function parsePrimaryKey(c: TokenCursor): { partitionKey: string[]; clusteringKey: string[] } {
-  c.expect(Kw.PRIMARY)
-  c.expect(Kw.KEY)
-  c.expect(Token.OPEN)
+function parsePrimaryKey(cursor: TokenCursor): { partitionKey: string[]; clusteringKey: string[] } {
+  cursor.expect(Kw.PRIMARY)
+  cursor.expect(Kw.KEY)
+  cursor.expect(Token.OPEN)
   let partitionKey: string[]
-  if (c.accept(Token.OPEN)) {
-    partitionKey = c.list(() => c.name('a column name'))
-    c.expect(Token.CLOSE)
+  if (cursor.accept(Token.OPEN)) {
+    partitionKey = cursor.list(() => cursor.name('a column name'))
+    cursor.expect(Token.CLOSE)
   } else {
-    partitionKey = [c.name("a column name or '('")]
+    partitionKey = [cursor.name("a column name or '('")]
   }
   const clusteringKey: string[] = []
-  while (c.accept(Token.COMMA)) clusteringKey.push(c.name('a column name'))
-  c.expect(Token.CLOSE)
+  while (cursor.accept(Token.COMMA)) clusteringKey.push(cursor.name('a column name'))
+  cursor.expect(Token.CLOSE)
   return { partitionKey, clusteringKey }
 }
 
-function parseCreateType(c: TokenCursor): CreateTypeStatement {
-  c.expect(Kw.TYPE)
-  const ifNotExists = c.ifNotExists()
-  const type = parseUserTypeName(c)
-  const field = () => ({ name: c.name('a field name'), type: parseType(c) })
-  c.expect(Token.OPEN)
+function parseCreateType(cursor: TokenCursor): CreateTypeStatement {
+  cursor.expect(Kw.TYPE)
+  const ifNotExists = cursor.ifNotExists()
+  const type = parseUserTypeName(cursor)
+  const field = () => ({ name: cursor.name('a field name'), type: parseType(cursor) })
+  cursor.expect(Token.OPEN)
   const fields = [field()]
-  while (c.accept(Token.COMMA)) {
-    if (c.kind !== Token.CLOSE && c.kind !== Token.COMMA) fields.push(field())
+  while (cursor.accept(Token.COMMA)) {
+    if (cursor.kind !== Token.CLOSE && cursor.kind !== Token.COMMA) fields.push(field())
   }
-  c.expect(Token.CLOSE)
+  cursor.expect(Token.CLOSE)
   return { kind: 'create_type', type, ifNotExists, fields }
 }
 
-function parseCreateIndex(c: TokenCursor): CreateIndexStatement {
-  const isCustom = c.accept(Kw.CUSTOM)
-  c.expect(Kw.INDEX)
-  const ifNotExists = c.ifNotExists()
-  const index = c.kind === Kw.ON ? undefined : { keyspace: undefined, name: c.schemaName('index') }
-  c.expect(Kw.ON)
-  const table = c.qualifiedName()
-  c.expect(Token.OPEN)
-  const targets = c.kind === Token.CLOSE ? [] : c.list(() => parseIndexTarget(c))
-  c.expect(Token.CLOSE)
-  const className = c.accept(Kw.USING) ? c.string() : undefined
-  const properties = c.accept(Kw.WITH) ? parseProperties(c) : []
+function parseCreateIndex(cursor: TokenCursor): CreateIndexStatement {
+  const isCustom = cursor.accept(Kw.CUSTOM)
+  cursor.expect(Kw.INDEX)
+  const ifNotExists = cursor.ifNotExists()
+  const index =
+    cursor.kind === Kw.ON ? undefined : { keyspace: undefined, name: cursor.schemaName('index') }
+  cursor.expect(Kw.ON)
+  const table = cursor.qualifiedName()
+  cursor.expect(Token.OPEN)
+  const targets = cursor.kind === Token.CLOSE ? [] : cursor.list(() => parseIndexTarget(cursor))
+  cursor.expect(Token.CLOSE)
+  const className = cursor.accept(Kw.USING) ? cursor.string() : undefined
+  const properties = cursor.accept(Kw.WITH) ? parseProperties(cursor) : []
   return {
     kind: 'create_index',
     index,
@@ -251,64 +255,64 @@ const targetParts: { readonly [kind: number]: IndexTarget['part'] } = {
   [Kw.FULL]: 'full',
 }
 
-function parseIndexTarget(c: TokenCursor): IndexTarget {
-  const part = c.peek(1) === Token.OPEN ? targetParts[c.kind] : undefined
-  if (part === undefined) return { column: c.columnName(), part }
-  c.advance()
-  c.expect(Token.OPEN)
-  const column = c.columnName()
-  c.expect(Token.CLOSE)
+function parseIndexTarget(cursor: TokenCursor): IndexTarget {
+  const part = cursor.peek(1) === Token.OPEN ? targetParts[cursor.kind] : undefined
+  if (part === undefined) return { column: cursor.columnName(), part }
+  cursor.advance()
+  cursor.expect(Token.OPEN)
+  const column = cursor.columnName()
+  cursor.expect(Token.CLOSE)
   return { column, part }
 }
 
-function parseCreateView(c: TokenCursor): CreateViewStatement {
-  c.expect(Kw.MATERIALIZED)
-  c.expect(Kw.VIEW)
-  const ifNotExists = c.ifNotExists()
-  const view = c.qualifiedName()
-  c.expect(Kw.AS)
-  c.expect(Kw.SELECT)
-  const selectors = parseSelectors(c)
-  c.expect(Kw.FROM)
-  const table = c.qualifiedName()
-  const where = c.accept(Kw.WHERE) ? parseWhere(c) : []
-  const key = parsePrimaryKey(c)
-  const options = parseTableOptions(c)
+function parseCreateView(cursor: TokenCursor): CreateViewStatement {
+  cursor.expect(Kw.MATERIALIZED)
+  cursor.expect(Kw.VIEW)
+  const ifNotExists = cursor.ifNotExists()
+  const view = cursor.qualifiedName()
+  cursor.expect(Kw.AS)
+  cursor.expect(Kw.SELECT)
+  const selectors = parseSelectors(cursor)
+  cursor.expect(Kw.FROM)
+  const table = cursor.qualifiedName()
+  const where = cursor.accept(Kw.WHERE) ? parseWhere(cursor) : []
+  const key = parsePrimaryKey(cursor)
+  const options = parseTableOptions(cursor)
   return { kind: 'create_view', view, ifNotExists, selectors, table, where, ...key, ...options }
 }
 
-function parseCreateTrigger(c: TokenCursor): CreateTriggerStatement {
-  c.expect(Kw.TRIGGER)
-  const ifNotExists = c.ifNotExists()
-  const name = c.name('a trigger name')
-  c.expect(Kw.ON)
-  const table = c.qualifiedName()
-  c.expect(Kw.USING)
-  return { kind: 'create_trigger', name, table, ifNotExists, className: c.string() }
+function parseCreateTrigger(cursor: TokenCursor): CreateTriggerStatement {
+  cursor.expect(Kw.TRIGGER)
+  const ifNotExists = cursor.ifNotExists()
+  const name = cursor.name('a trigger name')
+  cursor.expect(Kw.ON)
+  const table = cursor.qualifiedName()
+  cursor.expect(Kw.USING)
+  return { kind: 'create_trigger', name, table, ifNotExists, className: cursor.string() }
 }
 
-function parseCreateFunction(c: TokenCursor, orReplace: boolean): CreateFunctionStatement {
-  c.expect(Kw.FUNCTION)
-  const ifNotExists = c.ifNotExists()
-  const { keyspace, name } = parseFunctionName(c)
-  c.expect(Token.OPEN)
-  const argument = () => ({ name: c.name('an argument name'), type: parseType(c) })
-  const args = c.kind === Token.CLOSE ? [] : c.list(argument)
-  c.expect(Token.CLOSE)
-  const calledOnNull = c.accept(Kw.CALLED)
-  if (!calledOnNull && !c.acceptAll(Kw.RETURNS, Kw.NULL)) {
-    throw c.unexpected('RETURNS NULL ON NULL INPUT or CALLED ON NULL INPUT')
+function parseCreateFunction(cursor: TokenCursor, orReplace: boolean): CreateFunctionStatement {
+  cursor.expect(Kw.FUNCTION)
+  const ifNotExists = cursor.ifNotExists()
+  const { keyspace, name } = parseFunctionName(cursor)
+  cursor.expect(Token.OPEN)
+  const argument = () => ({ name: cursor.name('an argument name'), type: parseType(cursor) })
+  const args = cursor.kind === Token.CLOSE ? [] : cursor.list(argument)
+  cursor.expect(Token.CLOSE)
+  const calledOnNull = cursor.accept(Kw.CALLED)
+  if (!calledOnNull && !cursor.acceptAll(Kw.RETURNS, Kw.NULL)) {
+    throw cursor.unexpected('RETURNS NULL ON NULL INPUT or CALLED ON NULL INPUT')
   }
-  c.expect(Kw.ON)
-  c.expect(Kw.NULL)
-  c.expect(Kw.INPUT)
-  c.expect(Kw.RETURNS)
-  const returns = parseType(c)
-  c.expect(Kw.LANGUAGE)
-  if (c.kind !== Token.NAME) throw c.unexpected('the name of a language')
-  const language = c.takeName()
-  c.expect(Kw.AS)
-  const body = c.string()
+  cursor.expect(Kw.ON)
+  cursor.expect(Kw.NULL)
+  cursor.expect(Kw.INPUT)
+  cursor.expect(Kw.RETURNS)
+  const returns = parseType(cursor)
+  cursor.expect(Kw.LANGUAGE)
+  if (cursor.kind !== Token.NAME) throw cursor.unexpected('the name of a language')
+  const language = cursor.takeName()
+  cursor.expect(Kw.AS)
+  const body = cursor.string()
   return {
     kind: 'create_function',
     keyspace,
@@ -323,19 +327,19 @@ function parseCreateFunction(c: TokenCursor, orReplace: boolean): CreateFunction
   }
 }
 
-function parseCreateAggregate(c: TokenCursor, orReplace: boolean): CreateAggregateStatement {
-  c.expect(Kw.AGGREGATE)
-  const ifNotExists = c.ifNotExists()
-  const { keyspace, name } = parseFunctionName(c)
-  c.expect(Token.OPEN)
-  const argumentTypes = c.kind === Token.CLOSE ? [] : c.list(() => parseType(c))
-  c.expect(Token.CLOSE)
-  c.expect(Kw.SFUNC)
-  const stateFunction = takeFunctionName(c)
-  c.expect(Kw.STYPE)
-  const stateType = parseType(c)
-  const finalFunction = c.accept(Kw.FINALFUNC) ? takeFunctionName(c) : undefined
-  const initialCondition = c.accept(Kw.INITCOND) ? parseTerm(c) : undefined
+function parseCreateAggregate(cursor: TokenCursor, orReplace: boolean): CreateAggregateStatement {
+  cursor.expect(Kw.AGGREGATE)
+  const ifNotExists = cursor.ifNotExists()
+  const { keyspace, name } = parseFunctionName(cursor)
+  cursor.expect(Token.OPEN)
+  const argumentTypes = cursor.kind === Token.CLOSE ? [] : cursor.list(() => parseType(cursor))
+  cursor.expect(Token.CLOSE)
+  cursor.expect(Kw.SFUNC)
+  const stateFunction = takeFunctionName(cursor)
+  cursor.expect(Kw.STYPE)
+  const stateType = parseType(cursor)
+  const finalFunction = cursor.accept(Kw.FINALFUNC) ? takeFunctionName(cursor) : undefined
+  const initialCondition = cursor.accept(Kw.INITCOND) ? parseTerm(cursor) : undefined
   return {
     kind: 'create_aggregate',
     function: { keyspace, name, argumentTypes },

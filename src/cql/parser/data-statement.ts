@@ -14,7 +14,7 @@ import {
 
 /** What parses a statement, by its first word. */
 export interface Rules<Statement> {
-  readonly [kind: number]: (c: TokenCursor) => Statement
+  readonly [kind: number]: (cursor: TokenCursor) => Statement
 }
 
 /** Statements about rows, which are all that a client has to understand. */
@@ -29,12 +29,12 @@ export const dataRules: Rules<DataStatement> = {
 }
 
 /** Parses everything the cursor has as one statement. @throws CqlSyntaxError */
-export function parseWhole<Statement>(c: TokenCursor, rules: Rules<Statement>): Statement {
-  const rule = rules[c.kind]
-  if (rule === undefined) throw c.unexpected('a statement')
-  const statement = rule(c)
-  while (c.accept(Token.SEMICOLON));
-  c.expect(Token.END)
+export function parseWhole<Statement>(cursor: TokenCursor, rules: Rules<Statement>): Statement {
+  const rule = rules[cursor.kind]
+  if (rule === undefined) throw cursor.unexpected('a statement')
+  const statement = rule(cursor)
+  while (cursor.accept(Token.SEMICOLON));
+  cursor.expect(Token.END)
   return statement
 }
 
@@ -46,7 +46,7 @@ export function parseWhole<Statement>(c: TokenCursor, rules: Rules<Statement>): 
 export function parseDataStatement(
   text: string,
 ): { readonly statement: DataStatement; readonly markers: readonly MarkerSpelling[] } | undefined {
-  const c = new TokenCursor(text)
-  if (dataRules[c.kind] === undefined) return undefined
-  return { statement: parseWhole(c, dataRules), markers: c.markers }
+  const cursor = new TokenCursor(text)
+  if (dataRules[cursor.kind] === undefined) return undefined
+  return { statement: parseWhole(cursor, dataRules), markers: cursor.markers }
 }

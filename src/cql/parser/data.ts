@@ -25,8 +25,8 @@ const noUsing: UsingClause = Object.freeze({ timestamp: undefined, ttl: undefine
 /**
  * Whether a word that may also be a column name stands for itself: something selectable follows.
  */
-function isModifierWord(c: TokenCursor): boolean {
-  const following = c.peek(1)
+function isModifierWord(cursor: TokenCursor): boolean {
+  const following = cursor.peek(1)
   return (
     following !== Kw.AS &&
     following !== Kw.FROM &&
@@ -38,24 +38,27 @@ function isModifierWord(c: TokenCursor): boolean {
     following !== Token.MINUS &&
     following !== Token.SLASH &&
     following !== Token.PERCENT &&
-    !(following === Token.STAR && c.peek(2) !== Kw.FROM)
+    !(following === Token.STAR && cursor.peek(2) !== Kw.FROM)
   )
 }
 
-export function parseSelect(c: TokenCursor): SelectStatement {
-  c.expect(Kw.SELECT)
-  const json = c.kind === Kw.JSON && isModifierWord(c) && c.accept(Kw.JSON)
-  const distinct = c.kind === Kw.DISTINCT && isModifierWord(c) && c.accept(Kw.DISTINCT)
-  const selectors = parseSelectors(c)
-  c.expect(Kw.FROM)
-  const table = c.qualifiedName()
-  const where = c.accept(Kw.WHERE) ? parseWhere(c) : []
-  const groupBy = c.acceptAll(Kw.GROUP, Kw.BY) ? c.list(() => parseSelectorValue(c)) : []
-  const orderBy = c.acceptAll(Kw.ORDER, Kw.BY) ? c.list(() => parseOrderBy(c)) : []
-  const hasPartitionLimit = c.acceptAll(Kw.PER, Kw.PARTITION, Kw.LIMIT)
-  const perPartitionLimit = hasPartitionLimit ? parseIntValue(c) : undefined
-  const limit = c.accept(Kw.LIMIT) ? parseIntValue(c) : undefined
-  const allowFiltering = c.acceptAll(Kw.ALLOW, Kw.FILTERING)
+export function parseSelect(cursor: TokenCursor): SelectStatement {
+  cursor.expect(Kw.SELECT)
+  const json = cursor.kind === Kw.JSON && isModifierWord(cursor) && cursor.accept(Kw.JSON)
+  const distinct =
+    cursor.kind === Kw.DISTINCT && isModifierWord(cursor) && cursor.accept(Kw.DISTINCT)
+  const selectors = parseSelectors(cursor)
+  cursor.expect(Kw.FROM)
+  const table = cursor.qualifiedName()
+  const where = cursor.accept(Kw.WHERE) ? parseWhere(cursor) : []
+  const groupBy = cursor.acceptAll(Kw.GROUP, Kw.BY)
+    ? cursor.list(() => parseSelectorValue(cursor))
+    : []
+  const orderBy = cursor.acceptAll(Kw.ORDER, Kw.BY) ? cursor.list(() => parseOrderBy(cursor)) : []
+  const hasPartitionLimit = cursor.acceptAll(Kw.PER, Kw.PARTITION, Kw.LIMIT)
+  const perPartitionLimit = hasPartitionLimit ? parseIntValue(cursor) : undefined
+  const limit = cursor.accept(Kw.LIMIT) ? parseIntValue(cursor) : undefined
+  const allowFiltering = cursor.acceptAll(Kw.ALLOW, Kw.FILTERING)
   return {
     kind: 'select',
     table,
@@ -71,72 +74,79 @@ export function parseSelect(c: TokenCursor): SelectStatement {
   }
 }
 
-function parseOrderBy(c: TokenCursor): OrderBy {
-  const column = c.columnName()
-  const annOf = c.acceptAll(Kw.ANN, Kw.OF) ? parseTerm(c) : undefined
-  const descending = c.accept(Kw.DESC)
-  if (!descending) c.accept(Kw.ASC)
+function parseOrderBy(cursor: TokenCursor): OrderBy {
+  const column = cursor.columnName()
+  const annOf = cursor.acceptAll(Kw.ANN, Kw.OF) ? parseTerm(cursor) : undefined
+  const descending = cursor.accept(Kw.DESC)
+  if (!descending) cursor.accept(Kw.ASC)
   return { column, annOf, descending }
 }
 
-export function parseInsert(c: TokenCursor): InsertStatement | InsertJsonStatement {
-  c.expect(Kw.INSERT)
-  c.expect(Kw.INTO)
-  const table = c.qualifiedName()
-  if (c.accept(Kw.JSON)) {
-    const json = parseJsonValue(c)
-    const defaultUnset = parseJsonDefault(c)
-    const ifNotExists = c.ifNotExists()
-    return { kind: 'insert_json', table, json, defaultUnset, ifNotExists, using: parseUsing(c) }
+export function parseInsert(cursor: TokenCursor): InsertStatement | InsertJsonStatement {
+  cursor.expect(Kw.INSERT)
+  cursor.expect(Kw.INTO)
+  const table = cursor.qualifiedName()
+  if (cursor.accept(Kw.JSON)) {
+    const json = parseJsonValue(cursor)
+    const defaultUnset = parseJsonDefault(cursor)
+    const ifNotExists = cursor.ifNotExists()
+    return {
+      kind: 'insert_json',
+      table,
+      json,
+      defaultUnset,
+      ifNotExists,
+      using: parseUsing(cursor),
+    }
   }
-  if (c.kind !== Token.OPEN) throw c.unexpected("'(' or JSON")
-  c.advance()
-  const columns = c.list(() => c.columnName())
-  c.expect(Token.CLOSE)
-  c.expect(Kw.VALUES)
-  c.expect(Token.OPEN)
-  const values = c.list(() => parseTerm(c))
-  c.expect(Token.CLOSE)
-  const ifNotExists = c.ifNotExists()
-  return { kind: 'insert', table, columns, values, ifNotExists, using: parseUsing(c) }
+  if (cursor.kind !== Token.OPEN) throw cursor.unexpected("'(' or JSON")
+  cursor.advance()
+  const columns = cursor.list(() => cursor.columnName())
+  cursor.expect(Token.CLOSE)
+  cursor.expect(Kw.VALUES)
+  cursor.expect(Token.OPEN)
+  const values = cursor.list(() => parseTerm(cursor))
+  cursor.expect(Token.CLOSE)
+  const ifNotExists = cursor.ifNotExists()
+  return { kind: 'insert', table, columns, values, ifNotExists, using: parseUsing(cursor) }
 }
 
-function parseJsonValue(c: TokenCursor): Expression {
-  if (c.isMarker()) return c.marker()
-  if (c.kind !== Token.STRING) throw c.unexpected('a string or a bind marker')
-  return { kind: 'constant', type: 'string', text: c.string() }
+function parseJsonValue(cursor: TokenCursor): Expression {
+  if (cursor.isMarker()) return cursor.marker()
+  if (cursor.kind !== Token.STRING) throw cursor.unexpected('a string or a bind marker')
+  return { kind: 'constant', type: 'string', text: cursor.string() }
 }
 
-function parseJsonDefault(c: TokenCursor): boolean {
-  if (!c.accept(Kw.DEFAULT)) return false
-  if (c.accept(Kw.NULL)) return false
-  if (!c.accept(Kw.UNSET)) throw c.unexpected('NULL or UNSET')
+function parseJsonDefault(cursor: TokenCursor): boolean {
+  if (!cursor.accept(Kw.DEFAULT)) return false
+  if (cursor.accept(Kw.NULL)) return false
+  if (!cursor.accept(Kw.UNSET)) throw cursor.unexpected('NULL or UNSET')
   return true
 }
 
 /** `usingClause` of Parser.g; the last of several TTLs or timestamps counts. */
-function parseUsing(c: TokenCursor): UsingClause {
-  if (!c.accept(Kw.USING)) return noUsing
+function parseUsing(cursor: TokenCursor): UsingClause {
+  if (!cursor.accept(Kw.USING)) return noUsing
   let timestamp: Expression | undefined
   let ttl: Expression | undefined
   do {
-    if (c.accept(Kw.TIMESTAMP)) timestamp = parseIntValue(c)
-    else if (c.accept(Kw.TTL)) ttl = parseIntValue(c)
-    else throw c.unexpected('TIMESTAMP or TTL')
-  } while (c.accept(Kw.AND))
+    if (cursor.accept(Kw.TIMESTAMP)) timestamp = parseIntValue(cursor)
+    else if (cursor.accept(Kw.TTL)) ttl = parseIntValue(cursor)
+    else throw cursor.unexpected('TIMESTAMP or TTL')
+  } while (cursor.accept(Kw.AND))
   return { timestamp, ttl }
 }
 
-export function parseUpdate(c: TokenCursor): UpdateStatement {
-  c.expect(Kw.UPDATE)
-  const table = c.qualifiedName()
-  const using = parseUsing(c)
-  c.expect(Kw.SET)
-  const assignments = c.list(() => parseAssignment(c))
-  c.expect(Kw.WHERE)
-  const where = parseWhere(c)
-  const condition = parseIf(c)
-  checkAssignments(c, assignments)
+export function parseUpdate(cursor: TokenCursor): UpdateStatement {
+  cursor.expect(Kw.UPDATE)
+  const table = cursor.qualifiedName()
+  const using = parseUsing(cursor)
+  cursor.expect(Kw.SET)
+  const assignments = cursor.list(() => parseAssignment(cursor))
+  cursor.expect(Kw.WHERE)
+  const where = parseWhere(cursor)
+  const condition = parseIf(cursor)
+  checkAssignments(cursor, assignments)
   return { kind: 'update', table, using, assignments, where, condition }
 }
 
@@ -150,7 +160,7 @@ interface AssignedParts {
  * Parser.g `addRawUpdate`: a column is either set once or changed by compatible operations. Only
  * settings of the whole value and of the same field exclude others (Operation.RawUpdate).
  */
-function checkAssignments(c: TokenCursor, assignments: readonly Assignment[]): void {
+function checkAssignments(cursor: TokenCursor, assignments: readonly Assignment[]): void {
   const assigned = new Map<string, AssignedParts>()
   for (const { column, operation, access } of assignments) {
     const isWhole = operation === 'set' && access === undefined
@@ -162,7 +172,7 @@ function checkAssignments(c: TokenCursor, assignments: readonly Assignment[]): v
     }
     const isTwice = access?.kind === 'field' && before.fields.has(access.field)
     if (isWhole || before.isWhole || isTwice) {
-      throw c.refuse(`Multiple incompatible setting of column ${columnText(column)}`)
+      throw cursor.refuse(`Multiple incompatible setting of column ${columnText(column)}`)
     }
     if (access?.kind === 'field') before.fields.add(access.field)
   }
@@ -172,64 +182,65 @@ function columnText(column: string): string {
   return /^[a-z][a-z0-9_]*$/.test(column) ? column : `"${column.replaceAll('"', '""')}"`
 }
 
-function parseAssignment(c: TokenCursor): Assignment {
-  const column = c.columnName()
-  const access = parseAccess(c)
+function parseAssignment(cursor: TokenCursor): Assignment {
+  const column = cursor.columnName()
+  const access = parseAccess(cursor)
   if (access !== undefined) {
-    c.expect(Token.EQUAL)
-    return { column, operation: 'set', access, value: parseTerm(c) }
+    cursor.expect(Token.EQUAL)
+    return { column, operation: 'set', access, value: parseTerm(cursor) }
   }
-  if (c.accept(Token.PLUS_EQUAL)) return { column, operation: 'add', access, value: parseTerm(c) }
-  if (c.accept(Token.MINUS_EQUAL)) {
-    return { column, operation: 'subtract', access, value: parseTerm(c) }
+  if (cursor.accept(Token.PLUS_EQUAL))
+    return { column, operation: 'add', access, value: parseTerm(cursor) }
+  if (cursor.accept(Token.MINUS_EQUAL)) {
+    return { column, operation: 'subtract', access, value: parseTerm(cursor) }
   }
-  if (c.kind !== Token.EQUAL) throw c.unexpected("'=', '+=', '-=', '[' or '.'")
-  c.advance()
-  return parseAssignedValue(c, column)
+  if (cursor.kind !== Token.EQUAL) throw cursor.unexpected("'=', '+=', '-=', '[' or '.'")
+  cursor.advance()
+  return parseAssignedValue(cursor, column)
 }
 
 /** `normalColumnOperation` of Parser.g. `c = c -3` lexes as a column and the integer −3. */
-function parseAssignedValue(c: TokenCursor, column: string): Assignment {
+function parseAssignedValue(cursor: TokenCursor, column: string): Assignment {
   const access = undefined
   const isColumn =
-    (isNameKind(c.kind) || c.kind === Token.EMPTY_QUOTED_NAME) &&
-    c.peek(1) !== Token.OPEN &&
-    c.peek(1) !== Token.DOT
+    (isNameKind(cursor.kind) || cursor.kind === Token.EMPTY_QUOTED_NAME) &&
+    cursor.peek(1) !== Token.OPEN &&
+    cursor.peek(1) !== Token.DOT
   if (!isColumn) {
-    const value = parseTerm(c)
-    if (!c.accept(Token.PLUS)) return { column, operation: 'set', access, value }
-    if (c.columnName() !== column) {
-      throw c.refuse('Only expressions of the form X = <value> + X are supported.')
+    const value = parseTerm(cursor)
+    if (!cursor.accept(Token.PLUS)) return { column, operation: 'set', access, value }
+    if (cursor.columnName() !== column) {
+      throw cursor.refuse('Only expressions of the form X = <value> + X are supported.')
     }
     return { column, operation: 'prepend', access, value }
   }
-  const operand = c.columnName()
-  if (c.kind === Token.INTEGER) {
-    const text = c.tokenText()
+  const operand = cursor.columnName()
+  if (cursor.kind === Token.INTEGER) {
+    const text = cursor.tokenText()
     if (operand !== column || !text.startsWith('-')) {
-      throw c.refuse('Only expressions of the form X = X +/- <value> are supported.')
+      throw cursor.refuse('Only expressions of the form X = X +/- <value> are supported.')
     }
-    c.advance()
+    cursor.advance()
     const value: Expression = { kind: 'constant', type: 'integer', text: text.slice(1) }
     return { column, operation: 'subtract', access, value }
   }
-  const operator = isAdditionAt(c.kind)
-  if (operator === undefined) throw c.unexpected("'+' or '-'")
-  c.advance()
-  const value = parseTerm(c)
+  const operator = isAdditionAt(cursor.kind)
+  if (operator === undefined) throw cursor.unexpected("'+' or '-'")
+  cursor.advance()
+  const value = parseTerm(cursor)
   if (operand !== column) {
-    throw c.refuse(`Only expressions of the form X = X ${operator}<value> are supported.`)
+    throw cursor.refuse(`Only expressions of the form X = X ${operator}<value> are supported.`)
   }
   return { column, operation: operator === '+' ? 'add' : 'subtract', access, value }
 }
 
-function parseIf(c: TokenCursor): IfClause | undefined {
-  if (!c.accept(Kw.IF)) return undefined
-  if (c.kind === Kw.EXISTS && !isConditionOperator(c.peek(1))) {
-    c.advance()
+function parseIf(cursor: TokenCursor): IfClause | undefined {
+  if (!cursor.accept(Kw.IF)) return undefined
+  if (cursor.kind === Kw.EXISTS && !isConditionOperator(cursor.peek(1))) {
+    cursor.advance()
     return { kind: 'exists' }
   }
-  return { kind: 'conditions', conditions: parseConditions(c) }
+  return { kind: 'conditions', conditions: parseConditions(cursor) }
 }
 
 function isConditionOperator(kind: number): boolean {
@@ -242,65 +253,67 @@ function isConditionOperator(kind: number): boolean {
   )
 }
 
-export function parseDelete(c: TokenCursor): DeleteStatement {
-  c.expect(Kw.DELETE)
+export function parseDelete(cursor: TokenCursor): DeleteStatement {
+  cursor.expect(Kw.DELETE)
   const targets =
-    c.kind === Kw.FROM ? [] : c.list(() => ({ column: c.columnName(), access: parseAccess(c) }))
-  c.expect(Kw.FROM)
-  const table = c.qualifiedName()
+    cursor.kind === Kw.FROM
+      ? []
+      : cursor.list(() => ({ column: cursor.columnName(), access: parseAccess(cursor) }))
+  cursor.expect(Kw.FROM)
+  const table = cursor.qualifiedName()
   let timestamp: Expression | undefined
-  if (c.accept(Kw.USING)) {
-    c.expect(Kw.TIMESTAMP)
-    timestamp = parseIntValue(c)
+  if (cursor.accept(Kw.USING)) {
+    cursor.expect(Kw.TIMESTAMP)
+    timestamp = parseIntValue(cursor)
   }
-  c.expect(Kw.WHERE)
-  const where = parseWhere(c)
-  const condition = parseIf(c)
+  cursor.expect(Kw.WHERE)
+  const where = parseWhere(cursor)
+  const condition = parseIf(cursor)
   const using = timestamp === undefined ? noUsing : { timestamp, ttl: undefined }
   return { kind: 'delete', table, targets, using, where, condition }
 }
 
-export function parseBatch(c: TokenCursor): BatchStatement {
-  c.expect(Kw.BEGIN)
-  const isUnlogged = c.accept(Kw.UNLOGGED)
-  const isCounter = !isUnlogged && c.accept(Kw.COUNTER)
-  c.expect(Kw.BATCH)
-  const using = parseUsing(c)
+export function parseBatch(cursor: TokenCursor): BatchStatement {
+  cursor.expect(Kw.BEGIN)
+  const isUnlogged = cursor.accept(Kw.UNLOGGED)
+  const isCounter = !isUnlogged && cursor.accept(Kw.COUNTER)
+  cursor.expect(Kw.BATCH)
+  const using = parseUsing(cursor)
   const statements: ModificationStatement[] = []
   for (;;) {
-    const statement = tryModification(c)
+    const statement = tryModification(cursor)
     if (statement === undefined) break
     statements.push(statement)
-    c.accept(Token.SEMICOLON)
+    cursor.accept(Token.SEMICOLON)
   }
-  if (c.kind !== Kw.APPLY) throw c.unexpected('INSERT, UPDATE, DELETE or APPLY BATCH')
-  c.advance()
-  c.expect(Kw.BATCH)
+  if (cursor.kind !== Kw.APPLY) throw cursor.unexpected('INSERT, UPDATE, DELETE or APPLY BATCH')
+  cursor.advance()
+  cursor.expect(Kw.BATCH)
   const type = isUnlogged ? 'unlogged' : isCounter ? 'counter' : 'logged'
   return { kind: 'batch', type, using, statements }
 }
 
-function tryModification(c: TokenCursor): ModificationStatement | undefined {
-  switch (c.kind) {
+function tryModification(cursor: TokenCursor): ModificationStatement | undefined {
+  switch (cursor.kind) {
     case Kw.INSERT:
-      return parseInsert(c)
+      return parseInsert(cursor)
     case Kw.UPDATE:
-      return parseUpdate(c)
+      return parseUpdate(cursor)
     case Kw.DELETE:
-      return parseDelete(c)
+      return parseDelete(cursor)
     default:
       return undefined
   }
 }
 
-export function parseUse(c: TokenCursor): UseStatement {
-  c.expect(Kw.USE)
-  return { kind: 'use', keyspace: c.schemaName('keyspace') }
+export function parseUse(cursor: TokenCursor): UseStatement {
+  cursor.expect(Kw.USE)
+  return { kind: 'use', keyspace: cursor.schemaName('keyspace') }
 }
 
-export function parseTruncate(c: TokenCursor): TruncateStatement {
-  c.expect(Kw.TRUNCATE)
+export function parseTruncate(cursor: TokenCursor): TruncateStatement {
+  cursor.expect(Kw.TRUNCATE)
   // `TRUNCATE columnfamily` names a table only after the optional word.
-  c.accept(Kw.COLUMNFAMILY)
-  return { kind: 'truncate', table: c.qualifiedName() }
+  cursor.accept(Kw.COLUMNFAMILY)
+  return { kind: 'truncate', table: cursor.qualifiedName() }
 }

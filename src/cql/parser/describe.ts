@@ -4,10 +4,10 @@ import type { TokenCursor } from './cursor.ts'
 import { parseFunctionName } from './terms.ts'
 import { parseUserTypeName } from './types.ts'
 
-export function parseDescribe(c: TokenCursor): DescribeStatement {
-  c.advance()
-  const target = parseTarget(c)
-  const internals = c.acceptAll(Kw.WITH, Kw.INTERNALS)
+export function parseDescribe(cursor: TokenCursor): DescribeStatement {
+  cursor.advance()
+  const target = parseTarget(cursor)
+  const internals = cursor.acceptAll(Kw.WITH, Kw.INTERNALS)
   return { kind: 'describe', target, internals }
 }
 
@@ -22,58 +22,62 @@ const plurals: {
   [Kw.AGGREGATES]: 'aggregates',
 }
 
-function parseTarget(c: TokenCursor): DescribeTarget {
-  const plural = plurals[c.kind]
-  if (plural !== undefined && c.peek(1) !== Token.DOT) {
-    c.advance()
+function parseTarget(cursor: TokenCursor): DescribeTarget {
+  const plural = plurals[cursor.kind]
+  if (plural !== undefined && cursor.peek(1) !== Token.DOT) {
+    cursor.advance()
     return { kind: plural }
   }
-  if (isSchemaWord(c)) return parseSchemaTarget(c)
-  if (c.kind === Kw.KEYSPACE || (c.kind === Kw.ONLY && c.peek(1) === Kw.KEYSPACE)) {
-    const only = c.accept(Kw.ONLY)
-    c.advance()
-    const keyspace = c.isName() ? c.name() : undefined
+  if (isSchemaWord(cursor)) return parseSchemaTarget(cursor)
+  if (cursor.kind === Kw.KEYSPACE || (cursor.kind === Kw.ONLY && cursor.peek(1) === Kw.KEYSPACE)) {
+    const only = cursor.accept(Kw.ONLY)
+    cursor.advance()
+    const keyspace = cursor.isName() ? cursor.name() : undefined
     return { kind: 'keyspace', only, keyspace }
   }
-  return parseNamedTarget(c)
+  return parseNamedTarget(cursor)
 }
 
 /** SCHEMA is a synonym of KEYSPACE everywhere but in `DESCRIBE [FULL] SCHEMA`. */
-function isSchemaWord(c: TokenCursor): boolean {
-  if (c.kind === Kw.FULL) return true
-  return c.kind === Kw.KEYSPACE && c.tokenText().toLowerCase() === 'schema'
+function isSchemaWord(cursor: TokenCursor): boolean {
+  if (cursor.kind === Kw.FULL) return true
+  return cursor.kind === Kw.KEYSPACE && cursor.tokenText().toLowerCase() === 'schema'
 }
 
-function parseSchemaTarget(c: TokenCursor): DescribeTarget {
-  const full = c.accept(Kw.FULL)
-  if (!isSchemaWord(c)) throw c.unexpected('SCHEMA')
-  c.advance()
+function parseSchemaTarget(cursor: TokenCursor): DescribeTarget {
+  const full = cursor.accept(Kw.FULL)
+  if (!isSchemaWord(cursor)) throw cursor.unexpected('SCHEMA')
+  cursor.advance()
   return { kind: 'schema', full }
 }
 
-function parseNamedTarget(c: TokenCursor): DescribeTarget {
-  if (c.peek(1) !== Token.END && c.peek(1) !== Token.DOT && c.peek(1) !== Token.SEMICOLON) {
-    switch (c.kind) {
+function parseNamedTarget(cursor: TokenCursor): DescribeTarget {
+  if (
+    cursor.peek(1) !== Token.END &&
+    cursor.peek(1) !== Token.DOT &&
+    cursor.peek(1) !== Token.SEMICOLON
+  ) {
+    switch (cursor.kind) {
       case Kw.COLUMNFAMILY:
-        c.advance()
-        return { kind: 'table', name: c.qualifiedName() }
+        cursor.advance()
+        return { kind: 'table', name: cursor.qualifiedName() }
       case Kw.INDEX:
-        c.advance()
-        return { kind: 'index', name: c.qualifiedName('index') }
+        cursor.advance()
+        return { kind: 'index', name: cursor.qualifiedName('index') }
       case Kw.MATERIALIZED:
-        c.advance()
-        c.expect(Kw.VIEW)
-        return { kind: 'view', name: c.qualifiedName() }
+        cursor.advance()
+        cursor.expect(Kw.VIEW)
+        return { kind: 'view', name: cursor.qualifiedName() }
       case Kw.TYPE:
-        c.advance()
-        return { kind: 'type', name: parseUserTypeName(c) }
+        cursor.advance()
+        return { kind: 'type', name: parseUserTypeName(cursor) }
       case Kw.FUNCTION:
       case Kw.AGGREGATE: {
-        const kind = c.kind === Kw.FUNCTION ? 'function' : 'aggregate'
-        c.advance()
-        return { kind, name: parseFunctionName(c) }
+        const kind = cursor.kind === Kw.FUNCTION ? 'function' : 'aggregate'
+        cursor.advance()
+        return { kind, name: parseFunctionName(cursor) }
       }
     }
   }
-  return { kind: 'generic', name: c.qualifiedName() }
+  return { kind: 'generic', name: cursor.qualifiedName() }
 }

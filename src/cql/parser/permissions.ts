@@ -18,79 +18,79 @@ const permissionKinds: ReadonlySet<number> = new Set([
 ])
 
 /** `permissionOrAll` of Parser.g; empty for ALL. */
-function parsePermissions(c: TokenCursor): string[] {
-  if (c.accept(Kw.ALL)) {
-    c.accept(Kw.PERMISSIONS)
+function parsePermissions(cursor: TokenCursor): string[] {
+  if (cursor.accept(Kw.ALL)) {
+    cursor.accept(Kw.PERMISSIONS)
     return []
   }
-  return c.list(() => {
-    if (!permissionKinds.has(c.kind)) throw c.unexpected('a permission')
-    const permission = keywordText(c.kind)
-    c.advance()
-    c.accept(Kw.PERMISSION)
+  return cursor.list(() => {
+    if (!permissionKinds.has(cursor.kind)) throw cursor.unexpected('a permission')
+    const permission = keywordText(cursor.kind)
+    cursor.advance()
+    cursor.accept(Kw.PERMISSION)
     return permission
   })
 }
 
-function isPermissionListAt(c: TokenCursor): boolean {
-  const following = c.peek(1)
-  if (c.kind === Kw.ALL) return following === Kw.PERMISSIONS || following === Kw.ON
-  if (!permissionKinds.has(c.kind)) return false
+function isPermissionListAt(cursor: TokenCursor): boolean {
+  const following = cursor.peek(1)
+  if (cursor.kind === Kw.ALL) return following === Kw.PERMISSIONS || following === Kw.ON
+  if (!permissionKinds.has(cursor.kind)) return false
   // UNMASK and SELECT_MASKED are also names of roles.
   return following !== Kw.TO && following !== Kw.FROM
 }
 
 /** GRANT and REVOKE, of permissions or of roles. */
-export function parseGrantOrRevoke(c: TokenCursor): CqlStatement {
-  const isGrant = c.kind === Kw.GRANT
+export function parseGrantOrRevoke(cursor: TokenCursor): CqlStatement {
+  const isGrant = cursor.kind === Kw.GRANT
   const preposition = isGrant ? Kw.TO : Kw.FROM
-  c.advance()
-  if (!isPermissionListAt(c)) {
-    const role = parseRoleName(c)
-    c.expect(preposition)
-    return { kind: isGrant ? 'grant_role' : 'revoke_role', role, grantee: parseRoleName(c) }
+  cursor.advance()
+  if (!isPermissionListAt(cursor)) {
+    const role = parseRoleName(cursor)
+    cursor.expect(preposition)
+    return { kind: isGrant ? 'grant_role' : 'revoke_role', role, grantee: parseRoleName(cursor) }
   }
-  const permissions = parsePermissions(c)
-  c.expect(Kw.ON)
-  const resource = parseResource(c)
-  c.expect(preposition)
+  const permissions = parsePermissions(cursor)
+  cursor.expect(Kw.ON)
+  const resource = parseResource(cursor)
+  cursor.expect(preposition)
   const kind = isGrant ? 'grant_permissions' : 'revoke_permissions'
-  return { kind, permissions, resource, role: parseRoleName(c) }
+  return { kind, permissions, resource, role: parseRoleName(cursor) }
 }
 
 /** `resource` of Parser.g. */
-function parseResource(c: TokenCursor): Resource {
-  switch (c.kind) {
+function parseResource(cursor: TokenCursor): Resource {
+  switch (cursor.kind) {
     case Kw.ALL:
-      return parseAllResource(c)
+      return parseAllResource(cursor)
     case Kw.KEYSPACE:
-      c.advance()
-      return { kind: 'keyspace', keyspace: c.schemaName('keyspace') }
+      cursor.advance()
+      return { kind: 'keyspace', keyspace: cursor.schemaName('keyspace') }
     case Kw.ROLE:
-      if (!isResourceWord(c)) break
-      c.advance()
-      return { kind: 'role', name: parseRoleName(c) }
+      if (!isResourceWord(cursor)) break
+      cursor.advance()
+      return { kind: 'role', name: parseRoleName(cursor) }
     case Kw.MBEAN:
     case Kw.MBEANS: {
-      if (!isResourceWord(c)) break
-      const kind = c.kind === Kw.MBEAN ? 'mbean' : 'mbeans'
-      c.advance()
-      return { kind, name: c.string() }
+      if (!isResourceWord(cursor)) break
+      const kind = cursor.kind === Kw.MBEAN ? 'mbean' : 'mbeans'
+      cursor.advance()
+      return { kind, name: cursor.string() }
     }
     case Kw.FUNCTION:
-      if (!isResourceWord(c)) break
-      c.advance()
-      return { kind: 'function', function: parseSignature(c) }
+      if (!isResourceWord(cursor)) break
+      cursor.advance()
+      return { kind: 'function', function: parseSignature(cursor) }
     case Kw.COLUMNFAMILY:
-      c.advance()
+      cursor.advance()
       break
   }
-  return { kind: 'table', table: c.qualifiedName() }
+  return { kind: 'table', table: cursor.qualifiedName() }
 }
 
 /** ROLE, FUNCTION, … are also names of tables. */
-function isResourceWord(c: TokenCursor): boolean {
-  const following = c.peek(1)
+function isResourceWord(cursor: TokenCursor): boolean {
+  const following = cursor.peek(1)
   return (
     following !== Token.DOT &&
     following !== Kw.TO &&
@@ -101,46 +101,46 @@ function isResourceWord(c: TokenCursor): boolean {
   )
 }
 
-function parseAllResource(c: TokenCursor): Resource {
-  c.advance()
-  switch (c.kind) {
+function parseAllResource(cursor: TokenCursor): Resource {
+  cursor.advance()
+  switch (cursor.kind) {
     case Kw.KEYSPACES:
-      c.advance()
+      cursor.advance()
       return { kind: 'all_keyspaces' }
     case Kw.ROLES:
-      c.advance()
+      cursor.advance()
       return { kind: 'all_roles' }
     case Kw.MBEANS:
-      c.advance()
+      cursor.advance()
       return { kind: 'all_mbeans' }
     case Kw.TABLES:
-      c.advance()
-      c.expect(Kw.IN)
-      c.expect(Kw.KEYSPACE)
-      return { kind: 'all_tables_in', keyspace: c.schemaName('keyspace') }
+      cursor.advance()
+      cursor.expect(Kw.IN)
+      cursor.expect(Kw.KEYSPACE)
+      return { kind: 'all_tables_in', keyspace: cursor.schemaName('keyspace') }
     case Kw.FUNCTIONS:
-      c.advance()
-      if (!c.acceptAll(Kw.IN, Kw.KEYSPACE)) return { kind: 'all_functions' }
-      return { kind: 'all_functions_in', keyspace: c.schemaName('keyspace') }
+      cursor.advance()
+      if (!cursor.acceptAll(Kw.IN, Kw.KEYSPACE)) return { kind: 'all_functions' }
+      return { kind: 'all_functions_in', keyspace: cursor.schemaName('keyspace') }
     default:
-      throw c.unexpected('KEYSPACES, TABLES, FUNCTIONS, ROLES or MBEANS')
+      throw cursor.unexpected('KEYSPACES, TABLES, FUNCTIONS, ROLES or MBEANS')
   }
 }
 
 /** LIST ROLES, USERS, permissions. */
-export function parseList(c: TokenCursor): CqlStatement {
-  c.expect(Kw.LIST)
-  if (c.accept(Kw.USERS)) return { kind: 'list_users' }
-  if (c.accept(Kw.ROLES)) {
-    const role = c.accept(Kw.OF) ? parseRoleName(c) : undefined
-    return { kind: 'list_roles', role, recursive: !c.accept(Kw.NORECURSIVE) }
+export function parseList(cursor: TokenCursor): CqlStatement {
+  cursor.expect(Kw.LIST)
+  if (cursor.accept(Kw.USERS)) return { kind: 'list_users' }
+  if (cursor.accept(Kw.ROLES)) {
+    const role = cursor.accept(Kw.OF) ? parseRoleName(cursor) : undefined
+    return { kind: 'list_roles', role, recursive: !cursor.accept(Kw.NORECURSIVE) }
   }
-  if (c.kind !== Kw.ALL && !permissionKinds.has(c.kind)) {
-    throw c.unexpected('ROLES, USERS or permissions')
+  if (cursor.kind !== Kw.ALL && !permissionKinds.has(cursor.kind)) {
+    throw cursor.unexpected('ROLES, USERS or permissions')
   }
-  const permissions = parsePermissions(c)
-  const resource = c.accept(Kw.ON) ? parseResource(c) : undefined
-  const role = c.accept(Kw.OF) ? parseRoleName(c) : undefined
-  const recursive = !c.accept(Kw.NORECURSIVE)
+  const permissions = parsePermissions(cursor)
+  const resource = cursor.accept(Kw.ON) ? parseResource(cursor) : undefined
+  const role = cursor.accept(Kw.OF) ? parseRoleName(cursor) : undefined
+  const recursive = !cursor.accept(Kw.NORECURSIVE)
   return { kind: 'list_permissions', permissions, resource, role, recursive }
 }

@@ -13,159 +13,159 @@ const operators: { readonly [kind: number]: ComparisonOperator } = {
 }
 
 /** `whereClause` of Parser.g. */
-export function parseWhere(c: TokenCursor): Relation[] {
-  const relations = [parseRelation(c)]
-  while (c.accept(Kw.AND)) relations.push(parseRelation(c))
+export function parseWhere(cursor: TokenCursor): Relation[] {
+  const relations = [parseRelation(cursor)]
+  while (cursor.accept(Kw.AND)) relations.push(parseRelation(cursor))
   return relations
 }
 
-function parseOperator(c: TokenCursor): ComparisonOperator {
-  const operator = operators[c.kind]
-  if (operator === undefined) throw c.unexpected('an operator')
-  c.advance()
+function parseOperator(cursor: TokenCursor): ComparisonOperator {
+  const operator = operators[cursor.kind]
+  if (operator === undefined) throw cursor.unexpected('an operator')
+  cursor.advance()
   return operator
 }
 
-function parseRelation(c: TokenCursor): Relation {
-  if (c.kind === Token.EXPR_OPEN) return parseIndexExpression(c)
-  if (c.kind === Kw.TOKEN) return parseTokenRelation(c)
-  if (c.kind === Token.OPEN) return parseParenthesized(c)
-  return parseColumnRelation(c)
+function parseRelation(cursor: TokenCursor): Relation {
+  if (cursor.kind === Token.EXPR_OPEN) return parseIndexExpression(cursor)
+  if (cursor.kind === Kw.TOKEN) return parseTokenRelation(cursor)
+  if (cursor.kind === Token.OPEN) return parseParenthesized(cursor)
+  return parseColumnRelation(cursor)
 }
 
-function parseIndexExpression(c: TokenCursor): Relation {
-  c.advance()
-  const index = { keyspace: undefined, name: c.schemaName('index') }
-  c.expect(Token.COMMA)
-  const value = parseTerm(c)
-  c.expect(Token.CLOSE)
+function parseIndexExpression(cursor: TokenCursor): Relation {
+  cursor.advance()
+  const index = { keyspace: undefined, name: cursor.schemaName('index') }
+  cursor.expect(Token.COMMA)
+  const value = parseTerm(cursor)
+  cursor.expect(Token.CLOSE)
   return { kind: 'index_expression', index, value }
 }
 
-function parseColumnNames(c: TokenCursor): string[] {
-  c.expect(Token.OPEN)
-  const columns = c.list(() => c.columnName())
-  c.expect(Token.CLOSE)
+function parseColumnNames(cursor: TokenCursor): string[] {
+  cursor.expect(Token.OPEN)
+  const columns = cursor.list(() => cursor.columnName())
+  cursor.expect(Token.CLOSE)
   return columns
 }
 
-function parseTokenRelation(c: TokenCursor): Relation {
-  c.advance()
-  const columns = parseColumnNames(c)
-  const operator = parseOperator(c)
-  return { kind: 'token', columns, operator, value: parseTerm(c) }
+function parseTokenRelation(cursor: TokenCursor): Relation {
+  cursor.advance()
+  const columns = parseColumnNames(cursor)
+  const operator = parseOperator(cursor)
+  return { kind: 'token', columns, operator, value: parseTerm(cursor) }
 }
 
-function parseParenthesized(c: TokenCursor): Relation {
-  const following = c.peek(2)
-  const isName = isNameKind(c.peek(1)) || c.peek(1) === Token.EMPTY_QUOTED_NAME
+function parseParenthesized(cursor: TokenCursor): Relation {
+  const following = cursor.peek(2)
+  const isName = isNameKind(cursor.peek(1)) || cursor.peek(1) === Token.EMPTY_QUOTED_NAME
   if (isName && (following === Token.COMMA || following === Token.CLOSE)) {
-    return parseTupleRelation(c)
+    return parseTupleRelation(cursor)
   }
-  c.advance()
-  const relation = c.nested(() => parseRelation(c))
-  c.expect(Token.CLOSE)
+  cursor.advance()
+  const relation = cursor.nested(() => parseRelation(cursor))
+  cursor.expect(Token.CLOSE)
   return relation
 }
 
-function parseTupleRelation(c: TokenCursor): Relation {
-  const columns = parseColumnNames(c)
-  if (c.accept(Kw.IN)) return { kind: 'tuple_in', columns, values: parseTupleInValues(c) }
-  const operator = parseOperator(c)
-  if (c.isMarker()) return { kind: 'tuple', columns, operator, value: c.marker() }
-  if (c.kind !== Token.OPEN) throw c.unexpected('a tuple or a bind marker')
-  return { kind: 'tuple', columns, operator, value: parseTuple(c) }
+function parseTupleRelation(cursor: TokenCursor): Relation {
+  const columns = parseColumnNames(cursor)
+  if (cursor.accept(Kw.IN)) return { kind: 'tuple_in', columns, values: parseTupleInValues(cursor) }
+  const operator = parseOperator(cursor)
+  if (cursor.isMarker()) return { kind: 'tuple', columns, operator, value: cursor.marker() }
+  if (cursor.kind !== Token.OPEN) throw cursor.unexpected('a tuple or a bind marker')
+  return { kind: 'tuple', columns, operator, value: parseTuple(cursor) }
 }
 
-function parseTupleInValues(c: TokenCursor): Marker | Expression[] {
-  if (c.isMarker()) return c.marker()
-  c.expect(Token.OPEN)
-  if (c.accept(Token.CLOSE)) return []
+function parseTupleInValues(cursor: TokenCursor): Marker | Expression[] {
+  if (cursor.isMarker()) return cursor.marker()
+  cursor.expect(Token.OPEN)
+  if (cursor.accept(Token.CLOSE)) return []
   // All are markers or none is.
-  const areMarkers = c.isMarker()
-  const values = c.list(() => {
-    if (areMarkers && c.isMarker()) return c.marker()
-    if (areMarkers || c.kind !== Token.OPEN) {
-      throw c.unexpected(areMarkers ? 'a bind marker' : 'a tuple or a bind marker')
+  const areMarkers = cursor.isMarker()
+  const values = cursor.list(() => {
+    if (areMarkers && cursor.isMarker()) return cursor.marker()
+    if (areMarkers || cursor.kind !== Token.OPEN) {
+      throw cursor.unexpected(areMarkers ? 'a bind marker' : 'a tuple or a bind marker')
     }
-    return parseTuple(c)
+    return parseTuple(cursor)
   })
-  c.expect(Token.CLOSE)
+  cursor.expect(Token.CLOSE)
   return values
 }
 
-function parseInValues(c: TokenCursor): Marker | Expression[] {
-  if (c.isMarker()) return c.marker()
-  if (c.kind !== Token.OPEN) throw c.unexpected('a list of values or a bind marker')
-  c.advance()
-  if (c.accept(Token.CLOSE)) return []
-  const values = c.list(() => parseTerm(c))
-  c.expect(Token.CLOSE)
+function parseInValues(cursor: TokenCursor): Marker | Expression[] {
+  if (cursor.isMarker()) return cursor.marker()
+  if (cursor.kind !== Token.OPEN) throw cursor.unexpected('a list of values or a bind marker')
+  cursor.advance()
+  if (cursor.accept(Token.CLOSE)) return []
+  const values = cursor.list(() => parseTerm(cursor))
+  cursor.expect(Token.CLOSE)
   return values
 }
 
-function parseColumnRelation(c: TokenCursor): Relation {
-  const column = c.columnName()
-  const operator = operators[c.kind]
+function parseColumnRelation(cursor: TokenCursor): Relation {
+  const column = cursor.columnName()
+  const operator = operators[cursor.kind]
   if (operator !== undefined) {
-    c.advance()
-    return { kind: 'compare', column, operator, value: parseTerm(c) }
+    cursor.advance()
+    return { kind: 'compare', column, operator, value: parseTerm(cursor) }
   }
-  switch (c.kind) {
+  switch (cursor.kind) {
     case Kw.IN:
-      c.advance()
-      return { kind: 'in', column, values: parseInValues(c) }
+      cursor.advance()
+      return { kind: 'in', column, values: parseInValues(cursor) }
     case Kw.LIKE:
-      c.advance()
-      return { kind: 'like', column, value: parseTerm(c) }
+      cursor.advance()
+      return { kind: 'like', column, value: parseTerm(cursor) }
     case Kw.IS:
-      c.advance()
-      c.expect(Kw.NOT)
-      c.expect(Kw.NULL)
+      cursor.advance()
+      cursor.expect(Kw.NOT)
+      cursor.expect(Kw.NULL)
       return { kind: 'is_not_null', column }
     case Kw.CONTAINS: {
-      c.advance()
-      const isKey = c.accept(Kw.KEY)
-      return { kind: 'contains', column, isKey, value: parseTerm(c) }
+      cursor.advance()
+      const isKey = cursor.accept(Kw.KEY)
+      return { kind: 'contains', column, isKey, value: parseTerm(cursor) }
     }
     case Token.OPEN_SQUARE: {
-      c.advance()
-      const key = parseTerm(c)
-      c.expect(Token.CLOSE_SQUARE)
-      const elementOperator = parseOperator(c)
-      return { kind: 'element', column, key, operator: elementOperator, value: parseTerm(c) }
+      cursor.advance()
+      const key = parseTerm(cursor)
+      cursor.expect(Token.CLOSE_SQUARE)
+      const elementOperator = parseOperator(cursor)
+      return { kind: 'element', column, key, operator: elementOperator, value: parseTerm(cursor) }
     }
     default:
-      throw c.unexpected('an operator')
+      throw cursor.unexpected('an operator')
   }
 }
 
 /** `updateConditions` of Parser.g. */
-export function parseConditions(c: TokenCursor): Condition[] {
-  const conditions = [parseCondition(c)]
-  while (c.accept(Kw.AND)) conditions.push(parseCondition(c))
+export function parseConditions(cursor: TokenCursor): Condition[] {
+  const conditions = [parseCondition(cursor)]
+  while (cursor.accept(Kw.AND)) conditions.push(parseCondition(cursor))
   return conditions
 }
 
-function parseCondition(c: TokenCursor): Condition {
-  const column = c.columnName()
-  const access = parseAccess(c)
-  if (c.accept(Kw.IN)) {
-    return { column, access, test: { kind: 'in', values: parseInValues(c) } }
+function parseCondition(cursor: TokenCursor): Condition {
+  const column = cursor.columnName()
+  const access = parseAccess(cursor)
+  if (cursor.accept(Kw.IN)) {
+    return { column, access, test: { kind: 'in', values: parseInValues(cursor) } }
   }
-  if (access === undefined && c.accept(Kw.CONTAINS)) {
-    const isKey = c.accept(Kw.KEY)
-    return { column, access, test: { kind: 'contains', isKey, value: parseTerm(c) } }
+  if (access === undefined && cursor.accept(Kw.CONTAINS)) {
+    const isKey = cursor.accept(Kw.KEY)
+    return { column, access, test: { kind: 'contains', isKey, value: parseTerm(cursor) } }
   }
-  const operator = parseOperator(c)
-  return { column, access, test: { kind: 'compare', operator, value: parseTerm(c) } }
+  const operator = parseOperator(cursor)
+  return { column, access, test: { kind: 'compare', operator, value: parseTerm(cursor) } }
 }
 
 /** `[key]`, `.field` or nothing. */
-export function parseAccess(c: TokenCursor): Access | undefined {
-  if (c.accept(Token.DOT)) return { kind: 'field', field: c.name('a field name') }
-  if (!c.accept(Token.OPEN_SQUARE)) return undefined
-  const key = parseTerm(c)
-  c.expect(Token.CLOSE_SQUARE)
+export function parseAccess(cursor: TokenCursor): Access | undefined {
+  if (cursor.accept(Token.DOT)) return { kind: 'field', field: cursor.name('a field name') }
+  if (!cursor.accept(Token.OPEN_SQUARE)) return undefined
+  const key = parseTerm(cursor)
+  cursor.expect(Token.CLOSE_SQUARE)
   return { kind: 'element', key }
 }

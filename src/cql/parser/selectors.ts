@@ -14,107 +14,109 @@ import {
 } from './terms.ts'
 
 /** `selectors` of Parser.g; `undefined` for `*`. */
-export function parseSelectors(c: TokenCursor): SelectItem[] | undefined {
-  if (c.accept(Token.STAR)) return undefined
-  return c.list((): SelectItem => {
-    const value = parseSelectorValue(c)
-    return { value, alias: c.accept(Kw.AS) ? c.name('an alias') : undefined }
+export function parseSelectors(cursor: TokenCursor): SelectItem[] | undefined {
+  if (cursor.accept(Token.STAR)) return undefined
+  return cursor.list((): SelectItem => {
+    const value = parseSelectorValue(cursor)
+    return { value, alias: cursor.accept(Kw.AS) ? cursor.name('an alias') : undefined }
   })
 }
 
 /** `unaliasedSelector` of Parser.g. */
-export function parseSelectorValue(c: TokenCursor): Expression {
-  let left = parseProduct(c)
+export function parseSelectorValue(cursor: TokenCursor): Expression {
+  let left = parseProduct(cursor)
   for (;;) {
-    const operator = isAdditionAt(c.kind)
+    const operator = isAdditionAt(cursor.kind)
     if (operator === undefined) return left
-    c.advance()
-    left = { kind: 'binary', operator, left, right: parseProduct(c) }
+    cursor.advance()
+    left = { kind: 'binary', operator, left, right: parseProduct(cursor) }
   }
 }
 
-function parseProduct(c: TokenCursor): Expression {
-  let left = parseGroup(c)
+function parseProduct(cursor: TokenCursor): Expression {
+  let left = parseGroup(cursor)
   for (;;) {
-    const operator = isMultiplicationAt(c.kind)
+    const operator = isMultiplicationAt(cursor.kind)
     if (operator === undefined) return left
-    c.advance()
-    left = { kind: 'binary', operator, left, right: parseGroup(c) }
+    cursor.advance()
+    left = { kind: 'binary', operator, left, right: parseGroup(cursor) }
   }
 }
 
-function parseGroup(c: TokenCursor): Expression {
-  if (c.accept(Token.MINUS)) return c.nested(() => ({ kind: 'negate', value: parseGroup(c) }))
-  return parseModifiers(c, parsePrimary(c))
+function parseGroup(cursor: TokenCursor): Expression {
+  if (cursor.accept(Token.MINUS))
+    return cursor.nested(() => ({ kind: 'negate', value: parseGroup(cursor) }))
+  return parseModifiers(cursor, parsePrimary(cursor))
 }
 
 /** `selectorModifier` of Parser.g: `.field`, `[key]`, `[from..to]`, any number of them. */
-function parseModifiers(c: TokenCursor, of: Expression): Expression {
+function parseModifiers(cursor: TokenCursor, of: Expression): Expression {
   for (;;) {
-    if (c.accept(Token.DOT)) {
-      of = { kind: 'field', of, field: c.name('a field name') }
-    } else if (c.accept(Token.OPEN_SQUARE)) {
-      of = parseSubSelection(c, of)
-      c.expect(Token.CLOSE_SQUARE)
+    if (cursor.accept(Token.DOT)) {
+      of = { kind: 'field', of, field: cursor.name('a field name') }
+    } else if (cursor.accept(Token.OPEN_SQUARE)) {
+      of = parseSubSelection(cursor, of)
+      cursor.expect(Token.CLOSE_SQUARE)
     } else {
       return of
     }
   }
 }
 
-function parseSubSelection(c: TokenCursor, of: Expression): Expression {
-  if (c.accept(Token.RANGE)) return { kind: 'slice', of, from: undefined, to: parseTerm(c) }
-  const key = parseTerm(c)
-  if (!c.accept(Token.RANGE)) return { kind: 'element', of, key }
-  const to = c.kind === Token.CLOSE_SQUARE ? undefined : parseTerm(c)
+function parseSubSelection(cursor: TokenCursor, of: Expression): Expression {
+  if (cursor.accept(Token.RANGE))
+    return { kind: 'slice', of, from: undefined, to: parseTerm(cursor) }
+  const key = parseTerm(cursor)
+  if (!cursor.accept(Token.RANGE)) return { kind: 'element', of, key }
+  const to = cursor.kind === Token.CLOSE_SQUARE ? undefined : parseTerm(cursor)
   return { kind: 'slice', of, from: key, to }
 }
 
-function parsePrimary(c: TokenCursor): Expression {
-  return tryConstant(c) ?? c.nested(() => parseComposed(c))
+function parsePrimary(cursor: TokenCursor): Expression {
+  return tryConstant(cursor) ?? cursor.nested(() => parseComposed(cursor))
 }
 
-function parseComposed(c: TokenCursor): Expression {
-  switch (c.kind) {
+function parseComposed(cursor: TokenCursor): Expression {
+  switch (cursor.kind) {
     case Token.QUESTION:
     case Token.COLON:
-      return c.marker()
+      return cursor.marker()
     case Kw.NULL:
-      c.advance()
+      cursor.advance()
       return { kind: 'null' }
     case Token.OPEN:
-      return isTypeHintAt(c) ? parseTypeHint(c, parsePrimary) : parseTupleOrNested(c)
+      return isTypeHintAt(cursor) ? parseTypeHint(cursor, parsePrimary) : parseTupleOrNested(cursor)
     case Token.OPEN_SQUARE: {
-      c.advance()
-      const isEmpty = c.accept(Token.CLOSE_SQUARE)
-      const elements = isEmpty ? [] : c.list(() => parseSelectorValue(c))
-      if (!isEmpty) c.expect(Token.CLOSE_SQUARE)
+      cursor.advance()
+      const isEmpty = cursor.accept(Token.CLOSE_SQUARE)
+      const elements = isEmpty ? [] : cursor.list(() => parseSelectorValue(cursor))
+      if (!isEmpty) cursor.expect(Token.CLOSE_SQUARE)
       return { kind: 'list', elements }
     }
     case Token.OPEN_CURLY:
-      return parseCurly(c)
+      return parseCurly(cursor)
     default:
-      return parseNamed(c)
+      return parseNamed(cursor)
   }
 }
 
-function parseTupleOrNested(c: TokenCursor): Expression {
-  c.expect(Token.OPEN)
-  const elements = c.list(() => parseSelectorValue(c))
-  c.expect(Token.CLOSE)
+function parseTupleOrNested(cursor: TokenCursor): Expression {
+  cursor.expect(Token.OPEN)
+  const elements = cursor.list(() => parseSelectorValue(cursor))
+  cursor.expect(Token.CLOSE)
   // One element is a nested expression until the planner needs a tuple
   // (BetweenParenthesesOrWithTuple).
   return { kind: 'tuple', elements }
 }
 
-function parseCurly(c: TokenCursor): Expression {
-  c.expect(Token.OPEN_CURLY)
-  if (c.accept(Token.CLOSE_CURLY)) return { kind: 'set', elements: [] }
-  const first = parseSelectorValue(c)
-  if (c.kind === Token.COLON) return parseMapRest(c, first, parseSelectorValue)
+function parseCurly(cursor: TokenCursor): Expression {
+  cursor.expect(Token.OPEN_CURLY)
+  if (cursor.accept(Token.CLOSE_CURLY)) return { kind: 'set', elements: [] }
+  const first = parseSelectorValue(cursor)
+  if (cursor.kind === Token.COLON) return parseMapRest(cursor, first, parseSelectorValue)
   const elements = [first]
-  while (c.accept(Token.COMMA)) elements.push(parseSelectorValue(c))
-  c.expect(Token.CLOSE_CURLY)
+  while (cursor.accept(Token.COMMA)) elements.push(parseSelectorValue(cursor))
+  cursor.expect(Token.CLOSE_CURLY)
   return { kind: 'set', elements }
 }
 
@@ -125,38 +127,42 @@ const cellInfos: { readonly [kind: number]: 'writetime' | 'maxwritetime' | 'ttl'
 }
 
 /** A column or a function call. */
-function parseNamed(c: TokenCursor): Expression {
-  if (c.peek(1) === Token.OPEN) return parseCall(c)
-  if (c.peek(1) === Token.DOT && c.peek(3) === Token.OPEN && isFunctionNameKind(c.peek(2))) {
-    return parsePlainCall(c)
+function parseNamed(cursor: TokenCursor): Expression {
+  if (cursor.peek(1) === Token.OPEN) return parseCall(cursor)
+  if (
+    cursor.peek(1) === Token.DOT &&
+    cursor.peek(3) === Token.OPEN &&
+    isFunctionNameKind(cursor.peek(2))
+  ) {
+    return parsePlainCall(cursor)
   }
-  if (c.kind === Kw.TOKEN || !isNameKind(c.kind)) throw c.unexpected('a selector')
-  return { kind: 'column', name: c.takeName() }
+  if (cursor.kind === Kw.TOKEN || !isNameKind(cursor.kind)) throw cursor.unexpected('a selector')
+  return { kind: 'column', name: cursor.takeName() }
 }
 
-function parseCall(c: TokenCursor): Expression {
-  if (c.kind === Kw.CAST) return parseCast(c, parseSelectorValue)
-  if (c.kind === Kw.COUNT && c.peek(2) === Token.STAR) {
-    c.advance()
-    c.advance()
-    c.advance()
-    c.expect(Token.CLOSE)
+function parseCall(cursor: TokenCursor): Expression {
+  if (cursor.kind === Kw.CAST) return parseCast(cursor, parseSelectorValue)
+  if (cursor.kind === Kw.COUNT && cursor.peek(2) === Token.STAR) {
+    cursor.advance()
+    cursor.advance()
+    cursor.advance()
+    cursor.expect(Token.CLOSE)
     return { kind: 'count_rows' }
   }
-  const info = cellInfos[c.kind]
-  if (info === undefined) return parsePlainCall(c)
-  c.advance()
-  c.expect(Token.OPEN)
-  const column: ColumnReference = { kind: 'column', name: c.name('a column name') }
-  const of = parseModifiers(c, column)
-  c.expect(Token.CLOSE)
+  const info = cellInfos[cursor.kind]
+  if (info === undefined) return parsePlainCall(cursor)
+  cursor.advance()
+  cursor.expect(Token.OPEN)
+  const column: ColumnReference = { kind: 'column', name: cursor.name('a column name') }
+  const of = parseModifiers(cursor, column)
+  cursor.expect(Token.CLOSE)
   return { kind: 'cell_info', info, of }
 }
 
-function parsePlainCall(c: TokenCursor): Expression {
-  const { keyspace, name } = parseFunctionName(c)
-  c.expect(Token.OPEN)
-  const args = c.kind === Token.CLOSE ? [] : c.list(() => parseSelectorValue(c))
-  c.expect(Token.CLOSE)
+function parsePlainCall(cursor: TokenCursor): Expression {
+  const { keyspace, name } = parseFunctionName(cursor)
+  cursor.expect(Token.OPEN)
+  const args = cursor.kind === Token.CLOSE ? [] : cursor.list(() => parseSelectorValue(cursor))
+  cursor.expect(Token.CLOSE)
   return { kind: 'call', keyspace, name, args }
 }

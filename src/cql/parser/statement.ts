@@ -30,8 +30,8 @@ export function parseStatement(text: string): CqlStatement {
 
 /** Parses a type by itself: `map<text, frozen<list<int>>>`. @throws CqlSyntaxError */
 export function parseTypeText(text: string): TypeName {
-  const c = new TokenCursor(text)
-  const type = parseType(c)
-  c.expect(Token.END)
+  const cursor = new TokenCursor(text)
+  const type = parseType(cursor)
+  cursor.expect(Token.END)
   return type
 }

@@ -30,17 +30,17 @@ const specialFloats: { readonly [kind: number]: string } = {
 }
 
 /** A constant at the cursor, or `undefined` without moving. */
-export function tryConstant(c: TokenCursor): Constant | undefined {
-  const special = specialFloats[c.kind]
+export function tryConstant(cursor: TokenCursor): Constant | undefined {
+  const special = specialFloats[cursor.kind]
   if (special !== undefined) {
-    c.advance()
+    cursor.advance()
     return { kind: 'constant', type: 'float', text: special }
   }
-  const type = constantKinds[c.kind]
+  const type = constantKinds[cursor.kind]
   if (type === undefined) return undefined
-  if (type === 'string') return { kind: 'constant', type, text: c.string() }
-  const text = c.tokenText()
-  c.advance()
+  if (type === 'string') return { kind: 'constant', type, text: cursor.string() }
+  const text = cursor.tokenText()
+  cursor.advance()
   return { kind: 'constant', type, text: type === 'boolean' ? text.toLowerCase() : text }
 }
 
@@ -54,192 +54,199 @@ export function isMultiplicationAt(kind: number): BinaryOperator | undefined {
 }
 
 /** `term` of Parser.g: no columns in it. */
-export function parseTerm(c: TokenCursor): Expression {
-  let left = parseTermProduct(c)
+export function parseTerm(cursor: TokenCursor): Expression {
+  let left = parseTermProduct(cursor)
   for (;;) {
-    const operator = isAdditionAt(c.kind)
+    const operator = isAdditionAt(cursor.kind)
     // In `SET c = ? + c` the column ends the term (normalColumnOperation).
-    if (operator === undefined || isColumnOperand(c)) return left
-    c.advance()
-    left = { kind: 'binary', operator, left, right: parseTermProduct(c) }
+    if (operator === undefined || isColumnOperand(cursor)) return left
+    cursor.advance()
+    left = { kind: 'binary', operator, left, right: parseTermProduct(cursor) }
   }
 }
 
-function isColumnOperand(c: TokenCursor): boolean {
-  if (!isNameKind(c.peek(1)) && c.peek(1) !== Token.EMPTY_QUOTED_NAME) return false
-  const after = c.peek(2)
+function isColumnOperand(cursor: TokenCursor): boolean {
+  if (!isNameKind(cursor.peek(1)) && cursor.peek(1) !== Token.EMPTY_QUOTED_NAME) return false
+  const after = cursor.peek(2)
   return after !== Token.OPEN && after !== Token.DOT
 }
 
-function parseTermProduct(c: TokenCursor): Expression {
-  let left = parseTermGroup(c)
+function parseTermProduct(cursor: TokenCursor): Expression {
+  let left = parseTermGroup(cursor)
   for (;;) {
-    const operator = isMultiplicationAt(c.kind)
+    const operator = isMultiplicationAt(cursor.kind)
     if (operator === undefined) return left
-    c.advance()
-    left = { kind: 'binary', operator, left, right: parseTermGroup(c) }
+    cursor.advance()
+    left = { kind: 'binary', operator, left, right: parseTermGroup(cursor) }
   }
 }
 
-function parseTermGroup(c: TokenCursor): Expression {
-  if (c.accept(Token.MINUS)) return { kind: 'negate', value: parseSimpleTerm(c) }
-  return parseSimpleTerm(c)
+function parseTermGroup(cursor: TokenCursor): Expression {
+  if (cursor.accept(Token.MINUS)) return { kind: 'negate', value: parseSimpleTerm(cursor) }
+  return parseSimpleTerm(cursor)
 }
 
-export function parseSimpleTerm(c: TokenCursor): Expression {
-  return tryConstant(c) ?? c.nested(() => parseComposedTerm(c))
+export function parseSimpleTerm(cursor: TokenCursor): Expression {
+  return tryConstant(cursor) ?? cursor.nested(() => parseComposedTerm(cursor))
 }
 
-function parseComposedTerm(c: TokenCursor): Expression {
-  switch (c.kind) {
+function parseComposedTerm(cursor: TokenCursor): Expression {
+  switch (cursor.kind) {
     case Token.QUESTION:
     case Token.COLON:
-      return c.marker()
+      return cursor.marker()
     case Kw.NULL:
-      c.advance()
+      cursor.advance()
       return { kind: 'null' }
     case Token.OPEN:
-      return isTypeHintAt(c) ? parseTypeHint(c, parseSimpleTerm) : parseTuple(c)
+      return isTypeHintAt(cursor) ? parseTypeHint(cursor, parseSimpleTerm) : parseTuple(cursor)
     case Token.OPEN_SQUARE:
-      return parseListTerm(c)
+      return parseListTerm(cursor)
     case Token.OPEN_CURLY:
-      return parseCurlyTerm(c)
+      return parseCurlyTerm(cursor)
     case Kw.CAST:
-      return parseCast(c, parseSimpleTerm)
+      return parseCast(cursor, parseSimpleTerm)
     default:
-      return parseCallTerm(c)
+      return parseCallTerm(cursor)
   }
 }
 
 /** `(t1, t2, …)` */
-export function parseTuple(c: TokenCursor): Expression {
-  c.expect(Token.OPEN)
-  const elements = c.list(() => parseTerm(c))
-  c.expect(Token.CLOSE)
+export function parseTuple(cursor: TokenCursor): Expression {
+  cursor.expect(Token.OPEN)
+  const elements = cursor.list(() => parseTerm(cursor))
+  cursor.expect(Token.CLOSE)
   return { kind: 'tuple', elements }
 }
 
 export function parseTypeHint(
-  c: TokenCursor,
-  parseValue: (c: TokenCursor) => Expression,
+  cursor: TokenCursor,
+  parseValue: (cursor: TokenCursor) => Expression,
 ): Expression {
-  c.expect(Token.OPEN)
-  const type = parseType(c)
-  c.expect(Token.CLOSE)
-  return { kind: 'hint', type, value: parseValue(c) }
+  cursor.expect(Token.OPEN)
+  const type = parseType(cursor)
+  cursor.expect(Token.CLOSE)
+  return { kind: 'hint', type, value: parseValue(cursor) }
 }
 
-export function parseCast(c: TokenCursor, parseValue: (c: TokenCursor) => Expression): Expression {
-  c.expect(Kw.CAST)
-  c.expect(Token.OPEN)
-  const value = parseValue(c)
-  c.expect(Kw.AS)
-  const type = parseNativeType(c)
-  c.expect(Token.CLOSE)
+export function parseCast(
+  cursor: TokenCursor,
+  parseValue: (cursor: TokenCursor) => Expression,
+): Expression {
+  cursor.expect(Kw.CAST)
+  cursor.expect(Token.OPEN)
+  const value = parseValue(cursor)
+  cursor.expect(Kw.AS)
+  const type = parseNativeType(cursor)
+  cursor.expect(Token.CLOSE)
   return { kind: 'cast', type, value }
 }
 
-function parseListTerm(c: TokenCursor): Expression {
-  c.expect(Token.OPEN_SQUARE)
-  const elements = c.kind === Token.CLOSE_SQUARE ? [] : c.list(() => parseTerm(c))
-  c.expect(Token.CLOSE_SQUARE)
+function parseListTerm(cursor: TokenCursor): Expression {
+  cursor.expect(Token.OPEN_SQUARE)
+  const elements = cursor.kind === Token.CLOSE_SQUARE ? [] : cursor.list(() => parseTerm(cursor))
+  cursor.expect(Token.CLOSE_SQUARE)
   return { kind: 'list', elements }
 }
 
 /** `{…}`: a set, a map, or a user type when its first key is a field name. */
-function parseCurlyTerm(c: TokenCursor): Expression {
-  c.expect(Token.OPEN_CURLY)
-  if (c.accept(Token.CLOSE_CURLY)) return { kind: 'set', elements: [] }
-  if (isNameKind(c.kind) && c.peek(1) === Token.COLON) {
-    const fields = c.list((): FieldValue => {
-      const field = c.name('a field name')
-      c.expect(Token.COLON)
-      return { field, value: parseTerm(c) }
+function parseCurlyTerm(cursor: TokenCursor): Expression {
+  cursor.expect(Token.OPEN_CURLY)
+  if (cursor.accept(Token.CLOSE_CURLY)) return { kind: 'set', elements: [] }
+  if (isNameKind(cursor.kind) && cursor.peek(1) === Token.COLON) {
+    const fields = cursor.list((): FieldValue => {
+      const field = cursor.name('a field name')
+      cursor.expect(Token.COLON)
+      return { field, value: parseTerm(cursor) }
     })
-    c.expect(Token.CLOSE_CURLY)
+    cursor.expect(Token.CLOSE_CURLY)
     return { kind: 'udt', fields }
   }
-  const first = parseTerm(c)
-  if (c.kind === Token.COLON) return parseMapRest(c, first, parseTerm)
+  const first = parseTerm(cursor)
+  if (cursor.kind === Token.COLON) return parseMapRest(cursor, first, parseTerm)
   const elements = [first]
-  while (c.accept(Token.COMMA)) elements.push(parseTerm(c))
-  c.expect(Token.CLOSE_CURLY)
+  while (cursor.accept(Token.COMMA)) elements.push(parseTerm(cursor))
+  cursor.expect(Token.CLOSE_CURLY)
   return { kind: 'set', elements }
 }
 
 /** A map literal from its first colon on. */
 export function parseMapRest(
-  c: TokenCursor,
+  cursor: TokenCursor,
   firstKey: Expression,
-  parseItem: (c: TokenCursor) => Expression,
+  parseItem: (cursor: TokenCursor) => Expression,
 ): Expression {
-  c.expect(Token.COLON)
-  const entries: MapEntry[] = [{ key: firstKey, value: parseItem(c) }]
-  while (c.accept(Token.COMMA)) {
-    const key = parseItem(c)
-    c.expect(Token.COLON)
-    entries.push({ key, value: parseItem(c) })
+  cursor.expect(Token.COLON)
+  const entries: MapEntry[] = [{ key: firstKey, value: parseItem(cursor) }]
+  while (cursor.accept(Token.COMMA)) {
+    const key = parseItem(cursor)
+    cursor.expect(Token.COLON)
+    entries.push({ key, value: parseItem(cursor) })
   }
-  c.expect(Token.CLOSE_CURLY)
+  cursor.expect(Token.CLOSE_CURLY)
   return { kind: 'map', entries }
 }
 
 /** `{k: v, …}` of properties, possibly empty. */
-export function parseMapEntries(c: TokenCursor): (readonly [Expression, Expression])[] {
-  c.expect(Token.OPEN_CURLY)
-  if (c.accept(Token.CLOSE_CURLY)) return []
-  const entries = c.list((): readonly [Expression, Expression] => {
-    const key = parseTerm(c)
-    c.expect(Token.COLON)
-    return [key, parseTerm(c)]
+export function parseMapEntries(cursor: TokenCursor): (readonly [Expression, Expression])[] {
+  cursor.expect(Token.OPEN_CURLY)
+  if (cursor.accept(Token.CLOSE_CURLY)) return []
+  const entries = cursor.list((): readonly [Expression, Expression] => {
+    const key = parseTerm(cursor)
+    cursor.expect(Token.COLON)
+    return [key, parseTerm(cursor)]
   })
-  c.expect(Token.CLOSE_CURLY)
+  cursor.expect(Token.CLOSE_CURLY)
   return entries
 }
 
 /** `[ks.]name`, for a function. */
-export function parseFunctionName(c: TokenCursor): { keyspace: string | undefined; name: string } {
-  if (c.peek(1) === Token.DOT) {
-    const keyspace = c.name('a keyspace name')
-    c.expect(Token.DOT)
-    return { keyspace, name: takeFunctionName(c) }
+export function parseFunctionName(cursor: TokenCursor): {
+  keyspace: string | undefined
+  name: string
+} {
+  if (cursor.peek(1) === Token.DOT) {
+    const keyspace = cursor.name('a keyspace name')
+    cursor.expect(Token.DOT)
+    return { keyspace, name: takeFunctionName(cursor) }
   }
-  return { keyspace: undefined, name: takeFunctionName(c) }
+  return { keyspace: undefined, name: takeFunctionName(cursor) }
 }
 
-export function takeFunctionName(c: TokenCursor): string {
-  if (!isFunctionNameKind(c.kind)) throw c.unexpected('a function name')
-  return c.takeName()
+export function takeFunctionName(cursor: TokenCursor): string {
+  if (!isFunctionNameKind(cursor.kind)) throw cursor.unexpected('a function name')
+  return cursor.takeName()
 }
 
-function parseCallTerm(c: TokenCursor): FunctionCall {
-  if (!isFunctionNameKind(c.kind) && !isNameKind(c.kind)) throw c.unexpected('a value')
-  if (c.peek(1) !== Token.OPEN && c.peek(1) !== Token.DOT) {
-    c.advance()
-    throw c.unexpected("'('")
+function parseCallTerm(cursor: TokenCursor): FunctionCall {
+  if (!isFunctionNameKind(cursor.kind) && !isNameKind(cursor.kind))
+    throw cursor.unexpected('a value')
+  if (cursor.peek(1) !== Token.OPEN && cursor.peek(1) !== Token.DOT) {
+    cursor.advance()
+    throw cursor.unexpected("'('")
   }
-  const { keyspace, name } = parseFunctionName(c)
-  c.expect(Token.OPEN)
-  const args = c.kind === Token.CLOSE ? [] : c.list(() => parseTerm(c))
-  c.expect(Token.CLOSE)
+  const { keyspace, name } = parseFunctionName(cursor)
+  cursor.expect(Token.OPEN)
+  const args = cursor.kind === Token.CLOSE ? [] : cursor.list(() => parseTerm(cursor))
+  cursor.expect(Token.CLOSE)
   return { kind: 'call', keyspace, name, args }
 }
 
 /** Whether `(` opens a type hint `(type) value` and not a tuple or a nested expression. */
-export function isTypeHintAt(c: TokenCursor): boolean {
-  const first = c.peek(1)
+export function isTypeHintAt(cursor: TokenCursor): boolean {
+  const first = cursor.peek(1)
   if (!isNameKind(first) && first !== Kw.SET && first !== Token.STRING) return false
   let distance = 1
   let depth = 0
   for (; ; distance++) {
-    const kind = c.peek(distance)
+    const kind = cursor.peek(distance)
     if (kind === Token.LESS) depth++
     else if (kind === Token.GREATER) depth--
     else if (kind === Token.CLOSE) break
     else if (kind === Token.COMMA && depth === 0) return false
     else if (!isTypeToken(kind)) return false
   }
-  return depth === 0 && isValueStart(c.peek(distance + 1), c.peek(distance + 2))
+  return depth === 0 && isValueStart(cursor.peek(distance + 1), cursor.peek(distance + 2))
 }
 
 function isTypeToken(kind: number): boolean {
@@ -269,10 +276,10 @@ function isValueStart(kind: number, after: number): boolean {
 }
 
 /** `intValue`: of LIMIT, TTL and TIMESTAMP. */
-export function parseIntValue(c: TokenCursor): Expression {
-  if (c.isMarker()) return c.marker()
-  if (c.kind !== Token.INTEGER) throw c.unexpected('an integer or a bind marker')
-  const text = c.tokenText()
-  c.advance()
+export function parseIntValue(cursor: TokenCursor): Expression {
+  if (cursor.isMarker()) return cursor.marker()
+  if (cursor.kind !== Token.INTEGER) throw cursor.unexpected('an integer or a bind marker')
+  const text = cursor.tokenText()
+  cursor.advance()
   return { kind: 'constant', type: 'integer', text }
 }

@@ -15,47 +15,51 @@ const reservedTypeNames: ReadonlySet<string> = new Set([
 ])
 
 /** `native_type` of Parser.g. */
-export function parseNativeType(c: TokenCursor): TypeName {
-  if (wordUse(c.kind) !== WordUse.NATIVE_TYPE) throw c.unexpected('a native type')
-  const name = keywordText(c.kind)
-  c.advance()
+export function parseNativeType(cursor: TokenCursor): TypeName {
+  if (wordUse(cursor.kind) !== WordUse.NATIVE_TYPE) throw cursor.unexpected('a native type')
+  const name = keywordText(cursor.kind)
+  cursor.advance()
   return { kind: 'native', name: name === 'varchar' ? 'text' : name }
 }
 
 /** `comparatorType` of Parser.g. */
-export function parseType(c: TokenCursor): TypeName {
-  if (wordUse(c.kind) === WordUse.NATIVE_TYPE && c.peek(1) !== Token.DOT) return parseNativeType(c)
-  if (c.kind === Token.STRING) return { kind: 'custom', className: c.string() }
-  if (c.kind === Kw.SET || c.peek(1) === Token.LESS) {
-    const parameterized = c.nested(() => tryParameterized(c))
+export function parseType(cursor: TokenCursor): TypeName {
+  if (wordUse(cursor.kind) === WordUse.NATIVE_TYPE && cursor.peek(1) !== Token.DOT)
+    return parseNativeType(cursor)
+  if (cursor.kind === Token.STRING) return { kind: 'custom', className: cursor.string() }
+  if (cursor.kind === Kw.SET || cursor.peek(1) === Token.LESS) {
+    const parameterized = cursor.nested(() => tryParameterized(cursor))
     if (parameterized !== undefined) return parameterized
   }
-  const { keyspace, name } = parseUserTypeName(c)
+  const { keyspace, name } = parseUserTypeName(cursor)
   return { kind: 'named', keyspace, name }
 }
 
-function tryParameterized(c: TokenCursor): TypeName | undefined {
-  switch (c.kind) {
+function tryParameterized(cursor: TokenCursor): TypeName | undefined {
+  switch (cursor.kind) {
     case Kw.LIST:
-      return { kind: 'list', element: parseArguments(c, parseType) }
+      return { kind: 'list', element: parseArguments(cursor, parseType) }
     case Kw.SET:
-      return { kind: 'set', element: parseArguments(c, parseType) }
+      return { kind: 'set', element: parseArguments(cursor, parseType) }
     case Kw.FROZEN:
-      return { kind: 'frozen', element: parseArguments(c, parseType) }
+      return { kind: 'frozen', element: parseArguments(cursor, parseType) }
     case Kw.MAP:
-      return parseArguments(c, (): TypeName => {
-        const key = parseType(c)
-        c.expect(Token.COMMA)
-        return { kind: 'map', key, value: parseType(c) }
+      return parseArguments(cursor, (): TypeName => {
+        const key = parseType(cursor)
+        cursor.expect(Token.COMMA)
+        return { kind: 'map', key, value: parseType(cursor) }
       })
     case Kw.TUPLE:
-      return { kind: 'tuple', elements: parseArguments(c, () => c.list(() => parseType(c))) }
+      return {
+        kind: 'tuple',
+        elements: parseArguments(cursor, () => cursor.list(() => parseType(cursor))),
+      }
     case Kw.VECTOR:
-      return parseArguments(c, (): TypeName => {
-        const element = parseType(c)
-        c.expect(Token.COMMA)
-        const dimension = Number(c.tokenText())
-        c.expect(Token.INTEGER)
+      return parseArguments(cursor, (): TypeName => {
+        const element = parseType(cursor)
+        cursor.expect(Token.COMMA)
+        const dimension = Number(cursor.tokenText())
+        cursor.expect(Token.INTEGER)
         return { kind: 'vector', element, dimension }
       })
     default:
@@ -63,31 +67,37 @@ function tryParameterized(c: TokenCursor): TypeName | undefined {
   }
 }
 
-function parseArguments<Result>(c: TokenCursor, parse: (c: TokenCursor) => Result): Result {
-  c.advance()
-  c.expect(Token.LESS)
-  const result = parse(c)
-  c.expect(Token.GREATER)
+function parseArguments<Result>(
+  cursor: TokenCursor,
+  parse: (cursor: TokenCursor) => Result,
+): Result {
+  cursor.advance()
+  cursor.expect(Token.LESS)
+  const result = parse(cursor)
+  cursor.expect(Token.GREATER)
   return result
 }
 
 /** `userTypeName` of Parser.g: `[ks.]name`. */
-export function parseUserTypeName(c: TokenCursor): { keyspace: string | undefined; name: string } {
+export function parseUserTypeName(cursor: TokenCursor): {
+  keyspace: string | undefined
+  name: string
+} {
   let keyspace: string | undefined
-  if (c.peek(1) === Token.DOT) {
-    keyspace = c.name('a keyspace name')
-    c.advance()
+  if (cursor.peek(1) === Token.DOT) {
+    keyspace = cursor.name('a keyspace name')
+    cursor.advance()
   }
   const isAllowed =
-    c.kind === Token.NAME ||
-    c.kind === Token.QUOTED_NAME ||
-    c.kind === Kw.KEY ||
-    wordUse(c.kind) === WordUse.BASIC
-  if (!isAllowed) throw c.unexpected('a type')
-  const isQuoted = c.kind === Token.QUOTED_NAME
-  const name = c.takeName()
+    cursor.kind === Token.NAME ||
+    cursor.kind === Token.QUOTED_NAME ||
+    cursor.kind === Kw.KEY ||
+    wordUse(cursor.kind) === WordUse.BASIC
+  if (!isAllowed) throw cursor.unexpected('a type')
+  const isQuoted = cursor.kind === Token.QUOTED_NAME
+  const name = cursor.takeName()
   if (!isQuoted && reservedTypeNames.has(name)) {
-    throw c.refuse(`Invalid (reserved) user type name ${name}`)
+    throw cursor.refuse(`Invalid (reserved) user type name ${name}`)
   }
   return { keyspace, name }
 }
