@@ -9,7 +9,7 @@ import { ask, openEngine } from './support/ask.ts'
 /** Entries of tables, whatever table they are of. */
 function rowCount(store: KvStore): number {
   const byte = (value: number): string => String.fromCharCode(value)
-  const cursor = store.scan({ gte: byte(StoreTag.rows), lt: byte(StoreTag.tableState + 1) })
+  const cursor = store.scan({ gte: byte(StoreTag.rows), lt: byte(StoreTag.deletionFlags + 1) })
   let count = 0
   while (cursor.next()) count++
   return count

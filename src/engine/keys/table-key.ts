@@ -38,7 +38,7 @@ export interface ClusteringBound {
 }
 
 /** First byte of the keys this module makes; other first bytes belong to others. */
-export const StoreTag = { rows: 0x10, tableState: 0x11 } as const
+export const StoreTag = { rows: 0x10, deletionFlags: 0x11 } as const
 
 /** What follows the prefix of a partition when it is not a row; rows begin with a separator. */
 export const PartitionEntry = { header: '\x01', rangeTombstones: '\x02' } as const

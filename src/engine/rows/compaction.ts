@@ -1,7 +1,7 @@
 import type { TableSchema } from '../catalog/table-schema.ts'
 import { PartitionEntry, prefixLength, tableRange } from '../keys/index.ts'
 import { type CooperativeScheduler, type KvStore, ValueRef, WriteBatch } from '../storage/index.ts'
-import { PartitionDeletions, type TableStates } from './partition-state.ts'
+import { PartitionDeletions, type DeletionFlags } from './partition-state.ts'
 import { readRangeTombstone } from './range-tombstones.ts'
 import { RowData } from './row-data.ts'
 import { type MergeContext, RowMerger } from './row-merge.ts'
@@ -21,7 +21,7 @@ export class Compaction {
   #table!: TableSchema
   /** Seconds since the epoch at which the next of the remaining entries can be removed. */
   #dueSeconds: number = Number.POSITIVE_INFINITY
-  readonly #states: TableStates
+  readonly #deletionFlags: DeletionFlags
   readonly #nowSeconds: number
   readonly #batch: WriteBatch = new WriteBatch()
   readonly #merger: RowMerger = new RowMerger()
@@ -35,14 +35,14 @@ export class Compaction {
 
   constructor(
     kv: KvStore,
-    states: TableStates,
+    deletionFlags: DeletionFlags,
     tableNow: () => TableSchema | undefined,
     nowSeconds: number,
     scheduler: CooperativeScheduler,
   ) {
     this.#scheduler = scheduler
     this.#kv = kv
-    this.#states = states
+    this.#deletionFlags = deletionFlags
     this.#tableNow = tableNow
     this.#nowSeconds = nowSeconds
   }
@@ -86,7 +86,7 @@ export class Compaction {
   }
 
   #load(prefix: string): void {
-    this.#deletions.load(this.#kv, prefix, this.#states.of(this.#table))
+    this.#deletions.load(this.#kv, prefix, this.#deletionFlags.of(this.#table))
   }
 
   #visit(key: string, value: ValueRef): void {

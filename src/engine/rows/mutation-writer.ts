@@ -2,7 +2,7 @@ import type { TableSchema } from '../catalog/table-schema.ts'
 import { type ClusteringKey, clusteringKeyOf, PartitionEntry } from '../keys/index.ts'
 import { type KvReader, ValueRef, type WriteBatch } from '../storage/index.ts'
 import type { Change, Mutation } from './mutation.ts'
-import { PartitionDeletions, TableState, type TableStates } from './partition-state.ts'
+import { PartitionDeletions, DeletionFlag, type DeletionFlags } from './partition-state.ts'
 import { RangeWrites } from './range-writes.ts'
 import { type Deletion, RowData } from './row-data.ts'
 import { ChangeReporter } from './change-reporter.ts'
@@ -25,7 +25,7 @@ interface RepeatedEntry {
  */
 export class MutationWriter {
   readonly #kv: KvReader
-  readonly #states: TableStates
+  readonly #deletionFlags: DeletionFlags
   readonly #batch: WriteBatch
   readonly #update: RowUpdate = new RowUpdate()
   readonly #existing: RowData = new RowData()
@@ -46,13 +46,13 @@ export class MutationWriter {
    */
   constructor(
     kv: KvReader,
-    states: TableStates,
+    deletionFlags: DeletionFlags,
     batch: WriteBatch,
     compactionCandidates: Set<number>,
     listener: RowChangeListener | undefined,
   ) {
     this.#kv = kv
-    this.#states = states
+    this.#deletionFlags = deletionFlags
     this.#compactionCandidates = compactionCandidates
     this.#batch = batch
     this.#reader = new BatchedReader(kv, batch)
@@ -71,7 +71,7 @@ export class MutationWriter {
 
   #writeRanges(): void {
     this.#ranges.write(this.#kv, this.#batch, (table) => {
-      this.#states.add(table, TableState.rangeTombstones, this.#batch)
+      this.#deletionFlags.add(table, DeletionFlag.rangeTombstones, this.#batch)
       this.#compactionCandidates.add(table.generation)
     })
   }
@@ -98,7 +98,7 @@ export class MutationWriter {
         const isRow = table.clustering.length === 0
         const clustering = isRow ? clusteringKeyOf(table, []) : undefined
         this.#update.setDeletion(mutation, clustering, nowSeconds)
-        if (!isRow) this.#states.add(table, TableState.partitionDeletions, this.#batch)
+        if (!isRow) this.#deletionFlags.add(table, DeletionFlag.partitionDeletions, this.#batch)
         return this.#merge(mutation, clustering, nowSeconds)
       }
       case 'deleteRange': {
@@ -172,7 +172,7 @@ export class MutationWriter {
 
   /** Deletions of the same batch may be missed: readers of the row apply them. */
   #outer(table: TableSchema, prefix: string, clustering: string): Deletion | undefined {
-    const state = this.#states.of(table)
+    const state = this.#deletionFlags.of(table)
     if (state === 0) return undefined
     this.#deletions.load(this.#reader, prefix, state)
     return this.#deletions.covering(clustering)

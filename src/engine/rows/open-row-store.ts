@@ -12,7 +12,7 @@ import { Compaction } from './compaction.ts'
 import { MutationWriter } from './mutation-writer.ts'
 import type { Mutation } from './mutation.ts'
 import type { RowChangeListener } from './row-change-listener.ts'
-import { stateKey, TableStates } from './partition-state.ts'
+import { deletionFlagsKey, DeletionFlags } from './partition-state.ts'
 import type { RowSnapshot, RowStore } from './reader.ts'
 import { StoredRows, StoredRowsSnapshot } from './stored-rows.ts'
 
@@ -29,12 +29,12 @@ class KvRowStore extends StoredRows implements RowStore {
     scheduler: CooperativeScheduler,
     listener: RowChangeListener | undefined,
   ) {
-    super(kv, new TableStates(kv), clock)
+    super(kv, new DeletionFlags(kv), clock)
     this.#kv = kv
     this.#scheduler = scheduler
     this.#writer = new MutationWriter(
       kv,
-      this.states,
+      this.deletionFlags,
       this.#batch,
       this.compactionCandidates,
       listener,
@@ -47,7 +47,7 @@ class KvRowStore extends StoredRows implements RowStore {
       this.#writer.write(mutations, nowSeconds)
       this.#kv.write(this.#batch)
     } catch (error) {
-      this.states.forgetAll()
+      this.deletionFlags.forgetAll()
       throw error
     }
   }
@@ -57,16 +57,16 @@ class KvRowStore extends StoredRows implements RowStore {
   }
 
   snapshot(): RowSnapshot {
-    return new StoredRowsSnapshot(this.#kv.snapshot(), this.states, this.clock)
+    return new StoredRowsSnapshot(this.#kv.snapshot(), this.deletionFlags, this.clock)
   }
 
   async dropGeneration(generation: number): Promise<void> {
-    this.states.forget(generation)
+    this.deletionFlags.forget(generation)
     this.compactionCandidates.delete(generation)
     await deleteRange(this.#kv, tableRange(generation), this.#scheduler)
-    await deleteRange(this.#kv, prefixRange(stateKey(generation)), this.#scheduler)
+    await deleteRange(this.#kv, prefixRange(deletionFlagsKey(generation)), this.#scheduler)
     // Reads that had begun before may have looked it up again.
-    this.states.forget(generation)
+    this.deletionFlags.forget(generation)
   }
 
   async compact(tableNow: () => TableSchema | undefined): Promise<number> {
@@ -77,7 +77,7 @@ class KvRowStore extends StoredRows implements RowStore {
     try {
       const compaction = new Compaction(
         this.#kv,
-        this.states,
+        this.deletionFlags,
         tableNow,
         this.#nowSeconds(),
         this.#scheduler,

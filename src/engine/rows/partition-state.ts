@@ -6,15 +6,15 @@ import { findRangeTombstone, type RangeTombstones } from './range-tombstones.ts'
 import { type Deletion, laterDeletion, RowData } from './row-data.ts'
 
 /** Kinds of deletions, besides those of rows, that a table has ever had. */
-export const TableState = { partitionDeletions: 1, rangeTombstones: 2 } as const
+export const DeletionFlag = { partitionDeletions: 1, rangeTombstones: 2 } as const
 
 /**
- * Which tables have had deletions of whole partitions or of ranges. A table without them needs no
- * second look when a row is read, and most tables are without them. A state is kept in the store
- * with the first such deletion and never taken back before the table is truncated.
+ * Records which tables have ever had deletions of whole partitions or of ranges. In a table without
+ * them, as most are, reading a row needs no look for them. A flag is stored with the first such
+ * deletion and stays until the table is truncated or dropped.
  */
-export class TableStates {
-  readonly #states: Map<number, number> = new Map()
+export class DeletionFlags {
+  readonly #flags: Map<number, number> = new Map()
   readonly #kv: KvReader
   readonly #value: ValueRef = new ValueRef()
 
@@ -23,37 +23,37 @@ export class TableStates {
   }
 
   of({ generation }: TableSchema): number {
-    let state = this.#states.get(generation)
-    if (state === undefined) {
-      state = this.#kv.get(stateKey(generation), this.#value)
+    let flags = this.#flags.get(generation)
+    if (flags === undefined) {
+      flags = this.#kv.get(deletionFlagsKey(generation), this.#value)
         ? this.#value.bytes[this.#value.start]!
         : 0
-      this.#states.set(generation, state)
+      this.#flags.set(generation, flags)
     }
-    return state
+    return flags
   }
 
-  /** Notes a kind of deletion, with the batch that has the first one. */
+  /** Records a kind of deletion, in the batch that has the first one. */
   add(table: TableSchema, kind: number, batch: WriteBatch): void {
-    const state = this.of(table)
-    if ((state & kind) !== 0) return
-    batch.put(stateKey(table.generation), Uint8Array.of(state | kind))
-    this.#states.set(table.generation, state | kind)
+    const flags = this.of(table)
+    if ((flags & kind) !== 0) return
+    batch.put(deletionFlagsKey(table.generation), Uint8Array.of(flags | kind))
+    this.#flags.set(table.generation, flags | kind)
   }
 
   forget(generation: number): void {
-    this.#states.delete(generation)
+    this.#flags.delete(generation)
   }
 
-  /** The batch of the last additions was not written: what is known is read again. */
+  /** The batch of the last additions was not written: the flags are read from the store again. */
   forgetAll(): void {
-    this.#states.clear()
+    this.#flags.clear()
   }
 }
 
-export function stateKey(generation: number): string {
+export function deletionFlagsKey(generation: number): string {
   const bytes = Buffer.alloc(5)
-  bytes[0] = StoreTag.tableState
+  bytes[0] = StoreTag.deletionFlags
   bytes.writeUInt32BE(generation, 1)
   return bytes.toString('latin1')
 }
@@ -83,9 +83,10 @@ export class PartitionDeletions {
     if (state === 0) return
     const value = this.#value
     const hasHeader =
-      (state & TableState.partitionDeletions) !== 0 && kv.get(prefix + PartitionEntry.header, value)
+      (state & DeletionFlag.partitionDeletions) !== 0 &&
+      kv.get(prefix + PartitionEntry.header, value)
     if (hasHeader) this.setHeader(value)
-    if ((state & TableState.rangeTombstones) !== 0) this.lookUpRanges(kv, prefix, isReversed)
+    if ((state & DeletionFlag.rangeTombstones) !== 0) this.lookUpRanges(kv, prefix, isReversed)
   }
 
   setHeader({ bytes, start, end }: ValueRef): void {

@@ -11,7 +11,7 @@ import {
 import { type KvReader, type KvSnapshot, ValueRef } from '../storage/index.ts'
 import type { Clock } from '../../util/index.ts'
 import { type CursorSource, PartitionCursor, TableCursor } from './cursors.ts'
-import { PartitionDeletions, type TableStates } from './partition-state.ts'
+import { PartitionDeletions, type DeletionFlags } from './partition-state.ts'
 import type {
   PartitionReadOptions,
   RowReadOptions,
@@ -27,7 +27,7 @@ const noOptions: RowReadOptions = {}
 
 /** Reads rows out of a key-value store or a snapshot of one. */
 export class StoredRows implements RowReader {
-  protected readonly states: TableStates
+  protected readonly deletionFlags: DeletionFlags
   protected readonly clock: Clock
   readonly #kv: KvReader
   readonly #row: StoredRow = new StoredRow()
@@ -35,9 +35,9 @@ export class StoredRows implements RowReader {
   readonly #value: ValueRef = new ValueRef()
   readonly #deletions: PartitionDeletions = new PartitionDeletions()
 
-  constructor(kv: KvReader, states: TableStates, clock: Clock) {
+  constructor(kv: KvReader, deletionFlags: DeletionFlags, clock: Clock) {
     this.#kv = kv
-    this.states = states
+    this.deletionFlags = deletionFlags
     this.clock = clock
   }
 
@@ -47,7 +47,7 @@ export class StoredRows implements RowReader {
     { key }: ClusteringKey,
     options: RowReadOptions = noOptions,
   ): RowView | undefined {
-    const state = this.states.of(table)
+    const state = this.deletionFlags.of(table)
     const deletions = this.#deletions
     if (state !== 0) deletions.load(this.#kv, prefix, state)
     const outer = state === 0 ? undefined : deletions.covering(key)
@@ -106,7 +106,7 @@ export class StoredRows implements RowReader {
     return {
       kv: this.#kv,
       table,
-      state: this.states.of(table),
+      state: this.deletionFlags.of(table),
       nowSeconds: this.#now(options),
       statics: options.statics ?? table.statics.length > 0,
     }
@@ -117,8 +117,8 @@ export class StoredRows implements RowReader {
 export class StoredRowsSnapshot extends StoredRows implements RowSnapshot {
   readonly #snapshot: KvSnapshot
 
-  constructor(snapshot: KvSnapshot, states: TableStates, clock: Clock) {
-    super(snapshot, states, clock)
+  constructor(snapshot: KvSnapshot, deletionFlags: DeletionFlags, clock: Clock) {
+    super(snapshot, deletionFlags, clock)
     this.#snapshot = snapshot
   }
 
