@@ -90,7 +90,7 @@ function nativeCodec(kind: NativeTypeName, type: CqlType, options: CodecOptions)
 export function encodeValue(type: CqlType, value: unknown): Uint8Array {
   const writer = new WireWriter(64)
   codecOf(type).writeCell(writer, value)
-  return Uint8Array.from(writer.bytes.subarray(4, writer.offset))
+  return new Uint8Array(writer.bytes.subarray(4, writer.offset))
 }
 
 /** The value of bytes that hold exactly one. @throws ProtocolError */

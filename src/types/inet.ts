@@ -25,7 +25,7 @@ export class Inet {
   static parse(text: string): Inet {
     const bytes = typeof text === 'string' ? parseAddress(text) : undefined
     if (bytes === undefined) throw new ValueError('Not an IPv4 or IPv6 address')
-    return new Inet(Uint8Array.from(bytes))
+    return new Inet(new Uint8Array(bytes))
   }
 
   /** 4 or 6. */
@@ -34,7 +34,7 @@ export class Inet {
   }
 
   toBytes(): Uint8Array {
-    return Uint8Array.from(parseAddress(this.address)!)
+    return new Uint8Array(parseAddress(this.address)!)
   }
 
   equals(other: Inet): boolean {

@@ -40,7 +40,7 @@ export function listPrepend(
 function mirrored(timeUuid: Uint8Array): Uint8Array {
   const { ticks } = new TimeUuid(timeUuid)
   const reversed = mirrorTicks - (ticks - mirrorTicks)
-  const result = Uint8Array.from(timeUuid)
+  const result = new Uint8Array(timeUuid)
   const out = new DataView(result.buffer)
   out.setUint32(0, Number(reversed & 0xffff_ffffn))
   out.setUint16(4, Number((reversed >> 32n) & 0xffffn))
@@ -66,7 +66,7 @@ export function listElementAt(
   if (index < 0 || index >= elements.length) {
     throw invalid(`List index ${index} out of bound, list has size ${elements.length}`)
   }
-  return Uint8Array.from(elements.path(index))
+  return new Uint8Array(elements.path(index))
 }
 
 /** Removes every element that equals one of `list`. */
@@ -82,7 +82,7 @@ export function listDiscard(
   const unwanted = new ValueSet(column.type.element, parts)
   for (let i = 0; i < elements.length; i++) {
     if (unwanted.has(elements.value(i))) {
-      changes.push({ kind: 'deleteElement', column, path: Uint8Array.from(elements.path(i)) })
+      changes.push({ kind: 'deleteElement', column, path: new Uint8Array(elements.path(i)) })
     }
   }
 }

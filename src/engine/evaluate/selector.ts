@@ -38,7 +38,7 @@ class FirstValue implements Accumulator {
   add(row: RowContext): void {
     if (this.#isSet) return
     const value = this.#selector.evaluate(row)
-    this.#value = value === null ? null : Uint8Array.from(value)
+    this.#value = value === null ? null : new Uint8Array(value)
     this.#isSet = true
   }
   result(): Cell {

@@ -224,7 +224,7 @@ export class ConditionalRequest {
     for (const column of read) {
       if (column.kind !== 'static' || !this.#isRead(column)) continue
       const value = context.value(column)
-      if (value !== null) cells.set(column, Uint8Array.from(value))
+      if (value !== null) cells.set(column, new Uint8Array(value))
     }
     context.statics = undefined
     return cells

@@ -34,7 +34,7 @@ export class GroupFold {
   add(row: RowContext): void {
     this.#key ??= this.#plan.groupBy.map((column) => {
       const value = row.value(column)
-      return value === null ? null : Uint8Array.from(value)
+      return value === null ? null : new Uint8Array(value)
     })
     for (const accumulator of this.#accumulators) accumulator.add(row)
   }

@@ -56,7 +56,7 @@ export function decodePagingState(state: Uint8Array, table: TableSchema): PagePo
     bytes[0] === format &&
     bytes.readUInt32BE(end) === crc32(bytes.subarray(0, end))
   if (!isWhole) throw protocolFault(pagingStateInvalid)
-  const [partition, ...components] = splitFields(Uint8Array.from(bytes.subarray(partsAt, end)))
+  const [partition, ...components] = splitFields(new Uint8Array(bytes.subarray(partsAt, end)))
   const count = bytes.readInt16BE(countAt)
   return {
     partition: partition === undefined ? undefined : partitionKeyOfBytes(table, partition),

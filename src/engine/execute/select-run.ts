@@ -286,7 +286,7 @@ export class SelectRun {
     this.#write(sink)
     const keys = this.#plan.sortColumns.map((column) => {
       const value = this.#context.value(column)
-      return value === null ? null : Uint8Array.from(value)
+      return value === null ? null : new Uint8Array(value)
     })
     this.#sortable.push({ keys, bytes: sink.bytes.subarray(0, sink.length) })
     this.#sortableBytes += sink.bytes.length + bytesOfCells(keys)

@@ -60,7 +60,7 @@ class MinMax implements Aggregate {
   add(value: Cell): void {
     if (value === null) return
     if (this.#value === null || compareValues(this.#type, value, this.#value) * this.#sign > 0) {
-      this.#value = Uint8Array.from(value)
+      this.#value = new Uint8Array(value)
     }
   }
   result(): Cell {

@@ -55,7 +55,7 @@ export class MetadataBytes {
   constructor(head: RowsHead, bytes: Uint8Array, start: number, end: number) {
     this.#flags = head.flags & layoutFlags
     this.#columnCount = head.columnCount
-    this.#bytes = Uint8Array.from(bytes.subarray(start, end))
+    this.#bytes = new Uint8Array(bytes.subarray(start, end))
     const view = new DataView(this.#bytes.buffer)
     this.#words = new Int32Array(this.#bytes.length >> 2)
     for (let i = 0; i < this.#words.length; i++) this.#words[i] = view.getInt32(i * 4)

@@ -135,7 +135,7 @@ export class WireReader {
   /** [bytes] as a copy. */
   readBytes(): Uint8Array | null {
     const view = this.readBytesView()
-    return view === null ? null : Uint8Array.from(view)
+    return view === null ? null : new Uint8Array(view)
   }
 
   /** [value] as a view of the frame's memory. */
@@ -154,7 +154,7 @@ export class WireReader {
   readShortBytes(): Uint8Array {
     const length = this.readShort()
     const at = this.skip(length)
-    return Uint8Array.from(this.bytes.subarray(at, at + length))
+    return new Uint8Array(this.bytes.subarray(at, at + length))
   }
 
   /** [string list] */

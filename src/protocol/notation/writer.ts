@@ -47,7 +47,7 @@ export class WireWriter {
 
   /** A copy of what was written from `start` on. */
   copyFrom(start: number): Uint8Array {
-    return Uint8Array.from(this.bytes.subarray(start, this.offset))
+    return new Uint8Array(this.bytes.subarray(start, this.offset))
   }
 
   #grow(byteCount: number): void {

@@ -128,7 +128,7 @@ class SlowClient implements NodeOutput {
     const unread = this.#unread
     this.#unread = []
     this.unreadBytes = 0
-    for (const bytes of unread) this.#parser.push(Uint8Array.from(bytes))
+    for (const bytes of unread) this.#parser.push(new Uint8Array(bytes))
     // As a socket does, which says so in a later turn.
     setImmediate(() => this.connection.onTaken())
   }
