@@ -32,7 +32,7 @@ const strictNames: ReadonlySet<string> = new Set([
 ])
 
 /**
- * How the values of one prepared statement become wire bytes. Made once; then `resolve` puts values
+ * Encodes the values of one prepared statement. It is made once; `resolve` puts values
  * in marker order and `write` encodes them by the markers' types, whatever the values look like.
  */
 export class BindPlan {
@@ -90,7 +90,7 @@ export class BindPlan {
 
   /**
    * Appends `<n:short>` and the values. When it throws, the writer's offset is where it was.
-   * @param values best from `resolve`, when they are needed more than once
+   * @param values in marker order, as `resolve` returns them, or as the caller passed them
    */
   write(writer: WireWriter, values: BindValues | undefined): void {
     const ordered = this.#ordered(values)
@@ -111,7 +111,7 @@ export class BindPlan {
     return this.#ops[i] === CellOp.TIMESTAMP
   }
 
-  /** Whether the partition key can be told from the values. */
+  /** Whether the values contain the whole partition key. */
   get isRoutable(): boolean {
     return this.partitionKeyIndexes.length > 0
   }
@@ -253,7 +253,10 @@ export class BindPlan {
     })
   }
 
-  /** An accessor, an iterator or a proxy of the caller threw; what it says may be the value. */
+  /**
+   * An accessor, an iterator or a proxy of the caller threw. Its message may contain the value, so
+   * it is kept as the cause only.
+   */
   #unreadable(cause: unknown, i: number, value: unknown): BindError {
     const marker = this.markers[i]!
     const cqlType = cqlTypeText(marker.type)

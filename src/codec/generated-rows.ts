@@ -7,7 +7,7 @@ import { readDate } from './temporals.ts'
 /** Reads that many rows from where the reader stands. */
 export type DecodeRows = (reader: WireReader, rowCount: number) => Row[]
 
-/** What generated code calls. */
+/** Functions that generated code calls. */
 interface Helpers {
   readonly text: typeof utf8Read
   readonly uuid: typeof uuidToText

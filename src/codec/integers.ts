@@ -7,12 +7,14 @@ import { CellOp, Codec } from './codec.ts'
 const integerText = /^[+-]?[0-9]+$/
 /** More bytes than any sensible number has, and few enough for the engine's limit of a bigint. */
 const varintBytesMax = 1024 * 1024
-/** Why a varint, or the unscaled value of a decimal, is not written. */
+/** The reason for refusing a varint, or the unscaled value of a decimal. */
 export const varintTooLong: string = `more than ${varintBytesMax} bytes`
 /** Digits that a number of so many bytes has at most, and some zeros before them. */
 const digitsMax = varintBytesMax * 2.5
 
-/** The bigint a bigint, an integer number or a text of digits stands for; else `undefined`. */
+/**
+ * Converts a bigint, an integer number or a text of digits to a bigint; `undefined` for all else.
+ */
 export function integerOf(value: unknown): bigint | undefined {
   if (typeof value === 'bigint') return value
   if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : undefined

@@ -9,8 +9,8 @@ const keysShownMax = 20
 
 /**
  * Turns an object of values into an array in marker order. The keys that fitted the last object are
- * tried first, since a call site passes objects of one shape; only when they do not fit are the
- * rules gone through.
+ * tried first, since a call site passes objects of one shape. The rules are applied only when they
+ * do not fit.
  */
 export class NameResolver {
   readonly #markers: readonly ColumnSpec[]

@@ -13,8 +13,9 @@ abstract class RealCodec extends Codec {
   protected abstract nearest(real: number): number
 
   /**
-   * The number that what is no number stands for. A text is rounded as a number is, since hardly
-   * any decimal fraction is exact; a bigint is chosen to be exact and so never rounded.
+   * Converts a text or a bigint to a number. A text is rounded as a number is, since hardly
+   * any decimal fraction is exact. A bigint is never rounded: a caller that passes one wants it
+   * exact.
    */
   protected realOf(value: unknown): number {
     if (typeof value === 'string') {

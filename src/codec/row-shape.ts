@@ -55,7 +55,7 @@ export class RowShape {
 /** A class whose prototype knows the columns and answers to `row[0]`, `row[1]`, … */
 function baseClass(names: readonly string[], hasDuplicates: boolean): new () => Row {
   class ShapeRow extends Row {}
-  // Not the name of a helper class, but what a row is to whoever prints or inspects it.
+  // The name that `util.inspect` prints, instead of that of a helper class.
   Object.defineProperty(ShapeRow, 'name', { value: 'Row' })
   Object.defineProperty(ShapeRow.prototype, rowNames, { value: { names, hasDuplicates } })
   for (let i = 0; i < names.length; i++) {

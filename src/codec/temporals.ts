@@ -45,7 +45,9 @@ function timestampOfText(text: string): number | string {
   return instant
 }
 
-/** `undefined` for what no place on earth has; the limits are those of `java.time.ZoneOffset`. */
+/**
+ * `undefined` for offsets that no time zone has; the limits are those of `java.time.ZoneOffset`.
+ */
 function offsetMinutes(offset: string): number | undefined {
   if (offset === 'Z') return 0
   const digits = offset.replace(':', '')

@@ -28,7 +28,7 @@ export type BindErrorCode =
   | 'TSYLLA_BIND_VALUE'
 
 export interface BindErrorDetails {
-  /** Name of the marker or column, where the fault is one value's. */
+  /** Name of the marker or column, when one value is at fault. */
   readonly column?: string
   /** CQL type that was expected, as CQL text. */
   readonly cqlType?: string
@@ -51,7 +51,7 @@ export class BindError extends TsyllaErrorBase {
   }
 }
 
-/** A text or parts given to a CQL value class are no value of it (`Uuid.parse('x')`). */
+/** A text or parts given to a CQL value class are not a valid value of it (`Uuid.parse('x')`). */
 export class ValueError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_VALUE'
 }
@@ -174,7 +174,8 @@ export class ResultTooLargeError extends TsyllaErrorBase {
 }
 
 /**
- * A result does not have the shape the caller asked for (`singleRow()` of none or several rows).
+ * A result does not have the shape the caller asked for (`singleRow()` of a result without rows, or
+ * with several).
  */
 export class RowCountError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_ROW_COUNT'
@@ -185,7 +186,7 @@ export class RowCountError extends TsyllaErrorBase {
   }
 }
 
-/** A paging state is not one, or belongs to another statement or other values. */
+/** A paging state is malformed, or belongs to another statement or to other values. */
 export class PagingStateError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_PAGING_STATE'
 }

@@ -69,7 +69,7 @@ const faults: { readonly [Code in AnyTsyllaError['code']]: Fault } = {
   TSYLLA_VALUE: 'caller',
 }
 
-/** Where the cause of a failure lies; what is no tsylla error is `permanent`. */
+/** Returns where the cause of a failure lies: `permanent` for errors that are not tsylla's. */
 export function faultOf(error: unknown): Fault {
   if (!TsyllaError.is(error)) return 'permanent'
   // No node could be reached: its cause is that of the nodes, when they say so.

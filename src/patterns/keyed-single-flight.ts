@@ -12,7 +12,7 @@ export interface InFlight {
 
 /** The writes of a key that have not all ended. */
 interface Writes {
-  /** Resolves when they have, well or not. */
+  /** Resolves when they have ended, whether they succeeded or failed. */
   readonly ended: Promise<unknown>
   /** The last deletion among them. */
   readonly deletion: Promise<void> | undefined

@@ -235,7 +235,7 @@ class BucketRead {
     this.#values = values
     this.#signal = signal
     this.#firstPage = this.#read(undefined)
-    // A failure before its turn is reported when its turn comes.
+    // A partition that fails before its turn reports the failure when its turn comes.
     this.#firstPage.catch(() => {})
   }
 

@@ -149,7 +149,7 @@ export class SessionManager {
     return inspection.userId
   }
 
-  /** As `validateSession`, telling why, and without extending anything. */
+  /** Returns why a token is valid or not, without extending the session. */
   async inspectSession(token: string): Promise<SessionInspection> {
     return (await this.#lookUp(token)).inspection
   }

@@ -161,7 +161,7 @@ export class WindowCounter {
         if (this.#state?.op === before?.op) await backoff.pause()
       } else {
         // The count never falls: a caller that does not fit on what is known fits on nothing later.
-        // The units left that it is told must be those of now, though.
+        // The number of units left that is reported must be the current one, though.
         if (isFresh || hasNothingLeft(round, used)) return settle(round, grants, used)
         await this.#refresh(rows, backoff, retry)
       }
@@ -210,7 +210,10 @@ export class WindowCounter {
   }
 }
 
-/** Callers that count alike, in order, and the others. Those that gave up are in neither. */
+/**
+ * Splits callers into those with the settings of the first, in order, and the others. Callers whose
+ * deadline has passed are in neither list.
+ */
 function splitRound(
   waiting: readonly Caller[],
   settings: CountSettings,

@@ -4,7 +4,10 @@ import type { CqlType } from './cql-type.ts'
 export interface ColumnSpec {
   readonly keyspace: string
   readonly table: string
-  /** Column name; for a marker without a column the server's own word (`[ttl]`, `in(id)`, …). */
+  /**
+   * Column name; for a marker without a column the name that the server makes up (`[ttl]`,
+   * `in(id)`, …).
+   */
   readonly name: string
   readonly type: CqlType
 }

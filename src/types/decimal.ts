@@ -4,7 +4,7 @@ import { isInt32 } from './value-checks.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const decimalText = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,10}))?$/
-/** More than the megabyte of a number that is written and read again. */
+/** Longest text that is parsed: more digits than the largest number that can be bound has. */
 const textLengthMax = 2_621_440
 
 /** An exact decimal: `unscaled × 10^−scale`. Immutable. `1.0` and `1.00` differ in scale only. */

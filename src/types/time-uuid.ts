@@ -54,7 +54,7 @@ export class TimeUuid extends Uuid {
   }
 }
 
-/** Makes timeuuids that rise strictly, also when the clock stands still or goes back. */
+/** Generates timeuuids that increase strictly, even while the clock stands still or goes back. */
 export class TimeUuidGenerator {
   readonly #clock: Clock
   readonly #clockSequence: bigint
@@ -70,7 +70,8 @@ export class TimeUuidGenerator {
     this.#clock = clock
     const random = new DataView(seed.buffer, seed.byteOffset, 8)
     this.#clockSequence = BigInt(random.getUint16(0) & 0x3fff) | 0x8000n
-    // A random node id sets the multicast bit, so that it is no network card's (RFC 9562 §6.10).
+    // A random node id sets the multicast bit, so that it cannot equal the address of a network
+    // card (RFC 9562 §6.10).
     this.#node = (random.getBigUint64(0) & 0xffff_ffff_ffffn) | 0x0100_0000_0000n
   }
 

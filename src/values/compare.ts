@@ -106,7 +106,7 @@ function compareDecimals(a: WireDecimal, b: WireDecimal): number {
   if (signA !== signB || signA === 0) return signA - signB
   const placesA = placesOf(a)
   const placesB = placesOf(b)
-  // The estimates are less than the digits of two hexadecimal ones off.
+  // Each estimate is off by less than the decimal digits of one hexadecimal digit.
   if (Math.abs(placesA - placesB) > 2 * digitsPerHexDigit) {
     return placesA > placesB ? signA : -signA
   }

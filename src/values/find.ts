@@ -71,7 +71,7 @@ export function sliceOf(
   return collectionBytes(kept, kept.length / step)
 }
 
-/** Values of one type that are looked for many times: each look takes logarithmic time. */
+/** An index of values of one type: every lookup takes logarithmic time. */
 export class ValueSet {
   readonly #type: CqlType
   readonly #values: readonly Uint8Array[]
