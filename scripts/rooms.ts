@@ -105,7 +105,7 @@ export const engineRooms: readonly EngineRoom[] = [
     name: 'node',
     mayImport: [
       ...['catalog', 'analyze', 'execute', 'system'],
-      ...['answer-memory.ts', 'engine.ts', 'errors.ts', 'value-count.ts'],
+      ...['answer-memory.ts', 'engine.ts', 'engine-options.ts', 'errors.ts', 'value-count.ts'],
     ],
   },
 ]

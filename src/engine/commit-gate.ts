@@ -105,3 +105,11 @@ export class CommitGate {
     return hasRead || this.#catalog.schema !== this.#committedSchema
   }
 }
+
+/** Returns the result of a write once it is durable; at once when there is no gate. */
+export function afterCommit(
+  gate: CommitGate | undefined,
+  result: EngineResult,
+): EngineResult | Promise<EngineResult> {
+  return gate === undefined ? result : gate.commit().then(() => result)
+}

@@ -12,13 +12,13 @@ export {
   type TableParts,
   type TableSchema,
 } from './catalog/table-schema.ts'
-export {
-  Engine,
-  type EngineBatchEntry,
-  type EngineExecuteOptions,
-  type EngineOptions,
-  type TableSource,
-} from './engine.ts'
+export { Engine } from './engine.ts'
+export type {
+  EngineBatchEntry,
+  EngineExecuteOptions,
+  EngineOptions,
+  TableSource,
+} from './engine-options.ts'
 export type { BatchLimits } from './execute/batch-limits.ts'
 export { type EncodedRows, type EngineResult, resultRows } from './execute/result.ts'
 export type { Cell } from './functions/definitions.ts'

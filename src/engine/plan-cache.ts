@@ -1,10 +1,10 @@
 import type { PreparedPlan } from './analyze/prepared-plan.ts'
 
 const countMax = 1_000
-/** Characters of all texts together: what a plan holds grows with its text. */
+/** Characters of all texts together: the memory of a plan grows with its text. */
 const lengthMax = 4_000_000
 
-/** Plans by keyspace and text; those that were made first go first. */
+/** Plans by keyspace and text. The oldest plans are removed first. */
 export class PlanCache {
   readonly #plans: Map<string, PreparedPlan> = new Map()
   #length = 0

@@ -16,7 +16,12 @@ import { compileAssignment, compileDeletion } from './compile-operation.ts'
 import { compileTerm } from './compile-term.ts'
 import { counterSet } from './messages.ts'
 import { columnReceiver, type PrepareContext } from './prepare-context.ts'
-import { analyzeRestrictions, type Restrictions, type StatementType } from './restrictions.ts'
+import {
+  analyzeRestrictions,
+  isOneRowKey,
+  type Restrictions,
+  type StatementType,
+} from './restrictions.ts'
 
 /** INSERT, UPDATE or DELETE, ready to be executed. */
 export interface ModifyPlan {
@@ -175,15 +180,13 @@ function assemble(
     staticOperations: operations.filter(({ column }) => column.kind === 'static'),
     requiresRead: operations.some((operation) => operation.requiresRead),
     condition,
-    touchesRows: context.table.clustering.length === 0 || restrictions.hasClustering,
+    touchesRows: context.table.clustering.length === 0 || restrictions.clusteringKey !== 'none',
   }
 }
 
 function checkConditionalDelete(parts: Parts, operations: readonly Operation[]): void {
   const { condition, restrictions } = parts
-  const isWhole =
-    restrictions.isFullKey && !restrictions.hasPartitionIn && !restrictions.hasClusteringIn
-  if (condition === undefined || isWhole) return
+  if (condition === undefined || isOneRowKey(restrictions)) return
   const isRegular = ({ column }: { readonly column: ColumnSchema }): boolean =>
     column.kind === 'regular'
   if (operations.length === 0 || operations.some(isRegular)) {

@@ -27,6 +27,9 @@ export interface RestrictionOptions {
   readonly onlyStatics: boolean
 }
 
+/** How WHERE restricts the columns of a key: `in` as soon as one relation is IN. */
+export type KeyRestriction = 'none' | 'in' | 'other'
+
 /** What WHERE asks for: how to find partitions, how to find rows in them, and what to filter. */
 export interface Restrictions {
   readonly table: TableSchema
@@ -35,13 +38,15 @@ export interface Restrictions {
   readonly clustering: readonly MergedRestriction[]
   /** Checked row by row. */
   readonly filters: readonly MergedRestriction[]
-  /** Whether it restricts the partition key in any way. */
-  readonly hasPartition: boolean
-  readonly hasClustering: boolean
+  /** Restriction of the partition key, by its columns or by token(). */
+  readonly partitionKey: KeyRestriction
+  /** Restriction of the clustering columns; `none` for a table that has none. */
+  readonly clusteringKey: KeyRestriction
   readonly hasRegular: boolean
-  readonly hasPartitionIn: boolean
-  readonly hasClusteringIn: boolean
-  /** Whether it restricts every primary key column by equality or IN. */
+  /**
+   * Whether equality or IN restricts every primary key column. Without clustering columns, those of
+   * the partition key are enough.
+   */
   readonly isFullKey: boolean
   /** Whether equality alone restricts a column. */
   isEqual(column: ColumnSchema): boolean
@@ -76,8 +81,8 @@ export function analyzeRestrictions(
 /** SelectStatement.checkNeedsFiltering, the last check of a SELECT. */
 export function checkFiltering(restrictions: Restrictions, allowFiltering: boolean): void {
   // With a whole key, token() only leaves some of the partitions out (TokenFilter.isOnToken).
-  const { access, hasClustering } = restrictions
-  if (access.kind === 'tokenRange' && hasClustering && !allowFiltering) {
+  const { access, clusteringKey } = restrictions
+  if (access.kind === 'tokenRange' && clusteringKey !== 'none' && !allowFiltering) {
     throw invalid(allowFilteringMessage)
   }
 }
@@ -135,17 +140,26 @@ function buildRestrictions(
     access,
     clustering: prefix,
     filters: [...(isScan ? partition.items : []), ...filtered, ...others.items],
-    hasPartition: !partition.isEmpty || sets.token !== undefined,
-    hasClustering: !clustering.isEmpty,
+    partitionKey: keyRestriction(partition, sets.token),
+    clusteringKey: keyRestriction(clustering, undefined),
     hasRegular: others.columns().some((column) => column.kind === 'regular'),
-    hasPartitionIn: partition.has('in'),
-    hasClusteringIn: clustering.has('in'),
     isFullKey: !isScan && prefixColumns === table.clustering.length && last?.kind !== 'slice',
     isEqual: (column) => {
       const set = column.kind === 'partition_key' ? partition : clustering
       return set.of(column)?.kind === 'eq'
     },
   }
+}
+
+function keyRestriction(set: RestrictionSet, token: TokenBounds | undefined): KeyRestriction {
+  if (set.has('in')) return 'in'
+  return set.isEmpty && token === undefined ? 'none' : 'other'
+}
+
+/** Whether WHERE names one row: equality alone restricts every primary key column. */
+export function isOneRowKey(restrictions: Restrictions): boolean {
+  const { isFullKey, partitionKey, clusteringKey } = restrictions
+  return isFullKey && partitionKey !== 'in' && clusteringKey !== 'in'
 }
 
 function hasRange(partition: RestrictionSet): boolean {

@@ -8,7 +8,12 @@ import { invalid, unsupportedByEngine } from '../errors.ts'
 import { compileSelector } from './compile-selector.ts'
 import { compileTerm } from './compile-term.ts'
 import type { PrepareContext } from './prepare-context.ts'
-import { analyzeRestrictions, checkFiltering, type Restrictions } from './restrictions.ts'
+import {
+  analyzeRestrictions,
+  checkFiltering,
+  isOneRowKey,
+  type Restrictions,
+} from './restrictions.ts'
 
 export interface SelectPlan {
   readonly kind: 'select'
@@ -81,20 +86,17 @@ export function planSelect(context: PrepareContext, statement: SelectStatement):
     limit,
     perPartitionLimit,
     reversed,
-    sortColumns: restrictions.hasPartitionIn
-      ? [...orderingsOf(statement).keys()].map((name) => context.column(name))
-      : [],
-    readsStaticOnlyPartitions: !restrictions.hasClustering && !restrictions.hasRegular,
+    sortColumns:
+      restrictions.partitionKey === 'in'
+        ? [...orderingsOf(statement).keys()].map((name) => context.column(name))
+        : [],
+    readsStaticOnlyPartitions: restrictions.clusteringKey === 'none' && !restrictions.hasRegular,
   }
 }
 
 function isOneRow(restrictions: Restrictions): boolean {
-  const { access, isFullKey, hasPartitionIn, hasClusteringIn, filters, hasClustering } =
-    restrictions
-  if (!isFullKey || hasPartitionIn || hasClusteringIn) return false
-  // Without clustering columns there are no static ones, so a row alone is all there is.
-  const isKeyed = hasClustering || restrictions.table.clustering.length === 0
-  return isKeyed && filters.length === 0 && access.token === undefined
+  const { access, filters } = restrictions
+  return isOneRowKey(restrictions) && filters.length === 0 && access.token === undefined
 }
 
 function compileSelection(
@@ -140,7 +142,7 @@ function checkDistinct(
   restrictions: Restrictions,
 ): void {
   const { table } = restrictions
-  if (restrictions.hasClustering || restrictions.hasRegular) {
+  if (restrictions.clusteringKey !== 'none' || restrictions.hasRegular) {
     throw invalid(
       'SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.',
     )

@@ -272,10 +272,10 @@ const trueByte: Uint8Array = new Uint8Array([1])
 
 function checkPart(plan: ModifyPlan): void {
   const what = plan.type === 'DELETE' ? 'deletions' : 'updates'
-  if (plan.restrictions.hasPartitionIn) {
+  if (plan.restrictions.partitionKey === 'in') {
     throw invalid(`IN on the partition key is not supported with conditional ${what}`)
   }
-  if (plan.restrictions.hasClusteringIn) {
+  if (plan.restrictions.clusteringKey === 'in') {
     throw invalid(`IN on the clustering key columns is not supported with conditional ${what}`)
   }
 }

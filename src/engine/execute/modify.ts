@@ -91,7 +91,7 @@ export function isWholeDelete(plan: ModifyPlan): boolean {
 /** Rows, ranges of rows or all of the partition (DeleteStatement.addUpdateForKey). */
 function deletions(plan: ModifyPlan, query: QueryContext): Change[] {
   const { restrictions } = plan
-  if (!restrictions.hasClustering) return [{ kind: 'deletePartition' }]
+  if (restrictions.clusteringKey === 'none') return [{ kind: 'deletePartition' }]
   if (restrictions.isFullKey) {
     return clusteringKeysOf(restrictions, query).map((clustering) => {
       return { kind: 'deleteRow', clustering }

@@ -82,8 +82,8 @@ export class SelectRun {
     this.#last = resume && isOnePartition ? { ...resume, partition: undefined } : resume
     this.#source = this.#opener.open(reader, this.#last)
     this.#isResumed = resume?.clustering !== undefined
-    const { isFullKey, hasClusteringIn } = plan.restrictions
-    this.#tracksRows = plan.groupBy.length > 0 || !isFullKey || hasClusteringIn
+    const { isFullKey, clusteringKey } = plan.restrictions
+    this.#tracksRows = plan.groupBy.length > 0 || !isFullKey || clusteringKey === 'in'
   }
 
   /**

@@ -61,8 +61,8 @@ function limitsOf(
 
 function warningsOf({ isAggregate, restrictions }: SelectPlan): readonly string[] {
   if (!isAggregate) return noWarnings
-  if (!restrictions.hasPartition) return [aggregationWithoutKey]
-  return restrictions.hasPartitionIn ? [aggregationOverKeys] : noWarnings
+  if (restrictions.partitionKey === 'none') return [aggregationWithoutKey]
+  return restrictions.partitionKey === 'in' ? [aggregationOverKeys] : noWarnings
 }
 
 /**

@@ -8,7 +8,7 @@ import {
 } from '../../protocol/index.ts'
 import type { AnswerMemory } from '../answer-memory.ts'
 import type { BatchKind } from '../analyze/batch.ts'
-import type { EngineBatchEntry, EngineExecuteOptions, TableSource } from '../engine.ts'
+import type { EngineBatchEntry, EngineExecuteOptions, TableSource } from '../engine-options.ts'
 import type { EngineResult } from '../execute/result.ts'
 import { checkValueCount } from '../value-count.ts'
 import { valuesFor } from './named-values.ts'
