@@ -116,7 +116,7 @@ export {
 } from './types/index.ts'
 export type { Clock, Timer } from './util/index.ts'
 
-/** The one place where `embedded:` meets the engine, which is loaded when it is first used. */
+/** Handlers of contact point schemes. The engine is imported only when `embedded:` is used. */
 const schemes: EndpointSchemes = new Map([
   [
     'embedded',
@@ -127,14 +127,18 @@ const schemes: EndpointSchemes = new Map([
   ],
 ])
 
-/** Collects the options of a session; every method returns a new builder. */
+/** Builds a session from options. Builders are immutable: every method returns a new one. */
 export class SessionBuilder extends BaseSessionBuilder {
   constructor(options: Partial<SessionOptions> = {}) {
     super(options, schemes)
   }
 }
 
-/** Connects with defaults, or with options by name. */
+/**
+ * Connects to a cluster and returns a session. Options that are not given have their defaults.
+ *
+ * @throws ConfigError for a wrong option; otherwise the error that connecting has failed with
+ */
 function connect(
   contactPoints: readonly ContactPoint[],
   options: Partial<SessionOptions> = {},
@@ -142,7 +146,7 @@ function connect(
   return new SessionBuilder({ ...options, contactPoints }).build()
 }
 
-/** A connection to a cluster, or to an embedded engine: everything goes through it. */
+/** A session on a cluster or on an embedded engine; all requests go through it. */
 export const Session: typeof ConnectedSession & { readonly connect: typeof connect } =
   Object.assign(ConnectedSession, { connect })
 export type Session = ConnectedSession

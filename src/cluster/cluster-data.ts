@@ -1,18 +1,18 @@
 import type { KeyspaceDescription } from './system-tables.ts'
 
-/** A node as the session knows it. */
+/** Description of one node in {@link ClusterData}. */
 export interface NodeData {
   readonly hostId: string
   readonly address: string
   readonly dataCenter: string
   readonly rack: string
   readonly releaseVersion: string | undefined
-  /** Open connections. */
+  /** Number of open connections in the pool of the node. */
   readonly connectionCount: number
   readonly isAvailable: boolean
 }
 
-/** The result of `session.getClusterData()`: a snapshot, which later changes do not touch. */
+/** Result of `session.getClusterData()`: a snapshot, which later changes do not affect. */
 export interface ClusterData {
   readonly clusterName: string
   readonly partitioner: string

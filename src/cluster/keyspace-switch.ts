@@ -58,7 +58,10 @@ export class KeyspaceSwitch {
     this.#current = keyspace
     await Promise.all(
       connections()
-        .filter((connection) => !connection.isIn(keyspace) || connection.lacks(keyspace))
+        .filter(
+          (connection) =>
+            !connection.keyspace.isIn(keyspace) || connection.keyspace.lacks(keyspace),
+        )
         .map((connection) => this.#switchOrClose(connection, keyspace)),
     )
     return { coordinator: first.address, prefix }
@@ -70,7 +73,7 @@ export class KeyspaceSwitch {
    */
   enter(connection: Connection): Promise<void> | undefined {
     const keyspace = this.#current
-    const isSettled = connection.isIn(keyspace) || connection.lacks(keyspace)
+    const isSettled = connection.keyspace.isIn(keyspace) || connection.keyspace.lacks(keyspace)
     if (keyspace === undefined || isSettled) return undefined
     return enterKeyspace(connection, keyspace, this.#options.requestOptions)
   }

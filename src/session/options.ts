@@ -37,75 +37,78 @@ export type ContactPoint = string | ContactPointObject
 
 /** How a missing keyspace is created. */
 export interface CreateKeyspaceOptions {
-  /** Copies in every data center. Default 1, which no production cluster should use. */
+  /** Replicas per data center. Default 1, which is unsuitable for production. */
   readonly replicationFactor?: number
-  /** Copies by data center, instead of one number for all. */
+  /** Replicas by name of the data center; replaces `replicationFactor`. */
   readonly replication?: { readonly [dataCenter: string]: number }
+  /** Whether writes go through the commit log. The server's default is `true`. */
   readonly durableWrites?: boolean
 }
 
-/** What a session is built from; everything but the contact points has a default. */
+/** Options of a session. Only `contactPoints` is required. */
 export interface SessionOptions {
   readonly contactPoints: readonly ContactPoint[]
   readonly keyspace?: string | undefined
-  /** Whether `keyspace` is taken as it is spelled; else it is folded to lower case. */
+  /** Whether `keyspace` is used as it is spelled. Default `false`: it is lowercased. */
   readonly keyspaceCaseSensitive?: boolean | undefined
-  /** Create the keyspace when it is missing. */
+  /** Whether, and how, to create `keyspace` when it does not exist. Default `false`. */
   readonly createKeyspace?: boolean | CreateKeyspaceOptions | undefined
   readonly user?: string | undefined
   readonly password?: string | Secret | undefined
-  /** Connections per node. Default 1: one carries 1,024 requests at once. */
+  /** Connections per node. Default 1; a connection carries up to 1,024 requests at once. */
   readonly poolSize?: number | undefined
   readonly compression?: CompressionName | null | undefined
   readonly tls?: boolean | TlsOptions | undefined
-  /** Default 5,000. */
+  /** Milliseconds for connecting a socket, and for each handshake request. Default 5,000. */
   readonly connectionTimeoutMs?: number | undefined
-  /** Deadline of a request over all attempts. Default 12,000. */
+  /** Milliseconds that a request may take, all attempts included. Default 12,000. */
   readonly requestTimeoutMs?: number | undefined
   readonly tcpNoDelay?: boolean | undefined
-  /** Idle time before TCP keep-alive probes; `null` for none. Default 60,000. */
+  /** Idle milliseconds before TCP keep-alive probes; `null` disables them. Default 60,000. */
   readonly tcpKeepAliveMs?: number | null | undefined
+  /** Default `LOCAL_QUORUM`. */
   readonly consistency?: Consistency | undefined
+  /** Consistency of the Paxos round of conditional statements. Default `LOCAL_SERIAL`. */
   readonly serialConsistency?: SerialConsistency | undefined
   /** Rows per page. Default 5,000. */
   readonly pageSize?: number | undefined
   /**
-   * Where write timestamps come from. Default `client`: strictly increasing microseconds, from one
-   * generator for all sessions of the process.
+   * Source of write timestamps. Default `client`: strictly increasing microseconds since the epoch,
+   * from one generator that all sessions of the process share.
    */
   readonly timestamps?: 'client' | 'server' | undefined
   /**
-   * How bigint and counter columns are read. Default `bigint`; a number that is not safe throws.
+   * JavaScript type of bigint and counter columns. Default `bigint`. With `number`, a value beyond
+   * `Number.MAX_SAFE_INTEGER` throws.
    */
   readonly int64?: 'bigint' | 'number' | 'string' | undefined
-  /** How timestamp columns are read. Default `date`; `bigint` is milliseconds since the epoch. */
+  /** JavaScript type of timestamp columns: `date` (default), or `bigint` epoch milliseconds. */
   readonly timestampValues?: 'date' | 'bigint' | undefined
-  /** Generate row classes with `new Function` where the runtime allows it. Default true. */
+  /** Whether row decoders are generated with `new Function` where allowed. Default `true`. */
   readonly codeGeneration?: boolean | undefined
   /** Server authenticator classes that may be given the password. */
   readonly authenticators?: readonly string[] | undefined
-  /** Data center whose nodes are asked. Default: that of the first contact point reached. */
+  /** Data center whose nodes are preferred. Default: that of the first node reached. */
   readonly localDataCenter?: string | undefined
-  /** Quiet time after which a connection is probed. Default 30,000. */
+  /** Idle milliseconds after which a connection is probed. Default 30,000. */
   readonly heartbeatIntervalMs?: number | undefined
-  /** Prepared statements kept, the least recently used go. Default 1,000. */
+  /** Capacity of the LRU cache of prepared statements. Default 1,000. */
   readonly preparedCountMax?: number | undefined
   /**
-   * Bytes of requests that are sent and not yet answered, over all connections; further requests
-   * wait. A single request may exceed the limit. Default 128 MiB; one connection has at most 32 MiB
-   * in flight.
+   * Maximum bytes of requests in flight over all connections; further requests wait. The request
+   * that reaches the limit may exceed it. Default 128 MiB, of which one connection uses 32 MiB.
    */
   readonly inFlightBytesMax?: number | undefined
-  /** Requests that may wait for room on a connection. Default 65,536. */
+  /** Maximum number of requests that wait for a connection. Default 65,536. */
   readonly queueCountMax?: number | undefined
   /**
-   * Bytes of the waiting requests, estimated; a large value that several of them share counts once.
-   * Default 64 MiB.
+   * Maximum estimated bytes of the waiting requests. A large value that several of them share
+   * counts once. Default 64 MiB.
    */
   readonly queueBytesMax?: number | undefined
-  /** Most bytes of rows that `execute` returns. Default 64 MiB. */
+  /** Maximum bytes of rows that `execute` returns. Default 64 MiB. */
   readonly resultBytesMax?: number | undefined
-  /** How long DDL waits for the nodes to agree. Default 60,000. */
+  /** Milliseconds that DDL waits for schema agreement. Default 60,000. */
   readonly schemaAgreementTimeoutMs?: number | undefined
   /** Shown in `system.clients`-like views of the servers. */
   readonly applicationName?: string | undefined
@@ -163,12 +166,12 @@ export const int32Max = 2_147_483_647
 
 const inFlightBytesMaxDefault = 128 * 1024 * 1024
 const queueBytesMaxDefault = 64 * 1024 * 1024
-// One connection, a node that hangs for instance, cannot keep all others from sending.
+// One connection, for example to a node that hangs, must not block all others.
 assert(
   inFlightBytesMaxDefault >= 2 * connectionInFlightBytesMax,
   'a session has more bytes in flight than one connection',
 )
-// What waits is enough to keep a connection busy.
+// The queue must hold enough requests to keep a connection busy.
 assert(
   queueBytesMaxDefault >= connectionInFlightBytesMax,
   'the queue holds what one connection has in flight',
@@ -184,7 +187,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['random'],
 ])
 
-/** Without what is there for tests. */
+/** Option names that error messages may suggest: those for tests are excluded. */
 const publicOptionNames: readonly string[] = [...optionNames].filter(
   (name) => !['runtime', 'clock', 'random'].includes(name),
 )

@@ -40,13 +40,13 @@ const defaultPort = 9042
 
 /** Options of {@link BaseSessionBuilder.build}. */
 export interface BuildOptions {
-  /** Stops connecting when it fires; everything that was opened is closed. */
+  /** Aborts connecting; `build` then closes what it has opened and throws AbortedError. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
- * Collects the options of a session. Every method returns a new builder, so that a base can be
- * shared and refined.
+ * Builds a session from options. Builders are immutable: every method returns a new one, so a base
+ * can be shared. `build` checks the options.
  */
 export class BaseSessionBuilder {
   readonly #options: SessionOptions
@@ -69,26 +69,33 @@ export class BaseSessionBuilder {
   knownNode(contactPoint: ContactPoint): this {
     return this.#with({ contactPoints: [...this.#options.contactPoints, contactPoint] })
   }
+  /** Adds contact points: see {@link knownNode}. @throws ConfigError when it is not an array */
   knownNodes(contactPoints: readonly ContactPoint[]): this {
     if (!Array.isArray(contactPoints))
       throw new ConfigError("knownNodes takes a list, also for one node: ['node1:9042']")
     return this.#with({ contactPoints: [...this.#options.contactPoints, ...contactPoints] })
   }
-  /** @param caseSensitive take the name as it is spelled; else it is folded to lower case */
+  /**
+   * Sets the keyspace of the session.
+   *
+   * @param caseSensitive use the name as it is spelled. Default `false`: it is lowercased
+   */
   useKeyspace(keyspace: string, caseSensitive = false): this {
     return this.#with({ keyspace, keyspaceCaseSensitive: caseSensitive })
   }
-  /** Create the keyspace when it is missing. */
+  /** Creates the keyspace of the session on `build` when it does not exist. */
   createKeyspace(options: boolean | CreateKeyspaceOptions = true): this {
     return this.#with({ createKeyspace: options })
   }
+  /** Sets the credentials for servers that require password authentication. */
   user(user: string, password: string | Secret): this {
     return this.#with({ user, password })
   }
-  /** @param size connections per node, 1 … 1,024 */
+  /** @param size connections per node, 1 … 1,024. Default 1 */
   poolSize(size: number): this {
     return this.#with({ poolSize: size })
   }
+  /** Sets the compression of frames; `null` for none. */
   compression(name: 'lz4' | 'snappy' | null): this {
     return this.#with({ compression: name })
   }
@@ -96,40 +103,44 @@ export class BaseSessionBuilder {
   tls(tls: boolean | TlsOptions): this {
     return this.#with({ tls })
   }
+  /** @param ms for connecting a socket, and for each handshake request. Default 5,000 */
   connectionTimeout(ms: number): this {
     return this.#with({ connectionTimeoutMs: ms })
   }
-  /** @param ms deadline of a request over all its attempts */
+  /** @param ms time that a request may take, all attempts included. Default 12,000 */
   requestTimeout(ms: number): this {
     return this.#with({ requestTimeoutMs: ms })
   }
   tcpNodelay(on: boolean): this {
     return this.#with({ tcpNoDelay: on })
   }
-  /** @param ms idle time before TCP keep-alive probes, `null` for none */
+  /** @param ms idle time before TCP keep-alive probes; `null` disables them. Default 60,000 */
   tcpKeepalive(ms: number | null): this {
     return this.#with({ tcpKeepAliveMs: ms })
   }
+  /** Sets the default consistency. Default `LOCAL_QUORUM`. */
   consistency(consistency: Consistency): this {
     return this.#with({ consistency })
   }
+  /** Sets the consistency of the Paxos round. Default `LOCAL_SERIAL`. */
   serialConsistency(serialConsistency: SerialConsistency): this {
     return this.#with({ serialConsistency })
   }
+  /** @param rows per page. Default 5,000 */
   pageSize(rows: number): this {
     return this.#with({ pageSize: rows })
   }
-  /** @param source `client`: strictly increasing microseconds; `server`: none are sent */
+  /** @param source `client` (default) sends write timestamps; `server` leaves them to the server */
   timestamps(source: 'client' | 'server'): this {
     return this.#with({ timestamps: source })
   }
-  /** Options by name, all at once. */
+  /** Sets several options by name; they replace those that were set before. */
   options(options: Partial<SessionOptions>): this {
     return this.#with(options)
   }
 
   /**
-   * Connects.
+   * Connects and returns the session.
    *
    * @throws ConfigError, ConnectionError, TlsError, AuthenticationError, KeyspaceError,
    *   NoNodeAvailableError, AbortedError
@@ -249,7 +260,7 @@ export class BaseSessionBuilder {
     }
     if (this.#schemes.has(point)) {
       throw new ConfigError(
-        `${JSON.stringify(point)} would be a host; the database in this process is ${JSON.stringify(`${point}:`)}`,
+        `${JSON.stringify(point)} is read as a host name; to open the embedded database, use ${JSON.stringify(`${point}:`)}`,
       )
     }
     const url = /^([a-z][a-z0-9+.-]*):\/\//i.exec(point)?.[1]
@@ -257,7 +268,10 @@ export class BaseSessionBuilder {
     const scheme = /^([a-z]{2,}):(?!\d+$)/.exec(point)?.[1]
     if (scheme === undefined) return undefined
     const factory = this.#schemes.get(scheme)
-    if (factory === undefined) throw new ConfigError(`Unknown scheme ${scheme}: in a contact point`)
+    if (factory === undefined)
+      throw new ConfigError(
+        `Unknown scheme ${scheme}: in a contact point; expected host, host:port or embedded:`,
+      )
     return factory
   }
 }

@@ -49,13 +49,13 @@ export interface SessionParts {
 }
 
 export interface CloseOptions {
-  /** How long requests that were accepted may still take. Default 5,000. */
+  /** Time in milliseconds that requests in flight have to finish. Default 5,000. */
   readonly graceMs?: number
 }
 
 /**
- * A session on a cluster or on an embedded engine, which all requests go through. Applications know
- * it as `Session`, which the entry point extends with `connect`.
+ * A session on a cluster or on an embedded engine; all requests go through it. The entry point
+ * exports it as `Session`, with the additional function `connect`.
  */
 export class ConnectedSession implements Executor, AsyncDisposable {
   readonly #cluster: Cluster
@@ -68,7 +68,9 @@ export class ConnectedSession implements Executor, AsyncDisposable {
   /** @internal */
   constructor(parts: SessionParts) {
     if (typeof parts !== 'object') {
-      throw new ConfigError('A session is made by Session.connect() or by a SessionBuilder')
+      throw new ConfigError(
+        'A Session cannot be constructed directly: use Session.connect() or a SessionBuilder',
+      )
     }
     const { options, cluster, dispatcher, codecOptions, timestamps, deadlineTimer, schema } = parts
     bindRuntime(this, options.runtime)
@@ -98,7 +100,15 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     this.#batches = new BatchRunner(scope)
   }
 
-  /** Runs a statement and returns its whole result, all pages. */
+  /**
+   * Runs a statement and returns its complete result, with the rows of all pages.
+   *
+   * @param statement CQL text, or a `Statement` with options of its own
+   * @param values bind values: an array by position, or an object by name
+   * @param options override those of the statement and of the session
+   * @throws ServerError when the server refuses it; RequestTimeoutError after `timeoutMs`;
+   *   ResultTooLargeError above `resultBytesMax`: use `stream` or `page` for such results
+   */
   execute<Columns = UnknownColumns>(
     statement: string | Statement,
     values?: BindValues,
@@ -120,11 +130,18 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     return this.execute<Columns>(statement, values, options)
   }
 
+  /**
+   * Prepares a statement on a node, which reports the types of its bind markers and columns.
+   * `execute` prepares statements by itself where that is useful.
+   *
+   * @throws ServerError when the server refuses the statement
+   */
   prepare(statement: string | Statement): Promise<PreparedStatement> {
     const work = (): Promise<PreparedStatement> => this.#statements.prepare(statement)
     return this.#scope.traced('prepare', statement, undefined, work)
   }
 
+  /** Runs a statement that {@link prepare} has returned; otherwise the same as {@link execute}. */
   executePrepared<Columns = UnknownColumns>(
     prepared: PreparedStatement,
     values?: BindValues,
@@ -137,7 +154,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     return typed(this.#statements.run(prepared, values, options))
   }
 
-  /** Runs a batch; `values[i]` belong to its i-th statement. */
+  /** Runs a batch as one request; `values[i]` are the bind values of its i-th statement. */
   batch<Columns = UnknownColumns>(
     batch: Batch,
     values: readonly (BindValues | undefined)[] = [],
@@ -150,7 +167,10 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     return typed(this.#batches.run(batch, values, options))
   }
 
-  /** Exactly one page; continue with `{ pagingState: page.pagingState }`. */
+  /**
+   * Returns exactly one page, of at most `pageSize` rows. To fetch the next page, pass
+   * `{ pagingState: page.pagingState }` as options; after the last page it is `undefined`.
+   */
   page<Columns = UnknownColumns>(
     statement: string | Statement | PreparedStatement,
     values?: BindValues,
@@ -160,7 +180,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     return typed(this.#scope.traced('page', statement, options, work))
   }
 
-  /** All rows, page by page as they are consumed. */
+  /** Returns an async iterable over all rows, which fetches pages as the rows are consumed. */
   stream<Columns = UnknownColumns>(
     statement: string | Statement | PreparedStatement,
     values?: BindValues,
@@ -174,10 +194,10 @@ export class ConnectedSession implements Executor, AsyncDisposable {
   }
 
   /**
-   * Makes `name` the keyspace of all statements that name none.
+   * Sets the keyspace in which unqualified table names are resolved, for all later statements.
    *
-   * @param caseSensitive take the name as it is spelled; else it is folded to lower case
-   * @throws KeyspaceError when it does not exist; nothing is changed
+   * @param caseSensitive use the name as it is spelled. Default `false`: it is lowercased
+   * @throws KeyspaceError when the keyspace does not exist; the session then keeps the current one
    */
   useKeyspace(name: string, caseSensitive = false): Promise<void> {
     return this.#scope.accept(undefined, async () => {
@@ -192,28 +212,33 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     })
   }
 
-  /** The keyspace in effect. */
+  /** Returns the current keyspace, or `undefined` when the session has none. */
   getKeyspace(): string | undefined {
     return this.#cluster.keyspace
   }
 
-  /** Waits until all nodes have one schema version. @throws SchemaAgreementError */
+  /**
+   * Waits until all nodes report the same schema version.
+   *
+   * @throws SchemaAgreementError after `schemaAgreementTimeoutMs`
+   */
   awaitSchemaAgreement(): Promise<void> {
     return this.#scope.accept(undefined, () => this.#cluster.awaitSchemaAgreement())
   }
 
-  /** Nodes and keyspaces as they are known now. */
+  /** Returns a snapshot of the nodes and keyspaces that the session knows; sends no request. */
   getClusterData(): ClusterData {
     return this.#cluster.data()
   }
 
+  /** Whether `close` has been called. */
   get isClosed(): boolean {
     return this.#closing !== undefined
   }
 
   /**
-   * Takes no more requests, waits for those that were accepted, and closes every connection. May be
-   * called any number of times.
+   * Refuses new requests, waits up to `graceMs` for those in flight, then closes every connection.
+   * Further calls await the first one; their `graceMs` has no effect.
    */
   async close(options: CloseOptions = {}): Promise<void> {
     const graceMs = integer('graceMs', options.graceMs ?? 5_000, 0, int32Max)
@@ -246,7 +271,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
 
 type AnyResult = ResultSet<unknown>
 
-/** Where the caller's type of the columns becomes the type of the rows. */
+/** Casts a result to the column types that the caller has declared. They are not checked. */
 function typed<Columns>(result: Promise<ResultSet<unknown>>): Promise<ResultSet<Columns>> {
   return result as Promise<unknown> as Promise<ResultSet<Columns>>
 }

@@ -13,6 +13,7 @@ import {
 } from '../protocol/index.ts'
 import { assert, type Runtime } from '../util/index.ts'
 import type { ByteBudget } from './byte-budget.ts'
+import { ConnectionKeyspace } from './connection-keyspace.ts'
 import type { Link, LinkHandler } from './link.ts'
 import { StreamIds } from './stream-ids.ts'
 import type { TickListener, DeadlineTimer } from './deadline-timer.ts'
@@ -33,7 +34,7 @@ export interface ConnectionRequest {
    * throw rejects the send and leaves no trace.
    */
   encode(writer: WireWriter, streamId: number, connection: Connection): void
-  /** The answer; its bytes are readable until this returns. */
+  /** Handles the response. `bytes` may be reused as soon as this returns. */
   onResponse(
     flags: number,
     opcode: number,
@@ -42,15 +43,15 @@ export interface ConnectionRequest {
     bodyEnd: number,
     connection: Connection,
   ): void
-  /** The connection was lost. `wasWritten`: the frame may have reached the server. */
+  /** Handles the loss of the connection. `wasWritten`: the frame may have reached the server. */
   onLost(error: TsyllaError, wasWritten: boolean): void
   /**
-   * The deadline has passed without an answer.
+   * Called when the deadline has passed without a response.
    *
-   * @returns a later deadline up to which the answer is still wanted, or 0 to give up
+   * @returns a later deadline until which the response is still awaited, or 0 to give up
    */
   onOverdue(nowMs: number): number
-  /** The request was given up at its deadline. */
+  /** Called when the connection has given the request up at its deadline. */
   onTimeout(wasWritten: boolean): void
 }
 
@@ -63,9 +64,9 @@ export interface ConnectionListener {
   onClosed(connection: Connection, error: TsyllaError): void
 }
 
-/** Checks whether a connection that is quiet still works. */
+/** Checks whether an idle connection still works. */
 export interface ConnectionProbe extends TickListener {
-  /** Asks the node now, unless it is being asked already. */
+  /** Sends a probe now, unless one is in flight already. */
   probe(): void
 }
 
@@ -87,7 +88,7 @@ const nextStates: readonly number[] = [
   0,
 ]
 
-/** Requests in flight per connection; more gain nothing on any server that was measured. */
+/** Requests in flight per connection; higher limits did not raise throughput when measured. */
 export const inFlightCountMax = 1024
 /**
  * Bytes of requests in flight per connection. A connection below the limit takes one more
@@ -109,20 +110,15 @@ const slabBytes = 256 * 1024
 export class Connection implements LinkHandler, FrameHandler, TickListener {
   /** Address of the node, for errors. */
   readonly address: string
-  /** Probes the connection when it is quiet. */
+  /** Probes the connection when it is idle. */
   heartbeat: ConnectionProbe | undefined
   /**
-   * Whether a request is overdue and nothing has come since it was sent. Such a connection is the
-   * last choice, and is being probed.
+   * Whether a request is overdue and no bytes have arrived since it was sent. Such a connection is
+   * probed, and pools choose it only when no other has room.
    */
   isSuspect = false
-  /** Keyspace of this connection, as its last USE left it. */
-  keyspace: string | undefined
-  /** Keyspace that does not exist, as the last USE was answered. */
-  missingKeyspace: string | undefined
-  /** Grows with each USE that is sent: requests sent meanwhile may refer to either keyspace. */
-  useCount = 0
-  #usesInFlight = 0
+  /** Which keyspace the connection is in. */
+  readonly keyspace: ConnectionKeyspace = new ConnectionKeyspace()
   readonly #deadlineTimer: DeadlineTimer
   readonly #runtime: Runtime
   readonly #listener: ConnectionListener
@@ -135,7 +131,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   readonly #ids = new StreamIds(inFlightCountMax + reservedStreamCount + orphanCountMax)
   readonly #inFlight: (ConnectionRequest | undefined)[]
   readonly #deadlines: Float64Array
-  /** Flush number of each id's frame and where it lies, to withdraw it and to know its size. */
+  /** Flush number and position of the frame per stream id: to withdraw it and to know its size. */
   readonly #flushNumbers: Float64Array
   readonly #frameStarts: Int32Array
   readonly #frameEnds: Int32Array
@@ -146,7 +142,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   #onDrained: (() => void) | undefined
   /** Why the connection was closed. */
   closedError: TsyllaError | undefined
-  /** First byte that the node has sent; -1 before it has sent any. */
+  /** First byte that the node has sent; −1 before the first one. */
   firstByte = -1
 
   /** @param budget bounds the bytes that this and other connections have in flight together */
@@ -193,7 +189,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     return this.#inFlightBytes
   }
 
-  /** Time of the deadline timer at which bytes last came. */
+  /** {@link DeadlineTimer.nowMs} at which bytes last arrived. */
   get lastReceivedMs(): number {
     return this.#lastReceivedMs
   }
@@ -209,48 +205,21 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     )
   }
 
-  /** Whether the link still holds much of what was given up and is in flight no more. */
+  /** Whether the link still buffers many bytes, which abandoned requests no longer account for. */
   get #isClogged(): boolean {
     return (
       this.#ids.orphanCount > 0 && (this.#link?.pendingBytes ?? 0) >= connectionInFlightBytesMax
     )
   }
 
-  /** What was given up has left the link: there may be room again. */
+  /** The link has sent its buffer, so there may be room again: {@link #isClogged}. */
   onSent(): void {
     if (this.#state === ConnectionState.ready && this.#ids.orphanCount > 0) {
       this.#listener.onRoom(this)
     }
   }
 
-  /**
-   * Whether a text sent now means that keyspace. Where a keyspace is missing, a text either names
-   * another one itself or fails.
-   */
-  isIn(keyspace: string | undefined): boolean {
-    if (this.#usesInFlight > 0) return false
-    return this.keyspace === keyspace || (this.keyspace === undefined && this.lacks(keyspace))
-  }
-
-  lacks(keyspace: string | undefined): boolean {
-    return keyspace !== undefined && this.missingKeyspace === keyspace
-  }
-
-  /** Notes that a USE is being sent; {@link endUse} follows. */
-  beginUse(): void {
-    this.useCount++
-    this.#usesInFlight++
-  }
-
-  /** @param keyspace keyspace of the connection now, `undefined` when the USE failed */
-  endUse(keyspace: string | undefined): void {
-    this.#usesInFlight--
-    if (keyspace === undefined) return
-    this.keyspace = keyspace
-    this.missingKeyspace = undefined
-  }
-
-  /** Takes the link: from now on requests of the handshake may be sent. */
+  /** Uses `link` from now on; then requests of the handshake may be sent. */
   attach(link: Link): void {
     if (this.#state === ConnectionState.closed) {
       link.destroy()
@@ -262,15 +231,15 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#deadlineTimer.addListener(this)
   }
 
-  /** Marks the end of the handshake: from now on users' requests may be sent. */
+  /** Marks the end of the handshake; from now on users' requests may be sent. */
   markReady(): void {
     this.#transition(ConnectionState.ready)
     this.#framing = new FramingV4(this.#compressor)
   }
 
   /**
-   * Takes what was negotiated, before STARTUP is sent: the node may compress its answer. Frames to
-   * the node are compressed once the connection is ready.
+   * Applies the negotiated features. Called before STARTUP is sent, because the node may compress
+   * its response to it. Requests are compressed once the connection is ready.
    */
   useFeatures(features: ProtocolFeatures, compressor: Compressor | undefined): void {
     assert(features.compression === compressor?.name, 'a compressor that was not negotiated')
@@ -295,8 +264,8 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   }
 
   /**
-   * As {@link send}, for the driver's own requests, also during the handshake: they find room on a
-   * connection that is full of users' requests.
+   * Does the same as {@link send} for the driver's own requests. They are also sent during the
+   * handshake, and {@link reservedStreamCount} ids are reserved for them.
    */
   sendInternal(request: ConnectionRequest): boolean {
     const isOpen =
@@ -346,7 +315,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   }
 
   /**
-   * Gives a request up: its frame is withdrawn when it has not left yet, else its id is orphaned.
+   * Abandons a request. Its frame is withdrawn if it was not flushed; otherwise its id is orphaned.
    *
    * @returns whether the frame may have reached the server
    */
@@ -364,7 +333,9 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     }
     this.#ids.orphan(id)
     if (this.#ids.orphanCount >= orphanCountMax) {
-      this.destroy(this.#lost(`${orphanCountMax} requests were never answered`))
+      this.destroy(
+        this.#lost(`the node has left ${orphanCountMax} requests unanswered after their deadlines`),
+      )
     } else {
       this.#afterRelease(wasSpent)
     }
@@ -375,9 +346,9 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     return this.#output.hasLeft(this.#flushNumbers[id]!)
   }
 
-  /** @returns whether the session had as many bytes in flight as it may */
+  /** @returns whether the byte budget of the session was spent before */
   #releaseBytes(id: number): boolean {
-    // What was in flight is released at once when the connection closes.
+    // destroy() releases the bytes of all requests at once.
     if (this.#state === ConnectionState.closed) return false
     const wasSpent = this.#budget.isSpent
     const bytes = this.#frameEnds[id]! - this.#frameStarts[id]!
@@ -430,7 +401,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#afterRelease(false)
   }
 
-  /** @param wasSpent whether bytes in flight kept other connections from taking requests, too */
+  /** @param wasSpent whether the byte budget was spent, so that no connection took requests */
   #afterRelease(wasSpent: boolean): void {
     if (wasSpent) this.#budget.notifyRoom()
     else if (this.#state === ConnectionState.ready) this.#listener.onRoom(this)
@@ -456,13 +427,13 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
       this.heartbeat?.probe()
     }
     const laterMs = request.onOverdue(nowMs)
-    // The request may have been settled by what it did.
+    // onOverdue() may have settled the request.
     if (this.#inFlight[request.streamId] !== request) return
     if (laterMs > nowMs) this.#deadlines[request.streamId] = laterMs
     else request.onTimeout(this.abandon(request))
   }
 
-  /** Takes no more requests, waits for those in flight, then closes. */
+  /** Refuses new requests, waits for those in flight, then closes. */
   async drain(): Promise<void> {
     if (this.#state === ConnectionState.ready) {
       this.#transition(ConnectionState.draining)

@@ -16,7 +16,7 @@ export interface ConnectorOptions {
   readonly heartbeatIntervalMs: number
   /** Bytes of requests that all connections together may have in flight. */
   readonly inFlightBytesMax: number
-  /** Called when they have fewer bytes in flight after they had as many as they may. */
+  /** Called when the bytes in flight fall below `inFlightBytesMax` again. */
   readonly onRoom: () => void
   readonly credentials: Credentials | undefined
   readonly authenticators: readonly string[]
@@ -30,7 +30,7 @@ export interface ConnectionPurpose {
   readonly eventTypes?: readonly string[]
   /** Keyspace that it enters. */
   readonly keyspace?: string | undefined
-  /** Ends the attempt. */
+  /** Aborts the attempt. */
   readonly signal?: AbortSignal
 }
 
@@ -46,7 +46,7 @@ export class Connector {
   constructor(options: ConnectorOptions) {
     this.#options = options
     this.#budget = new ByteBudget(options.inFlightBytesMax, options.onRoom)
-    // As many listen as connections are being made.
+    // Each connection that is being opened adds a listener, so the default warning is of no use.
     setMaxListeners(0, this.#closing.signal)
   }
 
@@ -86,7 +86,7 @@ export class Connector {
       purpose.signal === undefined ? closing : AbortSignal.any([closing, purpose.signal])
     const { deadlineTimer, connectionTimeoutMs } = this.#options
     const requestOptions = { deadlineTimer, timeoutMs: connectionTimeoutMs }
-    // Within the process bytes gain nothing by being smaller, and no link is ever half open.
+    // Links within the process need no compression, and cannot be half open.
     const isInside = endpoint.network === undefined
     try {
       const compressor = isInside ? undefined : await this.#loadCompressor()
@@ -113,7 +113,7 @@ export class Connector {
     return connection
   }
 
-  /** Gives up every connection that is not ready yet; {@link open} fails from now on. */
+  /** Closes every connection that is not ready yet; {@link open} fails from now on. */
   close(error: TsyllaError): void {
     this.#closing.abort(error)
     for (const connection of this.#opening) connection.destroy(error)
@@ -146,6 +146,6 @@ export async function enterKeyspace(
       connection.destroy(asConnectError(connection.address, error))
       throw error
     }
-    connection.missingKeyspace = keyspace
+    connection.keyspace.missing = keyspace
   }
 }

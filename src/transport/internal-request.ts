@@ -35,7 +35,7 @@ export interface InternalRequestOptions {
 
 /**
  * A request of the driver itself, whose answer is read whole: handshake, PREPARE, USE, system
- * tables, heartbeat. Users' requests have a lighter way.
+ * tables, heartbeat. Users' requests use a cheaper implementation of `ConnectionRequest`.
  */
 class InternalRequest implements ConnectionRequest {
   readonly deadlineMs: number
@@ -81,8 +81,8 @@ class InternalRequest implements ConnectionRequest {
   }
 
   /**
-   * Nothing the driver asks for itself changes what is stored. All requests of a connection share
-   * its error, so each adds to a copy of its own.
+   * Requests of the driver never change stored data, so the outcome is `not_applied`. All requests
+   * of a lost connection receive the same error, so each changes a copy.
    */
   onLost(error: TsyllaError): void {
     const own = error.copy()
@@ -99,13 +99,13 @@ class InternalRequest implements ConnectionRequest {
   }
 }
 
-/** An answer and what came before its body. */
+/** A response, and the prefix of its body: tracing id, warnings, custom payload. */
 export interface Answer {
   readonly response: Response
   readonly prefix: ResponsePrefix
 }
 
-/** Sends a request and returns its answer. @throws ServerError and what connections fail with */
+/** Sends a request and returns its response. @throws ServerError, ConnectionError, ProtocolError */
 export async function sendInternalRequest(
   connection: Connection,
   opcode: number,
@@ -115,7 +115,7 @@ export async function sendInternalRequest(
   return (await sendWithPrefix(connection, opcode, writeBody, options)).response
 }
 
-/** As {@link sendInternalRequest}. @param flags of the frame's header */
+/** Sends a request and returns its response with the prefix. @param flags frame header flags */
 function sendWithPrefix(
   connection: Connection,
   opcode: number,
@@ -168,17 +168,17 @@ export async function queryAll(
   }
 }
 
-/** What the caller of a USE asks for besides the keyspace. */
+/** Options of a USE that the user's statement has requested. */
 export interface UseFrame {
   readonly isTraced: boolean
   readonly customPayload: ReadonlyMap<string, Uint8Array> | undefined
 }
 
 /**
- * Sets the keyspace of one connection. Without an answer that says whether it is set, the
- * connection is closed: what is asked on it could mean either keyspace.
+ * Sets the keyspace of one connection. When the response does not show whether the keyspace was
+ * set, the connection is closed: later requests on it could run in either keyspace.
  *
- * @returns what came with the answer: tracing id, warnings
+ * @returns the prefix of the response: tracing id, warnings
  */
 export async function sendUse(
   connection: Connection,
@@ -186,9 +186,9 @@ export async function sendUse(
   options: InternalRequestOptions,
   frame?: UseFrame,
 ): Promise<ResponsePrefix> {
-  // The name may come from a server: it stays inside its quotes.
+  // The name may come from a server, so quotes in it are escaped.
   const name = keyspace.replaceAll('"', '""')
-  connection.beginUse()
+  connection.keyspace.beginUse()
   try {
     const { response, prefix } = await sendWithPrefix(
       connection,
@@ -200,10 +200,10 @@ export async function sendUse(
     if (!isKeyspaceSet(response, keyspace)) {
       throw new ProtocolError(`${connection.address} did not answer USE with the keyspace`)
     }
-    connection.endUse(keyspace)
+    connection.keyspace.endUse(keyspace)
     return prefix
   } catch (error) {
-    connection.endUse(undefined)
+    connection.keyspace.endUse(undefined)
     if (!(error instanceof ServerError)) {
       const { address } = connection
       const reason = 'connection closed: USE was not answered'

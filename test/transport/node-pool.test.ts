@@ -82,15 +82,15 @@ test('a pool without a usable connection to the shard picks any other', async ()
 test('a connection enters the pool only when nothing is left to prepare, however often', async () => {
   let keyspace = 'a'
   const pool = await openPool([0], (connection) => {
-    if (connection.keyspace === keyspace) return undefined
+    if (connection.keyspace.current === keyspace) return undefined
     const entered = keyspace
     return Promise.resolve().then(() => {
-      connection.keyspace = entered
+      connection.keyspace.current = entered
       // The session is switched while the connection is on its way.
       if (entered === 'a') keyspace = 'b'
     })
   })
-  expect(pool.connections.map((connection) => connection.keyspace)).toEqual(['b'])
+  expect(pool.connections.map((connection) => connection.keyspace.current)).toEqual(['b'])
   pool.destroy(new ClosedError('session'))
 })
 

@@ -116,7 +116,7 @@ export class BatchMessage implements Message {
   prepareFor(connection: Connection): Promise<void> | undefined {
     const { handles, metadata } = this.#parts
     const misplaced = handles.filter(
-      ({ keyspace }, i) => metadata[i] === undefined && !connection.isIn(keyspace),
+      ({ keyspace }, i) => metadata[i] === undefined && !connection.keyspace.isIn(keyspace),
     )
     return misplaced.length === 0 ? undefined : this.#prepareTexts()
   }

@@ -49,7 +49,7 @@ export class QueryMessage implements Message {
   prepareFor(connection: Connection): Promise<void> | undefined {
     const { facts, keyspace } = this.#handle
     if (this.#prepared !== undefined || facts.kind === 'use') return undefined
-    return connection.isIn(keyspace) ? undefined : this.#prepare()
+    return connection.keyspace.isIn(keyspace) ? undefined : this.#prepare()
   }
 
   async #prepare(): Promise<void> {

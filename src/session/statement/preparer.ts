@@ -126,11 +126,11 @@ export class StatementPreparer {
   ): Promise<PreparedResult> {
     return await this.#inTurn(async () => {
       for (let tries = 0; tries < keyspaceTryCountMax; tries++) {
-        if (keyspace !== undefined && !connection.isIn(keyspace)) break
-        const { useCount } = connection
+        if (keyspace !== undefined && !connection.keyspace.isIn(keyspace)) break
+        const { useCount } = connection.keyspace
         const prepared = await tracedPrepare(connection, text, keyspace, requestOptions)
         // A USE that was sent meanwhile may have overtaken it on the node.
-        if (keyspace === undefined || connection.useCount === useCount) return prepared
+        if (keyspace === undefined || connection.keyspace.useCount === useCount) return prepared
       }
       return await this.#options.cluster.withConnectionIn(connection, keyspace!, (other) =>
         tracedPrepare(other, text, keyspace, requestOptions),
