@@ -22,19 +22,19 @@ import {
 } from './schema.ts'
 import type { TableSchema } from './table-schema.ts'
 
-/** Where the catalog lies in the store: below every key of a table. */
+/** Key of the catalog in the store. It sorts before the keys of all tables. */
 const catalogKey = '\u0001catalog'
 
 export type SchemaListener = (change: SchemaChange) => void
 
-/** What makes table ids and times for the catalog. */
+/** Sources of table ids and times for the catalog. */
 export interface CatalogSources extends LocalDataCenter {
   nowMicros(): bigint
   timeUuid(): string
   randomUuid(): string
 }
 
-/** What a schema statement left behind. */
+/** The effect of a schema statement. */
 export interface SchemaOutcome {
   /** `undefined` when IF [NOT] EXISTS made it do nothing. */
   readonly change: SchemaChange | undefined
@@ -72,7 +72,7 @@ export class Catalog {
     }
   }
 
-  /** The user's schema; the keyspaces of the node itself are not in it. */
+  /** The user's schema, without the keyspaces of the node itself. */
   get schema(): Schema {
     return this.#schema
   }
@@ -97,7 +97,7 @@ export class Catalog {
     return this.#schema.keyspaces.get(name) ?? this.#virtual.get(name)
   }
 
-  /** The table a statement names. @throws ServerError in Cassandra's words */
+  /** Returns a table by name. @throws ServerError with the message of Cassandra */
   table(keyspaceName: string, name: string): TableEntry {
     const keyspace = this.keyspace(keyspaceName)
     if (keyspace === undefined) throw invalid(`keyspace ${keyspaceName} does not exist`)
@@ -113,7 +113,7 @@ export class Catalog {
     }
   }
 
-  /** The user's table of a generation, unless it was dropped or truncated since. */
+  /** Returns the user's table of a generation, unless it has been dropped or truncated since. */
   tableOfGeneration(generation: number): TableSchema | undefined {
     for (const { tables } of this.#schema.keyspaces.values()) {
       for (const { schema } of tables.values()) if (schema.generation === generation) return schema
@@ -121,25 +121,25 @@ export class Catalog {
     return undefined
   }
 
-  /** Generations whose rows are to be removed; an engine that was closed may have left some. */
+  /** Generations whose rows are still to be removed, some by an engine that was closed before. */
   get droppedGenerations(): readonly number[] {
     return [...this.#dropped]
   }
 
-  /** The rows of dropped generations are gone. */
+  /** Records that the rows of dropped generations have been removed. */
   forgetDropped(generations: readonly number[]): void {
     for (const generation of generations) this.#dropped.delete(generation)
     this.#persist()
   }
 
-  /** The keyspace of a name, or the one in use. */
+  /** Returns the keyspace that a statement names, or the one in use. */
   keyspaceOf(written: string | undefined, inUse: string | undefined): string {
     const keyspace = written ?? inUse
     if (keyspace === undefined) throw invalid(noSpecified)
     return keyspace
   }
 
-  /** Executes DDL. @throws ServerError, and then nothing has changed */
+  /** Executes DDL. @throws ServerError when the statement is refused and changes nothing */
   apply(statement: SchemaStatement, inUse: string | undefined): SchemaOutcome {
     const keyspace = this.#keyspaceOfSchemaStatement(statement, inUse)
     if (isSystem(keyspace)) {
@@ -161,7 +161,7 @@ export class Catalog {
     return { change, droppedGenerations: generations }
   }
 
-  /** TRUNCATE: the table goes on under a new generation. Gives the old one. */
+  /** Moves a table to a new generation (TRUNCATE) and returns the old one. */
   truncate(keyspaceName: string, name: string): number {
     const entry = this.table(keyspaceName, name)
     const keyspace = this.#schema.keyspaces.get(keyspaceName)
@@ -285,7 +285,7 @@ function isSystem(keyspace: string): boolean {
   return systemKeyspaces.has(keyspace)
 }
 
-/** The error of a statement that the grammar knows and the engine does not execute. */
+/** Returns the error for a statement that the parser accepts and the engine does not execute. */
 export function unsupported(statement: CqlStatement): Error {
   const name = statement.kind
     .replaceAll('_', ' ')

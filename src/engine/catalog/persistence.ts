@@ -4,10 +4,10 @@ import type { KeyspaceSchema, Schema, TableEntry } from './schema.ts'
 import { type TableOptions, tableOptionsDefault } from './table-options.ts'
 import { type ColumnSchema, createTableSchema, type DroppedColumn } from './table-schema.ts'
 
-/** Format that is written. Stores of every format with a decoder below are read. */
+/** Format of new stores. Stores of every format with a decoder below can be read. */
 const currentFormat = 2
 
-/** What the store remembers of the catalog, as JSON. */
+/** The catalog as it is stored, in JSON. */
 interface StoredCatalog {
   readonly format: typeof currentFormat
   readonly nextGeneration: number
@@ -17,7 +17,7 @@ interface StoredCatalog {
   readonly droppedGenerations: readonly number[]
 }
 
-/** Until 0.1: dropped generations had another name and could be left out. */
+/** Format 1, until 0.1: `droppedGenerations` had another name and was optional. */
 interface StoredCatalog1 {
   readonly nextGeneration: number
   readonly version: string
@@ -25,7 +25,7 @@ interface StoredCatalog1 {
   readonly dropped?: readonly number[]
 }
 
-/** What of the catalog outlives the process. */
+/** The part of the catalog that is stored. */
 export interface CatalogContent {
   readonly schema: Schema
   readonly nextGeneration: number
@@ -102,7 +102,7 @@ function upgradeFormat1({ dropped = [], ...rest }: StoredCatalog1): StoredCatalo
   return { ...rest, format: currentFormat, droppedGenerations: dropped }
 }
 
-/** @throws StorageError when the bytes are no catalog, or one of a format that is not known */
+/** @throws StorageError when the bytes are not a catalog, or have an unknown format */
 export function decodeCatalog(bytes: Uint8Array): CatalogContent {
   const { version, nextGeneration, keyspaces, droppedGenerations } = readStored(bytes)
   const loaded = new Map(keyspaces.map((each) => [each.name, loadKeyspace(each)]))
@@ -114,7 +114,7 @@ function readStored(bytes: Uint8Array): StoredCatalog {
   try {
     stored = JSON.parse(Buffer.from(bytes).toString('utf8')) as { readonly format?: unknown }
   } catch (cause) {
-    const message = 'The catalog of the store is damaged: it is no JSON. Restore it from a backup'
+    const message = 'The catalog of the store is damaged: it is not JSON. Restore it from a backup'
     throw new StorageError(message, 'not_applied', { cause })
   }
   const decode = decoders.get(stored?.format)
@@ -164,7 +164,7 @@ function loadColumn(column: ColumnSchema): ColumnSchema {
   return { ...column, type: loadType(column.type) }
 }
 
-/** Native types are compared by identity elsewhere, so they become the shared instances again. */
+/** Replaces native types by their shared instances, because other code compares by identity. */
 function loadType(type: CqlType): CqlType {
   switch (type.kind) {
     case 'list':

@@ -4,7 +4,7 @@ import { invalid } from '../errors.ts'
 import type { TableOptions } from './table-options.ts'
 import type { TableSchema } from './table-schema.ts'
 
-/** A table as the catalog keeps it: what storage needs, and what only people read. */
+/** A table in the catalog: the schema that storage needs, and options that are only shown. */
 export interface TableEntry {
   readonly schema: TableSchema
   readonly options: TableOptions
@@ -20,16 +20,16 @@ export interface KeyspaceSchema {
   readonly types: ReadonlyMap<string, UdtType>
 }
 
-/** The whole schema at one moment. Never changed: DDL makes a new one. */
+/** An immutable snapshot of the whole schema. DDL makes a new one. */
 export interface Schema {
-  /** UUID, new with every change. */
+  /** UUID that every change replaces. */
   readonly version: string
   readonly keyspaces: ReadonlyMap<string, KeyspaceSchema>
 }
 
 const keyspaceNameMax = 48
 
-/** Keyspaces of the node itself; users read them at most. */
+/** Keyspaces of the node itself, which users can only read. */
 export const systemKeyspaces: ReadonlySet<string> = new Set([
   'system',
   'system_schema',
@@ -46,7 +46,7 @@ export function keyspaceOrThrow(schema: Schema, name: string): KeyspaceSchema {
   return keyspace
 }
 
-/** SchemaConstants.isValidName: what a keyspace or table may be called. */
+/** Whether a keyspace or table may have this name (SchemaConstants.isValidName). */
 export function isValidName(name: string): boolean {
   return /^\w+$/.test(name)
 }
@@ -64,7 +64,7 @@ export function checkKeyspaceName(name: string): void {
   }
 }
 
-/** A copy of a map with one entry set, or with `undefined` deleted. */
+/** Returns a copy of a map with one entry set, or deleted when the value is `undefined`. */
 export function withEntry<Value>(
   map: ReadonlyMap<string, Value>,
   key: string,
@@ -85,7 +85,7 @@ export function withTable(schema: Schema, keyspace: KeyspaceSchema, table: Table
   return withKeyspace(schema, { ...keyspace, tables })
 }
 
-/** `keyspace.name`, quoted where that is needed. */
+/** Returns `keyspace.name`, quoted where necessary. */
 export function qualifiedText({ keyspace, name }: { keyspace: string; name: string }): string {
   return `${quoteIdentifier(keyspace)}.${quoteIdentifier(name)}`
 }

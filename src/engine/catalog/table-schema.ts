@@ -5,7 +5,8 @@ export type ColumnKind = 'partition_key' | 'clustering' | 'static' | 'regular'
 
 export interface ColumnSchema {
   /**
-   * Number of the column within its table, never reused: cells of a dropped column stay foreign.
+   * Number of the column within its table. It is never reused, so that cells of a dropped column
+   * cannot be taken for those of a new one.
    */
   readonly id: number
   readonly name: string
@@ -26,13 +27,13 @@ export interface DroppedColumn {
   readonly droppedAt: bigint
 }
 
-/** All that reading and writing a table needs to know of it. Immutable: DDL makes a new one. */
+/** The schema of a table that reads and writes use. Immutable: DDL makes a new one. */
 export interface TableSchema {
   readonly keyspace: string
   readonly name: string
   /** UUID of the table, as text. */
   readonly id: string
-  /** Number its keys in the store begin with; CREATE and TRUNCATE take a new one. */
+  /** Number at the start of its keys in the store. CREATE and TRUNCATE assign a new one. */
   readonly generation: number
   readonly partitionKey: readonly ColumnSchema[]
   readonly clustering: readonly ColumnSchema[]
@@ -42,20 +43,20 @@ export interface TableSchema {
   readonly regulars: readonly ColumnSchema[]
   readonly columns: ReadonlyMap<string, ColumnSchema>
   readonly columnsById: readonly (ColumnSchema | undefined)[]
-  /** The dropped ones too: what was written to them later than they were dropped is kept. */
+  /** Columns by id, with dropped ones: cells that are younger than the drop are kept. */
   readonly storedById: readonly (ColumnSchema | undefined)[]
-  /** By column id: cells that are not younger are dropped. `undefined` without a dropped column. */
+  /** Drop times by column id: older cells are ignored. `undefined` without a dropped column. */
   readonly dropTimes: readonly (Timestamp | undefined)[] | undefined
-  /** One more than the highest column id that was ever given, dropped columns included. */
+  /** One more than the highest column id ever assigned, including dropped columns. */
   readonly nextColumnId: number
   readonly isCounter: boolean
-  /** `default_time_to_live` in seconds; 0 is none. */
+  /** `default_time_to_live` in seconds; 0 disables it. */
   readonly defaultTtl: number
   readonly gcGraceSeconds: number
   readonly droppedColumns: ReadonlyMap<string, DroppedColumn>
 }
 
-/** What a {@link TableSchema} is made of; the rest follows from it. */
+/** The properties of a {@link TableSchema} that the others are derived from. */
 export interface TableParts {
   readonly keyspace: string
   readonly name: string
@@ -120,12 +121,12 @@ function byPosition(a: ColumnSchema, b: ColumnSchema): number {
   return a.position - b.position
 }
 
-/** Columns.selectOrderIterator: by the bytes of the name, whether simple or complex. */
+/** Compares columns by the bytes of their names (Columns.selectOrderIterator). */
 function byName(a: ColumnSchema, b: ColumnSchema): number {
   return Buffer.compare(Buffer.from(a.name), Buffer.from(b.name))
 }
 
-/** All columns in the order of SELECT *: keys, statics, regulars. */
+/** Returns all columns in the order of SELECT *: keys, statics, regulars. */
 export function wildcardColumns(table: TableSchema): ColumnSchema[] {
   return [...table.partitionKey, ...table.clustering, ...table.statics, ...table.regulars]
 }

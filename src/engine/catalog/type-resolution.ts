@@ -2,15 +2,15 @@ import { printType, type TypeName } from '../../cql/index.ts'
 import { type CqlType, nativeTypeByName, type UdtType } from '../../types/index.ts'
 import { invalid, syntaxError } from '../errors.ts'
 
-/** User types in reach of a statement. */
+/** The user types that a statement can refer to. */
 export interface TypeScope {
   readonly keyspace: string
   readonly types: ReadonlyMap<string, UdtType>
-  /** Collects the user types that names are resolved to. */
+  /** Receives the user types that are resolved. */
   readonly resolved?: Set<UdtType>
 }
 
-/** The type a type name stands for (CQL3Type.Raw.prepare). */
+/** Resolves the name of a type (CQL3Type.Raw.prepare). */
 export function resolveType(name: TypeName, scope: TypeScope): CqlType {
   return resolve(name, scope, false)
 }
@@ -112,7 +112,7 @@ function isDuration(name: TypeName): boolean {
   return name.kind === 'native' && name.name === 'duration'
 }
 
-/** The same type frozen at every level. */
+/** Returns the type, frozen at every level. */
 export function freeze(type: CqlType): CqlType {
   switch (type.kind) {
     case 'list':
@@ -131,7 +131,7 @@ export function freeze(type: CqlType): CqlType {
   }
 }
 
-/** Types a type is directly made of. */
+/** Returns the types of the direct components of a type. */
 export function partsOfType(type: CqlType): readonly CqlType[] {
   switch (type.kind) {
     case 'list':
@@ -149,7 +149,7 @@ export function partsOfType(type: CqlType): readonly CqlType[] {
   }
 }
 
-/** Whether `test` holds for a type or anything it is made of. */
+/** Whether `test` holds for a type or any type nested in it. */
 export function someType(type: CqlType, test: (type: CqlType) => boolean): boolean {
   return test(type) || partsOfType(type).some((part) => someType(part, test))
 }
@@ -158,7 +158,7 @@ export function refersToUserType(type: CqlType, name: string): boolean {
   return someType(type, (part) => part.kind === 'udt' && part.name === name)
 }
 
-/** A type with one of its user types replaced by a new definition of it. */
+/** Returns a type in which a new definition replaces that of one user type. */
 export function replaceUserType(type: CqlType, replacement: UdtType): CqlType {
   switch (type.kind) {
     case 'list':

@@ -36,7 +36,7 @@ const integerBytes: { readonly [kind: string]: number | undefined } = {
   counter: 8,
 }
 
-/** Makes an aggregate over values of a type. @throws ServerError when it does not accept them */
+/** Makes an aggregate over values of a type. @throws ServerError for other types */
 export type AggregateFactory = (type: CqlType) => AggregateFunction
 
 class Count implements Aggregate {
@@ -68,7 +68,7 @@ class MinMax implements Aggregate {
   }
 }
 
-/** Sum or average of integers; fixed widths wrap around as Java's do. */
+/** Sum or average of integers. Types of fixed width wrap around, as in Java. */
 class IntegerSum implements Aggregate {
   #sum = 0n
   #count = 0n
@@ -114,7 +114,7 @@ class FloatSum implements Aggregate {
     this.#compensation = next - this.#sum - corrected
     this.#sum = next
   }
-  /** The sum before it was corrected for the last time. */
+  /** The sum without the last compensation. */
   protected get runningSum(): number {
     return this.#sum
   }
@@ -132,7 +132,7 @@ class FloatSum implements Aggregate {
   }
 }
 
-/** Goes on with decimals when doubles are no longer large enough (FloatAvgAggregate). */
+/** Average that switches to decimals when the sum overflows a double (FloatAvgAggregate). */
 class FloatAverage extends FloatSum {
   #exact: Decimal | undefined
   protected override addNumber(each: number): void {
@@ -166,7 +166,7 @@ class DecimalSum implements Aggregate {
   }
 }
 
-/** A running mean, each step rounded at the scale it has (avgFunctionForDecimal). */
+/** Running mean, rounded at its scale after each value (avgFunctionForDecimal). */
 class DecimalAverage implements Aggregate {
   #mean: Decimal = decimalZero
   #count = 0n

@@ -1,6 +1,6 @@
 import { type CqlType, cqlTypeText } from '../../types/index.ts'
 
-/** Whether values of `from` may be stored as `to`: the same type, or bytes that mean the same. */
+/** Whether values of `from` may be stored as `to`: equal types, or types with equal encodings. */
 export function isAssignable(to: CqlType, from: CqlType): boolean {
   if (to.kind === from.kind && cqlTypeText(to) === cqlTypeText(from)) return true
   if (to.kind === 'text') return from.kind === 'ascii'

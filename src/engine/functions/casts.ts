@@ -9,7 +9,7 @@ const integers = ['tinyint', 'smallint', 'int', 'bigint', 'counter', 'varint']
 const numbers = [...integers, 'float', 'double', 'decimal']
 const others = ['ascii', 'text', 'boolean', 'date', 'time', 'timestamp', 'timeuuid', 'uuid', 'inet']
 
-/** The result type of a CAST; `undefined` when there is no such CAST (CastFcts). */
+/** Returns the result type of a CAST (CastFcts). @throws ServerError when it does not exist */
 export function castType(from: CqlType, to: CqlType, name: string): CqlType {
   const isSame = from.kind === to.kind && !('element' in from)
   const isNumeric = numbers.includes(from.kind) && numbers.includes(to.kind)
@@ -25,7 +25,7 @@ export function castType(from: CqlType, to: CqlType, name: string): CqlType {
 
 const dayMs = 86_400_000
 
-/** A value cast to a type that `castType` allowed. */
+/** Casts a value to a type that `castType` accepted. */
 export function castCell(from: CqlType, to: CqlType, cell: Cell): Cell {
   if (cell === null || cell.length === 0 || from.kind === to.kind) return cell
   const value = decodeValue(from, cell, { timestamp: 'bigint' })
@@ -40,7 +40,7 @@ function textForm(from: CqlType, value: unknown): string {
   return String(value)
 }
 
-/** Double.toString for the numbers both languages print alike. */
+/** Prints a double as Double.toString of Java does. */
 function javaDouble(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e7) return value.toFixed(1)
   const size = Math.abs(value)

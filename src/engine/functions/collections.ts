@@ -26,7 +26,7 @@ function elementsOf(bytes: Uint8Array): Uint8Array[] {
   return splitCollection(bytes) as Uint8Array[]
 }
 
-/** A function of one argument, whose type decides what the function is. */
+/** A function of one argument, whose type selects the implementation. */
 function ofOne(
   parameter: string,
   make: (type: CqlType, fail: (what: string) => Error) => Omit<GenericCall, 'args'>,
@@ -114,7 +114,7 @@ const floatVector: Parameter = {
   },
 }
 
-/** VectorFcts: two vectors of floats; one of them may take its type from the other. */
+/** A function of two float vectors. One may take its type from the other (VectorFcts). */
 function similarity(measure: Similarity): Generic {
   return {
     parameters: [sameAs(1, floatVector), sameAs(0, floatVector)],

@@ -8,11 +8,11 @@ import { decimalZero } from './decimals.ts'
  */
 
 const precisionMin = 32
-/** Most digits of an argument: the work grows with their square. */
+/** Maximum digits of an argument: the work grows with the square of their number. */
 const precisionMax = 2_000
 /** Largest argument of `exp`; its result has about 43,000 digits. */
 const exponentMax = 100_000
-/** Digits computed beyond those returned, so that the last one is rounded right. */
+/** Digits computed beyond those returned, so that the last one is rounded correctly. */
 const guardDigits = 12
 
 const roundedHalfUp = (numerator: bigint, denominator: bigint): bigint => {
@@ -22,7 +22,7 @@ const roundedHalfUp = (numerator: bigint, denominator: bigint): bigint => {
 
 const digitCount = (value: bigint): number => (value < 0n ? -value : value).toString().length
 
-/** The decimal rounded half up to `precision` digits; a shorter one as it is. */
+/** Rounds a decimal half up to `precision` digits. Shorter ones are returned unchanged. */
 function roundTo(precision: number, { unscaled, scale }: Decimal): Decimal {
   const excess = digitCount(unscaled) - precision
   if (excess <= 0) return new Decimal(unscaled, scale)
@@ -32,7 +32,7 @@ function roundTo(precision: number, { unscaled, scale }: Decimal): Decimal {
   return roundTo(precision, new Decimal(rounded, scale - excess))
 }
 
-/** Digits of the result of an argument. @throws ServerError when the argument has too many */
+/** Returns the digits of the result. @throws ServerError when the argument has too many digits */
 function precisionOf(name: string, { unscaled }: Decimal): number {
   const precision = Math.max(precisionMin, digitCount(unscaled))
   if (precision > precisionMax) {
@@ -50,7 +50,7 @@ function fixedPoint({ unscaled, scale }: Decimal, digits: number): bigint {
   return -shift > digitCount(unscaled) ? 0n : unscaled / 10n ** BigInt(-shift)
 }
 
-/** 2·artanh(p/q) as a fixed-point number of `one`. */
+/** 2·artanh(p/q) as a fixed-point number, in which `one` is 1. */
 function logarithmOfRatio(p: bigint, q: bigint, one: bigint): bigint {
   const square = q * q
   let term = (one * p) / q
@@ -62,12 +62,12 @@ function logarithmOfRatio(p: bigint, q: bigint, one: bigint): bigint {
   return sum * 2n
 }
 
-/** ln 10 of `one`, by 10 = 2³ · 5/4 and ln 2 = 2·artanh(1/3), ln 5/4 = 2·artanh(1/9). */
+/** ln 10 as a fixed-point number: 10 = 2³ · 5/4, ln 2 = 2·artanh(1/3), ln 5/4 = 2·artanh(1/9). */
 function naturalLogOfTen(one: bigint): bigint {
   return 3n * logarithmOfRatio(1n, 3n, one) + logarithmOfRatio(1n, 9n, one)
 }
 
-/** e^x of a fixed-point number of `one` with |x| < 3, by halving it and squaring the result. */
+/** e^x of a fixed-point number with |x| < 3, by halving x and squaring the result. */
 function exponentialOf(x: bigint, one: bigint): bigint {
   const halvings = 8n
   const small = x >> halvings
@@ -104,7 +104,7 @@ export function exponential(x: Decimal): Decimal {
 function logarithmTo(x: Decimal, precision: number): Decimal {
   const size = digitCount(x.unscaled)
   const exponent = size - x.scale
-  // A logarithm of a number close to one begins with as many zeros as that has zeros or nines.
+  // The logarithm of a number close to 1 has leading zeros, which cost precision.
   for (let digits = precision + guardDigits + 12; ; digits *= 2) {
     const one = 10n ** BigInt(digits)
     // x = m · 10^exponent with m in [0.1, 1), scaled by powers of two to be close to one.
@@ -151,7 +151,7 @@ export function naturalLogarithm(x: Decimal): Decimal {
 
 const ten: Decimal = new Decimal(10n, 0)
 
-/** log₁₀ x, the quotient of two logarithms of two more digits. @throws ServerError unless x > 0 */
+/** log₁₀ x = ln x / ln 10, each with two extra digits. @throws ServerError unless x > 0 */
 export function decimalLogarithm(x: Decimal): Decimal {
   checkPositive(x, 'Log10')
   const precision = precisionOf('log10', x)
@@ -161,7 +161,7 @@ export function decimalLogarithm(x: Decimal): Decimal {
   return roundTo(precision, quotient(dividend, divisor, working))
 }
 
-/** BigDecimal.divide(divisor, MathContext): an exact quotient has the preferred scale if it can. */
+/** BigDecimal.divide(divisor, MathContext): exact quotients get the preferred scale if possible. */
 function quotient(dividend: Decimal, divisor: Decimal, precision: number): Decimal {
   const preferred = dividend.scale - divisor.scale
   if (dividend.unscaled === 0n) return new Decimal(0n, preferred)

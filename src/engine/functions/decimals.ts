@@ -1,12 +1,12 @@
 import { Decimal } from '../../types/index.ts'
 import { invalid } from '../errors.ts'
 
-/** Digits a result may have: two short decimals, brought to one scale, may be long. */
+/** Maximum digits of a result: two short decimals may be long when brought to one scale. */
 const digitsMax = 10_000
 
 export const decimalZero: Decimal = new Decimal(0n, 0)
 
-/** BigDecimal.add: the larger scale. */
+/** Adds at the larger scale (BigDecimal.add). */
 export function addDecimals(a: Decimal, b: Decimal): Decimal {
   const scale = Math.max(a.scale, b.scale)
   return new Decimal(unscaledAt(a, scale) + unscaledAt(b, scale), scale)
@@ -16,7 +16,7 @@ export function subtractDecimals(a: Decimal, b: Decimal): Decimal {
   return addDecimals(a, new Decimal(-b.unscaled, b.scale))
 }
 
-/** BigDecimal.divide by a whole number, at the scale of the dividend, half to even. */
+/** BigDecimal.divide by an integer, at the scale of the dividend, rounding half to even. */
 export function divideDecimal({ unscaled, scale }: Decimal, divisor: bigint): Decimal {
   const sign = unscaled < 0n ? -1n : 1n
   const size = unscaled * sign
@@ -30,7 +30,7 @@ function unscaledAt({ unscaled, scale }: Decimal, wanted: number): bigint {
   return unscaled === 0n ? 0n : unscaled * powerOfTen(wanted - scale)
 }
 
-/** @throws ServerError when there would be too many digits */
+/** @throws ServerError when the power has too many digits */
 function powerOfTen(exponent: number, exponentMax = digitsMax): bigint {
   if (exponent > exponentMax) {
     throw invalid(`Decimals that differ by more than ${exponentMax} digits are not computed with`)
@@ -39,8 +39,9 @@ function powerOfTen(exponent: number, exponentMax = digitsMax): bigint {
 }
 
 /**
- * The whole part of a decimal.
- * @param isWrapped whether only its lowest 64 bits count
+ * Returns the integer part of a decimal.
+ *
+ * @param isWrapped whether the caller uses only the lowest 64 bits
  */
 export function wholePart(
   { unscaled, scale }: Decimal,
@@ -51,7 +52,7 @@ export function wholePart(
     // 10^64 and beyond are multiples of 2^64.
     return isWrapped && scale <= -64 ? 0n : unscaled * powerOfTen(-scale, zerosMax)
   }
-  // A hexadecimal digit is a little more than 1.2 decimal ones.
+  // One hexadecimal digit holds a little more than 1.2 decimal digits.
   const digitsAtMost = unscaled.toString(16).length * 1.21 + 1
   return scale > digitsAtMost ? 0n : unscaled / 10n ** BigInt(scale)
 }
@@ -65,7 +66,7 @@ export function roundedToWhole(value: Decimal): Decimal {
   return new Decimal(((tenths + 5n) / 10n) * sign, 0)
 }
 
-/** BigDecimal.valueOf(double): the digits Java prints, of which one at least is a fraction. */
+/** BigDecimal.valueOf(double): the digits that Java prints, at least one after the point. */
 export function decimalOfDouble(value: number): Decimal {
   const size = Math.abs(value)
   if (value === 0 || (size >= 1e-3 && size < 1e7)) {

@@ -10,7 +10,7 @@ export interface ScalarFunction {
   readonly returns: CqlType
   /** Whether equal arguments always have equal results. */
   readonly isPure: boolean
-  /** Gets nulls as they are, unset as null. */
+  /** @param args may contain null, which also replaces unset values */
   call(args: readonly Cell[], query: QueryContext): Cell
 }
 

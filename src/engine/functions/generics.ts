@@ -3,14 +3,14 @@ import { invalid } from '../errors.ts'
 import type { Cell } from './definitions.ts'
 
 /*
- * Functions that are made for the types of their arguments (FunctionFactory). Types are found in
- * two passes: of every argument alone, then with the types of the others (FunctionParameter).
+ * Functions that are made for the types of their arguments (FunctionFactory). Types are inferred
+ * in two passes: from each argument alone, then with the types of the others (FunctionParameter).
  */
 
-/** An argument of a function whose overload its type makes. */
+/** An argument of a generic function. */
 export interface GenericArgument {
   readonly text: string
-  /** `undefined` when only its use can say. */
+  /** `undefined` when the argument alone has no type. */
   readonly type: CqlType | undefined
   /** Number of elements of a list literal in a selection, which may become a vector. */
   readonly listLength: number | undefined
@@ -19,7 +19,7 @@ export interface GenericArgument {
 /** A function made for arguments of certain types. */
 export interface GenericCall {
   readonly returns: CqlType
-  /** What each argument is to be, for those that have no type of their own. */
+  /** The type of each parameter, for arguments without a type of their own. */
   readonly args: readonly CqlType[]
   call(values: readonly Cell[]): Cell
 }
@@ -59,7 +59,7 @@ export function wrongType(
 
 const accepted = (): void => {}
 
-/** A parameter of any type; one without a type of its own may take that of the result. */
+/** A parameter of any type. An argument without a type may take that of the result. */
 export function anyType(infersFromReceiver: boolean): Parameter {
   return {
     text: 'any',
@@ -68,7 +68,7 @@ export function anyType(infersFromReceiver: boolean): Parameter {
   }
 }
 
-/** A parameter that takes the type of another one when it has none itself. */
+/** A parameter that takes the type of another one when its argument has none. */
 export function sameAs(index: number, parameter: Parameter): Parameter {
   return {
     ...parameter,
@@ -77,7 +77,7 @@ export function sameAs(index: number, parameter: Parameter): Parameter {
   }
 }
 
-/** A parameter of one of these types, the first where nothing else says which. */
+/** A parameter of one of these types. The first one is the default. */
 export function fixedType(
   text: string,
   types: readonly CqlType[],
@@ -97,7 +97,7 @@ export function optional(parameter: Parameter): Parameter {
   return { ...parameter, text: `[${parameter.text}]` }
 }
 
-/** @throws ServerError in Cassandra's words */
+/** @throws ServerError with the message of Cassandra */
 export function makeGeneric(
   name: string,
   generic: Generic,

@@ -62,13 +62,13 @@ export function constantFit(constant: Constant, type: CqlType): Fit {
   }
 }
 
-/** The default type of a constant (Literal.getPreferedTypeFor). */
+/** Returns the default type of a constant (Literal.getPreferedTypeFor). */
 function preferredType(constant: Constant): NativeTypeName {
   switch (constant.type) {
     case 'string':
       return 'text'
     case 'integer': {
-      // Reading a megabyte of digits takes half a second: not for what is no bigint anyway.
+      // Parsing a megabyte of digits takes half a second, and text this long is never a bigint.
       if (constant.text.length > longDigitsMax && !/^-?0/.test(constant.text)) return 'varint'
       const value = BigInt(constant.text)
       if (BigInt.asIntN(32, value) === value) return 'int'
@@ -87,7 +87,7 @@ function preferredType(constant: Constant): NativeTypeName {
   }
 }
 
-/** The first type a constant fits (Constants.Literal.getCompatibleTypeIfKnown). */
+/** Returns the first type that a constant fits (Constants.Literal.getCompatibleTypeIfKnown). */
 export function compatibleType(constant: Constant): CqlType {
   switch (constant.type) {
     case 'string':
@@ -97,7 +97,7 @@ export function compatibleType(constant: Constant): CqlType {
   }
 }
 
-/** The wire bytes of a constant that fits its type. @throws ServerError when its value does not */
+/** Encodes a constant that fits its type. @throws ServerError when the value is invalid */
 export function constantBytes(constant: Constant, type: CqlType): Uint8Array {
   const { text } = constant
   if (constant.type === 'hex') return hexBytes(text)
@@ -157,7 +157,7 @@ function parsed(text: string, type: CqlType): Uint8Array {
   }
 }
 
-/** InetAddressType.fromString; like Java's, an IPv4 address in IPv6 is an IPv4 address. */
+/** InetAddressType.fromString: as in Java, IPv4-mapped IPv6 addresses become IPv4 addresses. */
 function inetBytes(text: string): Uint8Array {
   if (text === '') return new Uint8Array(0)
   const bytes = attempt(`Unable to make inet address from '${text}'`, () =>
@@ -260,7 +260,7 @@ function hexBytes(text: string): Uint8Array {
   return Buffer.from(digits, 'hex')
 }
 
-/** A constant as messages show it. */
+/** Shortens a constant for an error message. */
 function excerpt(text: string): string {
   return text.length > 200 ? `${text.slice(0, 200)}…` : text
 }
@@ -281,7 +281,7 @@ function uuidBytes(text: string, kind: 'uuid' | 'timeuuid'): Uint8Array {
   return Buffer.from(Uuid.parse(text).toString().replaceAll('-', ''), 'hex')
 }
 
-/** SimpleDateType: days since the epoch, moved up by 2³¹; or the raw number. */
+/** SimpleDateType: days since the epoch plus 2³¹, or the raw number. */
 function dateBytes(text: string): Uint8Array {
   if (/^[+-]?\d+$/.test(text)) {
     const value = BigInt(text)
@@ -293,7 +293,7 @@ function dateBytes(text: string): Uint8Array {
   )
 }
 
-/** ISO 8601 wants a sign before a year of more than four digits. */
+/** Adds the sign that ISO 8601 requires before a year of more than four digits. */
 function signedYear(text: string): string {
   return /^\d{5,}-/.test(text) ? '' : text
 }
@@ -302,7 +302,7 @@ const timestampForm =
   /^([+-]?\d{4,})-(\d{1,2})-(\d{1,2})(?:[ T](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$/
 
 /**
- * TimestampSerializer.dateStringToTimestamp; a text without a zone is UTC, as the engine's clock.
+ * TimestampSerializer.dateStringToTimestamp. Text without a time zone is UTC.
  */
 export function parseTimestamp(text: string): bigint {
   if (/^[+-]?\d+$/.test(text)) {
@@ -329,7 +329,7 @@ function timestampOf(match: RegExpExecArray): number {
   ]
   if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return Number.NaN
   if (day < 1 || day > 31) return Number.NaN
-  // Java's formatter takes a day the month has not for its last one.
+  // Java's formatter replaces a day beyond the end of the month by the last day.
   const lastDay = new Date(0)
   lastDay.setUTCFullYear(year, month, 0)
   const millis = Number((match[7] ?? '').padEnd(3, '0').slice(0, 3))

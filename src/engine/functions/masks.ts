@@ -30,7 +30,7 @@ import {
 const maskedText = '****'
 const zeroUuid: Uint8Array = new Uint8Array(16)
 
-/** The value every value of a type is masked with; each part of a tuple by that of its type. */
+/** Returns the default mask of a type; for a tuple, a tuple of the masks of its components. */
 function defaultMask(type: CqlType): Uint8Array {
   switch (type.kind) {
     case 'ascii':
@@ -116,7 +116,7 @@ const text = fixedType('text', [nativeTypes.text], isAssignable)
 
 const loneSurrogates = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g
 
-/** Replaces the characters between two margins, or those in the margins. */
+/** Replaces the characters between two margins (inner), or those in the margins (outer). */
 function partialMask(masksInner: boolean): Generic {
   return {
     parameters: [textual, int, int, optional(text)],
@@ -135,7 +135,7 @@ function partialMask(masksInner: boolean): Generic {
           const isInner = i >= start && i <= last
           masked += isInner === masksInner ? pad : characters.charAt(i)
         }
-        // Half of a surrogate pair that is left over is a question mark to Java's encoder.
+        // Java's encoder writes a lone surrogate as a question mark.
         return textBytes(masked.replace(loneSurrogates, '?'))
       },
     }),
@@ -155,7 +155,7 @@ function paddingOf(name: string, cell: Cell): string {
   )
 }
 
-/** Names of MessageDigest without hyphens, and what Node calls the algorithm. */
+/** Node's names of hash algorithms, by the names of MessageDigest without hyphens. */
 const hashAlgorithms: { readonly [name: string]: string | undefined } = {
   MD5: 'md5',
   SHA: 'sha1',

@@ -6,12 +6,12 @@ import { type Cell, define, type ScalarFunction } from './definitions.ts'
 
 type FixedKind = 'tinyint' | 'smallint' | 'int' | 'bigint' | 'counter'
 
-/** What a function of MathFcts makes of the three kinds of numbers. */
+/** Implementations of a function of MathFcts for the three kinds of numbers. */
 interface NumberFunction {
   readonly name: string
   integer(value: bigint, kind: FixedKind | 'varint'): bigint
   double(value: number): number
-  /** For float, where it differs from `double`. */
+  /** For float, when it differs from `double`. */
   float?(value: number): number
   decimal(value: Decimal): Decimal
 }
@@ -25,7 +25,7 @@ const fixedBits: { readonly [kind in FixedKind]: number } = {
 }
 const int64Max: number = 2 ** 63
 
-/** A double as an integer, as Java casts it: to long, or to int and then to the shorter type. */
+/** Casts a double to an integer as Java does: to long, or to int and then to a shorter type. */
 function castDouble(value: number, kind: FixedKind): bigint {
   if (Number.isNaN(value)) return 0n
   if (kind === 'bigint' || kind === 'counter') {
@@ -35,7 +35,7 @@ function castDouble(value: number, kind: FixedKind): bigint {
   return BigInt(Math.trunc(Math.min(Math.max(value, -(2 ** 31)), 2 ** 31 - 1)))
 }
 
-/** A function that is computed with doubles, and with decimals where those are too short. */
+/** A function that is computed with doubles, or with decimals where doubles are not enough. */
 function transcendental(
   name: string,
   double: (value: number) => number,
@@ -52,7 +52,7 @@ function transcendental(
   }
 }
 
-/** Digits of `exp` of the largest number it takes. */
+/** Maximum digits of a result of `exp`. */
 const wholeDigitsMax = 50_000
 
 const absolute: NumberFunction = {
@@ -62,7 +62,7 @@ const absolute: NumberFunction = {
   decimal: ({ unscaled, scale }) => new Decimal(unscaled < 0n ? -unscaled : unscaled, scale),
 }
 
-/** Math.round of Java: half up, saturated at the limits of the integer of the same width. */
+/** Math.round of Java: rounds half up, saturated at the limits of the integer of that width. */
 const rounded: NumberFunction = {
   name: 'round',
   integer: (value) => value,
@@ -71,7 +71,7 @@ const rounded: NumberFunction = {
   decimal: roundedToWhole,
 }
 
-/** `Math.round` without its negative zero. */
+/** `Math.round` without negative zero. */
 function roundHalfUp(value: number): number {
   return Math.round(value) + 0
 }
@@ -89,7 +89,7 @@ const kinds = [
   ...(['decimal', 'counter'] as const),
 ]
 
-/** MathFcts: each function for every type of numbers; the result has the type of the argument. */
+/** MathFcts: every function for every numeric type. The result has the type of the argument. */
 export function mathFunctions(): ScalarFunction[] {
   return functions.flatMap((each) =>
     kinds.map((kind) => {

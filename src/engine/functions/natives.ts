@@ -38,7 +38,7 @@ function edgeOf(pick: (date: Date) => TimeUuid): (args: readonly Cell[]) => Cell
   return withNull((value) => pick(new Date(Number(int64Of(value)))).toBytes())
 }
 
-/** TimeFcts: every function under its name and, where it has one, its name before 5.0. */
+/** TimeFcts: each function under its name and under its name before 5.0, if it had another. */
 function timeFunctions(): ScalarFunction[] {
   const list: ScalarFunction[] = [
     define('now', [], timeuuid, now, false),
@@ -78,7 +78,7 @@ function timeFunctions(): ScalarFunction[] {
   return list
 }
 
-/** BytesConversionFcts: the bytes of a value as they are, and back after a check. */
+/** BytesConversionFcts: conversions between values and blobs. Blobs are validated. */
 function blobFunctions(): ScalarFunction[] {
   const list: ScalarFunction[] = []
   for (const kind of [...Object.keys(nativeTypes), 'varchar'] as (NativeTypeName | 'varchar')[]) {
@@ -108,7 +108,7 @@ function checkBlob(name: string, kind: string, type: CqlType, value: Uint8Array)
   )
 }
 
-/** Native scalar functions with their overloads, one after the other. */
+/** All native scalar functions. Overloads are separate entries. */
 export const nativeFunctions: readonly ScalarFunction[] = [
   ...timeFunctions(),
   ...blobFunctions(),

@@ -5,10 +5,10 @@ import type { Generic } from './generics.ts'
 import { maskFunctions } from './masks.ts'
 import { nativeFunctions } from './natives.ts'
 
-/** The functions that a registry is made of. */
+/** The functions of a registry. */
 export interface RegisteredFunctions {
   readonly scalars: Iterable<ScalarFunction>
-  /** Functions whose types are those of their arguments, by name. */
+  /** Functions that are made for the types of their arguments, by name. */
   readonly generics: ReadonlyMap<string, Generic>
   readonly aggregates: ReadonlyMap<string, AggregateFactory>
 }
@@ -29,7 +29,7 @@ export class FunctionRegistry {
     this.#aggregates = aggregates
   }
 
-  /** Overloads of a scalar function; `undefined` when none has the name. */
+  /** Returns the overloads of a scalar function; `undefined` when no function has the name. */
   scalarOverloads(name: string): readonly ScalarFunction[] | undefined {
     return this.#scalars.get(name)
   }

@@ -3,9 +3,9 @@ import { Separator } from './comparable.ts'
 import { type ByteWriter } from '../../values/index.ts'
 
 /**
- * Whether the bytes of a value can be got back from its byte-comparable form. Equal numbers of
- * different scale are one key, so their original bytes have to be kept elsewhere; nested values are
- * kept too.
+ * Whether the bytes of a value can be restored from its byte-comparable form. Equal decimals of
+ * different scale have one key, so their original bytes are stored with the row. Those of nested
+ * values are stored, too.
  */
 export function isRecoverable(type: CqlType): boolean {
   switch (type.kind) {
@@ -23,7 +23,7 @@ export function isRecoverable(type: CqlType): boolean {
   }
 }
 
-/** Reads keys back into wire bytes, component by component. */
+/** Decodes keys to wire bytes, component by component. */
 export class ComparableReader {
   bytes: Uint8Array
   offset: number
@@ -33,7 +33,7 @@ export class ComparableReader {
     this.offset = offset
   }
 
-  /** Reads one component with its separator and appends the value. */
+  /** Reads one component with its separator and appends its value to `into`. */
   readComponent(type: CqlType, isReversed: boolean, into: ByteWriter): void {
     const separator = this.bytes[this.offset++]!
     if (separator !== Separator.next) return
@@ -104,7 +104,7 @@ export class ComparableReader {
     for (let i = start + 8; i < start + 16; i++) into.bytes[i] = into.bytes[i]! ^ 0x80
   }
 
-  /** A zero begins a run: FE is one more zero, FF ends the run, anything else ends the value. */
+  /** A zero starts a run: FE is another zero, FF ends the run, other bytes end the value. */
   readEscaped(flip: number, into: ByteWriter): void {
     for (;;) {
       const byte = this.bytes[this.offset++]! ^ flip

@@ -1,6 +1,6 @@
 import { type ByteWriter, readDecimal } from '../../values/index.ts'
 
-/** From this many significant bytes on a varint carries its length (IntegerType). */
+/** A varint of at least this many significant bytes is encoded with its length (IntegerType). */
 const fullFormBytes = 7
 
 /**
@@ -48,7 +48,7 @@ function writeVariableInteger(
   }
 }
 
-/** ByteSource.VariableLengthUnsignedInteger of a small number, every byte xor `flip`. */
+/** ByteSource.VariableLengthUnsignedInteger of a small number, with every byte XOR `flip`. */
 function writeUnsigned(sink: ByteWriter, value: number, flip: number): void {
   let extra = 0
   while (value >= 2 ** (7 * (extra + 1))) extra++
@@ -93,7 +93,7 @@ function digitPairs(digits: string): number[] {
   return pairs
 }
 
-/** The first pair has the sign, rounded to −∞; what is left after it is positive. */
+/** The first pair carries the sign and is rounded to −∞, so that the rest is positive. */
 function writeMantissa(sink: ByteWriter, pairs: readonly number[], isNegative: boolean): void {
   const last = pairs.length - 1
   for (let i = 0; i <= last; i++) {

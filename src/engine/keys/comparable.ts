@@ -10,12 +10,12 @@ import {
 } from '../../values/index.ts'
 
 /**
- * Byte-comparable encodings: comparing the bytes unsigned is comparing the values. The scheme is
- * the one of Cassandra 5 (utils/bytecomparable/ByteComparable.md, version OSS50): no encoding that
- * is followed by a separator is the beginning of another one.
+ * Byte-comparable encodings: unsigned comparison of the bytes orders the values. The scheme is
+ * that of Cassandra 5 (utils/bytecomparable/ByteComparable.md, version OSS50). No encoding with its
+ * separator is a prefix of another one.
  */
 export const Separator = {
-  /** Ends a bound that lies before everything that begins with the same components. */
+  /** Ends a bound before all keys that begin with the same components. */
   before: 0x20,
   terminator: 0x38,
   null: 0x3e,
@@ -23,7 +23,7 @@ export const Separator = {
   empty: 0x3f,
   next: 0x40,
   emptyReversed: 0x41,
-  /** Ends a bound that lies after everything that begins with the same components. */
+  /** Ends a bound after all keys that begin with the same components. */
   after: 0x60,
 } as const
 
@@ -53,7 +53,7 @@ function invert(sink: ByteWriter, start: number): void {
   for (let i = start; i < length; i++) bytes[i] = bytes[i]! ^ 0xff
 }
 
-/** Writes a value that is not empty, or of a type that may be. */
+/** Writes a value. It is empty only if its type allows empty values. */
 function writeComparable(sink: ByteWriter, type: CqlType, value: Uint8Array): void {
   switch (type.kind) {
     case 'tinyint':
@@ -97,7 +97,7 @@ function writeComparable(sink: ByteWriter, type: CqlType, value: Uint8Array): vo
   }
 }
 
-/** A tuple ends before its trailing nulls: missing fields and null ones are the same. */
+/** Drops trailing nulls of a tuple, because missing and null fields are equal. */
 function withoutNullTail(fields: WireElements): WireElements {
   while (fields.length > 0 && fields.at(-1) === undefined) fields.pop()
   return fields
@@ -126,7 +126,7 @@ function writeFloat(sink: ByteWriter, value: Uint8Array): void {
   else sink.bytes[start] = sink.bytes[start]! | 0x80
 }
 
-/** UUIDType: version first; version 1 by time, the others as they are. */
+/** UUIDType: the version first, then the time of version 1, or the bytes of other versions. */
 function writeUuid(sink: ByteWriter, value: Uint8Array): void {
   const version = value[6]! >> 4
   if (version === 1) {
@@ -153,8 +153,8 @@ function writeTimeFields(sink: ByteWriter, value: Uint8Array): void {
 }
 
 /**
- * ByteSource.AbstractEscaper: zeros as `00 FE … FF`, a zero at the end; zeros at the end of the
- * value leave the FF out, so that it stays smaller than the same value with more behind it.
+ * ByteSource.AbstractEscaper: zeros become `00 FE … FF`, and a zero ends the value. Zeros at the
+ * end of the value have no FF, so that the value sorts before longer ones that begin with it.
  */
 export function writeEscaped(
   sink: ByteWriter,
@@ -185,7 +185,7 @@ export function writeEscaped(
 
 const scratch: ByteWriter = new ByteWriter(256)
 
-/** One value as a string that compares as the value does, ascending; null is before everything. */
+/** Encodes one value as a string that sorts like the value, ascending. Null sorts first. */
 export function comparableKey(type: CqlType, value: Uint8Array | undefined): string {
   scratch.length = 0
   writeComponent(scratch, type, value)

@@ -6,8 +6,8 @@ import { ComparableReader } from './comparable-decode.ts'
 import { ByteWriter } from '../../values/index.ts'
 
 /**
- * Where a partition lies in the store. Keys are latin1 strings, one character per byte, so that the
- * tree compares them natively:
+ * Identifies a partition in the store. Keys are latin1 strings with one character per byte, so that
+ * the tree compares them natively:
  *
  *     tag · generation (4) · token (8) · routing key, escaped · kind or clustering
  *
@@ -15,11 +15,11 @@ import { ByteWriter } from '../../values/index.ts'
  * 1.00 have different tokens. Rows are distinguished by their clustering values.
  */
 export interface PartitionKey {
-  /** The routing key: one component as it is, several in Cassandra's composite form. */
+  /** The routing key: a single component, or several in Cassandra's composite encoding. */
   readonly bytes: Uint8Array
   readonly tokenHi: number
   readonly tokenLo: number
-  /** What every key of the partition begins with. */
+  /** Prefix of all keys of the partition. */
   readonly prefix: string
 }
 
@@ -27,20 +27,20 @@ export interface PartitionKey {
 export interface ClusteringKey {
   /** Wire bytes of every component, in the order of the table. */
   readonly components: readonly Uint8Array[]
-  /** Byte-comparable, follows the partition's prefix. */
+  /** Byte-comparable; it follows the prefix of the partition. */
   readonly key: string
 }
 
-/** A place between rows: before or after all rows that begin with some clustering components. */
+/** A position between rows: before or after all rows that begin with some components. */
 export interface ClusteringBound {
   /** Byte-comparable, never equal to the key of a row. */
   readonly key: string
 }
 
-/** First byte of the keys this module makes; other first bytes belong to others. */
+/** First byte of the keys that this module makes. Other modules use other first bytes. */
 export const StoreTag = { rows: 0x10, deletionFlags: 0x11 } as const
 
-/** What follows the prefix of a partition when it is not a row; rows begin with a separator. */
+/** Byte after the prefix of a partition in keys that are not rows. Rows have a separator here. */
 export const PartitionEntry = { header: '\x01', rangeTombstones: '\x02' } as const
 
 const tokenStart = 5
@@ -61,7 +61,7 @@ function takeText(): string {
 /** The partition whose routing key is `bytes`. */
 export function partitionKeyOfBytes(table: TableSchema, bytes: Uint8Array): PartitionKey {
   computeToken(bytes, 0, bytes.length)
-  // Murmur3Partitioner.getToken: the empty key, that no partition has, is before all others.
+  // Murmur3Partitioner.getToken: the empty key, which no partition has, sorts before all others.
   const tokenHi = bytes.length === 0 ? -0x80000000 : token.high
   const tokenLo = token.low
   scratch.length = 0
@@ -70,7 +70,7 @@ export function partitionKeyOfBytes(table: TableSchema, bytes: Uint8Array): Part
   return { bytes, tokenHi, tokenLo, prefix: takeText() }
 }
 
-/** The partition of the values of the partition key columns, in the order of the table. */
+/** Returns the partition for values of the partition key columns, in the order of the table. */
 export function partitionKeyOf(
   table: TableSchema,
   components: readonly Uint8Array[],
@@ -78,7 +78,7 @@ export function partitionKeyOf(
   return partitionKeyOfBytes(table, routingKey(components))
 }
 
-/** CompositeType: `[short length][bytes] 00` per component; one component stands for itself. */
+/** CompositeType: `[short length][bytes] 00` per component. A single component is not wrapped. */
 function routingKey(components: readonly Uint8Array[]): Uint8Array {
   if (components.length === 1) return components[0]!
   let length = 0
@@ -94,7 +94,7 @@ function routingKey(components: readonly Uint8Array[]): Uint8Array {
   return bytes
 }
 
-/** Values of the partition key columns of a partition. */
+/** Returns the values of the partition key columns. */
 export function partitionComponents(table: TableSchema, { bytes }: PartitionKey): Uint8Array[] {
   if (table.partitionKey.length === 1) return [bytes]
   const components: Uint8Array[] = []
@@ -106,7 +106,7 @@ export function partitionComponents(table: TableSchema, { bytes }: PartitionKey)
   return components
 }
 
-/** A row by the values of all clustering columns; of a table without any, the only row. */
+/** Returns the key of a row; without clustering columns, that of the only row. */
 export function clusteringKeyOf(
   table: TableSchema,
   components: readonly Uint8Array[],
@@ -114,7 +114,7 @@ export function clusteringKeyOf(
   return { components, key: clusteringText(table, components, Separator.terminator) }
 }
 
-/** The place before all rows that begin with `components`; of none, before every row. */
+/** Returns the bound before all rows that begin with `components`, which may be empty. */
 export function boundBefore(
   table: TableSchema,
   components: readonly Uint8Array[],
@@ -122,7 +122,7 @@ export function boundBefore(
   return { key: clusteringText(table, components, Separator.before) }
 }
 
-/** The place after all rows that begin with `components`; of none, after every row. */
+/** Returns the bound after all rows that begin with `components`, which may be empty. */
 export function boundAfter(table: TableSchema, components: readonly Uint8Array[]): ClusteringBound {
   return { key: clusteringText(table, components, Separator.after) }
 }
@@ -141,7 +141,7 @@ function clusteringText(
   return takeText()
 }
 
-/** Everything of a table: its partitions in the order of their tokens. */
+/** Returns the range of all keys of a table. Its partitions are in the order of their tokens. */
 export function tableRange(generation: number): KeyRange {
   scratch.length = 0
   scratch.writeByte(StoreTag.rows)
@@ -149,7 +149,7 @@ export function tableRange(generation: number): KeyRange {
   return prefixRange(takeText())
 }
 
-/** Where the partitions with a token begin, or with `isAfter` where those behind it do. */
+/** Returns the key where partitions with a token begin, or with `isAfter` where they end. */
 export function tokenPlace(
   generation: number,
   tokenHi: number,
@@ -159,16 +159,16 @@ export function tokenPlace(
   scratch.length = 0
   writePrefix(scratch, generation, tokenHi, tokenLo)
   const prefix = takeText()
-  // The generation of a table is never the last one, so there is always a next prefix.
+  // The generation of a table is never the maximum, so a next prefix always exists.
   return isAfter ? prefixRange(prefix).lt! : prefix
 }
 
-/** Behind everything of a partition: kinds and separators are all below this byte. */
+/** Returns a key after all keys of a partition: entry kinds and separators are below 0x61. */
 export function partitionEnd(prefix: string): string {
   return `${prefix}\x61`
 }
 
-/** How long the prefix of the partition is that a key belongs to. */
+/** Returns the length of the partition prefix of a key. */
 export function prefixLength(key: string): number {
   let at = keyStart
   while (at < key.length) {
@@ -180,7 +180,7 @@ export function prefixLength(key: string): number {
   return at
 }
 
-/** The partition with that prefix. */
+/** Returns the partition with a prefix. */
 export function partitionOfPrefix(prefix: string): PartitionKey {
   const raw = Buffer.from(prefix, 'latin1')
   const reader = new ComparableReader(raw, keyStart)
