@@ -11,7 +11,7 @@ import {
   readPeers,
 } from './system-tables.ts'
 
-/** What one node says of the cluster. */
+/** The cluster as one node describes it. */
 export interface ClusterDescription {
   readonly local: LocalDescription
   readonly peers: readonly NodeDescription[]

@@ -9,7 +9,7 @@ export interface NodeAddress {
   readonly port: number | undefined
 }
 
-/** What a node says of itself or of another one. */
+/** A node as it describes itself, or as another node describes it. */
 export interface NodeDescription {
   readonly hostId: string
   /** Where clients reach it, as it says; `undefined` when it does not. */

@@ -30,7 +30,7 @@ function decideRetry(failed: FailedAttempt): RetryDecision {
   const { error } = failed
   if (failed.attemptCount >= attemptCountMax) return 'rethrow'
   const mayRepeat = failed.isIdempotent || error.outcome === 'not_applied'
-  // A connection is also lost by what another answer on it says, or fails to.
+  // A connection is also lost when another response on it is malformed, or does not come.
   if (error.code === 'TSYLLA_CONNECTION' || error.code === 'TSYLLA_PROTOCOL') {
     return mayRepeat ? 'next_node' : 'rethrow'
   }

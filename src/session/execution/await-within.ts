@@ -14,9 +14,9 @@ export interface WithinOptions {
   readonly timeoutMs: number
   readonly leftMs: number
   readonly signal: AbortSignal | undefined
-  /** What giving up says of the work, which goes on. */
+  /** Outcome to report when the caller gives up; the work itself goes on. */
   readonly outcome: Outcome
-  /** What the deadline is reported as, when there is something better to say than "too late". */
+  /** Error to report at the deadline instead of a timeout, if there is one. */
   readonly timeoutError: () => TsyllaError | undefined
 }
 

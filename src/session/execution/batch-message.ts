@@ -104,7 +104,7 @@ export class BatchMessage implements Message {
     return textOfBatch(this.#parts.handles)
   }
 
-  /** Where its first statement goes: batches are for one partition, or pay for more. */
+  /** Returns the routing of the first statement: a batch is meant for one partition. */
   routing(): RoutingInfo | undefined {
     const { metadata, values } = this.#parts
     const first = metadata[0]
@@ -112,7 +112,9 @@ export class BatchMessage implements Message {
     return first === undefined ? undefined : this.#context.routingKeys.routingOf(first, values[0]!)
   }
 
-  /** A text means the keyspace of its connection; in its prepared form it means its own. */
+  /**
+   * A text runs in the keyspace of its connection, its prepared form in the one it was prepared in.
+   */
   prepareFor(connection: Connection): Promise<void> | undefined {
     const { handles, metadata } = this.#parts
     const misplaced = handles.filter(

@@ -221,7 +221,7 @@ export class Dispatcher implements TickListener {
     return this.#countedCount < queueCountMax && bytes <= queueBytesMax
   }
 
-  /** Waiting requests that the limits of the queue are about. */
+  /** Waiting requests that count towards the limits of the queue. */
   get #countedCount(): number {
     return this.#waitingCount - this.#stalledCount
   }

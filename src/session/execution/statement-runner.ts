@@ -141,7 +141,7 @@ export class StatementRunner {
       })
   }
 
-  /** The way of every call that may have to wait before its request can be sent. */
+  /** Runs a call that may have to wait before its request can be sent. */
   #runLater(
     statement: AnyStatement,
     values: BindValues | undefined,

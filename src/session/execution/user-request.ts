@@ -347,7 +347,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     this.#dispatch()
   }
 
-  /** Whether another attempt may be answered, although this error ends one way to an answer. */
+  /** Whether another attempt in flight may still succeed after this error. */
   #mayStillSucceed(error: unknown): boolean {
     if (this.#first === undefined || this.context.dispatcher.isClosed) return false
     return faultOf(error) !== 'caller'

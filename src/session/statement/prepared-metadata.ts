@@ -52,7 +52,7 @@ export class PreparedMetadata {
     return this.#otherIds === undefined ? this.id : (this.#otherIds.get(address) ?? this.id)
   }
 
-  /** Keeps what a node that was asked again calls the statement. */
+  /** Stores the id that a node has answered to another PREPARE. */
   learnId(address: string, id: Uint8Array): void {
     if (Buffer.compare(this.id, id) !== 0) (this.#otherIds ??= new Map()).set(address, id)
     else this.#otherIds?.delete(address)

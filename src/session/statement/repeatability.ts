@@ -93,8 +93,8 @@ function isIdempotent(markers: readonly ColumnSpec[], facts: StatementFacts): bo
 }
 
 /**
- * A list assigned twice at one timestamp is there twice: see `cql/facts.ts`. Servers do not say
- * whether it is frozen, and then harmless.
+ * A list assigned twice at one timestamp is there twice: see `cql/statement-analysis.ts`. Servers
+ * do not say whether it is frozen, and then harmless.
  */
 function assignsList(markers: readonly ColumnSpec[], facts: StatementFacts): boolean {
   return facts.markers.some(

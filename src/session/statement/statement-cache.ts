@@ -9,7 +9,7 @@ import type { PreparedMetadata } from './prepared-metadata.ts'
  * of the text share it.
  */
 export class StatementHandle implements PreparedSource {
-  /** Whose statement it is: a session takes only handles of its own. */
+  /** The session that owns the handle; other sessions refuse it. */
   readonly owner: object
   readonly text: string
   readonly keyspace: string | undefined
