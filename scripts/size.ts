@@ -3,7 +3,7 @@ import { build } from 'esbuild'
 import { gzipSync } from 'node:zlib'
 
 const budgets: readonly (readonly [entry: string, gzipBytesMax: number])[] = [
-  ['dist/index.mjs', 77_000],
+  ['dist/index.mjs', 78_000],
   ['dist/patterns.mjs', 90_000],
 ]
 
