@@ -7,7 +7,7 @@ import { isAssignable } from '../functions/assignable.ts'
 import { resolveCall } from './fits.ts'
 import type { PrepareContext, Receiver } from './prepare-context.ts'
 
-/** Turns expressions into terms. It is passed to what {@link compileTerm} itself calls. */
+/** Turns expressions into terms. Functions that {@link compileTerm} calls receive it. */
 export type TermCompiler = (context: PrepareContext, value: Expression, receiver: Receiver) => Term
 
 /** A function call as a value (FunctionCall.Raw.prepare). */

@@ -76,9 +76,10 @@ function tryResolve(
 }
 
 /**
- * The function a call of a term stands for. A call is resolved once per type its result may be
+ * Finds the function of a call in a term. A call is resolved once per type that its result may be
  * assigned to, however deep calls are nested.
- * @throws ServerError when there is none, or more than one
+ *
+ * @throws ServerError when no function or more than one matches
  */
 export function resolveCall(
   context: PrepareContext,
@@ -109,7 +110,7 @@ export function resolveCall(
   }
 }
 
-/** The type a term has by itself, when it has one (AssignmentTestable.getCompatibleTypeIfKnown). */
+/** Returns the type of a term on its own (AssignmentTestable.getCompatibleTypeIfKnown). */
 export function typeOfTerm(context: PrepareContext, value: Expression): CqlType | undefined {
   switch (value.kind) {
     case 'constant':
@@ -135,7 +136,7 @@ export function typeOfTerm(context: PrepareContext, value: Expression): CqlType 
   }
 }
 
-/** The type of the first of some elements that has one. */
+/** Returns the type of the first element that has one. */
 function firstType(context: PrepareContext, values: readonly Expression[]): CqlType | undefined {
   for (const value of values) {
     const type = typeOfTerm(context, value)

@@ -3,8 +3,8 @@ import { type CqlType, cqlTypeText } from '../../types/index.ts'
 import type { ColumnSchema, TableSchema } from '../catalog/table-schema.ts'
 
 /*
- * Messages of analysis in Cassandra's words. Drivers and people match on these texts, so they
- * follow the messages of org.apache.cassandra.cql3 to the letter, slips included.
+ * Error messages of analysis. Drivers and applications match on these texts, so they are exactly
+ * those of org.apache.cassandra.cql3, including mistakes.
  */
 
 const names = (columns: readonly ColumnSchema[]): string =>

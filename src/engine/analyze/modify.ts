@@ -31,7 +31,7 @@ export interface ModifyPlan {
   readonly restrictions: Restrictions
   readonly regularOperations: readonly Operation[]
   readonly staticOperations: readonly Operation[]
-  /** Whether any operation needs the row as it is. */
+  /** Whether any operation needs the current row. */
   readonly requiresRead: boolean
   readonly condition: PlannedCondition | undefined
   readonly ttl: Term | undefined
@@ -87,7 +87,7 @@ function planParts(
   }
 }
 
-/** The columns of an INSERT are its WHERE and its SET (UpdateStatement.ParsedInsert). */
+/** Splits the columns of an INSERT into WHERE and SET (UpdateStatement.ParsedInsert). */
 function planInsert(context: PrepareContext, statement: InsertStatement): Parts {
   const { table } = context
   const { columns, values } = statement

@@ -7,7 +7,7 @@ import { type Generic, type GenericArgument, makeGeneric } from '../functions/ge
 import type { Fit } from '../functions/literals.ts'
 import type { FunctionRegistry } from '../functions/registry.ts'
 
-/** What is known of an argument before a function is chosen. */
+/** An argument, as it is known before a function is chosen. */
 export interface Argument extends GenericArgument {
   fit(type: CqlType): Fit
 }
@@ -22,7 +22,7 @@ export function isSystemCall({ keyspace }: FunctionCall): boolean {
 }
 
 /**
- * The function a call stands for (FunctionResolver.get).
+ * Finds the function of a call (FunctionResolver.get).
  * @param functions where functions are looked up
  * @param receiver type the result is assigned to, which rules out overloads that return others
  * @param unknown message for a function that does not exist

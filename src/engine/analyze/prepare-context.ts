@@ -8,20 +8,20 @@ import type { ScalarFunction } from '../functions/definitions.ts'
 import { type FunctionRegistry, systemFunctions } from '../functions/registry.ts'
 import { undefinedColumn } from './messages.ts'
 
-/** What a value is for: its type, and its name in errors and markers. */
+/** The target of a value: its type, and its name in errors and markers. */
 export interface Receiver {
   readonly name: string
   readonly type: CqlType
-  /** Set when the value is exactly that column's: routing keys are found by it. */
+  /** Set when the value is that of a whole column, which routing keys need. */
   readonly column?: ColumnSchema
-  /** Table a marker belongs to, where it is not the statement's. */
+  /** Table of a marker, if it is not that of the statement. */
   readonly keyspace?: string
   readonly table?: string
-  /** Whether it is a list for IN, whose nulls have an error of their own. */
+  /** Whether it is a list for IN, which reports nulls with another error. */
   readonly allowsNullElements?: boolean
 }
 
-/** Collects what preparing one statement finds: its markers above all. */
+/** Collects the markers and other findings while one statement is prepared. */
 export class PrepareContext {
   readonly table: TableSchema
   readonly scope: TypeScope
@@ -43,7 +43,7 @@ export class PrepareContext {
     this.#targets = targets
   }
 
-  /** Notes a marker. It is described by its own name, or that of what it stands for. */
+  /** Records a marker. It is described by its own name or by that of its receiver. */
   mark(marker: Marker, receiver: Receiver): void {
     this.#markers[marker.index] = {
       keyspace: receiver.keyspace ?? this.table.keyspace,
@@ -79,7 +79,7 @@ export class PrepareContext {
   }
 }
 
-/** A marker nothing described has no type: Cassandra refuses such statements before. */
+/** Completes markers without a type. Cassandra refuses such statements earlier. */
 export function completeMarkers(markers: readonly (ColumnSpec | undefined)[]): ColumnSpec[] {
   return Array.from(markers, (marker) => {
     return marker ?? { keyspace: '', table: '', name: '?', type: nativeTypes.blob }

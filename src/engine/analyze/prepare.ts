@@ -17,7 +17,7 @@ import type { Plan, PlanDependency, PreparedPlan } from './prepared-plan.ts'
 import { planSelect } from './select.ts'
 import { checkDepth } from './statement-depth.ts'
 
-/** Parses and plans a statement. @throws ServerError in Cassandra's words */
+/** Parses and plans a statement. @throws ServerError with the message of Cassandra */
 export function prepareText(
   catalog: Catalog,
   text: string,
@@ -92,7 +92,7 @@ function outlineOf(
     case 'drop_role':
     case 'drop_user':
     case 'drop_identity':
-      // There are no roles, so IF EXISTS leaves nothing to do.
+      // The engine has no roles, so a statement with IF EXISTS does nothing.
       if (!statement.ifExists) throw unsupported(statement)
       return outlineWithoutTable({ kind: 'no_op' })
     default:

@@ -19,12 +19,12 @@ export type Plan =
   | { readonly kind: 'schema'; readonly statement: SchemaStatement }
   | { readonly kind: 'no_op' }
 
-/** A part of the schema, as it was when a statement was planned against it. */
+/** A part of the schema at the time when a statement was planned. */
 export type PlanDependency =
   | { readonly kind: 'table'; readonly schema: TableSchema }
   | { readonly kind: 'type'; readonly type: UdtType }
 
-/** A statement that was understood against the schema of a moment. */
+/** A statement that was analyzed against one version of the schema. */
 export interface PreparedPlan {
   readonly text: string
   /** Keyspace in use when it was prepared. */
@@ -37,6 +37,6 @@ export interface PreparedPlan {
   /** Columns of its result; empty for statements without rows and conditional ones. */
   readonly resultColumns: readonly ColumnSpec[]
   readonly isConditional: boolean
-  /** What it was planned against, each once. When one of them changes, it is planned again. */
+  /** The parts of the schema that it uses. When one changes, the statement is planned again. */
   readonly dependencies: readonly PlanDependency[]
 }

@@ -97,7 +97,7 @@ export function compileRelation(context: PrepareContext, relation: Relation): Re
   }
 }
 
-/** Columns no relation can compare as a whole. */
+/** Refuses columns that no relation can compare as a whole. */
 function checkComparable(column: ColumnSchema, operator: string): void {
   const { type } = column
   if (!column.isComplex) return
@@ -164,7 +164,7 @@ function compileContains(
 ): Restriction {
   const column = context.column(relation.column)
   const { type } = column
-  // In Cassandra the type of a descending column is ReversedType, whatever it reverses.
+  // Cassandra sees the type of a descending column as ReversedType here, not as a collection.
   const isReversed = column.descending
   if (relation.isKey && (isReversed || type.kind !== 'map')) {
     throw invalid(`Cannot use CONTAINS KEY on non-map column ${column.name}`)

@@ -77,7 +77,7 @@ function merge(existing: MergedRestriction, added: MergedRestriction): MergedRes
         `Collection column ${common} can only be restricted by CONTAINS, CONTAINS KEY, or map-entry equality`,
       )
     }
-    // The array is this set's own: copying it for every relation would take their square.
+    // The set owns the array. A copy per relation would take quadratic time.
     existing.tests.push(...added.tests)
     return existing
   }
@@ -138,7 +138,7 @@ export class RestrictionSet {
     this.#items = rest.sort((a, b) => compareColumns(a.columns[0]!, b.columns[0]!))
   }
 
-  /** As `add`, with the rule that what follows a slice cannot be restricted. */
+  /** Like `add`, but refuses restrictions of columns after a slice. */
   addClustering(restriction: KeyedRestriction, allowFiltering: boolean): void {
     const last = this.#items.at(-1)
     const before = this.#items

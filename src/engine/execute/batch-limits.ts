@@ -3,7 +3,7 @@ import type { TableSchema } from '../catalog/table-schema.ts'
 import { invalid } from '../errors.ts'
 import type { CellChange, Change, Mutation, RowChange } from '../rows/index.ts'
 
-/** What a batch may be, with Cassandra's defaults. Batches on one partition may be larger. */
+/** Limits of a batch. Batches on one partition may be larger. */
 export interface BatchLimits {
   /** `batch_size_warn_threshold`: from this size on there is a warning. */
   readonly warnBytes: number
@@ -60,13 +60,13 @@ function warnOfGrace(mutations: readonly Mutation[], warnings: string[]): void {
   )
 }
 
-/** Whether all mutations are of one table: the common case, which is quick to detect. */
+/** Whether all mutations are of one partition: the common case, which is quick to detect. */
 function isOnePartition(mutations: readonly Mutation[]): boolean {
   const prefix = mutations[0]?.partition.prefix
   return mutations.every(({ partition }) => partition.prefix === prefix)
 }
 
-/** Rows of several tables that have one key in one keyspace are one mutation. */
+/** Counts partitions. Tables of one keyspace that share a partition key count as one. */
 function partitionsOf(mutations: readonly Mutation[]): number {
   const keys = new Set<string>()
   for (const { table, partition } of mutations) {
@@ -77,7 +77,7 @@ function partitionsOf(mutations: readonly Mutation[]): number {
   return keys.size
 }
 
-/** A set of names as Java prints it: in the order of its hash table. */
+/** Prints a set of names as Java does: in the order of its hash table. */
 function namesOf(tables: readonly TableSchema[]): string {
   const names = tables.map((table) => qualifiedText(table))
   let size = 16
@@ -100,7 +100,7 @@ const counterBytes = 36
 const expiringLivenessBytes = 20
 const rangeBytes = 12
 
-/** IMutation.dataSize: a cell that is changed twice counts once. */
+/** IMutation.dataSize. A cell that is changed twice counts once. */
 function dataSize(mutations: readonly Mutation[]): number {
   let size = 0
   /** What was counted: of cells their size. */

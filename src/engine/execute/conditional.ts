@@ -31,8 +31,8 @@ interface RowConditions {
 const noWarnings: readonly string[] = Object.freeze([])
 
 /**
- * A conditional statement or batch: reads, decides and writes in one synchronous step, so that no
- * other write can come between (CQL3CasRequest).
+ * A conditional statement or batch. It reads, decides and writes in one synchronous step, so that
+ * no other write can happen in between (CQL3CasRequest).
  */
 export class ConditionalRequest {
   readonly #parts: readonly ConditionalPart[]
@@ -59,14 +59,14 @@ export class ConditionalRequest {
     this.#partition = partition!
   }
 
-  /** @returns mutations when all conditions hold, otherwise the answer that says why not */
+  /** @returns mutations when all conditions hold, otherwise the answer with `[applied]` false */
   decide(timestamp: Timestamp): { mutations: Mutation[] } | { refused: EncodedRows } {
     if (!this.#holds()) return { refused: this.#failure() }
     const mutations = this.#parts.flatMap(({ plan, query }) => mutationsOf(plan, query, timestamp))
     return { mutations: mutations.map(asCommitted) }
   }
 
-  /** Conditions on static columns are the partition's, whatever row the statement is about. */
+  /** Conditions on static columns apply to the partition, whichever row the statement names. */
   #addConditions({ plan, query }: ConditionalPart): void {
     const { condition } = plan
     if (condition === undefined) return
@@ -318,7 +318,7 @@ function appliedResult(
   }
 }
 
-/** The answer of a conditional request that was applied. */
+/** Returns the answer of a conditional request that was applied. */
 export function appliedAnswer(table: TableSchema): EncodedRows {
   const sink = new ByteWriter(8)
   writeCell(sink, trueByte)

@@ -20,7 +20,7 @@ import {
   ValueSet,
 } from '../../values/index.ts'
 
-/** Whether a row is let through. */
+/** Returns whether a row passes. */
 export type RowFilter = (row: RowContext) => boolean
 
 /** Filters of the rows of a SELECT, with their values evaluated once. */

@@ -39,7 +39,7 @@ export class GroupFold {
     for (const accumulator of this.#accumulators) accumulator.add(row)
   }
 
-  /** Writes the row of the group and begins another. */
+  /** Writes the row of the group and starts the next group. */
   finish(sink: ByteWriter): void {
     for (const accumulator of this.#accumulators) writeCell(sink, accumulator.result())
     this.#accumulators = this.#plan.selectors.map((selector) => selector.accumulator())

@@ -25,12 +25,12 @@ import type { ClusteringSlice } from '../rows/index.ts'
 import { sliceBounds } from './slices.ts'
 import { compareValues, splitCollection, splitFields } from '../../values/index.ts'
 
-/** Longest partition key and clustering (FBUtilities.MAX_UNSIGNED_SHORT). */
+/** Maximum bytes of a partition key or clustering key (FBUtilities.MAX_UNSIGNED_SHORT). */
 export const keyBytesMax = 65_535
 
 type Equality = Extract<MergedRestriction, { kind: 'eq' | 'in' }>
 
-/** The value of a term that must be there. */
+/** Returns the value of a term. @throws ServerError when it is null or unset */
 export function requiredValue(term: Term, column: ColumnSchema, query: QueryContext): Uint8Array {
   const value = term.evaluate(query)
   if (value === null) throw invalid(nullCondition(column))
@@ -101,10 +101,10 @@ function listAlternatives(
   })
 }
 
-/** Most combinations of the values of several INs: each is a row to look for. */
+/** Maximum combinations of the values of several INs: each one is a row lookup. */
 export const combinationsMax = 100_000
 
-/** Guardrails.inSelectCartesianProduct, which Cassandra leaves open. */
+/** Guardrails.inSelectCartesianProduct, which Cassandra disables by default. */
 export function checkCombinations(count: number, what: string): void {
   if (count <= combinationsMax) return
   throw invalid(
@@ -156,7 +156,7 @@ export function partitionKeysOf(
   return keys
 }
 
-/** As {@link partitionKeysOf}, but keys that no partition can have are among the result. */
+/** Like {@link partitionKeysOf}, but includes keys that no partition can have. */
 export function uncheckedPartitionKeysOf(
   table: TableSchema,
   access: PartitionsPath,

@@ -1,4 +1,4 @@
-/* Messages of execution that several modules use, in Cassandra's words. */
+/* Error messages of Cassandra that several modules of execution use. */
 
 export const aggregationWithoutKey = 'Aggregation query used without partition key'
 export const aggregationOverKeys =

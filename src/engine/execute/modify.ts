@@ -32,7 +32,7 @@ export function timestampOfPlan(
   return timestampOf(micros)
 }
 
-/** Attributes.getTimeToLive; the default of the table counts unless a TTL, even 0, is given. */
+/** Attributes.getTimeToLive. Any given TTL, even 0, replaces the default of the table. */
 function ttlOfPlan(plan: ModifyPlan, query: QueryContext): number {
   const given = givenTtl(plan, query)
   const ttl = given ?? plan.table.defaultTtl

@@ -10,8 +10,8 @@ import { pagingStateInvalid } from './messages.ts'
 import { concatCells, splitFields, valueFault, type WireElements } from '../../values/index.ts'
 
 /**
- * Where a read stopped: behind a row, or behind a whole partition. It says nothing of the statement
- * itself, so that another one on the table can go on from there (PagingState).
+ * The position where a read stopped: behind a row, or behind a whole partition. It does not depend
+ * on the statement, so that another statement on the table can continue there (PagingState).
  */
 export interface PagePosition {
   /** Undefined for a read of one partition, which the statement names. */
@@ -47,7 +47,7 @@ export function encodePagingState(position: PagePosition): Uint8Array {
   return bytes
 }
 
-/** @throws ServerError for bytes that no page of a statement on this table ended with */
+/** @throws ServerError when the bytes are not a paging state of this table */
 export function decodePagingState(state: Uint8Array, table: TableSchema): PagePosition {
   const bytes = Buffer.from(state.buffer, state.byteOffset, state.byteLength)
   const end = bytes.length - checksumBytes

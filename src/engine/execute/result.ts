@@ -6,9 +6,9 @@ export interface EncodedRows {
   readonly kind: 'rows'
   readonly columns: readonly ColumnSpec[]
   readonly rowCount: number
-  /** The rows as they stand in a RESULT body, after the row count: every cell a [bytes]. */
+  /** The rows as in a RESULT body, after the row count: each cell is [bytes]. */
   readonly content: Uint8Array
-  /** Where the next page begins; `undefined` after the last. */
+  /** Position of the next page; `undefined` for the last page. */
   readonly pagingState: Uint8Array | undefined
   readonly warnings: readonly string[]
 }

@@ -17,18 +17,18 @@ import { pagingStateInvalid } from './messages.ts'
 import type { PagePosition } from './paging-state.ts'
 import { asBuffer } from '../../util/index.ts'
 
-/** Where to go on: behind a row or a partition; of one that is not named, of the only one. */
+/** Position to continue at: behind a row or a partition. Without `partition`, the only one. */
 export type Resume = Pick<PagePosition, 'partition' | 'clustering'>
 
 /** The partitions a read visits one after the other. */
 export interface RowSource {
-  /** Goes to the next partition; false at the end, or when the budget is used up. */
+  /** Moves to the next partition. Returns false at the end or when the budget is used up. */
   next(): boolean
   /** The cursor in the partition; valid after `next` was true. */
   readonly cursor: RowCursor
-  /** Whether `next` stopped for its budget and not at the end. */
+  /** Whether `next` stopped because of the budget, not at the end. */
   readonly isPaused: boolean
-  /** Whether there is nothing to visit, whatever is stored. */
+  /** Whether the plan selects no partitions or rows, whatever is stored. */
   readonly isEmpty: boolean
   /** Whether it is known that no partition follows. */
   readonly isLast: boolean
@@ -122,7 +122,7 @@ class KeysSource implements RowSource {
     const key = this.#keys[this.#index]
     this.isPaused = false
     if (key === undefined || this.isEmpty) return false
-    // Every partition has a share of one budget: its cursor has spent what the next one lacks.
+    // All partitions share one budget: the next cursor gets what this one has left.
     if (this.cursor !== undefined) this.#budget = this.cursor.budget
     this.isPaused = this.#budget <= 0
     if (this.isPaused) return false
@@ -227,7 +227,7 @@ function tokenRange(bounds: TokenBounds | undefined, query: QueryContext): Token
   }
 }
 
-/** Among keys that are named, unlike in a scan, a range goes round the ring (TokenFilter). */
+/** Filters named keys by token. Unlike in a scan, a range may wrap around (TokenFilter). */
 function tokenFilter(bounds: TokenBounds, query: QueryContext): (key: PartitionKey) => boolean {
   const from = boundOf(bounds.start, query)
   const to = boundOf(bounds.end, query)

@@ -10,13 +10,13 @@ import { type Resume, type RowSource, type SourceOpener, sourceOpener } from './
 import { writeCell, writePassthroughRow } from './wire-cells.ts'
 import { ByteWriter, compareValues } from '../../values/index.ts'
 
-/** What a read may do before it yields to others: entries visited, time taken, bytes written. */
+/** Limits of a slice, after which a read yields: entries visited, time taken, bytes written. */
 const sliceEntriesMax = 2_000
 const sliceMsMax = 5
 const sliceBytesMax = 1024 * 1024
-/** Entries between two looks at the clock. */
+/** Entries between two checks of the clock. */
 const stepEntries = 250
-/** Entries a read may visit at once while others wait for their turn: most reads need no more. */
+/** Entries of a slice while other reads wait for their turn. Most reads need no more. */
 const shortEntries = 50
 
 export const unlimited = 0x7fffffff
@@ -77,7 +77,7 @@ export class SelectRun {
     this.#fold = plan.isAggregate ? new GroupFold(plan) : undefined
     this.#remainingInPartition = resume?.remainingInPartition ?? limits.perPartition
     this.#rowSeen = resume?.clustering !== undefined
-    // A read of one partition goes on behind the row, whatever partition that was of.
+    // A read of one partition continues behind the row and ignores the partition of the position.
     const { isOnePartition } = this.#opener
     this.#last = resume && isOnePartition ? { ...resume, partition: undefined } : resume
     this.#source = this.#opener.open(reader, this.#last)
@@ -87,7 +87,8 @@ export class SelectRun {
   }
 
   /**
-   * Whether it must be known behind which row to go on: until there is a snapshot, and in groups.
+   * Whether the last row is recorded, so that the read can continue behind it: until there is a
+   * snapshot, and with GROUP BY.
    */
   #tracksRows: boolean
   /** Whether the first partition is the one the last page ended in. */
@@ -299,9 +300,8 @@ export class SelectRun {
       this.rowCount++
     }
     if (this.#sortable.length > 0) this.#writeSorted()
-    // Whether more rows follow a full page is found out by asking for them, as in Cassandra.
-    // Of the last partition asked for by its key it knows, if that has one row, or none but the
-    // static one, or if its limit is met.
+    // As in Cassandra, only a further read shows whether rows follow a full page. The exception is
+    // the last partition requested by key: with one row, only a static row, or no limit left.
     const isStaticAlone = !this.#rowSeen && this.#context.statics !== undefined
     const isOneRow = this.#plan.table.clustering.length === 0 || isStaticAlone
     const isEnd = this.#source.isLast && (isOneRow || this.#remainingInPartition === 0)

@@ -17,13 +17,13 @@ import { writePassthroughRow } from './wire-cells.ts'
 import { ByteWriter, int32Of } from '../../values/index.ts'
 
 export interface SelectOptions {
-  /** Rows of a page; 0 or less is no paging. */
+  /** Rows per page; 0 or less disables paging. */
   readonly pageSize: number
   readonly pagingState: Uint8Array | undefined
   readonly signal: AbortSignal | undefined
   /** Counts the bytes of answers to the client that asks. */
   readonly memory: AnswerMemory
-  /** The plan for the tables as they are then; the first one is of the time of the request. */
+  /** Returns the plan for the current schema, which may have changed since the request. */
   currentPlan(): SelectPlan
 }
 
@@ -138,7 +138,7 @@ class LongSelect implements LongRead<EncodedRows> {
     return this.#run?.bytes ?? 0
   }
 
-  /** Goes on with what was read without a snapshot, as long as nothing has been written since. */
+  /** Continues a read that began without a snapshot, while nothing has been written since. */
   continue(plan: SelectPlan, run: SelectRun): void {
     this.#plan = plan
     this.#run = run
@@ -151,7 +151,7 @@ class LongSelect implements LongRead<EncodedRows> {
     return run.run() ? resultOf(this.#plan!, run) : undefined
   }
 
-  /** DDL and TRUNCATE may have come between the request and its first slice. */
+  /** Starts with the current plan: DDL or TRUNCATE may have run since the request. */
   #begin(): SelectRun {
     this.#plan = this.#options.currentPlan()
     this.#snapshot = snapshotOf(this.#reader)
@@ -167,7 +167,7 @@ class LongSelect implements LongRead<EncodedRows> {
   }
 }
 
-/** The rows of a node's own tables have none: they are as of the request. */
+/** Takes a snapshot. Tables of the node itself need none: they are made per request. */
 function snapshotOf(reader: RowReader): RowSnapshot | undefined {
   return 'snapshot' in reader ? (reader as RowStore).snapshot() : undefined
 }
@@ -178,7 +178,7 @@ function bytesOf(values: readonly RawValue[]): number {
   return bytes
 }
 
-/** One row by its whole key: no cursor, no page, nothing to be continued. */
+/** Reads one row by its full key, without a cursor or paging. */
 function readPoint(plan: SelectPlan, query: QueryContext, reader: RowReader): EncodedRows {
   const { table, restrictions } = plan
   const key = partitionKeysOf(restrictions, query)[0]!
@@ -207,7 +207,7 @@ function readPoint(plan: SelectPlan, query: QueryContext, reader: RowReader): En
   }
 }
 
-/** Used again for every point read, which ends before the next one begins. */
+/** Reused for all point reads, which end before the next one starts. */
 const pointSink: ByteWriter = new ByteWriter(4096)
 const noComponents: readonly Uint8Array[] = Object.freeze([])
 

@@ -43,7 +43,7 @@ function boundValues(bound: Bound, query: QueryContext): (Uint8Array | null)[] {
   return columns.map((column, i) => {
     const each = value[i]!.evaluate(query)
     if (each === UNSET) throw invalid(unsetValue(column))
-    // `c > null` of one column is no error in Cassandra: null is before every value.
+    // Cassandra accepts `c > null` for a single column: null sorts before all values.
     return each ?? (columns.length === 1 ? null : missing(column))
   })
 }
@@ -71,7 +71,7 @@ function sideSlices(
     const after = boundAfter(table, equal)
     const isForward = isStart !== bound.columns[index]!.descending
     if (value === null) {
-      // Null is before every value in the order of the rows, whichever that is.
+      // Null sorts before all values in the order of the rows, ascending or descending.
       if (isForward) slices.push({ start: before, end: after })
       return
     }

@@ -12,7 +12,7 @@ export function writeCell(sink: ByteWriter, cell: Cell): void {
   sink.write(cell, 0, cell.length)
 }
 
-/** Copies columns of a row as they are, without making an object for any of them. */
+/** Copies columns of a row unchanged, without an object per column. */
 export function writePassthroughRow(
   sink: ByteWriter,
   columns: readonly ColumnSchema[],
@@ -42,7 +42,7 @@ export function writePassthroughRow(
           break
         }
         const start = row === undefined ? -1 : row.start(column.id)
-        // The length lies right before the value.
+        // The length precedes the value.
         if (start < 0) sink.writeInt(-1)
         else sink.write(row!.bytes, start - 4, row!.end(column.id))
       }

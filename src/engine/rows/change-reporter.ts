@@ -19,7 +19,7 @@ export class ChangeReporter {
     this.#batch = batch
   }
 
-  /** @param value the entry as it is stored, if there is one */
+  /** @param value the stored entry, if there is one */
   setBefore(
     { table, outer, nowSeconds }: MergeContext,
     clustering: string | undefined,
@@ -33,7 +33,7 @@ export class ChangeReporter {
     if (row.load(table, clustering, bytes, start, end, nowSeconds, outer)) this.#before = row
   }
 
-  /** @param start where the merged entry begins in `sink`, which it ends */
+  /** @param start offset of the merged entry in `sink`; the entry extends to the end */
   setAfter(
     { table, outer, nowSeconds }: MergeContext,
     clustering: string | undefined,

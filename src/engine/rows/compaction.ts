@@ -10,9 +10,9 @@ const entriesPerStep = 500
 const bytesPerStep = 1 << 20
 
 /**
- * Rewrites a table without what can no longer be read: what deletions of ranges and partitions
- * hide, what has expired, and deletions older than `gc_grace_seconds`. Step by step: between two
- * steps the table may be read and written.
+ * Rewrites a table without data that can no longer be read: data that deletions of ranges and
+ * partitions hide, expired data, and deletions older than `gc_grace_seconds`. The table may be read
+ * and written between two steps.
  */
 export class Compaction {
   readonly #kv: KvStore
@@ -30,7 +30,7 @@ export class Compaction {
   readonly #deletions: PartitionDeletions = new PartitionDeletions()
   readonly #value: ValueRef = new ValueRef()
   #prefix: string | undefined
-  /** Range deletions of the partition that may go once all of its rows were visited. */
+  /** Range deletions that can be removed once all rows of the partition have been visited. */
   #oldRanges: string[] = []
 
   constructor(
@@ -47,7 +47,7 @@ export class Compaction {
     this.#nowSeconds = nowSeconds
   }
 
-  /** @returns when more may be taken away, in seconds: 0 when it did not come to the end */
+  /** @returns when more data can be removed, in seconds; 0 when the compaction was cut short */
   async run(generation: number): Promise<number> {
     const { gte, lt } = tableRange(generation)
     let from: string | undefined = gte
@@ -63,13 +63,13 @@ export class Compaction {
     return this.#dueSeconds
   }
 
-  /** Rewrites some entries; where to go on, or `undefined` at the end. */
+  /** Rewrites some entries. Returns the key to continue at, or `undefined` at the end. */
   #step(from: string, lt: string | undefined): string | undefined {
     const batch = this.#batch
     batch.clear()
     const entries = this.#kv.scan({ gte: from, lt })
     let next: string | undefined
-    // Others may have deleted since the last step.
+    // Statements may have deleted rows since the last step.
     if (this.#prefix !== undefined) this.#load(this.#prefix)
     let byteCount = 0
     for (let count = 0; entries.next(); count++) {
@@ -94,7 +94,7 @@ export class Compaction {
     if (prefix !== this.#prefix) {
       this.#finishPartition()
       this.#prefix = prefix
-      // A lookup may overwrite the value the cursor gave.
+      // A lookup may overwrite the value that the cursor returned.
       value.bytes = Uint8Array.prototype.slice.call(value.bytes, value.start, value.end)
       value.end -= value.start
       value.start = 0
@@ -120,14 +120,14 @@ export class Compaction {
     if (seconds < this.#dueSeconds) this.#dueSeconds = seconds
   }
 
-  /** All rows were visited: what is left of the partition's own deletions hides nothing old. */
+  /** Removes old deletions of a partition after all its rows have been visited. */
   #finishPartition(): void {
     const prefix = this.#prefix
     if (prefix === undefined) return
     this.#prefix = undefined
     const { gcBefore } = this.#context()
     for (const key of this.#oldRanges) {
-      // Meanwhile another deletion may have taken its place.
+      // Another deletion may have replaced it in the meantime.
       const isOld =
         this.#kv.get(key, this.#value) && readRangeTombstone('', this.#value).time < gcBefore
       if (isOld) this.#batch.delete(key)

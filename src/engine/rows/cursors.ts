@@ -15,7 +15,7 @@ import { type RangeTombstone, readRangeTombstone } from './range-tombstones.ts'
 import type { ClusteringSlice, PartitionReadOptions, RowCursor, RowView } from './reader.ts'
 import { StoredRow } from './stored-row.ts'
 
-/** What both cursors need to know. */
+/** The table and the store that a cursor reads. */
 export interface CursorSource {
   readonly kv: KvReader
   readonly table: TableSchema
@@ -55,7 +55,7 @@ abstract class BaseCursor implements RowCursor {
     this.#isStaticLive = false
   }
 
-  /** Reads the header of the partition, whose value must last as long as the static row. */
+  /** Reads the header of the partition. The value must stay valid as long as the static row. */
   protected setHeader(value: ValueRef): void {
     this.deletions.setHeader(value)
     const { table, nowSeconds, statics } = this.source
@@ -72,14 +72,14 @@ abstract class BaseCursor implements RowCursor {
     )
   }
 
-  /** Reads a row's entry; false when it is not live. */
+  /** Reads the entry of a row. Returns false when the row is not live. */
   protected loadRow(clustering: string, { bytes, start, end }: ValueRef): boolean {
     const { table, nowSeconds } = this.source
     const outer = this.deletions.covering(clustering)
     return this.#row.load(table, clustering, bytes, start, end, nowSeconds, outer)
   }
 
-  /** Counts an entry; false when the budget is used up, and then the entry was not read. */
+  /** Counts an entry. Returns false, before the entry is read, when the budget is used up. */
   protected spend(): boolean {
     this.isPaused = this.budget <= 0
     if (!this.isPaused) this.budget--
@@ -108,7 +108,7 @@ export class PartitionCursor extends BaseCursor {
     this.deletions.load(kv, prefix, state, isReversed)
     const value = new ValueRef()
     if (!statics || !kv.get(prefix + PartitionEntry.header, value)) return
-    // The value of a lookup lasts until the next one only.
+    // The value of a lookup is valid only until the next lookup.
     value.bytes = Uint8Array.prototype.slice.call(value.bytes, value.start, value.end)
     value.end -= value.start
     value.start = 0
@@ -136,14 +136,14 @@ export class PartitionCursor extends BaseCursor {
   }
 }
 
-/** Key ranges of a read in the order they are to be walked. */
+/** Returns the key ranges of a read in the order in which they are read. */
 function keyRanges(
   table: TableSchema,
   { prefix }: PartitionKey,
   { slices, reversed = false, after }: PartitionReadOptions,
 ): KeyRange[] {
   const whole: ClusteringSlice = { start: boundBefore(table, []), end: boundAfter(table, []) }
-  // In either direction the bound lies behind the row, seen from where the read comes from.
+  // The read continues behind the row, in its own direction.
   const place = after && (reversed ? boundBefore : boundAfter)(table, after.components).key
   const ranges: KeyRange[] = []
   for (const slice of slices ?? [whole]) {
@@ -156,15 +156,15 @@ function keyRanges(
   return reversed ? ranges.reverse() : ranges
 }
 
-/** From this many entries to skip on, looking for the next partition is cheaper. */
+/** Maximum entries to step over; beyond it, a seek to the next partition is cheaper. */
 const skipMax = 16
 /**
- * Range deletions of a partition that are read ahead of its rows; of more, those that are asked
- * for.
+ * Maximum range deletions of a partition that are read ahead of its rows. When there are more, the
+ * deletions that cover a row are looked up.
  */
 const rangesMax = 64
 
-/** Partition after partition in the order of their tokens. */
+/** The rows of many partitions, in the order of their tokens. */
 export class TableCursor extends BaseCursor {
   readonly #end: string | undefined
   #entries: KvCursor
@@ -180,7 +180,7 @@ export class TableCursor extends BaseCursor {
     this.#entries = source.kv.scan(range)
   }
 
-  /** Begins within a partition, behind a row of it. */
+  /** Starts within a partition, behind one of its rows. */
   resume(partition: PartitionKey, clusteringPlace: string): void {
     const { kv, state, statics } = this.source
     const { prefix } = partition
@@ -246,7 +246,7 @@ export class TableCursor extends BaseCursor {
     }
   }
 
-  /** Goes to the first entry of another partition; false at the end or when the budget is spent. */
+  /** Moves to the next partition. Returns false at the end or when the budget is used up. */
   #skipPartition(): boolean {
     for (let skipped = 0; this.#stand(); skipped++) {
       if (!this.#isInside(this.#entries.key)) return this.spend()
@@ -259,7 +259,7 @@ export class TableCursor extends BaseCursor {
     return false
   }
 
-  /** Makes the cursor of the store stand on an entry; false at the end. */
+  /** Moves the cursor of the store to an entry. Returns false at the end. */
   #stand(): boolean {
     return this.#hasEntry || this.#advance()
   }

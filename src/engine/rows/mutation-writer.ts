@@ -11,7 +11,7 @@ import { RowMerger } from './row-merge.ts'
 import { RowUpdate } from './row-update.ts'
 import { RowVersions } from './row-versions.ts'
 
-/** An entry that a batch changes more than once, and what it changes beyond the first time. */
+/** An entry that a batch changes more than once, with its changes after the first one. */
 interface RepeatedEntry {
   readonly table: TableSchema
   readonly prefix: string
@@ -20,8 +20,9 @@ interface RepeatedEntry {
 }
 
 /**
- * Turns mutations into puts and deletes of entries: reads what is stored, merges, writes one value.
- * What many mutations do to one row or to the ranges of one partition is merged first.
+ * Turns mutations into puts and deletes of entries: reads the stored value, merges, and writes one
+ * value. Changes of several mutations to one row, or to the ranges of one partition, are merged
+ * first.
  */
 export class MutationWriter {
   readonly #kv: KvReader
@@ -119,7 +120,7 @@ export class MutationWriter {
     const { row } = this.#update
     const entry = prefix + (clustering ?? PartitionEntry.header)
     const isRepeated = this.#batch.count > 0 && this.#batch.indexOf(entry) !== -1
-    // What is added to a counter is no version of it.
+    // Increments of a counter are not versions of a value, so they are not merged.
     if (!isRepeated || table.isCounter) {
       const reader = isRepeated ? this.#reader : this.#kv
       return this.#rewrite(table, prefix, clustering, entry, reader, row, nowSeconds)
@@ -132,7 +133,7 @@ export class MutationWriter {
     repeated.versions.add(row)
   }
 
-  /** What the batch or the store has of an entry, merged with an update. */
+  /** Merges an update with the entry in the batch or in the store. */
   #rewrite(
     table: TableSchema,
     prefix: string,
@@ -170,7 +171,7 @@ export class MutationWriter {
     changes?.report({ table, prefix, clustering })
   }
 
-  /** Deletions of the same batch may be missed: readers of the row apply them. */
+  /** Deletions of the same batch may be missing: readers of the row apply them. */
   #outer(table: TableSchema, prefix: string, clustering: string): Deletion | undefined {
     const state = this.#deletionFlags.of(table)
     if (state === 0) return undefined
@@ -179,7 +180,7 @@ export class MutationWriter {
   }
 }
 
-/** The store as it will be once a batch is applied. */
+/** Reads the store as if a batch had been applied. */
 class BatchedReader implements KvReader {
   readonly #kv: KvReader
   readonly #batch: WriteBatch

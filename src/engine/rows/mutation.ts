@@ -3,15 +3,15 @@ import type { ClusteringBound, ClusteringKey, PartitionKey } from '../keys/table
 import type { Timestamp } from '../timestamp.ts'
 
 /**
- * What one statement writes to one partition. Everything in it shares a timestamp and a TTL;
- * deletions ignore the TTL. Within a mutation and within a batch the order carries no meaning:
- * equal timestamps are settled by the rules of reconciliation, as in Cassandra.
+ * The changes of one statement to one partition. They share a timestamp and a TTL, which deletions
+ * ignore. The order of changes within a mutation or a batch is irrelevant: the rules of
+ * reconciliation decide between equal timestamps, as in Cassandra.
  */
 export interface Mutation {
   readonly table: TableSchema
   readonly partition: PartitionKey
   readonly timestamp: Timestamp
-  /** Seconds the written cells live, 0 for ever. The table's default is the caller's to apply. */
+  /** TTL of the cells in seconds; 0 disables it. The caller applies the default of the table. */
   readonly ttl: number
   readonly changes: readonly Change[]
 }
@@ -23,9 +23,9 @@ export interface RowChange {
   readonly kind: 'row'
   /** `undefined` is the static row. */
   readonly clustering: ClusteringKey | undefined
-  /** INSERT: the row exists from now on, even if all its cells are null. UPDATE does not say so. */
+  /** Whether the row exists from now on, even if all its cells are null: INSERT, not UPDATE. */
   readonly liveness: boolean
-  /** In any order; at most one change for a simple column or an element of a complex one. */
+  /** At most one change per simple column or element of a complex column, in any order. */
   readonly cells: readonly CellChange[]
 }
 

@@ -65,7 +65,7 @@ class KvRowStore extends StoredRows implements RowStore {
     this.compactionCandidates.delete(generation)
     await deleteRange(this.#kv, tableRange(generation), this.#scheduler)
     await deleteRange(this.#kv, prefixRange(deletionFlagsKey(generation)), this.#scheduler)
-    // Reads that had begun before may have looked it up again.
+    // Reads that started earlier may have looked it up again.
     this.deletionFlags.forget(generation)
   }
 

@@ -9,9 +9,9 @@ import { type Deletion, laterDeletion, RowData } from './row-data.ts'
 export const DeletionFlag = { partitionDeletions: 1, rangeTombstones: 2 } as const
 
 /**
- * Records which tables have ever had deletions of whole partitions or of ranges. In a table without
- * them, as most are, reading a row needs no look for them. A flag is stored with the first such
- * deletion and stays until the table is truncated or dropped.
+ * Records which tables have ever had deletions of whole partitions or of ranges. Most tables have
+ * none, and reads of their rows skip the lookup. A flag is stored with the first such deletion and
+ * stays until the table is truncated or dropped.
  */
 export class DeletionFlags {
   readonly #flags: Map<number, number> = new Map()
@@ -33,7 +33,7 @@ export class DeletionFlags {
     return flags
   }
 
-  /** Records a kind of deletion, in the batch that has the first one. */
+  /** Records a kind of deletion, in the batch that contains the first one. */
   add(table: TableSchema, kind: number, batch: WriteBatch): void {
     const flags = this.of(table)
     if ((flags & kind) !== 0) return
@@ -45,7 +45,7 @@ export class DeletionFlags {
     this.#flags.delete(generation)
   }
 
-  /** The batch of the last additions was not written: the flags are read from the store again. */
+  /** Makes all flags be read from the store again, after a batch could not be written. */
   forgetAll(): void {
     this.#flags.clear()
   }
@@ -58,11 +58,11 @@ export function deletionFlagsKey(generation: number): string {
   return bytes.toString('latin1')
 }
 
-/** The deletions that concern all rows of a partition, or ranges of them. */
+/** The deletions of a whole partition and of ranges of its rows. */
 export class PartitionDeletions {
   partition: Deletion | undefined = undefined
   readonly #lookup: RangeLookup = new RangeLookup()
-  /** Whether ranges are to be looked up, or else all of them are known. */
+  /** Whether ranges are looked up when needed. Otherwise all of them are known. */
   #isLookup = false
   #ranges: RangeTombstones | undefined
   readonly #header: RowData = new RowData()
@@ -75,8 +75,9 @@ export class PartitionDeletions {
   }
 
   /**
-   * Looks up what may be there, going by the state of the table.
-   * @param isReversed whether rows are asked for from the last to the first
+   * Reads the kinds of deletions that the flags of the table allow.
+   *
+   * @param isReversed whether rows are read from the last to the first
    */
   load(kv: KvReader, prefix: string, state: number, isReversed = false): void {
     this.clear()
@@ -103,7 +104,7 @@ export class PartitionDeletions {
     this.#lookup.begin(kv, prefix, isReversed)
   }
 
-  /** The latest deletion that covers a row. */
+  /** Returns the latest deletion that covers a row. */
   covering(clustering: string): Deletion | undefined {
     if (this.#isLookup) return laterDeletion(this.partition, this.#lookup.covering(clustering))
     if (this.#ranges === undefined) return this.partition

@@ -16,7 +16,7 @@ function pathType({ type }: ColumnSchema): CqlType {
   }
 }
 
-/** The order elements of a complex column are stored and returned in. */
+/** Compares elements of a complex column in the order in which they are stored and returned. */
 export function comparePaths(column: ColumnSchema, a: Uint8Array, b: Uint8Array): number {
   return compareValues(pathType(column), a, b)
 }

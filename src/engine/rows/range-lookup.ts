@@ -2,22 +2,22 @@ import { PartitionEntry } from '../keys/index.ts'
 import type { KvCursor, KvReader } from '../storage/index.ts'
 import { type RangeTombstone, readRangeTombstone } from './range-tombstones.ts'
 
-/** From this many ranges to pass on, looking for the next one is cheaper. */
+/** Maximum ranges to step over; beyond it, a seek is cheaper. */
 const stepsMax = 8
 
-/** Where the range deletions of a partition lie, each under its end. */
+/** Returns the prefix of the keys of range deletions, which continue with the end of the range. */
 export function rangesHead(prefix: string): string {
   return prefix + PartitionEntry.rangeTombstones
 }
 
-/** Behind the last range deletion of a partition. */
+/** Returns a key behind the last range deletion of a partition. */
 export function rangesEnd(prefix: string): string {
   return `${prefix}\x03`
 }
 
 /**
- * The range deletions of one partition as the rows of a read ask for them, one row after the other
- * in the order of the read. Looks at no more of them than lie between those rows.
+ * Finds the range deletions that cover the rows of a read, row by row in the order of the read. It
+ * reads only deletions that lie between those rows.
  */
 export class RangeLookup {
   #kv!: KvReader
@@ -29,7 +29,7 @@ export class RangeLookup {
   #from = ''
   #next: RangeTombstone | undefined
 
-  /** Begins with another partition. What is read must not be written until it ends. */
+  /** Starts with another partition, whose deletions must not be written during the read. */
   begin(kv: KvReader, prefix: string, isReversed: boolean): void {
     this.#kv = kv
     this.#prefix = prefix

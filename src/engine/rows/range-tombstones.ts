@@ -11,7 +11,7 @@ export interface RangeTombstone extends Deletion {
 /** Range deletions of a partition: disjoint, ascending (RangeTombstoneList). */
 export type RangeTombstones = readonly RangeTombstone[]
 
-/** Range deletions in any order as a list; where they overlap the latest stays. */
+/** Makes a list of range deletions in any order. Where they overlap, the latest one wins. */
 export function rangeTombstonesOf(ranges: readonly RangeTombstone[]): RangeTombstones {
   const { length } = ranges
   if (length === 0) return ranges
@@ -23,12 +23,12 @@ export function rangeTombstonesOf(ranges: readonly RangeTombstone[]): RangeTombs
   )
 }
 
-/** Two lists as one; where ranges overlap the later deletion stays. */
+/** Merges two lists. Where ranges overlap, the later deletion wins. */
 export function mergeRangeTombstones(a: RangeTombstones, b: RangeTombstones): RangeTombstones {
   const result: RangeTombstone[] = []
   let i = 0
   let j = 0
-  /** What was appended or found empty ends here. */
+  /** The end of the part that is done. */
   let place = ''
   while (i < a.length || j < b.length) {
     const x = a[i]
@@ -55,7 +55,7 @@ function later(a: string, b: string): string {
   return a > b ? a : b
 }
 
-/** Appends a piece, joined with the one before it when both are of one deletion. */
+/** Appends a range. It extends the last one if that is adjacent and of the same deletion. */
 function append(list: RangeTombstone[], start: string, end: string, deletion: Deletion): void {
   const last = list.at(-1)
   const { tsHi, tsLo, time } = deletion
@@ -68,7 +68,7 @@ export function isSameDeletion(a: Deletion, b: Deletion): boolean {
   return a.tsHi === b.tsHi && a.tsLo === b.tsLo && a.time === b.time
 }
 
-/** The range a clustering lies in. */
+/** Finds the range that contains a clustering. */
 export function findRangeTombstone(
   list: RangeTombstones,
   clustering: string,

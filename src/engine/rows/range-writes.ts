@@ -34,7 +34,7 @@ export class RangeWrites {
     else found.ranges.push(range)
   }
 
-  /** @param onWrite called for every table that gets one */
+  /** @param onWrite is called for every table to which a range deletion is written */
   write(kv: KvReader, batch: WriteBatch, onWrite: (table: TableSchema) => void): void {
     for (const [prefix, { table, ranges }] of this.#byPrefix) {
       if (writePartition(kv, batch, prefix, rangeTombstonesOf(ranges))) onWrite(table)
@@ -43,7 +43,7 @@ export class RangeWrites {
   }
 }
 
-/** Merges ranges with the stored ones around them; false when they change nothing. */
+/** Merges ranges with adjacent stored ones. Returns false when they change nothing. */
 function writePartition(
   kv: KvReader,
   batch: WriteBatch,
@@ -65,12 +65,12 @@ function writePartition(
     writeRangeTombstone(batch.sink, range)
     batch.putWritten(head + range.end, written)
   }
-  // A range that was joined with another or hidden by later ones.
+  // These ranges were joined with another one or hidden by later ones.
   for (const end of byEnd.keys()) batch.delete(head + end)
   return isChanged
 }
 
-/** The stored ranges that overlap a place or touch it. */
+/** Returns the stored ranges that overlap or touch the range from `start` to `end`. */
 function storedRanges(kv: KvReader, prefix: string, start: string, end: string): RangeTombstones {
   const head = rangesHead(prefix)
   const ranges: RangeTombstone[] = []

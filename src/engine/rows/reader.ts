@@ -15,16 +15,16 @@ export interface TokenBound {
 }
 
 export interface RowReadOptions {
-  /** Now, in seconds since the epoch: what has expired by then is gone. Default: the clock's. */
+  /** Time that decides what has expired, in seconds since the epoch. Default: the clock. */
   readonly nowSeconds?: number | undefined
-  /** Whether `staticRow` is asked for. Default: whether the table has static columns. */
+  /** Whether the caller reads `staticRow`. Default: whether the table has static columns. */
   readonly statics?: boolean | undefined
 }
 
 export interface PartitionReadOptions extends RowReadOptions {
   /** Disjoint, ascending by the order of the table. Default: the whole partition. */
   readonly slices?: readonly ClusteringSlice[] | undefined
-  /** From the last row to the first. */
+  /** Whether rows are read from the last to the first. */
   readonly reversed?: boolean | undefined
   /** Continue behind this row, in the direction of the read. */
   readonly after?: ClusteringKey | undefined
@@ -48,32 +48,32 @@ export interface Elements {
   /** The element with that path, or −1. */
   indexOf(path: Uint8Array): number
   timestamp(index: number): bigint
-  /** When it expires, in seconds since the epoch; `undefined` without TTL. */
+  /** Returns the expiry in seconds since the epoch; `undefined` without TTL. */
   expiresAt(index: number): number | undefined
 }
 
 /**
- * A live row as of the read: deletions applied, expired cells gone. One object is reused for every
- * row of a cursor: it and all bytes it gave are valid until the cursor moves or the store is
- * written or read again. A write may overwrite them in place: copy what must last.
+ * A live row at the time of the read, without deleted and expired cells. One object is reused for
+ * all rows of a cursor: the object and the bytes that it returned are valid until the cursor moves
+ * or the store is written or read again. Callers must copy bytes that they keep.
  */
 export interface RowView {
-  /** Whether it is there by INSERT, whatever its columns are. */
+  /** Whether INSERT made the row, so that it exists even if all its columns are null. */
   readonly hasLiveness: boolean
   /** Undefined for a static row. */
   readonly clustering: ClusteringKey | undefined
-  /** The value of a simple column in wire encoding; `undefined` is null. Counters: their sum. */
+  /** Returns a simple column in wire encoding, for a counter its sum; `undefined` is null. */
   value(column: ColumnSchema): Uint8Array | undefined
   /** Write time of a simple column that is not null, in microseconds. */
   timestamp(column: ColumnSchema): bigint | undefined
-  /** When a simple column expires, in seconds since the epoch; `undefined` without TTL. */
+  /** Returns the expiry of a simple column, in seconds since the epoch; `undefined` without TTL. */
   expiresAt(column: ColumnSchema): number | undefined
   /** The elements of a complex column; `undefined` when none is live (the column is null). */
   elements(column: ColumnSchema): Elements | undefined
   /** A complex column as one value in wire encoding; `undefined` is null. */
   complexValue(column: ColumnSchema): Uint8Array | undefined
 
-  /** Where the values lie, for copying: the four bytes before `start(id)` are their length. */
+  /** Memory of the values. The four bytes before `start(id)` contain the length of the value. */
   readonly bytes: Uint8Array
   /** Offset of a simple column's value by column id, −1 when it is null. */
   start(columnId: number): number
@@ -87,34 +87,34 @@ export interface RowView {
 /** Walks the rows of one partition, or of many in the order of their tokens. */
 export interface RowCursor {
   /**
-   * Goes to the next partition that has anything stored, skipping what is left of this one. It may
-   * turn out to have neither rows nor a static row. A cursor of one partition stands in it already.
+   * Moves to the next stored partition, over the rest of the current one. It may have neither live
+   * rows nor a static row. A cursor of one partition starts in that partition.
    */
   nextPartition(): boolean
   readonly partition: PartitionKey
   /** The live static row of the partition. */
   readonly staticRow: RowView | undefined
-  /** Goes to the next live row of the partition. */
+  /** Moves to the next live row of the partition. */
   nextRow(): boolean
   readonly row: RowView
   /**
-   * How many stored entries may be visited, dead ones included. When `nextRow` or `nextPartition`
-   * uses it up they return false with `isPaused`; set it again and call the same again.
+   * Maximum stored entries to visit, including dead ones. When it is used up, `nextRow` and
+   * `nextPartition` return false and set `isPaused`. Set it again and repeat the call to continue.
    */
   budget: number
   readonly isPaused: boolean
 }
 
-/** Reads of one moment. */
+/** Reads rows. */
 export interface RowReader {
-  /** One row, or `undefined` when it is not live. */
+  /** Reads one row. Returns `undefined` when it is not live. */
   readRow(
     table: TableSchema,
     partition: PartitionKey,
     clustering: ClusteringKey,
     options?: RowReadOptions,
   ): RowView | undefined
-  /** The live static row of a partition. Valid until the next one is read, whatever else is. */
+  /** Reads the static row of a partition. It stays valid until another static row is read. */
   readStatic(
     table: TableSchema,
     partition: PartitionKey,
@@ -133,13 +133,14 @@ export interface RowSnapshot extends RowReader {
 }
 
 /**
- * Rows with their reconciliation over an ordered key-value store. A cursor of the store itself must
- * be used up before anything is written; one of a snapshot may be kept.
+ * Stores rows in an ordered key-value store and reconciles their versions. A cursor of the store
+ * itself is valid until the next write. A cursor of a snapshot may be kept.
  */
 export interface RowStore extends RowReader {
   /**
-   * Writes all of it or, when it throws, nothing; visible at once.
-   * @param nowSeconds when deletions happen and TTLs begin. Default: the clock's.
+   * Writes all mutations or, when it throws, none. Reads see them at once.
+   *
+   * @param nowSeconds time of deletions and start of TTLs. Default: the clock.
    */
   apply(mutations: readonly Mutation[], nowSeconds?: number): void
   /** Resolves when everything applied so far is as durable as the store was asked to make it. */
@@ -148,15 +149,15 @@ export interface RowStore extends RowReader {
   /** Removes the keys of a table that was dropped or truncated, in steps. */
   dropGeneration(generation: number): Promise<void>
   /**
-   * Rewrites a table without what can no longer be read, in steps: `nodetool compact`.
-   * @param tableNow the table as it is at each step; `undefined` ends it
-   * @returns when more may be taken away, in seconds since the epoch; infinite when nothing is left
-   *   that goes by itself
+   * Removes data of a table that can no longer be read, in steps, as `nodetool compact` does.
+   *
+   * @param tableNow returns the current schema before each step; `undefined` ends the compaction
+   * @returns when more data can be removed, in seconds since the epoch; infinite if never
    */
   compact(tableNow: () => TableSchema | undefined): Promise<number>
   /**
-   * Generations of tables that got something that goes by itself in time, deletions or TTLs, since
-   * they were compacted.
+   * Generations of tables to which deletions or cells with TTL have been written since their last
+   * compaction.
    */
   readonly compactionCandidates: Set<number>
 }

@@ -22,7 +22,7 @@ export function winsOver(a: RowData, atA: number, b: RowData, atB: number): bool
     const timeA = x[atA + Field.time]! >>> 0
     const timeB = y[atB + Field.time]! >>> 0
     if (timeA !== timeB) return timeA > timeB
-    // The smaller TTL is probably of the later statement.
+    // The cell with the smaller TTL was probably written later.
     const ttl = x[atA + Field.ttl]! - y[atB + Field.ttl]!
     if (ttl !== 0) return ttl < 0
   }

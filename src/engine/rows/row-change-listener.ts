@@ -17,7 +17,7 @@ export interface ChangedRow {
  * together with the row, or not at all.
  *
  * It is not called for rows that a deletion of a range or of a whole partition hides, and not for
- * what expires: whoever derives data from rows has to check it against them when it is read.
+ * expired cells: data derived from rows must be checked against the rows when it is read.
  */
 export type RowChangeListener = (
   row: ChangedRow,

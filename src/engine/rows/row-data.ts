@@ -57,11 +57,11 @@ export const fieldCount = 10
 export interface Deletion {
   readonly tsHi: number
   readonly tsLo: number
-  /** When it was made, in seconds: how long it has to be kept. */
+  /** Time of the deletion in seconds, at which its grace period starts. */
   readonly time: number
 }
 
-/** DeletionTime.supersedes, for choosing the one of two that is kept. */
+/** Returns the deletion that is kept of two (DeletionTime.supersedes). */
 export function laterDeletion(
   a: Deletion | undefined,
   b: Deletion | undefined,
@@ -90,7 +90,7 @@ function readInt(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }
 
-/** A row taken apart; used again for one row after the other. */
+/** A parsed row. One object is reused for many rows. */
 export class RowData {
   bytes: Uint8Array = new Uint8Array(0)
   hasLiveness = false
@@ -220,8 +220,8 @@ export class RowData {
   }
 
   /**
-   * Leaves the cells that are live at `nowSeconds` and not deleted by `outer`, a deletion of a
-   * range or of the partition. What the row's own deletions delete was dropped when it was written.
+   * Keeps the cells that are live at `nowSeconds` and that `outer`, a deletion of a range or of the
+   * partition, does not delete. The deletions of the row itself were applied when it was written.
    */
   keepLive(table: TableSchema, nowSeconds: number, outer: Deletion | undefined): void {
     if (this.hasLiveness && !this.#isLivenessLive(nowSeconds, outer)) this.hasLiveness = false

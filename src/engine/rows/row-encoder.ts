@@ -55,7 +55,7 @@ export function encodeRow(
   }
 }
 
-/** The liveness, or else what the first cell has; deletions of columns always have their own. */
+/** Chooses the base: the liveness, or else the first cell. Column deletions never use it. */
 function chooseBase(head: RowData, left: RowData, right: RowData, picks: Picks): boolean {
   if (head.hasLiveness) {
     base.tsHi = head.livenessHi

@@ -15,15 +15,15 @@ import { compareTimestamps } from '../timestamp.ts'
 import { encodeRow } from './row-encoder.ts'
 import type { ByteWriter } from '../../values/index.ts'
 
-/** What a merge has to know besides the two rows. */
+/** The parameters of a merge, besides the two rows. */
 export interface MergeContext {
   readonly table: TableSchema
-  /** Deletion of a range or the partition the row lies in; applied, not kept in the row. */
+  /** Deletion of the partition or of a range around the row. It is applied, but not kept. */
   readonly outer: Deletion | undefined
   readonly nowSeconds: number
   /** Deletions made before this second need not be kept any longer. */
   readonly gcBefore: number
-  /** Whether the row's own deletion may go; the one of a partition must outlive its rows. */
+  /** Whether the deletion of the row can be purged; that of a partition must outlive its rows. */
   readonly isDeletionPurgeable: boolean
 }
 
@@ -40,13 +40,13 @@ export class RowMerger {
   #column = -1
   #columnDeletion: Deletion | undefined
   /**
-   * When something of the last row that was written will be over, in seconds: a TTL, or the time
-   * for which a deletion is kept. Infinite when nothing will.
+   * Earliest time at which a part of the last written row can be removed, in seconds: a TTL or the
+   * grace period of a deletion ends. Infinite if never.
    */
   dueSeconds: number = Number.POSITIVE_INFINITY
   #keepSeconds = 0
 
-  /** Writes the merged row; false when nothing is left of it, and nothing was written. */
+  /** Writes the merged row. Returns false, without a write, when nothing remains of it. */
   merge(
     left: RowData | undefined,
     right: RowData,
@@ -108,7 +108,7 @@ export class RowMerger {
     }
   }
 
-  /** Which of the next cells comes first; zero when they are versions of one. */
+  /** Compares the next two cells; zero when they are versions of one cell. */
   #order(table: TableSchema, i: number, j: number): number {
     const left = this.#left
     const right = this.#right
@@ -148,8 +148,9 @@ export class RowMerger {
   }
 
   /**
-   * Adds the stored sum to the update's. False when the counter was deleted: a tombstone of a
-   * counter is final (CounterCells, CASSANDRA-7346), a deletion of its row only hides the old sum.
+   * Adds the stored sum to that of the update. Returns false when the counter was deleted: the
+   * tombstone of a counter is final (CounterCells, CASSANDRA-7346), but a deletion of its row only
+   * hides the old sum.
    */
   #addTo(left: RowData, a: number, right: RowData, b: number): boolean {
     const x = left.cells
@@ -165,7 +166,7 @@ export class RowMerger {
     return true
   }
 
-  /** Takes a cell over, unless it is deleted, foreign, or a mark that need not be kept. */
+  /** Keeps a cell, unless it is deleted, of a dropped column, or a tombstone past its grace. */
   #pick(row: RowData, index: number, { table, nowSeconds, gcBefore }: MergeContext): void {
     const { cells } = row
     const at = index * fieldCount
@@ -190,7 +191,7 @@ export class RowMerger {
       if (ttl !== 0) this.#ends(time > nowSeconds ? time : time - ttl + this.#keepSeconds)
       if (ttl !== 0 && time <= nowSeconds) {
         if (time - ttl < gcBefore) return
-        // Nobody can read it any more, but it still hides older writes.
+        // It can no longer be read, but it still hides older writes.
         cells[at + Field.valueEnd] = cells[at + Field.valueStart]!
       }
     }

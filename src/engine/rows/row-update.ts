@@ -10,7 +10,7 @@ import { ByteWriter } from '../../values/index.ts'
 /** Latest second a cell can expire at: the store keeps them as unsigned 32 bits. */
 const expiryMax = 0xffff_fffe
 
-/** Turns what a statement writes to a row into a row to merge with the stored one. */
+/** Turns the changes of a statement to a row into a row that is merged with the stored one. */
 export class RowUpdate {
   readonly row: RowData = new RowData()
   readonly #sink: ByteWriter = new ByteWriter()
@@ -19,7 +19,7 @@ export class RowUpdate {
   #expiry = 0
   #nowSeconds = 0
 
-  /** A deletion of a row, or of a partition in its header. */
+  /** Sets the deletion of a row; in a header, that of the partition. */
   setDeletion(mutation: Mutation, clustering: ClusteringKey | undefined, nowSeconds: number): void {
     this.#begin(mutation, nowSeconds)
     const { hi, lo } = mutation.timestamp
@@ -120,7 +120,7 @@ export class RowUpdate {
     const before = last - fieldCount
     if (cells[last] !== cells[before]) return
     if (kind !== 'setElement' && kind !== 'deleteElement') {
-      // The deletion of a column made twice: the later one, which sorts last, says it all.
+      // A column is deleted twice: only the later deletion, which sorts last, is kept.
       if (cells[before + Field.pathStart] === -1) cells.copyWithin(before, last, last + fieldCount)
       row.count--
       return
@@ -147,7 +147,7 @@ function isClusteringRecoverable(table: TableSchema): boolean {
 
 const recoverable: WeakMap<TableSchema, boolean> = new WeakMap()
 
-/** The changes by column and path; most statements are compiled in that order already. */
+/** Sorts changes by column and path. Most statements are already compiled in that order. */
 function inOrder(cells: readonly CellChange[]): readonly CellChange[] {
   for (let i = 1; i < cells.length; i++) {
     if (compareChanges(cells[i - 1]!, cells[i]!) > 0) return [...cells].sort(compareChanges)

@@ -6,7 +6,7 @@ import { ByteWriter } from '../../values/index.ts'
 interface Version {
   readonly start: number
   readonly end: number
-  /** How many changes are in it. */
+  /** Number of changes in this version. */
   readonly weight: number
 }
 
@@ -15,8 +15,8 @@ const left: RowData = new RowData()
 const right: RowData = new RowData()
 
 /**
- * Changes of one row that were not merged with what is stored yet. Merging each with all before it
- * would take the square of their number: only versions of equal weight are merged, as they come.
+ * Changes of one row that are not yet merged with the stored row. To merge each one with all before
+ * it would take quadratic time, so only versions of equal weight are merged as they arrive.
  */
 export class RowVersions {
   readonly #table: TableSchema
@@ -36,7 +36,7 @@ export class RowVersions {
     while (this.#hasEqualTop()) this.#mergeTop()
   }
 
-  /** All of them as one change; false when nothing is in them. */
+  /** Merges all versions into one. Returns false when it contains nothing. */
   take(into: RowData): boolean {
     while (this.#versions.length > 1) this.#mergeTop()
     const version = this.#versions[0]
@@ -57,7 +57,7 @@ export class RowVersions {
     left.parse(sink.bytes, a.start, a.end)
     right.parse(sink.bytes, b.start, b.end)
     if (!this.#merge(left, right)) return
-    // In the place of the two, so that no more is held than they are.
+    // The result replaces both, so that it takes no additional memory.
     const end = a.start + sink.length - b.end
     sink.bytes.copyWithin(a.start, b.end, sink.length)
     sink.length = end
@@ -69,7 +69,7 @@ export class RowVersions {
       table: this.#table,
       outer: undefined,
       nowSeconds: this.#nowSeconds,
-      // What is stored is still to be deleted by it, however old it is.
+      // All deletions are kept: they have yet to be applied to the stored row.
       gcBefore: Number.NEGATIVE_INFINITY,
       isDeletionPurgeable: false,
     }

@@ -6,7 +6,7 @@ import { type Deletion, Field, fieldCount, RowData } from './row-data.ts'
 import { timestampToBigInt } from '../timestamp.ts'
 import { ByteWriter } from '../../values/index.ts'
 
-/** A live row, read in place from its entry; used for one row after the other. */
+/** A live row, read in place from its entry. One object is reused for many rows. */
 export class StoredRow implements RowView {
   readonly #data: RowData = new RowData()
   readonly #clustering: ByteWriter = new ByteWriter(64)
@@ -20,7 +20,7 @@ export class StoredRow implements RowView {
   readonly #clusteringStarts: number[] = []
   readonly #clusteringEnds: number[] = []
 
-  /** Takes an entry of the store apart; false when nothing in it is live. */
+  /** Parses an entry of the store. Returns false when nothing in it is live. */
   load(
     table: TableSchema,
     key: string | undefined,
@@ -46,7 +46,7 @@ export class StoredRow implements RowView {
     return true
   }
 
-  /** The deletion of the entry itself: in a header the one of the partition. */
+  /** The deletion of the row; for a header, that of the partition. */
   get deletion(): Deletion | undefined {
     return this.#data.deletion
   }
@@ -215,7 +215,7 @@ function expiryAt({ cells }: RowData, cell: number): number | undefined {
   return cells[cell + Field.ttl] === 0 ? undefined : cells[cell + Field.time]! >>> 0
 }
 
-/** A non-frozen collection or UDT as one value, as the protocol has it. */
+/** Encodes a non-frozen collection or UDT as one value of the protocol. */
 function complexValue({ type }: ColumnSchema, elements: Elements): Uint8Array {
   const sink = new ByteWriter(128)
   const write = (bytes: Uint8Array): void => {

@@ -25,7 +25,7 @@ import { StoredRow } from './stored-row.ts'
 
 const noOptions: RowReadOptions = {}
 
-/** Reads rows out of a key-value store or a snapshot of one. */
+/** Reads rows from a key-value store or a snapshot. */
 export class StoredRows implements RowReader {
   protected readonly deletionFlags: DeletionFlags
   protected readonly clock: Clock

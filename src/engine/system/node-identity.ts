@@ -1,10 +1,10 @@
 import { Inet } from '../../types/index.ts'
 import { type KvStore, ValueRef, WriteBatch } from '../storage/index.ts'
 
-/** Where the identity lies in the store: below every key of a table. */
+/** Key of the identity in the store. It sorts before the keys of all tables. */
 const identityKey = '\u0001node'
 
-/** What the node says of itself in `system.local`. */
+/** The properties of the node in `system.local`. */
 export interface NodeIdentity {
   readonly hostId: string
   readonly clusterName: string
@@ -12,7 +12,7 @@ export interface NodeIdentity {
   readonly rack: string
   /** The token the node's one range ends with. */
   readonly token: string
-  /** The Cassandra it behaves like: drivers choose their schema queries by it. */
+  /** Version of Cassandra that it emulates. Drivers choose their schema queries by it. */
   readonly releaseVersion: string
   readonly cqlVersion: string
   readonly nativeProtocolVersion: string

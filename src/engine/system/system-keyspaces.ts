@@ -8,7 +8,7 @@ import {
   systemTableDefinitions,
 } from './definitions.ts'
 
-/** A keyspace of the node whose tables are made when somebody looks at them. */
+/** A keyspace of the node whose tables are made on first access. */
 class SystemKeyspace implements KeyspaceSchema {
   readonly name: string
   readonly replication: ReadonlyMap<string, string>

@@ -10,7 +10,7 @@ export type SystemRow = { readonly [column: string]: unknown }
 const written = { hi: 0, lo: 1 } as const
 const noBytes = new Uint8Array(0)
 
-/** The row as a statement would have inserted it. */
+/** Returns the mutation that inserts the row. */
 export function mutationOf(table: TableSchema, row: SystemRow): Mutation {
   const key = (column: ColumnSchema): Uint8Array => encodeValue(column.type, row[column.name])
   const cells: CellChange[] = []

@@ -23,9 +23,9 @@ import { systemKeyspaceSchemas } from './system-keyspaces.ts'
 import { mutationOf, type SystemRow } from './system-row.ts'
 import { TraceLog } from './trace-log.ts'
 
-/** Where the rows of a table come from. */
+/** Source of the rows of a table. */
 interface RowSource {
-  /** The rows are made again when this is another value than before. */
+  /** The rows are made again when this value changes. */
   version(): unknown
   rows(): Iterable<SystemRow>
   /** Rows that never change, made once. */
@@ -86,7 +86,7 @@ export class SystemTables {
     this.#address = address
   }
 
-  /** Connects the tables that show what the node does. */
+  /** Connects the tables that show the state of the running node. */
   attach(state: NodeState): void {
     this.#state = state
   }
@@ -141,7 +141,7 @@ export class SystemTables {
     ])
   }
 
-  /** Rows every keyspace leaves in a table of `system_schema`. */
+  /** Rows per keyspace of a table of `system_schema`. */
   #schema(rowsOf: (keyspace: KeyspaceSchema) => Iterable<SystemRow>): RowSource {
     const catalog = this.#catalog
     const rowsOfAll = function* (keyspaces: Iterable<KeyspaceSchema>): Generator<SystemRow> {
@@ -157,7 +157,7 @@ export class SystemTables {
     }
   }
 
-  /** Rows every virtual keyspace leaves in a table of `system_virtual_schema`. */
+  /** Rows per virtual keyspace of a table of `system_virtual_schema`. */
   #virtual(rowsOf: (keyspace: KeyspaceSchema) => Iterable<SystemRow>): RowSource {
     const own = [...this.#catalog.virtualKeyspaces.values()]
     const keyspaces = own.filter(({ name }) => virtualNames.has(name))
@@ -221,7 +221,7 @@ export class SystemTables {
     }
   }
 
-  /** What both tables of peers have. */
+  /** Returns the columns that both tables of peers have. */
   #peerRow(identity: NodeIdentity): SystemRow {
     return {
       data_center: identity.dataCenter,

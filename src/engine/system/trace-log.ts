@@ -1,7 +1,7 @@
 import type { Inet, TimeUuid } from '../../types/index.ts'
 import type { SystemRow } from './system-row.ts'
 
-/** Traces kept; older ones are forgotten. */
+/** Maximum traces. Older ones are removed. */
 const traceCountMax = 256
 
 /** The rows of `system_traces` for a request. */
@@ -43,7 +43,7 @@ export class TraceLog {
     }
   }
 
-  /** Notes that a request is done; drivers poll for the duration. */
+  /** Records that a request is done. Drivers poll for the duration. */
   finish(trace: Trace, durationMicros: number): void {
     trace.durationMicros = durationMicros
     this.#version++
