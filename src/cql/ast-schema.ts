@@ -7,7 +7,7 @@ import type {
   TypeName,
 } from './ast.ts'
 
-/** A property of WITH: text of a constant or word, or the texts of a map literal. */
+/** A property of WITH: the text of a constant or keyword, or the texts of a map literal. */
 export interface Property {
   readonly name: string
   readonly value:
@@ -231,7 +231,7 @@ export interface DropFunctionStatement {
   readonly ifExists: boolean
 }
 
-/** What permissions are granted on. */
+/** A resource that permissions are granted on. */
 export type Resource =
   | { readonly kind: 'all_keyspaces' | 'all_functions' | 'all_roles' | 'all_mbeans' }
   | { readonly kind: 'keyspace' | 'all_tables_in' | 'all_functions_in'; readonly keyspace: string }

@@ -27,7 +27,7 @@ export interface Marker {
 
 export type BinaryOperator = '+' | '-' | '*' | '/' | '%'
 
-/** A term or a selector. Terms have no columns and none of what is made of columns. */
+/** A term or a selector. Terms contain no columns. */
 export type Expression =
   | Constant
   | Marker
@@ -145,7 +145,7 @@ export type Relation =
     }
   | { readonly kind: 'index_expression'; readonly index: QualifiedName; readonly value: Expression }
 
-/** What a condition of IF or a SET, DELETE item addresses inside its column. */
+/** The part of a column that a condition of IF or an item of SET or DELETE addresses. */
 export type Access =
   | { readonly kind: 'element'; readonly key: Expression }
   | { readonly kind: 'field'; readonly field: string }
@@ -164,7 +164,7 @@ export interface Condition {
     | { readonly kind: 'contains'; readonly isKey: boolean; readonly value: Expression }
 }
 
-/** What follows IF: nothing, EXISTS, NOT EXISTS, or conditions on columns. */
+/** The clause IF: EXISTS, NOT EXISTS, or conditions on columns. */
 export type IfClause =
   | { readonly kind: 'exists' }
   | { readonly kind: 'not_exists' }

@@ -32,13 +32,13 @@ for (const [char, kind] of [
   punctuation[char.charCodeAt(0)] = kind
 }
 
-/** The tokens of a text, one array a property; the last is always `END`. */
+/** The tokens of a text, one array per property. The last token is always `END`. */
 export interface TokenList {
   readonly text: string
   readonly kinds: readonly number[]
   readonly starts: readonly number[]
   readonly ends: readonly number[]
-  /** Why the text stops being CQL, for the first `ERROR` token. */
+  /** Reason of the first `ERROR` token. */
   readonly error: LexicalError | undefined
 }
 
@@ -48,7 +48,7 @@ export interface LexicalError {
   readonly message: string
 }
 
-/** Splits CQL into tokens. Never throws: what is no token becomes `ERROR`, and lexing goes on. */
+/** Splits CQL into tokens. It never throws: invalid text becomes `ERROR` and lexing continues. */
 export function tokenize(text: string): TokenList {
   const lexer = new Lexer(text)
   lexer.run()

@@ -11,13 +11,13 @@ import type {
   UsingClause,
 } from './ast.ts'
 
-/** A marker as written: its spelling is not in the tree. */
+/** A marker as written. The syntax tree does not contain its spelling. */
 export interface MarkerSpelling {
   readonly name: string | undefined
   readonly isQuoted: boolean
 }
 
-/** Where the markers of a statement stand, read from its tree. */
+/** Collects the places of the markers of a statement from its syntax tree. */
 export function describeMarkers(
   statement: DataStatement,
   spellings: readonly MarkerSpelling[],
@@ -212,7 +212,7 @@ function isList(values: Expression | readonly Expression[]): values is readonly 
 }
 
 /**
- * Calls `visit` for every expression an expression is directly made of, in the order of the text.
+ * Calls `visit` for every direct child of an expression, in the order of the text.
  */
 export function forEachOperand(value: Expression, visit: (operand: Expression) => void): void {
   switch (value.kind) {

@@ -25,7 +25,7 @@ export type StatementKind =
   | 'ddl'
   | 'other'
 
-/** What the text of a statement says of it, without a schema. */
+/** Facts about a statement that its text alone shows, without a schema. */
 export interface StatementFacts {
   readonly kind: StatementKind
   /** Keyspace written before the table; of USE the keyspace. */
@@ -41,7 +41,7 @@ export interface StatementFacts {
   readonly isIdempotent: boolean
   /**
    * Whether repeating it is harmless provided every marker of the clause `element` is the key of a
-   * map, which the server's marker names (`key(…)`) tell after PREPARE.
+   * map, which the marker names of the server (`key(…)`) show after PREPARE.
    */
   readonly isIdempotentForMapKeys: boolean
   readonly markers: readonly MarkerFacts[]
@@ -50,8 +50,8 @@ export interface StatementFacts {
 }
 
 /**
- * Reads the facts of any text, also of one that is no CQL: servers have words of their own
- * (Scylla's `USING TIMEOUT`, `BYPASS CACHE`), and it is the server that judges.
+ * Reads the facts of any text, including text that the parser refuses: servers have extensions
+ * (Scylla's `USING TIMEOUT`, `BYPASS CACHE`), and the server decides what is valid.
  */
 export function analyzeStatement(text: string): StatementFacts {
   try {
@@ -141,10 +141,10 @@ function mayUpdateCounter(part: ModificationStatement): boolean {
   )
 }
 
-/** Literals no counter can be changed by. */
+/** Literals that cannot be added to a counter. */
 const collectionKinds: ReadonlySet<Expression['kind']> = new Set(['list', 'set', 'map', 'udt'])
 
-/** Functions whose result depends on their arguments alone. Everything else is not repeatable. */
+/** Functions whose result depends only on their arguments. All others are not repeatable. */
 const pureFunctions: ReadonlySet<string> = new Set([
   'token',
   'to_date',

@@ -25,9 +25,9 @@ export interface CqlTag {
   id(...names: readonly string[]): CqlFragment
   /** A piece of a statement: `` cql.fragment`WHERE a = ${a}` `` */
   fragment(strings: TemplateStringsArray, ...values: readonly unknown[]): CqlFragment
-  /** Text that is put in as it is. Never pass anything that came from outside. */
+  /** Text that is inserted unchanged. Never pass untrusted input. */
   unsafe(text: string): CqlFragment
-  /** Fragments with a separator between them. */
+  /** Joins fragments with a separator. */
   join(parts: readonly CqlFragment[], separator?: string): CqlFragment
 }
 

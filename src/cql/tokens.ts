@@ -221,7 +221,7 @@ export const Token = {
   EXPR_OPEN: 36,
   NEGATIVE_NAN: 37,
   NEGATIVE_INFINITY: 38,
-  /** A character or an unfinished literal no token starts with. */
+  /** A character or an unfinished literal that no token starts with. */
   ERROR: 39,
 } as const
 
@@ -248,7 +248,7 @@ export const kindByWord: ReadonlyMap<string, number> = new Map(
   ].flatMap(([word, kind]) => [[word, kind] as const, [word.toLowerCase(), kind] as const]),
 )
 
-/** What a keyword may stand for besides itself. */
+/** The kinds of names that a keyword can also be used as. */
 export const WordUse = { RESERVED: 0, UNRESERVED: 1, NATIVE_TYPE: 2, BASIC: 3 } as const
 
 const useByKind: Uint8Array = new Uint8Array(keywordKindMin + keywordList.length)

@@ -8,8 +8,8 @@ import type { MarkerSpelling } from '../markers.ts'
 const nestingMax = 200
 
 /**
- * A position in the tokens of one text, with what every rule of the grammar needs. The first token
- * that cannot go on is the one an error names: the position Cassandra's ANTLR parser reports.
+ * A position in the tokens of one text, with helpers for all rules of the grammar. An error names
+ * the first token that does not fit, at the position that Cassandra's ANTLR parser reports.
  */
 export class TokenCursor {
   readonly #tokens: TokenList
@@ -57,14 +57,14 @@ export class TokenCursor {
     this.advance()
   }
 
-  /** The whole of `kinds`, or nothing of it. */
+  /** Takes tokens of all `kinds` in order, or none of them. */
   acceptAll(...kinds: number[]): boolean {
     if (this.kind !== kinds[0]) return false
     for (const kind of kinds) this.expect(kind)
     return true
   }
 
-  /** The error of a current token that cannot stand here. */
+  /** Returns the error for a current token that is not expected here. */
   unexpected(expected: string): CqlSyntaxError {
     const { text, starts, error } = this.#tokens
     if (this.kind === Token.ERROR && error !== undefined) {
@@ -194,7 +194,7 @@ export function isFunctionNameKind(kind: number): boolean {
   )
 }
 
-/** Line from 1 and column from 0 of an offset; only line feeds end lines, as in ANTLR. */
+/** Returns the line (from 1) and column (from 0) of an offset. As in ANTLR, lines end at \n. */
 function positionOf(text: string, offset: number): { line: number; column: number } {
   let line = 1
   let lineStart = 0

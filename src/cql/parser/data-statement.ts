@@ -12,12 +12,12 @@ import {
   parseUse,
 } from './data.ts'
 
-/** What parses a statement, by its first word. */
+/** Parsers of statements by their first keyword. */
 export interface Rules<Statement> {
   readonly [kind: number]: (cursor: TokenCursor) => Statement
 }
 
-/** Statements about rows, which are all that a client has to understand. */
+/** Statements about rows, the only ones that a client has to parse. */
 export const dataRules: Rules<DataStatement> = {
   [Kw.SELECT]: parseSelect,
   [Kw.INSERT]: parseInsert,
@@ -28,7 +28,7 @@ export const dataRules: Rules<DataStatement> = {
   [Kw.TRUNCATE]: parseTruncate,
 }
 
-/** Parses everything the cursor has as one statement. @throws CqlSyntaxError */
+/** Parses all tokens of the cursor as one statement. @throws CqlSyntaxError */
 export function parseWhole<Statement>(cursor: TokenCursor, rules: Rules<Statement>): Statement {
   const rule = rules[cursor.kind]
   if (rule === undefined) throw cursor.unexpected('a statement')
@@ -39,8 +39,9 @@ export function parseWhole<Statement>(cursor: TokenCursor, rules: Rules<Statemen
 }
 
 /**
- * The tree of a statement about rows, and its markers as they are spelled; `undefined` for other
- * statements. The grammar of those is no part of a client.
+ * Returns the syntax tree of a statement about rows, and its markers as written; `undefined` for
+ * other statements, whose grammar the client does not contain.
+ *
  * @throws CqlSyntaxError
  */
 export function parseDataStatement(

@@ -81,7 +81,7 @@ function parseTupleInValues(cursor: TokenCursor): Marker | Expression[] {
   if (cursor.isMarker()) return cursor.marker()
   cursor.expect(Token.OPEN)
   if (cursor.accept(Token.CLOSE)) return []
-  // All are markers or none is.
+  // Either all or none of them are markers.
   const areMarkers = cursor.isMarker()
   const values = cursor.list(() => {
     if (areMarkers && cursor.isMarker()) return cursor.marker()

@@ -21,7 +21,7 @@ const constantKinds: { readonly [kind: number]: ConstantKind } = {
   [Token.HEX]: 'hex',
 }
 
-/** `-NAN` has no sign worth keeping: Cassandra reads it as NaN. */
+/** Cassandra reads `-NAN` as NaN. */
 const specialFloats: { readonly [kind: number]: string } = {
   [Kw.NAN]: 'NaN',
   [Token.NEGATIVE_NAN]: 'NaN',

@@ -16,7 +16,7 @@ import {
   sliceOf,
 } from '../../values/index.ts'
 
-/** What is asked about a cell. */
+/** The property of a cell that a selector returns. */
 export type CellInfoKind = 'writetime' | 'maxwritetime' | 'ttl'
 
 type CellInfoOf = (row: RowContext) => Cell

@@ -95,7 +95,7 @@ function subscriptOf(term: Term, what: 'list' | 'map', query: QueryContext): Uin
   return key
 }
 
-/** `IF c = v` and its like */
+/** `IF c = v` and the other comparisons. */
 export function comparisonCondition(
   subject: ConditionSubject,
   operator: ComparisonOperator,

@@ -6,8 +6,8 @@ import type { QueryContext } from '../query-context.ts'
 import { splitCollection, ValueSet } from '../../values/index.ts'
 
 /*
- * Elements of a list are cells whose path is a timeuuid: appending takes later ones, prepending
- * takes times mirrored at a date long past, which fall as the clock rises (Lists.Prepender).
+ * Elements of a list are cells whose path is a timeuuid. Appended elements get later times.
+ * Prepended ones get times mirrored at a past date, which decrease over time (Lists.Prepender).
  */
 
 /** Ticks of 2010-01-01T00:00:00Z in a version 1 UUID, the mirror of prepending. */

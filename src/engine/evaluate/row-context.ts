@@ -2,13 +2,13 @@ import type { ColumnSchema } from '../catalog/table-schema.ts'
 import type { RowView } from '../rows/index.ts'
 import type { QueryContext } from '../query-context.ts'
 
-/** The row an expression or filter looks at, with its partition. One object for a whole read. */
+/** The current row of an expression or filter, with its partition. A read reuses one object. */
 export class RowContext {
   readonly query: QueryContext
   partition: readonly Uint8Array[] = []
   tokenHi = 0
   tokenLo = 0
-  /** Undefined when the partition has a static row alone. */
+  /** `undefined` when the partition has only a static row. */
   row: RowView | undefined
   statics: RowView | undefined
 

@@ -4,7 +4,7 @@ import type { RowContext } from './row-context.ts'
 import type { Aggregate } from '../functions/aggregates.ts'
 import type { Cell } from '../functions/definitions.ts'
 
-/** What one selector makes of the rows of one group. */
+/** The result of one selector over the rows of one group. */
 export interface Accumulator {
   add(row: RowContext): void
   result(): Cell
@@ -16,7 +16,7 @@ export interface Selector {
   readonly name: string
   readonly type: CqlType
   readonly isAggregate: boolean
-  /** Set when it is a column as it is. */
+  /** Set when it is a plain column. */
   readonly column: ColumnSchema | undefined
   /** Columns it reads. */
   readonly reads: readonly ColumnSchema[]

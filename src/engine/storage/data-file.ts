@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { StorageError } from '../../errors/index.ts'
 
 /**
- * Room a disk must have left before the store is opened there. LMDB maps its lock file, and a page
- * of a mapping that the disk has no room for ends the process.
+ * Free disk space required to open a store. LMDB maps its lock file, and the process crashes when
+ * the disk has no space for a page of the mapping.
  */
 const freeBytesMin = 64 * 1024
 
@@ -68,7 +68,7 @@ export async function checkDataFile(directory: string): Promise<void> {
 async function isWhole(handle: FileHandle, size: number): Promise<boolean> {
   const first = await readAt(handle, 0, metaBytes)
   if (first === undefined) return false
-  // LMDB itself refuses files of another kind.
+  // LMDB itself refuses other files.
   if (first.readUInt32LE(at.magic) !== magic || first.readUInt32LE(at.version) !== 2) return true
   const pageBytes = first.readUInt32LE(at.pageBytes)
   const second = await readAt(handle, pageBytes, metaBytes)

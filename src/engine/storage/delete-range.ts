@@ -14,8 +14,8 @@ export function prefixRange(prefix: string): KeyRange {
 }
 
 /**
- * Removes a range step by step, letting other work run in between: for keys that are not read any
- * more, such as those of a dropped table. Interrupted, it leaves some of them; run it again.
+ * Removes a range in steps, so that other work can run in between. It is meant for keys that are no
+ * longer read, such as those of a dropped table. After an interruption, run it again.
  */
 export async function deleteRange(
   store: KvStore,

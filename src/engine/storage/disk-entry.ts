@@ -16,7 +16,7 @@ export function isLongKey(key: string): boolean {
   return key.length > shortKeyMax
 }
 
-/** The key a logical key is kept under in the file. */
+/** Returns the key in the file for a logical key. */
 export function fileKey(key: string): string {
   return isLongKey(key) ? `${key.slice(0, shortKeyMax)}\0` : key
 }
@@ -33,7 +33,7 @@ function checksum(key: Uint8Array, value: Uint8Array): number {
   return crc32(key, crc32(value))
 }
 
-/** The value as it goes to the file. */
+/** Returns the value as it is written to the file. */
 export function sealValue(key: Uint8Array, value: Uint8Array): Buffer {
   const sealed = Buffer.allocUnsafe(checksumBytes + value.length)
   sealed.writeUInt32BE(checksum(key, value), 0)
@@ -41,7 +41,7 @@ export function sealValue(key: Uint8Array, value: Uint8Array): Buffer {
   return sealed
 }
 
-/** Points `into` at the value within what the file gave. @throws StorageError when it is damaged */
+/** Points `into` at the value within an entry. @throws StorageError when it is damaged */
 export function openValue(key: Uint8Array, sealed: Buffer, length: number, into: ValueRef): void {
   const intact =
     length >= checksumBytes &&

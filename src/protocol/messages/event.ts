@@ -26,7 +26,7 @@ export interface SchemaChangeEvent {
   readonly type: 'SCHEMA_CHANGE'
   readonly schemaChange: SchemaChange
 }
-/** An event of a kind tsylla does not know; its body is left unread. */
+/** An event of an unknown kind, whose body is not read. */
 export interface UnknownEvent {
   readonly type: 'UNKNOWN'
   readonly name: string

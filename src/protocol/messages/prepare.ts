@@ -20,9 +20,9 @@ export function readPrepare(reader: WireReader): PrepareRequest {
   return { opcode: Opcode.PREPARE, text: reader.readLongString() }
 }
 
-/** What a node says about the bind markers of a prepared statement. */
+/** Metadata of the bind markers of a prepared statement. */
 export interface BindMetadata {
-  /** All flag bits as they came: extensions use high ones (LWT mark). Compare with `>>> 0`. */
+  /** All flag bits as received: extensions use high ones (LWT mark). Compare with `>>> 0`. */
   readonly flags: number
   readonly markers: readonly ColumnSpec[]
   /** Positions of the partition key's markers in key order; empty when not all are bound. */
@@ -92,7 +92,7 @@ export function writePrepared(writer: WireWriter, result: PreparedResult): void 
 export function readPrepared(reader: WireReader): PreparedResult {
   const id = reader.readShortBytes()
   const bind = readBindMetadata(reader)
-  // Scylla may set the paging-state flag here, so the general reader it is (scylladb#22475).
+  // Scylla may set the paging-state flag here, so this uses the general reader (scylladb#22475).
   const { columns: resultColumns } = readRowsMetadata(reader)
   return { opcode: Opcode.RESULT, kind: ResultKind.PREPARED, id, bind, resultColumns }
 }

@@ -28,7 +28,7 @@ export interface QueryParameters {
   readonly timestamp: bigint | undefined
 }
 
-/** `<n:short><value>…`, and after that what `flags` announce. */
+/** Writes the parameters after the values, which `flags` announce. */
 export function writeParametersTail(
   writer: WireWriter,
   flags: number,

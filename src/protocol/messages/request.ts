@@ -21,7 +21,7 @@ export type Request =
   | BatchRequest
 
 /**
- * Reads the custom payload of a request, before all else of the body (native_protocol_v4.spec
+ * Reads the custom payload of a request, which comes first in the body (native_protocol_v4.spec
  * §2.2).
  */
 export function readRequestPayload(

@@ -11,7 +11,7 @@ import type { WireWriter } from '../notation/writer.ts'
 /** Flags that say how the column descriptions that follow are written. */
 const layoutFlags = RowsFlag.GLOBAL_TABLES_SPEC | RowsFlag.NO_METADATA
 
-/** What stands before the column descriptions. Filled by `readRowsHead`, reusable. */
+/** The metadata before the column descriptions. `readRowsHead` fills it; it can be reused. */
 export class RowsHead {
   flags = 0
   columnCount = 0
@@ -24,7 +24,7 @@ export class RowsHead {
   }
 }
 
-/** Reads up to the column descriptions, where the reader then stands. */
+/** Reads the metadata and leaves the reader at the column descriptions. */
 export function readRowsHead(reader: WireReader, head: RowsHead): void {
   const flags = reader.readInt()
   head.flags = flags
@@ -62,7 +62,7 @@ export class MetadataBytes {
     this.#wordBytes = this.#words.length * 4
   }
 
-  /** Whether the descriptions at the reader are these; if so the reader is moved behind them. */
+  /** Whether these descriptions are next in the reader. If so, the reader skips them. */
   matches(reader: WireReader, head: RowsHead): boolean {
     if (head.columnCount !== this.#columnCount || (head.flags & layoutFlags) !== this.#flags) {
       return false
@@ -93,7 +93,7 @@ export interface RowsMetadata {
   readonly newMetadataId: Uint8Array | undefined
 }
 
-/** Reads metadata whole; the reader then stands before the row count. */
+/** Reads all metadata and leaves the reader at the row count. */
 export function readRowsMetadata(reader: WireReader): RowsMetadata {
   const head = new RowsHead()
   readRowsHead(reader, head)

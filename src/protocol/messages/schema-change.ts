@@ -1,7 +1,7 @@
 import type { WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
 
-/** What a DDL statement did, in its RESULT and as event. Servers may add targets. */
+/** The effect of a DDL statement, in its RESULT and as an event. Servers may add targets. */
 export interface SchemaChange {
   readonly change: 'CREATED' | 'UPDATED' | 'DROPPED' | (string & {})
   readonly target: 'KEYSPACE' | 'TABLE' | 'TYPE' | 'FUNCTION' | 'AGGREGATE' | (string & {})

@@ -28,14 +28,14 @@ export function readColumnSpecs(reader: WireReader, flags: number, count: number
   return specs
 }
 
-/** Column descriptions as they stand in a RESULT. */
+/** Column descriptions in the encoding of a RESULT. */
 export interface EncodedColumnSpecs {
   /** GLOBAL_TABLES_SPEC or 0. */
   readonly flags: number
   readonly bytes: Uint8Array
 }
 
-/** A statement has the same columns in all its results, so they are encoded once. */
+/** Cache of encoded columns: all results of a statement have the same columns. */
 const encodedSpecs: WeakMap<readonly ColumnSpec[], EncodedColumnSpecs> = new WeakMap()
 
 /** The inverse of `readColumnSpecs`. @param columns are not changed later */

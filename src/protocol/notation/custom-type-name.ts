@@ -7,10 +7,10 @@ import { type CqlType, type NativeTypeName, nativeTypes, type UdtField } from '.
  */
 const marshalPackage = 'org.apache.cassandra.db.marshal.'
 
-/** Nesting beyond this is no type anyone has, but a way to exhaust the stack. */
+/** Maximum nesting of types, which protects the stack. */
 export const typeDepthMax = 64
 
-/** Classes by name; of several for one type, the first is the one that is written. */
+/** Types by class name. When a type has several classes, the first one is written. */
 const nativeClasses: ReadonlyMap<string, NativeTypeName> = new Map([
   ['AsciiType', 'ascii'],
   ['LongType', 'bigint'],
@@ -27,7 +27,7 @@ const nativeClasses: ReadonlyMap<string, NativeTypeName> = new Map([
   ['UTF8Type', 'text'],
   ['IntegerType', 'varint'],
   ['TimeUUIDType', 'timeuuid'],
-  // Functions of Cassandra over timeuuids declare their results so.
+  // Cassandra declares the results of functions of timeuuids with this class.
   ['LegacyTimeUUIDType', 'timeuuid'],
   ['LexicalUUIDType', 'uuid'],
   ['InetAddressType', 'inet'],
@@ -42,10 +42,10 @@ const classOfNative: ReadonlyMap<NativeTypeName, string> = new Map(
   [...nativeClasses].reverse().map(([className, kind]) => [kind, className]),
 )
 
-/** The name does not follow the grammar; it is then a class tsylla does not know. */
+/** Reports a name that does not follow the grammar. The type is then a custom type. */
 class UnknownTypeName extends Error {}
 
-/** The type a class name means; a custom type when it means none tsylla knows. */
+/** Returns the type of a class name; a custom type for unknown classes. */
 export function parseCustomTypeName(className: string): CqlType {
   try {
     const parser = new TypeNameParser(className)
@@ -144,7 +144,7 @@ class TypeNameParser {
     while (this.#text.charCodeAt(this.#at) === 0x20) this.#at++
   }
 
-  /** A run of characters that are no punctuation. */
+  /** Reads characters up to the next punctuation. */
   #readWord(): string {
     this.#skipSpaces()
     const start = this.#at
@@ -174,7 +174,7 @@ function textHex(text: string): string {
   return Buffer.from(text, 'utf8').toString('hex')
 }
 
-/** The class name Cassandra writes for a type, as a vector's in v4. */
+/** Returns the class name that Cassandra writes for a type, such as for vectors in v4. */
 export function customTypeName(type: CqlType): string {
   switch (type.kind) {
     case 'list':

@@ -4,10 +4,10 @@ import { unsetLength } from '../constants.ts'
 import { asBuffer } from '../../util/index.ts'
 import { utf8Read } from './utf8.ts'
 
-/** A bound value that is absent: the server keeps what it has. Not the same as null. */
+/** An absent bound value: unlike null, it leaves the stored value unchanged. */
 export const UNSET: unique symbol = Symbol('UNSET')
 
-/** A [value] as it came: its bytes, null or UNSET. */
+/** A [value] as received: its bytes, null or UNSET. */
 export type RawValue = Uint8Array | null | typeof UNSET
 
 export interface InetAddress {
@@ -18,13 +18,13 @@ export interface InetAddress {
 const noBytes: Buffer = Buffer.alloc(0)
 
 /**
- * Reads the notations of native_protocol_v4.spec §3 from part of a buffer. Nothing a peer sends can
- * make it read outside `offset … end`, loop or allocate more than those bytes justify: whatever
- * does not fit is a {@link ProtocolError}. One reader serves many frames through `reset`.
+ * Reads the notations of native_protocol_v4.spec §3 from part of a buffer. It never reads outside
+ * `offset … end`, loops or allocates more than those bytes justify, whatever the peer sends:
+ * malformed input is a {@link ProtocolError}. One reader serves many frames through `reset`.
  */
 export class WireReader {
   bytes: Buffer
-  /** Covers exactly `bytes`, so offsets mean the same in both. */
+  /** Covers exactly `bytes`, so that both have the same offsets. */
   view: DataView
   offset: number
   end: number
@@ -101,7 +101,7 @@ export class WireReader {
     return count
   }
 
-  /** Moves over `byteCount` bytes and returns where they start. */
+  /** Skips `byteCount` bytes and returns the offset of the first. */
   skip(byteCount: number): number {
     const at = this.offset
     if (byteCount < 0 || byteCount > this.end - at) throw truncated('bytes')

@@ -33,7 +33,7 @@ const nativeByCode: ReadonlyMap<number, CqlType> = new Map(
 )
 
 /**
- * [option] of a type (native_protocol_v4.spec §4.2.5.2): `<id:short>` and what the id asks for:
+ * [option] of a type (native_protocol_v4.spec §4.2.5.2): `<id:short>` and the contents of that id:
  * custom [string] · list, set element · map key, value · UDT keyspace, name, `<n:short>` then name
  * and type of each field · tuple `<n:short>` then types.
  */
@@ -78,8 +78,8 @@ export function readTypeSpec(reader: WireReader, depth: number = 0): CqlType {
 }
 
 /**
- * The inverse of `readTypeSpec`. Vectors and durations have no id in v4 and go by class name, as
- * Cassandra sends them (org.apache.cassandra.transport.DataType).
+ * The inverse of `readTypeSpec`. Vectors and durations have no id in v4. They are sent as a class
+ * name, as by Cassandra (org.apache.cassandra.transport.DataType).
  */
 export function writeTypeSpec(writer: WireWriter, type: CqlType): void {
   switch (type.kind) {

@@ -18,7 +18,7 @@ const estimateCharsMax = 16 * 1024
 export class WireWriter {
   bytes: Buffer
   view: DataView
-  /** Where the next byte goes; all before it is written. */
+  /** Offset of the next byte. */
   offset = 0
 
   constructor(capacity: number = 4096) {
@@ -31,21 +31,21 @@ export class WireWriter {
     if (this.offset + byteCount > this.bytes.length) this.#grow(byteCount)
   }
 
-  /** Continues at the start of other memory; what was written before stays where it is. */
+  /** Continues at the start of other memory. The bytes written before are not copied. */
   adopt(bytes: Uint8Array): void {
     this.bytes = asBuffer(bytes)
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.offset = 0
   }
 
-  /** Hands out what was written with its memory; the writer goes on in fresh memory. */
+  /** Returns the written bytes with their memory. The writer continues in new memory. */
   detach(capacityNext: number = 4096): Buffer {
     const written = this.bytes.subarray(0, this.offset)
     this.adopt(Buffer.allocUnsafeSlow(capacityNext))
     return written
   }
 
-  /** A copy of what was written from `start` on. */
+  /** Returns a copy of the bytes written from `start` on. */
   copyFrom(start: number): Uint8Array {
     return new Uint8Array(this.bytes.subarray(start, this.offset))
   }
