@@ -16,8 +16,8 @@ export interface TimestampOptions {
 }
 
 /**
- * Write timestamps of an engine, in microseconds, each later than all before. WriteClock that come
- * from clients are never changed.
+ * Generates the write timestamps of an engine, in microseconds, each later than all before.
+ * Timestamps that clients send are stored as they are.
  */
 export class WriteClock {
   readonly #options: TimestampOptions
