@@ -80,6 +80,10 @@ export class OpenEngine {
     const listener = await openListener(this.#node, options, (closed) => {
       this.#listeners.delete(closed)
     })
+    if (this.isClosed) {
+      await listener.close()
+      throw new ClosedError('database')
+    }
     this.#listeners.add(listener)
     return listener
   }

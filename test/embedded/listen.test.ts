@@ -25,6 +25,13 @@ describe('listen', () => {
     await Promise.all([inside.close(), outside.close()])
   })
 
+  test('a port that is being opened while the database is closed does not stay open', async () => {
+    const listening = db.listen({ port: 0 })
+    const outcome = expect(listening).rejects.toMatchObject({ code: 'TSYLLA_CLOSED' })
+    await db.close()
+    await outcome
+  })
+
   test('close() ends the connections that came in, and only those', async () => {
     const listener = await db.listen({ port: 0 })
     const inside = await db.session()
