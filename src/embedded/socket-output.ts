@@ -23,8 +23,8 @@ export interface SocketOutputOptions {
 }
 
 /**
- * A socket counts what it was given in one call as taken when the client has taken all of it, so
- * large answers are passed to it in pieces: their progress can be seen.
+ * A socket sends all that it was given together, and counts it as taken when the client has taken
+ * all of it. It is given a piece at a time, so that progress can be seen.
  */
 const pieceBytes = 256 * 1024
 
@@ -55,7 +55,8 @@ export class SocketOutput implements NodeOutput {
 
   write(bytes: Uint8Array): boolean {
     this.#writtenBytes += bytes.length
-    if (this.#queue.length === 0 && bytes.length <= pieceBytes) {
+    const isRoom = this.#queue.length === 0 && this.#socket.writableLength < pieceBytes
+    if (isRoom && bytes.length <= pieceBytes) {
       this.#socket.write(bytes)
     } else {
       this.#queue.push(bytes)

@@ -86,6 +86,19 @@ test('a client that took part of what it was sent has the timeout again for the 
   expect(socket.isDestroyed).toBe(true)
 })
 
+test('a client that takes many answers slowly stays connected', () => {
+  const { socket, clock, output, stalls } = open()
+  for (let i = 0; i < 20; i++) output.write(new Uint8Array(200 * KiB))
+  // The socket passes on as one write whatever it was given while the client took nothing.
+  while (output.pendingBytes > 0) {
+    expect(socket.writableLength).toBeLessThan(512 * KiB)
+    clock.advance(writeTimeoutMs - 1)
+    take(socket, output)
+  }
+  expect(stalls).toEqual([])
+  expect(socket.sent.reduce((sum, bytes) => sum + bytes, 0)).toBe(4000 * KiB)
+})
+
 test('no timer runs for a client that takes everything at once', () => {
   const { socket, clock, output } = open()
   socket.isStuck = false
