@@ -5,6 +5,8 @@ import type { Cell } from '../functions/definitions.ts'
 export interface EncodedRows {
   readonly kind: 'rows'
   readonly columns: readonly ColumnSpec[]
+  /** Whether the columns may differ from those of the statement when it was requested. */
+  readonly isReplanned?: boolean
   readonly rowCount: number
   /** The rows as in a RESULT body, after the row count: each cell is [bytes]. */
   readonly content: Uint8Array

@@ -89,8 +89,8 @@ export function executeSelect(
   const run = openRun(plan, query, options, reader)
   const { longReads, scheduler } = query.services
   if (run.run(scheduler.isContended)) return resultOf(plan, run)
-  const read = new LongSelect(query, options, reader)
-  if (longReads.isIdle) read.continue(plan, run)
+  const read = new LongSelect(plan, query, options, reader)
+  if (longReads.isIdle) read.continue(run)
   return longReads.run(read, options.memory)
 }
 
@@ -119,11 +119,15 @@ class LongSelect implements LongRead<EncodedRows> {
   readonly #query: QueryContext
   readonly #options: SelectOptions
   readonly #reader: RowReader
-  #plan: SelectPlan | undefined
+  /** The plan at the time of the request. */
+  readonly #requested: SelectPlan
+  #plan: SelectPlan
   #run: SelectRun | undefined
   #snapshot: RowSnapshot | undefined
 
-  constructor(query: QueryContext, options: SelectOptions, reader: RowReader) {
+  constructor(plan: SelectPlan, query: QueryContext, options: SelectOptions, reader: RowReader) {
+    this.#requested = plan
+    this.#plan = plan
     this.#query = query
     this.#options = options
     this.#reader = reader
@@ -139,8 +143,7 @@ class LongSelect implements LongRead<EncodedRows> {
   }
 
   /** Continues a read that began without a snapshot, while nothing has been written since. */
-  continue(plan: SelectPlan, run: SelectRun): void {
-    this.#plan = plan
+  continue(run: SelectRun): void {
     this.#run = run
     this.#snapshot = snapshotOf(this.#reader)
     if (this.#snapshot !== undefined) run.continueOn(this.#snapshot)
@@ -148,7 +151,9 @@ class LongSelect implements LongRead<EncodedRows> {
 
   readSlice(): EncodedRows | undefined {
     const run = this.#run ?? this.#begin()
-    return run.run() ? resultOf(this.#plan!, run) : undefined
+    if (!run.run()) return undefined
+    const result = resultOf(this.#plan, run)
+    return this.#plan === this.#requested ? result : { ...result, isReplanned: true }
   }
 
   /** Starts with the current plan: DDL or TRUNCATE may have run since the request. */

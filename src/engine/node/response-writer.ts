@@ -78,12 +78,13 @@ function responseOf(
     case 'void':
       return { opcode, kind: ResultKind.VOID }
     case 'rows': {
-      const { columns, rowCount, content, pagingState } = result
+      const { columns, rowCount, content, pagingState, isReplanned = false } = result
       const metadata = {
         columns,
         columnCount: columns.length,
         pagingState,
-        noMetadata: skipMetadata,
+        // A client decodes rows without metadata with the columns that it knows.
+        noMetadata: skipMetadata && !isReplanned,
         newMetadataId: undefined,
       }
       return { opcode, kind: ResultKind.ROWS, metadata, rowCount, content }

@@ -15,13 +15,18 @@ import {
   endFrame,
   FrameParser,
   Opcode,
+  QueryFlag,
   WireWriter,
+  writeExecuteHead,
   writeQueryHead,
   writeStartup,
 } from '../../../src/protocol/index.ts'
 import { Inet } from '../../../src/types/index.ts'
 
 const MiB = 1024 * 1024
+/** Flags of <metadata> of rows (native_protocol_v4.spec §4.2.5.2). */
+const globalTableFlag = 0x01
+const noMetadataFlag = 0x04
 const keyspace =
   "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"
 
@@ -75,16 +80,19 @@ class SlowClient implements NodeOutput {
   readonly streams: number[] = []
   readonly opcodes: number[] = []
   readonly lengths: number[] = []
+  /** Flags of RESULTs of rows, and what stands there in other answers. */
+  readonly rowsFlags: (number | undefined)[] = []
   isReading = true
   unreadBytes = 0
   peakUnreadBytes = 0
   #unread: Uint8Array[] = []
   readonly #parser = new FrameParser(
     {
-      onFrame: (_flags, streamId, opcode, _bytes, start, end) => {
+      onFrame: (_flags, streamId, opcode, bytes, start, end) => {
         this.streams.push(streamId)
         this.opcodes.push(opcode)
         this.lengths.push(end - start)
+        this.rowsFlags.push(end - start < 8 ? undefined : bytes.readInt32BE(start + 4))
       },
     },
     { direction: 'response' },
@@ -301,6 +309,20 @@ describe('answers of many rows', () => {
     const reader = new SlowClient(node)
     reader.push(reader.query('DROP TABLE k.t', 50))
     expect(reader.opcodes.at(-1)).toBe(Opcode.RESULT)
+  })
+
+  test('a read that waits while its table changes is answered with the metadata of its columns', async () => {
+    node = await openNode(new CountingStore(), { clientReadCountMax: 1 })
+    const client = new SlowClient(node)
+    const { id } = node.statements.prepare('SELECT * FROM k.t', undefined)
+    const execute = (streamId: number): Uint8Array =>
+      frame(Opcode.EXECUTE, streamId, (w) => writeExecuteHead(w, id, 1, QueryFlag.SKIP_METADATA))
+    client.push(execute(1), execute(2))
+    await turns(2)
+    client.push(client.query('ALTER TABLE k.t ADD w int', 50))
+    await until(() => client.streams.length === 4)
+    expect(client.streams).toEqual([0, 50, 1, 2])
+    expect(client.rowsFlags.slice(2)).toEqual([noMetadataFlag, globalTableFlag])
   })
 
   test('a read that waits fails when its table is dropped', async () => {
