@@ -25,13 +25,14 @@ export const answerLimitsDefault: AnswerLimits = {
 
 /**
  * Counts the bytes of the complete answers to one client: those that wait for a commit, and those
- * that the client has not read.
+ * that the client has not read. Counts the values of its incomplete reads as well.
  */
 export class AnswerMemory {
   readonly #unsentBytes: () => number
   readonly #bytesMax: number
   readonly #onRelease: () => void
   #heldBytes = 0
+  #valueBytes = 0
 
   /**
    * @param unsentBytes returns the bytes that were sent and that the client has not taken
@@ -45,12 +46,22 @@ export class AnswerMemory {
 
   /** Bytes of complete answers, and of the values of reads that are not complete. */
   get bytes(): number {
+    return this.#valueBytes + this.answerBytes
+  }
+
+  /** Bytes of complete answers. */
+  get answerBytes(): number {
     return this.#heldBytes + this.#unsentBytes()
   }
 
-  /** Whether the client must read before more is done for it. */
+  /** Whether further requests of the client wait. */
   get isFull(): boolean {
     return this.bytes >= this.#bytesMax
+  }
+
+  /** Whether reads of the client wait. Values do not count: only reads that go on release them. */
+  get hasFullAnswers(): boolean {
+    return this.answerBytes >= this.#bytesMax
   }
 
   hold(bytes: number): void {
@@ -60,6 +71,17 @@ export class AnswerMemory {
   release(bytes: number): void {
     this.#heldBytes -= bytes
     assert(this.#heldBytes >= 0, 'more bytes of answers were released than were held')
+    this.#onRelease()
+  }
+
+  /** Counts the values of a read until it ends. */
+  holdValues(bytes: number): void {
+    this.#valueBytes += bytes
+  }
+
+  releaseValues(bytes: number): void {
+    this.#valueBytes -= bytes
+    assert(this.#valueBytes >= 0, 'more bytes of values were released than were held')
     this.#onRelease()
   }
 

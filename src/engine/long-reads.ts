@@ -39,7 +39,9 @@ export class LongReads {
 
   /** Bytes of the answers to all clients, complete or not. */
   get bytes(): number {
-    return this.#buildingBytes + this.#completeBytes()
+    let bytes = this.#buildingBytes
+    for (const memory of this.#clients) bytes += memory.bytes
+    return bytes
   }
 
   /** @param unsentBytes returns the bytes that were sent and that the client has not taken */
@@ -73,7 +75,7 @@ export class LongReads {
     }
     const isOpen = read.bytes > 0
     assert(!isOpen || queue.isEmpty, 'a read began before others of its client')
-    client.hold(read.valueBytes)
+    client.holdValues(read.valueBytes)
     const answer = new Promise<T>((resolve, reject) => {
       const settle = resolve as (answer: unknown) => void
       queue.push({ read, resolve: settle, reject, number: this.#readNumber++, isOpen })
@@ -118,17 +120,16 @@ export class LongReads {
   /** @returns whether a read could go on */
   #continueOne(): boolean {
     const { engineBytesMax } = this.#limits
-    const completeBytes = this.#completeBytes()
-    if (completeBytes >= engineBytesMax) return false
-    if (completeBytes + this.#buildingBytes >= engineBytesMax) this.#discardWhereFull()
-    const isSpent = completeBytes + this.#buildingBytes >= engineBytesMax
-    return isSpent ? this.#continueFirst() : this.#continueInTurn()
+    if (this.#completeBytes() >= engineBytesMax) return false
+    if (this.bytes < engineBytesMax) return this.#continueInTurn()
+    this.#discardWhereFull()
+    return this.bytes < engineBytesMax ? this.#continueInTurn() : this.#continueFirst()
   }
 
   #continueFirst(): boolean {
     let first: ReadQueue | undefined
     for (const queue of this.#queues.values()) {
-      if (queue.memory.isFull) continue
+      if (queue.memory.hasFullAnswers) continue
       if (first === undefined || queue.first.number < first.first.number) first = queue
     }
     if (first === undefined) return false
@@ -141,7 +142,7 @@ export class LongReads {
     if (this.#openCount >= engineReadCountMax) this.#discardWhereFull()
     const canOpen = this.#openCount < engineReadCountMax
     for (const [memory, queue] of this.#queues) {
-      if (memory.isFull) continue
+      if (memory.hasFullAnswers) continue
       const queued = queue.pick(canOpen)
       if (queued === undefined) continue
       this.#queues.delete(memory)
@@ -158,7 +159,7 @@ export class LongReads {
    */
   #discardWhereFull(): void {
     for (const queue of this.#queues.values()) {
-      if (!queue.memory.isFull) continue
+      if (!queue.memory.hasFullAnswers) continue
       this.#openCount -= queue.discard()
       this.#grow(queue, -queue.buildingBytes)
     }
@@ -197,12 +198,12 @@ export class LongReads {
     queue.remove(queued)
     this.#grow(queue, queue.countBytes() - queue.buildingBytes)
     if (queue.isEmpty) this.#queues.delete(queue.memory)
-    queue.memory.release(read.valueBytes)
+    queue.memory.releaseValues(read.valueBytes)
   }
 
   #completeBytes(): number {
     let bytes = 0
-    for (const memory of this.#clients) bytes += memory.bytes
+    for (const memory of this.#clients) bytes += memory.answerBytes
     return bytes
   }
 }

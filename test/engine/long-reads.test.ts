@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
+  type AnswerLimits,
   Engine,
   type KvStore,
   MemoryStore,
@@ -32,8 +33,9 @@ function ints(count: number): Buffer {
 async function openFilled(
   clock = new VirtualClock(),
   storage: KvStore = new MemoryStore(),
+  answerLimits: Partial<AnswerLimits> = {},
 ): Promise<Engine> {
-  const engine = Engine.open({ storage, clock })
+  const engine = Engine.open({ storage, clock, answerLimits })
   await engine.query(keyspace)
   await engine.query('CREATE TABLE ks.a (k int PRIMARY KEY, v int)')
   await engine.query('CREATE TABLE ks.b (k int, c int, v int, PRIMARY KEY (k, c))')
@@ -67,6 +69,24 @@ describe('reads that take long', () => {
     await engine.query('TRUNCATE ks.a')
     expect(((await reading) as EncodedRows).rowCount).toBe(partitionCount)
   })
+
+  test.each([
+    ['a client', { clientBytesMax: 1_000 }],
+    ['the engine', { engineBytesMax: 1_000 }],
+  ])(
+    'values larger than the limit of %s do not keep their own reads waiting',
+    async (_, limits) => {
+      const engine = await openFilled(new VirtualClock(), new MemoryStore(), limits)
+      const values = [ints(partitionCount)]
+      const results = await Promise.all(
+        Array.from({ length: 3 }, async () =>
+          engine.query('SELECT k FROM ks.a WHERE k IN ?', 'ks', values),
+        ),
+      )
+      for (const result of results) expect(result).toMatchObject({ rowCount: partitionCount })
+      expect(engine.answerBytes).toBe(0)
+    },
+  )
 
   test('many at once share the turns of the event loop, a slice each', async () => {
     const engine = await openFilled()
