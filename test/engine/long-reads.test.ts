@@ -70,6 +70,28 @@ describe('reads that take long', () => {
     expect(((await reading) as EncodedRows).rowCount).toBe(partitionCount)
   })
 
+  test('rows of partitions that were deleted before stay deleted when the table is truncated meanwhile', async () => {
+    const engine = await openFilled()
+    await engine.query('CREATE TABLE ks.d (k int, c int, PRIMARY KEY (k, c))')
+    for (let i = 0; i < partitionCount; i++) {
+      await engine.query('INSERT INTO ks.d (k, c) VALUES (?, 1)', 'ks', [int(i)])
+    }
+    const deletedCount = 1_000
+    for (let i = 0; i < deletedCount; i++) {
+      await engine.query('DELETE FROM ks.d WHERE k = ?', 'ks', [int(partitionCount - 1 - i)])
+    }
+    const values = [ints(partitionCount)]
+    const reading = Array.from({ length: 10 }, async () =>
+      engine.query('SELECT k FROM ks.d WHERE k IN ?', 'ks', values),
+    )
+    // Every read takes its snapshot in one of these turns, and ends after the rows are removed.
+    for (let turn = 0; turn < reading.length; turn++) await engine.nextTurn()
+    await engine.query('TRUNCATE ks.d')
+    for (const result of await Promise.all(reading)) {
+      expect(result).toMatchObject({ rowCount: partitionCount - deletedCount })
+    }
+  })
+
   test.each([
     ['a client', { clientBytesMax: 1_000 }],
     ['the engine', { engineBytesMax: 1_000 }],

@@ -57,7 +57,7 @@ class KvRowStore extends StoredRows implements RowStore {
   }
 
   snapshot(): RowSnapshot {
-    return new StoredRowsSnapshot(this.#kv.snapshot(), this.deletionFlags, this.clock)
+    return new StoredRowsSnapshot(this.#kv.snapshot(), this.clock)
   }
 
   async dropGeneration(generation: number): Promise<void> {

@@ -11,7 +11,7 @@ import {
 import { type KvReader, type KvSnapshot, ValueRef } from '../storage/index.ts'
 import type { Clock } from '../../util/index.ts'
 import { type CursorSource, PartitionCursor, TableCursor } from './cursors.ts'
-import { PartitionDeletions, type DeletionFlags } from './partition-state.ts'
+import { DeletionFlags, PartitionDeletions } from './partition-state.ts'
 import type {
   PartitionReadOptions,
   RowReadOptions,
@@ -117,8 +117,9 @@ export class StoredRows implements RowReader {
 export class StoredRowsSnapshot extends StoredRows implements RowSnapshot {
   readonly #snapshot: KvSnapshot
 
-  constructor(snapshot: KvSnapshot, deletionFlags: DeletionFlags, clock: Clock) {
-    super(snapshot, deletionFlags, clock)
+  constructor(snapshot: KvSnapshot, clock: Clock) {
+    // The flags of the store are removed when the table is dropped or truncated.
+    super(snapshot, new DeletionFlags(snapshot), clock)
     this.#snapshot = snapshot
   }
 
