@@ -27,7 +27,7 @@ export interface EmbeddedOptions {
   readonly password?: string | Secret | undefined
 }
 
-/** An engine that is owned by its opener, who closes it. */
+/** An engine that belongs to the code that opened it, which closes it. */
 export abstract class EmbeddedEngine {
   readonly #engine: OpenEngine
   readonly #address: string

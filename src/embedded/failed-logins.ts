@@ -28,7 +28,7 @@ export class FailedLogins {
     this.#countMax = countMax
   }
 
-  /** What bounds the passwords of one address. */
+  /** Returns what the attempts of an address are counted by. */
   guard(address: Inet): LoginGuard {
     const bytes = address.toBytes()
     const key = Buffer.from(bytes.length === 4 ? bytes : bytes.subarray(0, siteBytes)).toString(

@@ -28,7 +28,7 @@ export function isListKey(key: string): boolean {
 
 const checksumBytes = 4
 
-/** Value first: zlib's CRC-32 of no bytes is 0, whatever it is to continue from. */
+/** The value comes first: the CRC-32 of zlib over no bytes is 0, whatever it continues from. */
 function checksum(key: Uint8Array, value: Uint8Array): number {
   return crc32(key, crc32(value))
 }
@@ -57,7 +57,8 @@ let sharedView: Buffer = shared
 
 /**
  * LMDB returns its values in one buffer whose `length` it overrides with the length of the value,
- * which built-in functions do not expect. The same memory with its true length does not surprise.
+ * which built-in functions do not expect. A view of the same memory with its true length works with
+ * all of them.
  */
 function plainView(buffer: Buffer): Buffer {
   if (buffer !== shared) {

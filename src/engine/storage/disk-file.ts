@@ -29,7 +29,7 @@ export interface DiskRange extends DiskReadOptions {
   readonly limit?: number
 }
 
-/** What the store uses of an LMDB database; a test may put a failing one in its place. */
+/** The part of an LMDB database that the store uses; tests replace it by one that fails. */
 export interface DiskFile {
   /** A buffer valid until the next call. */
   getBinaryFast(key: Buffer, options?: DiskReadOptions): Buffer | undefined
@@ -79,7 +79,7 @@ interface LmdbDatabase extends Omit<DiskFile, 'batch'> {
   remove(key: Buffer): Promise<unknown>
 }
 
-/** Longer than every key in the file, so that no entry has it. */
+/** Longer than every key in the file, so that no entry has this key. */
 const absentKey: Buffer = Buffer.alloc(shortKeyMax + 2, 0xff)
 
 /** An LMDB database whose failed commits reject one promise: the one `batch` returned. */

@@ -144,7 +144,7 @@ export class DiskStore extends DiskReader implements KvStore {
     return this.#gathering?.promise ?? this.#writing ?? Promise.resolve()
   }
 
-  /** Sees to it that the gathered group is written. */
+  /** Starts writing the gathered group, unless that is scheduled already. */
   #gather(): void {
     if (this.#gathering !== undefined) return
     this.#gathering = createDeferred<void>()

@@ -15,7 +15,7 @@ export async function makeDirectory(path: string): Promise<void> {
   await mkdirOrThrow(directory)
 }
 
-/** False when there is no directory to make it in. */
+/** Returns false when the parent directory does not exist. */
 async function make(path: string): Promise<boolean> {
   try {
     await mkdirOrThrow(path)
@@ -30,7 +30,7 @@ async function mkdirOrThrow(path: string): Promise<void> {
   try {
     await mkdir(path)
   } catch (error) {
-    // That it is no directory, who uses it finds out.
+    // When it exists and is not a directory, opening it reports that.
     if (!hasCode(error, 'EEXIST')) throw error
   }
 }

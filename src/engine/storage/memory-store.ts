@@ -49,7 +49,7 @@ class MemoryCursor extends TreeCursor<number> implements KvCursor {
 
 class MemorySnapshot extends MemoryReader implements KvSnapshot {
   release(): void {
-    // Nothing is held but memory, which goes with the object.
+    // The store holds only memory, which is released with the object.
   }
 }
 

@@ -10,7 +10,9 @@ const lockName = 'tsylla.lock'
 /** Most bytes a unix socket's path can have everywhere (macOS has the least). */
 const socketPathMax = 103
 const triesMax = 20
-/** So many processes may have died one after the other while they took the same lock over. */
+/**
+ * Number of processes that may have died, one after another, while they took over the same lock.
+ */
 const takeoversMax = 8
 
 interface Owner {
@@ -234,7 +236,7 @@ function stateOf(socket: string): Promise<'alive' | 'dead' | 'missing'> {
   })
 }
 
-/** Whether there is a process of that number, of whomever. */
+/** Whether a process with that id exists, of any user. */
 function isProcess(pid: number): boolean {
   try {
     process.kill(pid, 0)

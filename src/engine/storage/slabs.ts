@@ -79,7 +79,7 @@ export class Slabs {
     into.end = offset + headerBytes + readUint32(bytes, offset + 4)
   }
 
-  /** Gives up an entry: its bytes are garbage from now on. */
+  /** Marks an entry as garbage. */
   release(position: number): void {
     const index = Math.floor(position / offsetSpan)
     const slab = this.#slabs[index]!
