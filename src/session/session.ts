@@ -73,7 +73,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
       )
     }
     const { options, cluster, dispatcher, codecOptions, timestamps, deadlineTimer, schema } = parts
-    bindRuntime(this, options.runtime)
+    bindRuntime(this, deadlineTimer.runtime)
     this.#cluster = cluster
     this.#dispatcher = dispatcher
     const preparer = new StatementPreparer({
