@@ -72,7 +72,7 @@ export class NodePool {
           work = this.#preparing(connection)
         }
         this.#entering = undefined
-        this.#add(connection)
+        if (!this.#add(connection)) return
         this.#failureCount = 0
         this.lastError = undefined
       } catch (error) {
@@ -99,15 +99,20 @@ export class NodePool {
     })
   }
 
-  #add(connection: Connection): void {
+  /** @returns false when the pool is closed or the connection was lost since its handshake */
+  #add(connection: Connection): boolean {
     if (!this.#isOpen) {
       void connection.drain()
-      return
+      return false
     }
-    // It may have been lost between its handshake and now.
-    if (connection.state !== ConnectionState.ready) return this.#retryLater()
+    if (connection.state !== ConnectionState.ready) {
+      this.lastError = connection.closedError
+      this.#retryLater()
+      return false
+    }
     this.#connections.push(connection)
     if (this.#connections.length === 1) this.#options.onAvailability(true)
+    return true
   }
 
   /** Removes a connection that was lost, and replaces it later. */

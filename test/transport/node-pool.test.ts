@@ -105,6 +105,16 @@ test('a connection that cannot be prepared does not enter the pool', async () =>
   pool.destroy(new ClosedError('session'))
 })
 
+test('a connection that is lost before it enters the pool is replaced after a delay', async () => {
+  let tryCount = 0
+  const pool = await openPool([0, 1], (connection) => {
+    if (tryCount++ < 3) connection.destroy(new ClosedError('connection'))
+    return undefined
+  })
+  expect([tryCount, pool.connections.length, pool.lastError?.code]).toEqual([1, 0, 'TSYLLA_CLOSED'])
+  pool.destroy(new ClosedError('session'))
+})
+
 test('closing the pool at once closes a connection that is still being prepared', async () => {
   const preparing: Connection[] = []
   let closed = (): void => {}
