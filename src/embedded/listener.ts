@@ -32,7 +32,7 @@ export interface ListenOptions {
    * nothing for so long is disconnected. Default 60,000.
    */
   readonly writeTimeoutMs?: number | undefined
-  /** Is called with the reason when the server closes the connection of a client. */
+  /** Called with the reason when the server closes the connection of a client. */
   readonly onDisconnect?: ((reason: string) => void) | undefined
   /** Wrong passwords an address may try per minute before it is refused. Default 20. */
   readonly failedLoginCountMax?: number | undefined

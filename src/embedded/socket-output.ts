@@ -1,7 +1,7 @@
 import type { NodeOutput } from '../engine/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
 
-/** What is used of a `net.Socket` or `tls.TLSSocket`. */
+/** The part of a `net.Socket` or `tls.TLSSocket` that is used. */
 export interface ClientSocket {
   /** Bytes that were written and that the client has not taken. */
   readonly writableLength: number
@@ -18,7 +18,9 @@ export interface SocketOutputOptions {
   readonly writeTimeoutMs: number
   /** Time from the end of the connection until the client must have closed it. */
   readonly endTimeoutMs: number
-  /** The client has taken nothing for `writeTimeoutMs`: its socket is destroyed next. */
+  /**
+   * Called when the client has taken nothing for `writeTimeoutMs`, before its socket is destroyed.
+   */
   readonly onStalled: (pendingBytes: number) => void
 }
 
@@ -35,7 +37,7 @@ const pieceBytes = 256 * 1024
 export class SocketOutput implements NodeOutput {
   readonly #socket: ClientSocket
   readonly #options: SocketOutputOptions
-  /** What the socket was not given yet. */
+  /** Bytes that were not passed to the socket yet. */
   #queue: Uint8Array[] = []
   #queuedBytes = 0
   #writtenBytes = 0

@@ -19,6 +19,8 @@ export class LongReads {
   #readNumber = 0
   #openCount = 0
   #buildingBytes = 0
+  /** Bytes of the values of all reads. */
+  #valueBytes = 0
   #isScheduled = false
   #isClosed = false
 
@@ -37,11 +39,9 @@ export class LongReads {
     return this.#openCount
   }
 
-  /** Bytes of the answers to all clients, complete or not. */
+  /** Bytes of the answers to all clients, complete or not, and of the values of their reads. */
   get bytes(): number {
-    let bytes = this.#buildingBytes
-    for (const memory of this.#clients) bytes += memory.bytes
-    return bytes
+    return this.#buildingBytes + this.#valueBytes + this.#answerBytes()
   }
 
   /** @param unsentBytes returns the bytes that were sent and that the client has not taken */
@@ -75,6 +75,7 @@ export class LongReads {
     }
     const isOpen = read.bytes > 0
     assert(!isOpen || queue.isEmpty, 'a read began before others of its client')
+    this.#valueBytes += read.valueBytes
     client.holdValues(read.valueBytes)
     const answer = new Promise<T>((resolve, reject) => {
       const settle = resolve as (answer: unknown) => void
@@ -120,10 +121,12 @@ export class LongReads {
   /** @returns whether a read could go on */
   #continueOne(): boolean {
     const { engineBytesMax } = this.#limits
-    if (this.#completeBytes() >= engineBytesMax) return false
-    if (this.bytes < engineBytesMax) return this.#continueInTurn()
-    this.#discardWhereFull()
-    return this.bytes < engineBytesMax ? this.#continueInTurn() : this.#continueFirst()
+    const answerBytes = this.#answerBytes()
+    if (answerBytes >= engineBytesMax) return false
+    const completeBytes = answerBytes + this.#valueBytes
+    if (completeBytes + this.#buildingBytes >= engineBytesMax) this.#discardWhereFull()
+    const isSpent = completeBytes + this.#buildingBytes >= engineBytesMax
+    return isSpent ? this.#continueFirst() : this.#continueInTurn()
   }
 
   #continueFirst(): boolean {
@@ -198,10 +201,12 @@ export class LongReads {
     queue.remove(queued)
     this.#grow(queue, queue.countBytes() - queue.buildingBytes)
     if (queue.isEmpty) this.#queues.delete(queue.memory)
+    this.#valueBytes -= read.valueBytes
     queue.memory.releaseValues(read.valueBytes)
   }
 
-  #completeBytes(): number {
+  /** Bytes of complete answers. It asks every client, so a turn calls it once. */
+  #answerBytes(): number {
     let bytes = 0
     for (const memory of this.#clients) bytes += memory.answerBytes
     return bytes

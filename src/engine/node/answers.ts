@@ -51,7 +51,7 @@ export class Answers {
     return this.#responses.writer
   }
 
-  /** Further answers are framed so. */
+  /** Uses `framing` for all further answers. */
   useFraming(framing: Framing): void {
     this.#responses.framing = framing
   }

@@ -14,7 +14,9 @@ const handshakeRequestBytesMax = 256 * 1024
 
 export interface RequestIntakeOptions {
   readonly handler: FrameHandler
-  /** Is called with bytes that are no frames. The parser is not used again unless it is renewed. */
+  /**
+   * Called when the bytes are not frames. The parser is then not used again unless it is renewed.
+   */
   readonly onMalformed: (error: unknown) => void
   readonly output: OutputBuffer
   readonly peer: NodeOutput
