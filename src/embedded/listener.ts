@@ -28,8 +28,8 @@ export interface ListenOptions {
    */
   readonly handshakeTimeoutMs?: number | undefined
   /**
-   * Time in which a client must take some of the answers that were sent to it. A client that takes
-   * nothing for so long is disconnected. Default 60,000.
+   * Time in which a client must take a sixteenth of the answers that it has unread, at least 256 KiB
+   * or all of them. A client that takes less is disconnected. Default 60,000.
    */
   readonly writeTimeoutMs?: number | undefined
   /** Called with the reason when the server closes the connection of a client. */
@@ -194,7 +194,7 @@ function serve(node: EngineNode, socket: Socket, settings: Settings, logins: Fai
     endTimeoutMs: handshakeTimeoutMs,
     onStalled: (bytes) =>
       onDisconnect(
-        `${address.toString()} port ${port} has ${bytes} bytes of answers unread and has read none for ${writeTimeoutMs} ms`,
+        `${address.toString()} port ${port} has ${bytes} bytes of answers unread and has read too few of them within ${writeTimeoutMs} ms`,
       ),
   })
   const connection = node.connect(output, {

@@ -14,12 +14,13 @@ export interface ClientSocket {
 
 export interface SocketOutputOptions {
   readonly clock: Clock
-  /** Time in which a client must take some of what was sent. */
+  /** Time in which a client must take a part of what was sent, see {@link takenPartMin}. */
   readonly writeTimeoutMs: number
   /** Time from the end of the connection until the client must have closed it. */
   readonly endTimeoutMs: number
   /**
-   * Called when the client has taken nothing for `writeTimeoutMs`, before its socket is destroyed.
+   * Called when the client has taken too little for `writeTimeoutMs`, before its socket is
+   * destroyed.
    */
   readonly onStalled: (pendingBytes: number) => void
 }
@@ -31,7 +32,13 @@ export interface SocketOutputOptions {
 const pieceBytes = 256 * 1024
 
 /**
- * Sends answers to one client. A client that takes nothing for a while is disconnected: what is
+ * The part of its unread answers that a client must take within the write timeout, at least a piece
+ * or all there is. A client could otherwise keep many answers for hours, a few bytes per minute.
+ */
+const takenPartMin = 1 / 16
+
+/**
+ * Sends answers to one client. A client that takes too little for a while is disconnected: what is
  * kept for it may be all that keeps other clients waiting.
  */
 export class SocketOutput implements NodeOutput {
@@ -41,8 +48,8 @@ export class SocketOutput implements NodeOutput {
   #queue: Uint8Array[] = []
   #queuedBytes = 0
   #writtenBytes = 0
-  /** Bytes the client had taken when the timer was set. */
-  #takenBytes = 0
+  /** Bytes the client must have taken when the timer ends, of all that were ever written. */
+  #expectedBytes = 0
   #timer: Timer | undefined
   #isEnded = false
 
@@ -120,13 +127,15 @@ export class SocketOutput implements NodeOutput {
 
   #watch(): void {
     if (this.#timer !== undefined) return
-    this.#takenBytes = this.#writtenBytes - this.pendingBytes
+    const pendingBytes = this.pendingBytes
+    const partBytes = Math.max(pieceBytes, pendingBytes * takenPartMin)
+    this.#expectedBytes = this.#writtenBytes - pendingBytes + Math.min(pendingBytes, partBytes)
     const { clock, writeTimeoutMs } = this.#options
     this.#timer = clock.schedule(writeTimeoutMs, () => {
       this.#timer = undefined
       const { pendingBytes } = this
       if (pendingBytes === 0) return
-      if (this.#writtenBytes - pendingBytes > this.#takenBytes) {
+      if (this.#writtenBytes - pendingBytes >= this.#expectedBytes) {
         this.#watch()
         return
       }

@@ -132,7 +132,12 @@ export class Engine {
     return this.#longReads.bytes
   }
 
-  /** Ends the reads of a client that is gone. */
+  /** Ends the reads of a client. What it has not taken still counts. */
+  endReads(memory: AnswerMemory): void {
+    this.#longReads.endReads(memory)
+  }
+
+  /** Ends the reads of a client that is gone, whose answers no longer take memory. */
   removeClient(memory: AnswerMemory): void {
     this.#longReads.removeClient(memory)
   }

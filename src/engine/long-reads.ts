@@ -53,11 +53,16 @@ export class LongReads {
     return memory
   }
 
-  /** Ends the reads of a client that is gone. */
-  removeClient(memory: AnswerMemory): void {
-    this.#clients.delete(memory)
+  /** Ends the reads of a client. What it has not taken still counts. */
+  endReads(memory: AnswerMemory): void {
     this.#end(memory, (read) => new AbortedError('not_applied', read.signal?.reason))
     this.#schedule()
+  }
+
+  /** Ends the reads of a client that is gone, whose answers no longer take memory. */
+  removeClient(memory: AnswerMemory): void {
+    this.#clients.delete(memory)
+    this.endReads(memory)
   }
 
   /**

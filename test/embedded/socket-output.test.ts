@@ -133,3 +133,47 @@ test('no timer is left when the socket is closed', () => {
   output.close()
   expect(clock.pendingCount).toBe(0)
 })
+
+test('a client that takes a few bytes per timeout is disconnected', () => {
+  const { socket, clock, output, stalls } = open()
+  for (let i = 0; i < 20; i++) output.write(new Uint8Array(200 * KiB))
+  let takenBytes = 0
+  while (!socket.isDestroyed) {
+    clock.advance(writeTimeoutMs / 2)
+    socket.writableLength -= 10
+    takenBytes += 10
+    expect(takenBytes).toBeLessThan(100)
+  }
+  expect(stalls).toEqual([4000 * KiB - takenBytes + 10])
+  expect(output.pendingBytes).toBeGreaterThan(0)
+})
+
+test('a client must take a part of much that is unread, and all of little', () => {
+  const much = open()
+  much.output.write(new Uint8Array(64 * KiB * KiB))
+  for (let i = 0; i < 15; i++) take(much.socket, much.output)
+  much.clock.advance(writeTimeoutMs)
+  expect(much.stalls).toEqual([64 * KiB * KiB - 15 * 256 * KiB])
+  const enough = open()
+  enough.output.write(new Uint8Array(64 * KiB * KiB))
+  for (let i = 0; i < 16; i++) take(enough.socket, enough.output)
+  enough.clock.advance(writeTimeoutMs)
+  expect(enough.stalls).toEqual([])
+  const little = open()
+  little.output.write(new Uint8Array(1000))
+  little.socket.writableLength = 1
+  little.clock.advance(writeTimeoutMs)
+  expect(little.stalls).toEqual([1])
+})
+
+test('what is written meanwhile does not raise what the client must take', () => {
+  const { socket, clock, output, stalls } = open()
+  output.write(new Uint8Array(100))
+  clock.advance(writeTimeoutMs / 2)
+  output.write(new Uint8Array(200 * KiB))
+  socket.writableLength -= 100
+  clock.advance(writeTimeoutMs / 2)
+  expect(stalls).toEqual([])
+  clock.advance(writeTimeoutMs)
+  expect(stalls).toEqual([200 * KiB])
+})

@@ -129,7 +129,6 @@ export class NodeConnection implements FrameHandler, StatementScope {
 
   /** The client has taken answers: its requests and its reads may go on. */
   onTaken(): void {
-    if (this.#handshake.isClosed) return
     this.memory.notifyTaken()
     this.#intake.adjust()
   }
@@ -281,18 +280,26 @@ export class NodeConnection implements FrameHandler, StatementScope {
   #end(): void {
     this.#output.flush()
     this.#peer.end()
-    this.close()
+    this.#stop()
+    // What the client has not taken is memory until its socket is closed, which calls `close`.
+    if (this.#output.pendingBytes === 0) this.close()
   }
 
   /** Gives up what is being executed for the client, and sends nothing any more. */
-  close(): void {
+  #stop(): void {
     if (this.#handshake.isClosed) return
     this.#handshake.close()
     this.#intake.close()
     this.#answers.close()
     this.#output.close()
     this.#abort.abort()
-    this.#node.engine.removeClient(this.memory)
+    this.#node.engine.endReads(this.memory)
     this.#node.forget(this)
+  }
+
+  /** The client is gone: what it has not taken no longer takes memory. */
+  close(): void {
+    this.#stop()
+    this.#node.engine.removeClient(this.memory)
   }
 }

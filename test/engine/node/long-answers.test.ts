@@ -296,6 +296,42 @@ describe('answers of many rows', () => {
     await until(() => other.streams.length === 2)
   })
 
+  /** A client is not kept waiting by its own answers, so that it can send what ends it. */
+  const endingLimits = { clientBytesMax: 4 * answerBytes, engineBytesMax: answerBytes }
+
+  test('answers of an ended connection count until its socket is closed, and keep others waiting', async () => {
+    node = await openNode(new CountingStore(), endingLimits)
+    const [ended, other] = [new SlowClient(node), new SlowClient(node)]
+    ended.isReading = false
+    ended.readAll(1)
+    await until(() => ended.unreadBytes > answerBytes)
+    ended.push(Buffer.from('GET / HTTP/1.1'))
+    expect(node.engine.answerBytes).toBeGreaterThan(answerBytes)
+    other.readAll(1)
+    await turns(20)
+    expect(other.streams).toEqual([0])
+    ended.connection.close()
+    expect(node.engine.answerBytes).toBeLessThan(answerBytes)
+    await until(() => other.streams.length === 2)
+    expect(node.engine.answerBytes).toBe(0)
+  })
+
+  test('a read goes on when the client of an ended connection takes its answers', async () => {
+    node = await openNode(new CountingStore(), endingLimits)
+    const [ended, other] = [new SlowClient(node), new SlowClient(node)]
+    ended.isReading = false
+    ended.readAll(1)
+    await until(() => ended.unreadBytes > answerBytes)
+    ended.push(Buffer.from('GET / HTTP/1.1'))
+    other.readAll(1)
+    await turns(20)
+    expect(other.streams).toEqual([0])
+    ended.isReading = true
+    ended.read()
+    await until(() => other.streams.length === 2)
+    expect(node.engine.answerBytes).toBe(0)
+  })
+
   test('a read that waits is of the table as it is when it begins', async () => {
     node = await openNode(new CountingStore(), { clientReadCountMax: 1 })
     const client = new SlowClient(node)
