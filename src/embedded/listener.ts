@@ -28,8 +28,8 @@ export interface ListenOptions {
    */
   readonly handshakeTimeoutMs?: number | undefined
   /**
-   * Time in which a client must take a sixteenth of the answers that it has unread, at least 256 KiB
-   * or all of them. A client that takes less is disconnected. Default 60,000.
+   * Time in which a client must take a sixteenth of its unread answers, at least 256 KiB or all of
+   * them. A client that takes less is disconnected. Default 60,000.
    */
   readonly writeTimeoutMs?: number | undefined
   /** Called with the reason when the server closes the connection of a client. */
