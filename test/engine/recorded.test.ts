@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Engine, MemoryStore } from '../../src/engine/index.ts'
 import { ServerError } from '../../src/errors/index.ts'
 import { cqlTypeText } from '../../src/types/index.ts'
+import { OneBufferStore } from './support/one-buffer-store.ts'
 
 /** A statement and what Apache Cassandra 5.0.9 answered to it, in the order they were sent. */
 interface Recorded {
@@ -38,12 +39,15 @@ async function answer(engine: Engine, cql: string, keyspace: string): Promise<un
   }
 }
 
-describe.each(['schema', 'writes', 'reads', 'data', 'more', 'conditional'])(
-  'recorded %s',
-  (name) => {
+const names = ['schema', 'writes', 'reads', 'data', 'more', 'conditional'] as const
+const stores = [MemoryStore, OneBufferStore]
+
+describe.each(stores.flatMap((Store) => names.map((name) => [name, Store.name, Store] as const)))(
+  'recorded %s on %s',
+  (name, _, Store) => {
     const file = new URL(`recorded/${name}.json`, import.meta.url)
     const recorded = JSON.parse(readFileSync(file, 'utf8')) as Recorded[]
-    const engine = Engine.open({ storage: new MemoryStore() })
+    const engine = Engine.open({ storage: new Store() })
 
     test.each(recorded.map((each) => [each.cql, each] as const))('%s', async (cql, expected) => {
       const { columns, ...rest } = expected

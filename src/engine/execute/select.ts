@@ -193,13 +193,14 @@ function readPoint(plan: SelectPlan, query: QueryContext, reader: RowReader): En
       : clusteringKeysOf(restrictions, query)[0]!
   const context = new RowContext(query)
   const readOptions = { nowSeconds: query.nowSeconds, statics: plan.readsStatics }
+  // The static row is a copy; the row is in memory that the next read overwrites, so it comes last.
+  if (plan.readsStatics) context.statics = reader.readStatic(table, key, readOptions)
   const row = reader.readRow(table, key, clustering, readOptions)
   const sink = pointSink
   sink.length = 0
   if (row !== undefined) {
     context.partition = partitionComponents(table, key)
     context.row = row
-    if (plan.readsStatics) context.statics = reader.readStatic(table, key, readOptions)
     writePassthroughRow(sink, plan.passthroughColumns!, context)
   }
   return {
