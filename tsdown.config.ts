@@ -11,6 +11,9 @@ const config: UserConfig | UserConfig[] = defineConfig({
   platform: 'node',
   target: 'node20.19',
   dts: true,
+  // `await using` needs types that the library of ES2022 does not have. The declarations name their
+  // library, so that users need not.
+  banner: { dts: '/// <reference lib="esnext.disposable" />' },
   clean: true,
   // The maps point to `src`, which the package contains once, instead of repeating it in each map.
   sourcemap: true,

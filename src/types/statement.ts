@@ -1,6 +1,12 @@
 import { ConfigError, type Consistency, type SerialConsistency } from '../errors/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
 
+declare global {
+  // The library of ECMAScript has no `AbortSignal`. This merges with the one of Node or of browsers,
+  // and makes the published types compile in projects that have neither.
+  interface AbortSignal {}
+}
+
 /**
  * Values of a statement: a list binds by position, an object by name. A name is that of the marker
  * (`:name`) or of the column; a column with several markers takes `column_start`, `column_end` and
