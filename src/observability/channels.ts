@@ -15,7 +15,7 @@ export interface RequestTrace {
   readonly keyspace: string | undefined
   /** Options of this call; those of the statement and the session are not merged in. */
   readonly options: ExecuteOptions | undefined
-  /** Set when the call has succeeded, but for `prepare`. */
+  /** Set when the call has succeeded; never for `prepare`. */
   result?: Result | undefined
   /** Set when the call has failed: a `TsyllaError` with `attempts` and `outcome`. */
   error?: unknown
@@ -25,14 +25,19 @@ export interface RequestTrace {
 export interface ConnectTrace {
   /** `host:port`, or `embedded:` with its path. */
   readonly node: string
+  /** Set when the connection could not be opened: a `TsyllaError`. */
   error?: unknown
 }
 
 /** What subscribers of `tsylla:prepare` receive: one object per PREPARE that a node is sent. */
 export interface PrepareTrace {
+  /** `host:port`, or `embedded:` with its path. */
   readonly node: string
+  /** The CQL text. */
   readonly text: string
+  /** Keyspace of the session. */
   readonly keyspace: string | undefined
+  /** Set when the node has refused the statement or has not answered: a `TsyllaError`. */
   error?: unknown
 }
 

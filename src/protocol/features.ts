@@ -82,7 +82,9 @@ export function negotiate(
     wanted.extensions.includes(extension) ? supported.get(extension)?.[0] : undefined
 
   const lwtMark = offered(ScyllaExtension.LWT_MARK)
-  const lwtMarkMask = numberAfter('LWT_OPTIMIZATION_META_BIT_MASK=', lwtMark, 0xffff_ffff)
+  const mask = numberAfter('LWT_OPTIMIZATION_META_BIT_MASK=', lwtMark, 0xffff_ffff)
+  // An empty mask would mark every statement.
+  const lwtMarkMask = mask === 0 ? undefined : mask
   if (lwtMarkMask !== undefined) startup.set(ScyllaExtension.LWT_MARK, lwtMark!)
   const rateLimit = offered(ScyllaExtension.RATE_LIMIT_ERROR)
   const rateLimitErrorCode = numberAfter('ERROR_CODE=', rateLimit, 0x7fff_ffff)

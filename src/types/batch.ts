@@ -32,16 +32,23 @@ export class Batch extends StatementBase {
   readonly #count: number
   #entries: readonly BatchEntry[] | undefined
 
-  constructor(type: BatchType = 'logged', options: StatementOptions = {}, last?: unknown) {
+  /**
+   * @param type Default `'logged'`
+   * @throws ConfigError for another type
+   */
+  constructor(type?: BatchType, options?: StatementOptions)
+  /** @internal */
+  constructor(type: BatchType, options: StatementOptions, tail: Tail)
+  constructor(type: BatchType = 'logged', options: StatementOptions = {}, tail?: Tail) {
     super(options)
     if (type !== 'logged' && type !== 'unlogged' && type !== 'counter') {
       const given = typeof type === 'string' ? JSON.stringify(type) : typeof type
       throw new ConfigError(`A batch is 'logged', 'unlogged' or 'counter', not ${given}`)
     }
     this.type = type
-    const tail = last instanceof Tail ? last : undefined
-    this.#last = tail?.last
-    this.#count = tail?.count ?? 0
+    const entries = tail instanceof Tail ? tail : undefined
+    this.#last = entries?.last
+    this.#count = entries?.count ?? 0
   }
 
   protected override with(options: StatementOptions): this {
@@ -49,9 +56,11 @@ export class Batch extends StatementBase {
   }
 
   /**
-   * Returns a new batch with one more entry; this batch stays as it is.
+   * Returns a new batch with one more statement; this batch stays as it is. Values come from
+   * `session.batch(batch, [values, …])`, or else from the `Statement`. Of the options of the
+   * statement only `idempotent` counts.
    *
-   * @throws ConfigError beyond 65,535 statements
+   * @throws ConfigError for anything but a text or a statement, and beyond 65,535 statements
    */
   append(statement: string | BatchEntry): Batch {
     const entry = typeof statement === 'string' ? new Statement(statement) : statement
@@ -76,6 +85,7 @@ export class Batch extends StatementBase {
     return this.append(prepared)
   }
 
+  /** Number of statements. */
   statementsCount(): number {
     return this.#count
   }

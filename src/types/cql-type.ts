@@ -1,3 +1,5 @@
+import { reservedWords } from './reserved-words.ts'
+
 /** Types that are one value on the wire (native_protocol_v4.spec §6). `varchar` is `text`. */
 export type NativeTypeName =
   | 'ascii'
@@ -125,12 +127,17 @@ export function nativeTypeByName(name: string): NativeType | undefined {
   return Object.hasOwn(nativeTypes, name) ? nativeTypes[name as NativeTypeName] : undefined
 }
 
-function isUnquotedIdentifier(name: string): boolean {
-  return /^[a-z][a-z0-9_]*$/.test(name)
-}
+const wordsInQuotes: ReadonlySet<string> = new Set(
+  [...reservedWords, 'TABLE', 'SCHEMA'].map((word) => word.toLowerCase()),
+)
 
+/**
+ * A name as Cassandra prints it (`ColumnIdentifier.maybeQuote`), which writes `true` and
+ * `columnfamilies` without quotes, although they do not read back as names.
+ */
 function identifierText(name: string): string {
-  return isUnquotedIdentifier(name) ? name : `"${name.replaceAll('"', '""')}"`
+  const isPlain = /^[a-z][a-z0-9_]*$/.test(name) && !wordsInQuotes.has(name)
+  return isPlain ? name : `"${name.replaceAll('"', '""')}"`
 }
 
 /** The type as Cassandra's schema tables spell it: `frozen<map<text, int>>`. */

@@ -10,25 +10,33 @@ import type { BindValues, ExecuteOptions, Statement } from './statement.ts'
  * are. {@link wrapExecutor} adds tracing, tenancy or faults to one.
  */
 export interface Executor {
-  /** Runs a statement and returns its whole result, all pages. */
+  /**
+   * Runs a statement and returns its whole result, all pages. Without `values` those of the
+   * `Statement` are bound.
+   */
   execute<Columns = UnknownColumns>(
     statement: string | Statement,
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>>
+  /** Has the server parse a statement. Its options become those of the prepared statement. */
   prepare(statement: string | Statement): Promise<PreparedStatement>
+  /** Runs a prepared statement and returns its whole result, all pages. */
   executePrepared<Columns = UnknownColumns>(
     prepared: PreparedStatement,
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>>
-  /** Runs a batch; `values[i]` belong to its i-th statement. */
+  /**
+   * Runs a batch; `values[i]` belong to its i-th statement. The result has rows only when the batch
+   * is conditional.
+   */
   batch<Columns = UnknownColumns>(
     batch: Batch,
     values?: readonly (BindValues | undefined)[],
     options?: ExecuteOptions,
   ): Promise<Result<Columns>>
-  /** Fetches exactly one page. */
+  /** Fetches exactly one page: the first, or the one that starts at `options.pagingState`. */
   page<Columns = UnknownColumns>(
     statement: string | Statement | PreparedStatement,
     values?: BindValues,

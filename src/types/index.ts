@@ -27,6 +27,7 @@ export type { MarkerClause, MarkerFacts, MarkerOperator } from './marker-facts.t
 export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
 export type { Page, Result, RowsMethod, RowStream } from './result.ts'
 export { type FetchPage, RowPager } from './row-pager.ts'
+export { reservedWords } from './reserved-words.ts'
 export { isRow, type RowMethods, type RowOf, type UnknownColumns } from './row.ts'
 export {
   type BindValues,

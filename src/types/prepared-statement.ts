@@ -36,9 +36,11 @@ export class PreparedStatement extends StatementBase {
     return new PreparedStatement(this.source, options) as this
   }
 
+  /** Id of the statement on the servers, as a copy. */
   getId(): Uint8Array {
     return this.source.id.slice()
   }
+  /** The CQL text. */
   getStatement(): string {
     return this.source.text
   }
@@ -46,6 +48,7 @@ export class PreparedStatement extends StatementBase {
   getMarkers(): readonly ColumnSpec[] {
     return this.source.markers
   }
+  /** Columns of the result when the statement was prepared; empty when it returns no rows. */
   getResultColumns(): readonly ColumnSpec[] {
     return this.source.resultColumns
   }

@@ -14,16 +14,19 @@ export interface RowsMethod<Columns = UnknownColumns> {
 export interface Result<Columns = UnknownColumns> extends Iterable<RowOf<Columns>> {
   /** Every row, raw: for a conditional statement including `[applied]`. Empty without rows. */
   readonly rows: RowsMethod<Columns>
+  /** The first row; `undefined` without rows. */
   firstRow(): RowOf<Columns> | undefined
   /** The only row. @throws RowCountError unless there is exactly one. */
   singleRow(): RowOf<Columns>
   /** The rows as plain objects without row methods. */
   rowsTyped(): Columns[]
+  /** The first row as a plain object; `undefined` without rows. */
   firstRowTyped(): Columns | undefined
+  /** The columns in the order of the SELECT; empty for a statement that returns no rows. */
   colSpecs(): readonly ColumnSpec[]
-  /** Id of the server-side trace, when the statement asked for tracing. */
+  /** UUID of the server-side trace as text; `undefined` unless the call asked for tracing. */
   tracingId(): string | undefined
-  /** Warnings of the server, of all pages. */
+  /** Warnings of the server, of all pages; empty when there are none. */
   warnings(): readonly string[]
   /** The custom payload of the response (of the last page), by key. */
   customPayload(): ReadonlyMap<string, Uint8Array | null> | undefined
@@ -33,7 +36,7 @@ export interface Result<Columns = UnknownColumns> extends Iterable<RowOf<Columns
   readonly length: number
   /** Whether a conditional statement was applied; `undefined` for all others. */
   readonly applied: boolean | undefined
-  /** Address of the node that answered (the last page). */
+  /** The node that answered (the last page): `host:port`, or `embedded:` with its path. */
   readonly coordinator: string
 }
 
@@ -50,5 +53,6 @@ export interface Page<Columns = UnknownColumns> extends Result<Columns> {
 export interface RowStream<Columns = UnknownColumns>
   extends AsyncIterableIterator<RowOf<Columns>>,
     AsyncDisposable {
+  /** The rest of the rows. @throws ClosedError when the stream has been ended */
   toArray(): Promise<RowOf<Columns>[]>
 }

@@ -18,6 +18,8 @@ export class RowPager<Columns> implements RowStream<Columns> {
   #isClosed = false
   /** Calls of `next` run one after another, as those of a generator do. */
   #last: Promise<unknown> = Promise.resolve()
+  /** Calls of `next` that wait for a page. While there are any, later calls wait behind them. */
+  #waitingCount = 0
 
   constructor(fetch: FetchPage<Columns>) {
     this.#fetch = fetch
@@ -28,11 +30,13 @@ export class RowPager<Columns> implements RowStream<Columns> {
   }
 
   next(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
-    if (this.#at < this.#rows.length) {
+    if (this.#at < this.#rows.length && this.#waitingCount === 0) {
       return Promise.resolve({ done: false, value: this.#rows[this.#at++]! })
     }
+    this.#waitingCount++
     const result = this.#last.then(() => this.#nextFetched())
-    this.#last = result.catch(() => {})
+    const settle = (): void => void this.#waitingCount--
+    this.#last = result.then(settle, settle)
     return result
   }
 
@@ -40,6 +44,7 @@ export class RowPager<Columns> implements RowStream<Columns> {
     while (this.#at >= this.#rows.length) {
       if (this.#isAtEnd || this.#isClosed) return { done: true, value: undefined }
       const page = await this.#fetch(this.#pagingState)
+      if (this.#isClosed) continue
       this.#rows = page.rows()
       this.#at = 0
       this.#pagingState = page.pagingState
@@ -48,7 +53,7 @@ export class RowPager<Columns> implements RowStream<Columns> {
     return { done: false, value: this.#rows[this.#at++]! }
   }
 
-  /** Ends the iteration: no further page is fetched. */
+  /** Ends the iteration: no further page is fetched, and calls that wait for one yield no row. */
   return(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
     this.#isClosed = true
     this.#rows = []

@@ -2,8 +2,8 @@ import { ConfigError, type Consistency, type SerialConsistency } from '../errors
 import { shareAcrossBuilds } from '../util/index.ts'
 
 declare global {
-  // The library of ECMAScript has no `AbortSignal`. This merges with the one of Node or of browsers,
-  // and makes the published types compile in projects that have neither.
+  // ECMAScript has no `AbortSignal`. This merges with the one of Node or of browsers, and makes the
+  // published types compile in projects that have neither.
   interface AbortSignal {}
 }
 
@@ -16,20 +16,23 @@ export type BindValues = readonly unknown[] | { readonly [name: string]: unknown
 
 /** Options of one call; those left out come from the statement, then from the session. */
 export interface ExecuteOptions {
+  /** Replicas that must answer. Default `LOCAL_QUORUM`. */
   readonly consistency?: Consistency | undefined
+  /** Level at which a conditional statement is agreed on. Default `LOCAL_SERIAL`. */
   readonly serialConsistency?: SerialConsistency | undefined
   /** Rows per page, 1 … 2³¹−1. Default 5,000. */
   readonly pageSize?: number | undefined
   /** Start from the end of another page of the same statement with the same values. */
   readonly pagingState?: Uint8Array | undefined
-  /** Write timestamp in microseconds since the epoch. */
+  /** Write timestamp in microseconds since the epoch. Default: see `SessionOptions.timestamps`. */
   readonly timestamp?: bigint | undefined
   /** Deadline over all attempts and pages of the call, in milliseconds. Default 12,000. */
   readonly timeout?: number | undefined
-  /** Ask the server to trace the request: `result.tracingId()`. */
+  /** Ask the server to trace the request: `result.tracingId()`. Default `false`. */
   readonly tracing?: boolean | undefined
   /** Whether repeating the statement is harmless. Default: inferred from its text. */
   readonly idempotent?: boolean | undefined
+  /** Ends the call with an `AbortedError`. The server may have acted already: see its `outcome`. */
   readonly signal?: AbortSignal | undefined
   /** Custom payload of the frame, by key. */
   readonly customPayload?: { readonly [key: string]: Uint8Array } | undefined
@@ -51,7 +54,11 @@ export abstract class StatementBase {
   readonly hasOptions: boolean
 
   protected constructor(options: StatementOptions) {
-    if (typeof options !== 'object' || options === null) throw new ConfigError('options: an object')
+    if (typeof options !== 'object' || options === null) {
+      throw new ConfigError(
+        'The options of a statement must be an object, for example { timeout: 5_000 }',
+      )
+    }
     this.options = options
     this.hasOptions = Object.keys(options).length > 0
   }
@@ -72,7 +79,7 @@ export abstract class StatementBase {
   withTimestamp(timestamp: bigint): this {
     return this.with({ ...this.options, timestamp })
   }
-  /** @param timeout milliseconds over all attempts */
+  /** @param timeout milliseconds over all attempts and pages */
   withTimeout(timeout: number): this {
     return this.with({ ...this.options, timeout })
   }
@@ -104,9 +111,14 @@ export class Statement extends StatementBase {
   readonly text: string
   readonly values: BindValues | undefined
 
+  /**
+   * @param text one CQL statement
+   * @param values used by calls that pass none
+   * @throws ConfigError unless `text` is a string and `options` an object
+   */
   constructor(text: string, values?: BindValues, options: StatementOptions = {}) {
     super(options)
-    if (typeof text !== 'string') throw new ConfigError('A statement is a CQL text')
+    if (typeof text !== 'string') throw new ConfigError('The text of a statement must be a string')
     this.text = text
     this.values = values
   }
@@ -115,6 +127,7 @@ export class Statement extends StatementBase {
     return new Statement(this.text, this.values, options) as this
   }
 
+  /** The CQL text. */
   getContents(): string {
     return this.text
   }

@@ -1,5 +1,11 @@
 import { ValueError } from '../errors/index.ts'
-import { type Clock, shareAcrossBuilds, systemClock, systemRuntime } from '../util/index.ts'
+import {
+  type Clock,
+  isBytes,
+  shareAcrossBuilds,
+  systemClock,
+  systemRuntime,
+} from '../util/index.ts'
 import { msOfDate } from './value-checks.ts'
 import { Uuid } from './uuid.ts'
 
@@ -62,11 +68,15 @@ export class TimeUuidGenerator {
   #last = 0n
 
   /**
-   * @param seed eight bytes for the clock sequence and the node id; random without
-   * @throws ValueError unless `clock` is one
+   * @param clock tells the time of each timeuuid. Default: the system's
+   * @param seed at least eight bytes for the clock sequence and the node id. Default: random ones
+   * @throws ValueError unless `clock` is a clock and `seed` has eight bytes
    */
   constructor(clock: Clock = systemClock, seed: Uint8Array = systemRuntime.randomBytes(8)) {
     if (typeof clock?.nowMs !== 'function') throw noClock()
+    if (!isBytes(seed) || seed.length < 8) {
+      throw new ValueError('The seed of a TimeUuidGenerator is a Uint8Array of at least 8 bytes')
+    }
     this.#clock = clock
     const random = new DataView(seed.buffer, seed.byteOffset, 8)
     this.#clockSequence = BigInt(random.getUint16(0) & 0x3fff) | 0x8000n
@@ -75,13 +85,15 @@ export class TimeUuidGenerator {
     this.#node = (random.getBigUint64(0) & 0xffff_ffff_ffffn) | 0x0100_0000_0000n
   }
 
-  /** @throws ValueError unless the clock returns whole milliseconds */
+  /** @throws ValueError unless the clock returns whole milliseconds before the year 5236 */
   next(): TimeUuid {
     const nowMs = this.#clock.nowMs()
     if (!Number.isSafeInteger(nowMs)) throw noClock()
     const now = BigInt(nowMs) * ticksPerMs + epochTicks
-    this.#last = now > this.#last ? now : this.#last + 1n
-    return new TimeUuid(timeUuidBytes(this.#last, this.#clockSequence, this.#node))
+    const ticks = now > this.#last ? now : this.#last + 1n
+    const bytes = timeUuidBytes(ticks, this.#clockSequence, this.#node)
+    this.#last = ticks
+    return new TimeUuid(bytes)
   }
 }
 

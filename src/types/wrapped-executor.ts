@@ -41,7 +41,7 @@ export type ExecutorCall =
  */
 export type ExecutorAnswer = Result | Page | PreparedStatement
 
-/** Runs a call. */
+/** Runs a call on the executor that is wrapped. Rejects as the method of the call does. */
 export type RunCall = (call: ExecutorCall) => Promise<ExecutorAnswer>
 
 /**

@@ -382,6 +382,8 @@ describe('responses a node writes are what a client reads', () => {
     }
     const outside = bodyOf((w) => writeBindMetadata(w, [column('a', nativeTypes.int)], [1]))
     expect(() => readBindMetadata(outside)).toThrow(ProtocolError)
+    const repeated = bodyOf((w) => writeBindMetadata(w, [column('a', nativeTypes.int)], [0, 0]))
+    expect(() => readBindMetadata(repeated)).toThrow('a partition key of 2 of 1 markers')
   })
 })
 

@@ -109,6 +109,24 @@ describe('an argument of the wrong kind is refused where the value is made', () 
     expect(() => new TimeUuidGenerator({} as never).next()).toThrow(ValueError)
   })
 
+  test('a seed of fewer than eight bytes makes no generator of timeuuids', () => {
+    for (const seed of [new Uint8Array(7), 'a seed of bytes', null]) {
+      expect(() => new TimeUuidGenerator(undefined, seed as never)).toThrow(ValueError)
+    }
+  })
+
+  test('a clock that once was beyond 5236 does not spoil a generator of timeuuids', () => {
+    let nowMs = Date.UTC(9999, 0)
+    const generator = new TimeUuidGenerator({
+      nowMs: () => nowMs,
+      monotonicMs: () => 0,
+      schedule: () => ({ cancel: () => {} }),
+    })
+    expect(() => generator.next()).toThrow('before 1582 or after 5236')
+    nowMs = Date.UTC(2026, 0)
+    expect(generator.next().timestampMs).toBe(nowMs)
+  })
+
   test('a batch of no known type names the three', () => {
     for (const type of [5n, Symbol('x'), Object.create(null), 'LOGGED']) {
       expect(() => new Batch(type as never)).toThrow("A batch is 'logged', 'unlogged' or 'counter'")

@@ -18,8 +18,8 @@ export const compressBytesMin = 1024
 /** No LZ4 block holds more than 255 bytes for each of its own (LZ4 block format, match lengths). */
 const lz4ExpansionMax = 255
 
-/** A Snappy copy of two bytes expands to at most 64 (Snappy format description, §2.2). */
-const snappyExpansionMax = 32
+/** A Snappy copy of three bytes expands to at most 64 (Snappy format description, §2.2.2). */
+const snappyExpansionMax = 22
 
 /** What tsylla calls of the packages that compress; declared sizes are checked before. */
 export interface BlockCodec {

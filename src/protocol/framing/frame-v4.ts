@@ -59,7 +59,7 @@ export function endFrame(writer: WireWriter, start: number): void {
   const length = writer.offset - start - headerBytes
   if (length > bodyBytesMax) {
     throw new ConfigError(
-      `The request is too large: ${length} bytes, a frame holds at most ${bodyBytesMax}`,
+      `A frame is too large: its body has ${length} bytes, at most ${bodyBytesMax} are possible`,
     )
   }
   writer.patchInt(start + 5, length)

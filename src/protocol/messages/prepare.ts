@@ -40,6 +40,9 @@ export function readBindMetadata(reader: WireReader): BindMetadata {
     throw new ProtocolError(`Malformed frame: a statement of ${count} markers`)
   }
   const keyCount = reader.readCount(2)
+  if (keyCount > count) {
+    throw new ProtocolError(`Malformed frame: a partition key of ${keyCount} of ${count} markers`)
+  }
   const partitionKeyIndexes: number[] = []
   for (let i = 0; i < keyCount; i++) {
     const index = reader.readShort()

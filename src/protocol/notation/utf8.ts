@@ -25,7 +25,7 @@ function fastRead(bytes: Buffer, start: number, end: number): string {
   return (bytes as unknown as Required<FastUtf8>).utf8Slice(start, end)
 }
 
-/** Writes `text` at `at`, at most `room` bytes and returns the number of bytes. */
+/** Writes at most `room` bytes of `text` at `at`. Returns the number of bytes. */
 export const utf8Write: (bytes: Buffer, text: string, at: number, room: number) => number =
   hasFastUtf8 ? fastWrite : publicWrite
 

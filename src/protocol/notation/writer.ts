@@ -52,7 +52,7 @@ export class WireWriter {
 
   #grow(byteCount: number): void {
     const needed = this.offset + byteCount
-    if (needed > intMax) throw tooLong('A frame', needed, intMax)
+    if (needed > intMax) throw tooLong('A frame', needed, intMax, 'bytes')
     const grown = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.bytes.length * 2), intMax))
     this.bytes.copy(grown, 0, 0, this.offset)
     this.bytes = grown
@@ -109,7 +109,7 @@ export class WireWriter {
     this.offset += bytes.length
   }
 
-  /** UTF-8 without a length and returns the number of bytes. */
+  /** Writes UTF-8 without a length. Returns the number of bytes. */
   writeUtf8(text: string): number {
     const room = text.length > estimateCharsMax ? Buffer.byteLength(text) : text.length * 3
     this.reserve(room)
@@ -123,7 +123,7 @@ export class WireWriter {
     // Up to a third of the limit no text can be too long, whatever its characters.
     if (text.length > shortMax / 3) {
       const byteCount = Buffer.byteLength(text)
-      if (byteCount > shortMax) throw tooLong('A [string]', byteCount, shortMax)
+      if (byteCount > shortMax) throw tooLong('A [string]', byteCount, shortMax, 'bytes')
     }
     const start = this.offset
     this.writeShort(0)
@@ -145,7 +145,7 @@ export class WireWriter {
       this.writeInt(-1)
       return
     }
-    if (bytes.length > intMax) throw tooLong('[bytes]', bytes.length, intMax)
+    if (bytes.length > intMax) throw tooLong('A value', bytes.length, intMax, 'bytes')
     this.reserve(4 + bytes.length)
     this.writeInt(bytes.length)
     this.writeRaw(bytes)
@@ -153,7 +153,7 @@ export class WireWriter {
 
   /** [short bytes] */
   writeShortBytes(bytes: Uint8Array): void {
-    if (bytes.length > shortMax) throw tooLong('[short bytes]', bytes.length, shortMax)
+    if (bytes.length > shortMax) throw tooLong('A [short bytes]', bytes.length, shortMax, 'bytes')
     this.reserve(2 + bytes.length)
     this.writeShort(bytes.length)
     this.writeRaw(bytes)
@@ -161,7 +161,7 @@ export class WireWriter {
 
   /** A [short] that counts items. */
   writeCount(what: string, count: number): void {
-    if (count > shortMax) throw tooLong(what, count, shortMax)
+    if (count > shortMax) throw tooLong(what, count, shortMax, 'items')
     this.writeShort(count)
   }
 
@@ -219,6 +219,11 @@ export class WireWriter {
 }
 
 /** What was to be written does not fit its length field. */
-export function tooLong(what: string, count: number, countMax: number): ConfigError {
-  return new ConfigError(`${what} is too long: ${count}, at most ${countMax}`)
+function tooLong(
+  what: string,
+  count: number,
+  countMax: number,
+  unit: 'bytes' | 'items',
+): ConfigError {
+  return new ConfigError(`${what} is too long: ${count} ${unit}, at most ${countMax} are possible`)
 }
