@@ -65,12 +65,12 @@ export class WriteClock {
   /** Stores the latest timestamp for the next engine on the store, or on a copy of it. */
   persist(): void {
     if (this.#last === this.#persisted) return
-    this.#persisted = this.#last
     const bytes = Buffer.alloc(8)
     bytes.writeBigInt64BE(BigInt(this.#last))
     const batch = new WriteBatch()
     batch.put(timestampKey, bytes)
     this.#options.kv.write(batch)
+    this.#persisted = this.#last
   }
 }
 

@@ -103,8 +103,9 @@ export class WritePath {
   }
 
   #write(mutations: readonly Mutation[], nowSeconds: number): void {
-    this.#rows.apply(mutations, nowSeconds)
+    // First: a store that refuses it must not have applied the write, which is reported as failed.
     this.#clock.persistPeriodically()
+    this.#rows.apply(mutations, nowSeconds)
     if (this.#rows.compactionCandidates.size > 0) this.#compaction.wake()
   }
 }

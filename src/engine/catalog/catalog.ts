@@ -155,8 +155,7 @@ export class Catalog {
     const before = this.#schema
     const { schema, change, generations } = this.#transform(statement, keyspace)
     if (schema === before) return { change: undefined, droppedGenerations: [] }
-    for (const generation of generations) this.#dropped.add(generation)
-    this.#replace(schema)
+    this.#replace({ ...schema, version: this.#sources.randomUuid() }, generations)
     for (const listener of this.#listeners) listener(change)
     return { change, droppedGenerations: generations }
   }
@@ -170,10 +169,9 @@ export class Catalog {
     }
     const generation = this.#nextGeneration++
     const schema = { ...entry.schema, generation }
-    this.#schema = withTable(this.#schema, keyspace, { ...entry, schema })
-    this.#dropped.add(entry.schema.generation)
-    this.#persist()
-    return entry.schema.generation
+    const dropped = entry.schema.generation
+    this.#replace(withTable(this.#schema, keyspace, { ...entry, schema }), [dropped])
+    return dropped
   }
 
   #keyspaceOfSchemaStatement(statement: SchemaStatement, inUse: string | undefined): string {
@@ -259,13 +257,19 @@ export class Catalog {
     }
   }
 
-  #replace(schema: Schema): void {
+  /**
+   * Replaces the schema and stores it. When the store refuses it, nothing changes: a generation
+   * that is still in use must not be among the dropped ones, whose rows the next engine removes.
+   */
+  #replace(schema: Schema, dropped: readonly number[]): void {
     const before = this.#schema
-    this.#schema = { ...schema, version: this.#sources.randomUuid() }
+    this.#schema = schema
+    for (const generation of dropped) this.#dropped.add(generation)
     try {
       this.#persist()
     } catch (error) {
       this.#schema = before
+      for (const generation of dropped) this.#dropped.delete(generation)
       throw error
     }
   }
