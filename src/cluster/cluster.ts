@@ -118,7 +118,10 @@ export class Cluster implements ConnectionListener {
       quietMs: eventQuietMs,
       hasOthers: () => this.#registry.count > 1,
       agree: () => this.awaitSchemaAgreement(),
-      onChange: options.onSchemaChange,
+      onChange: (change) => {
+        options.onSchemaChange(change)
+        void this.#switch.onKeyspaceChange(change)
+      },
     })
   }
 
@@ -174,9 +177,6 @@ export class Cluster implements ConnectionListener {
       this.#registry.fillEmptyPools()
     }
     if (event.type === 'SCHEMA_CHANGE') this.#propagator.add(event.schemaChange)
-    if (event.type === 'SCHEMA_CHANGE' && event.schemaChange.target === 'KEYSPACE') {
-      void this.#switch.onKeyspaceChange(event.schemaChange)
-    }
     const isKeyspace = event.type === 'SCHEMA_CHANGE' && event.schemaChange.target === 'KEYSPACE'
     if (event.type === 'TOPOLOGY_CHANGE' || isKeyspace) this.#debouncer.request()
   }

@@ -31,6 +31,12 @@ export class KeyspaceSwitch {
   #current: string | undefined
   /** `USE` of all connections, one after another. */
   #using: Promise<unknown> = Promise.resolve()
+  /** `USE` of a keyspace that was created, while it waits for those before it. */
+  #reentering: Promise<void> | undefined
+  /** How often a keyspace that is in effect was entered or created. */
+  #existenceCount = 0
+  /** {@link #existenceCount} when a new connection has asked for a keyspace that was missing. */
+  readonly #missingAsOf = new WeakMap<Connection, number>()
 
   constructor(options: KeyspaceSwitchOptions) {
     this.#options = options
@@ -56,6 +62,7 @@ export class KeyspaceSwitch {
     // One node says whether the keyspace exists; only then do the others follow.
     const prefix = await sendUse(first, keyspace, requestOptions, frame)
     this.#current = keyspace
+    this.#existenceCount++
     await Promise.all(
       connections()
         .filter(
@@ -73,23 +80,51 @@ export class KeyspaceSwitch {
    */
   enter(connection: Connection): Promise<void> | undefined {
     const keyspace = this.#current
-    const isSettled = connection.keyspace.isIn(keyspace) || connection.keyspace.lacks(keyspace)
-    if (keyspace === undefined || isSettled) return undefined
-    return enterKeyspace(connection, keyspace, this.#options.requestOptions)
+    if (keyspace === undefined) return undefined
+    const isSettled = connection.keyspace.lacks(keyspace)
+      ? this.#missingAsOf.get(connection) === this.#existenceCount
+      : connection.keyspace.isIn(keyspace)
+    return isSettled ? undefined : this.#enter(connection, keyspace)
+  }
+
+  /** The keyspace may be created while the node answers that it is missing: then it is stale. */
+  async #enter(connection: Connection, keyspace: string): Promise<void> {
+    const existenceCount = this.#existenceCount
+    await enterKeyspace(connection, keyspace, this.#options.requestOptions)
+    this.#missingAsOf.set(connection, existenceCount)
   }
 
   /** A connection in the wrong keyspace is worse than none: the pool makes another. */
   async #switchOrClose(connection: Connection, keyspace: string): Promise<void> {
     try {
+      if (connection.keyspace.lacks(keyspace)) {
+        await enterKeyspace(connection, keyspace, this.#options.requestOptions)
+        return
+      }
       await sendUse(connection, keyspace, this.#options.requestOptions)
     } catch (error) {
       connection.destroy(error as TsyllaError)
     }
   }
 
-  /** Enters the keyspace again when it was dropped and is created. */
-  async onKeyspaceChange({ change, keyspace }: SchemaChange): Promise<void> {
-    if (change !== 'CREATED' || keyspace !== this.#current) return
-    await this.use(keyspace).catch(() => {})
+  /**
+   * Enters the keyspace again when it was dropped and is created. Further changes while the `USE`
+   * waits for its turn share it, so any number of events costs few requests.
+   */
+  async onKeyspaceChange({ change, target, keyspace }: SchemaChange): Promise<void> {
+    if (change !== 'CREATED' || target !== 'KEYSPACE' || keyspace !== this.#current) return
+    this.#existenceCount++
+    this.#reentering ??= this.#reenter()
+    await this.#reentering
+  }
+
+  #reenter(): Promise<void> {
+    const entering = this.#using.then(async () => {
+      this.#reentering = undefined
+      // A `USE` that came before may have left the keyspace that was created.
+      if (this.#current !== undefined) await this.#use(this.#current, undefined).catch(() => {})
+    })
+    this.#using = entering
+    return entering
   }
 }
