@@ -122,6 +122,7 @@ export class Cluster implements ConnectionListener {
         options.onSchemaChange(change)
         void this.#switch.onKeyspaceChange(change)
       },
+      onUnknown: options.onSchemaUnknown,
     })
   }
 

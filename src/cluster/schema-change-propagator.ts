@@ -11,9 +11,11 @@ export interface SchemaChangePropagatorOptions {
   /** Waits until the nodes agree; may fail. */
   readonly agree: () => Promise<void>
   readonly onChange: (change: SchemaChange) => void
+  /** Called in place of {@link onChange} for changes that were not kept. */
+  readonly onUnknown: () => void
 }
 
-/** Changes kept until the nodes agree; those beyond are passed on only once. */
+/** Different changes that are kept until the nodes agree; beyond, anything may have changed. */
 const changeCountMax = 1_000
 
 /**
@@ -23,7 +25,9 @@ const changeCountMax = 1_000
 export class SchemaChangePropagator {
   readonly #options: SchemaChangePropagatorOptions
   readonly #debouncer: Debouncer
-  #changes: SchemaChange[] = []
+  #changes = new Map<string, SchemaChange>()
+  /** Whether there were more changes than are kept. */
+  #isIncomplete = false
 
   constructor(options: SchemaChangePropagatorOptions) {
     this.#options = options
@@ -33,16 +37,22 @@ export class SchemaChangePropagator {
   add(change: SchemaChange): void {
     this.#options.onChange(change)
     if (!this.#options.hasOthers()) return
-    if (this.#changes.length < changeCountMax) this.#changes.push(change)
+    const { target, keyspace, name } = change
+    const key = JSON.stringify([change.change, target, keyspace, name])
+    if (this.#changes.size < changeCountMax) this.#changes.set(key, change)
+    else if (!this.#changes.has(key)) this.#isIncomplete = true
     this.#debouncer.request()
   }
 
   async #repeat(): Promise<void> {
     const changes = this.#changes
-    this.#changes = []
+    const isIncomplete = this.#isIncomplete
+    this.#changes = new Map()
+    this.#isIncomplete = false
     // Whether they agreed in time or not: asking once too often does no harm.
     await this.#options.agree().catch(() => {})
-    for (const change of changes) this.#options.onChange(change)
+    for (const change of changes.values()) this.#options.onChange(change)
+    if (isIncomplete) this.#options.onUnknown()
   }
 
   close(): void {
