@@ -93,6 +93,48 @@ describe('requests that wait', () => {
   }
 })
 
+test('requests that wait get room in the order of their arrival, stalled or not', async () => {
+  const clock = new VirtualClock()
+  const node = new ScriptedNode(clock)
+  const session = await connect(node, { poolSize: 2, requestTimeoutMs: 8_000 })
+  const statement = await session.prepare(select)
+  const update = await session.prepare('UPDATE t SET l = l + ? WHERE c = 1')
+  const held = holdExecutes(node)
+  const all = Array.from({ length: 40 }, () => session.executePrepared(statement, [1]))
+  await settle()
+  while (held.length < 2_048) {
+    for (let i = held.length; i < 2_048; i++) all.push(session.executePrepared(update, [2]))
+    await settle()
+  }
+  const outcomes = Promise.allSettled(all)
+  for (let i = 0; i < 10; i++) all.push(session.executePrepared(update, [3]))
+  await pass(clock, 2_100)
+  for (let i = 0; i < 10; i++) all.push(session.executePrepared(update, [4]))
+  expect(held).toHaveLength(2_048)
+  const valueOf = ({ request }: Exchange): number =>
+    request.opcode === Opcode.EXECUTE
+      ? Buffer.from(request.parameters.values[0] as Uint8Array).readInt32BE()
+      : 0
+  const { connection } = held[0]!
+  const updates = held.filter((one) => one.connection === connection && valueOf(one) === 2)
+  for (const exchange of updates.slice(0, 40)) {
+    exchange.reply(voidResult)
+    await settle()
+  }
+  const sent = held.slice(2_048).map(valueOf)
+  const stalledCount = sent.filter((value) => value === 1).length
+  expect(stalledCount).toBeGreaterThan(10)
+  expect(sent).toEqual([
+    ...Array.from({ length: 10 }, () => 3),
+    ...Array.from({ length: stalledCount }, () => 1),
+    ...Array.from({ length: 10 }, () => 4),
+  ])
+  node.script = () => 'default'
+  for (const exchange of held) if (!exchange.connection.isClosed) exchange.reply(voidResult)
+  await outcomes
+  await session.close({ graceMs: 0 })
+})
+
 describe('a batch that fails before it is sent', () => {
   test('is named by its error', async () => {
     const node = new ScriptedNode()

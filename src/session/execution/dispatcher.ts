@@ -45,6 +45,8 @@ export interface QueuePlace {
   request: DispatchedRequest | undefined
   /** `undefined` for a request in flight: its connection counts its bytes. */
   readonly size: ValueSize | undefined
+  /** Grows from place to place, over all queues. */
+  readonly arrival: number
 }
 
 /** Requests that fail at their deadline in one turn of the event loop; more follow in the next. */
@@ -52,6 +54,13 @@ export const expiredPerTurnMax = 1_000
 
 /** Requests that wait for the same nodes, oldest first. */
 type Queue = RingQueue<QueuePlace>
+
+/** Returns when the oldest place of a queue was taken. */
+function arrivalOf(queue: Queue): number {
+  return queue.peek()?.arrival ?? Number.POSITIVE_INFINITY
+}
+
+const newestFirst = (one: Queue, other: Queue): number => arrivalOf(other) - arrivalOf(one)
 
 /** Empty places that a queue may have besides as many as requests wait. */
 const emptyPlaceCountMax = 64
@@ -81,6 +90,9 @@ export class Dispatcher implements TickListener {
   /** Those of them that are in flight and wait to be sent once more: they count for no limit. */
   #stalledCount = 0
   readonly #held = new HeldBytes()
+  #placeCount = 0
+  /** Queues that are still to be drained, the one with the oldest request last. */
+  readonly #undrained: Queue[] = []
   #isDraining = false
   /** More requests have to fail at their deadline than one turn allows. */
   #isExpiring = false
@@ -203,7 +215,7 @@ export class Dispatcher implements TickListener {
       this.deadlineTimer.addListener(this)
       this.deadlineTimer.tickFinely()
     }
-    const place: QueuePlace = { request, size }
+    const place: QueuePlace = { request, size, arrival: this.#placeCount++ }
     this.#waitingCount++
     if (size === undefined) this.#stalledCount++
     else this.#held.add(size)
@@ -274,26 +286,50 @@ export class Dispatcher implements TickListener {
   onRoom(connection?: Connection): void {
     if (this.#waitingCount === 0 || this.#isDraining || this.#isExpiring || this.#isClosed) return
     this.#isDraining = true
-    for (const [key, queue] of this.#restricted) {
-      this.#drain(queue, connection)
-      if (queue.length === 0) this.#restricted.delete(key)
-    }
-    this.#drain(this.#common, connection)
+    if (this.#restricted.size === 0) {
+      this.#drain(this.#common, connection, Number.POSITIVE_INFINITY)
+    } else this.#drainByArrival(connection)
     this.#isDraining = false
   }
 
-  #drain(queue: Queue, connection: Connection | undefined): void {
+  /** Drains all queues, so that a request never takes the room of one that has waited longer. */
+  #drainByArrival(connection: Connection | undefined): void {
+    const queues = this.#undrained
+    queues.push(this.#common, ...this.#restricted.values())
+    queues.sort(newestFirst)
+    for (let queue = queues.pop(); queue !== undefined; queue = queues.pop()) {
+      const next = queues.at(-1)
+      const until = next === undefined ? Number.POSITIVE_INFINITY : arrivalOf(next)
+      if (!this.#drain(queue, connection, until)) continue
+      let index = queues.length
+      while (index > 0 && arrivalOf(queues[index - 1]!) < arrivalOf(queue)) index--
+      queues.splice(index, 0, queue)
+    }
+    for (const [key, queue] of this.#restricted) {
+      if (queue.length === 0) this.#restricted.delete(key)
+    }
+  }
+
+  /**
+   * Sends what waits in one queue.
+   *
+   * @param until arrival from which on the requests of another queue come first
+   * @returns whether it stopped there; otherwise nothing more of the queue can be sent now
+   */
+  #drain(queue: Queue, connection: Connection | undefined, until: number): boolean {
     const nowMs = this.deadlineTimer.nowMs()
     for (let head = queue.peek(); head !== undefined; head = queue.peek()) {
       // All other connections were full before and still are.
-      if (connection?.hasRoom === false) return
+      if (connection?.hasRoom === false || this.#isExpiring) return false
       if (head.request !== undefined && head.request.deadlineMs <= nowMs) {
         this.#expire(nowMs)
-        if (this.#isExpiring) return
+        if (this.#isExpiring) return false
       }
-      if (head.request !== undefined && !this.#trySend(head.request, nowMs)) return
-      queue.shift()
+      if (head.request !== undefined && !this.#trySend(head.request, nowMs)) return false
+      if (queue.peek() === head) queue.shift()
+      if (arrivalOf(queue) > until) return true
     }
+    return false
   }
 
   onTick(nowMs: number): void {
