@@ -1,4 +1,4 @@
-import type { TsyllaError } from '../errors/index.ts'
+import { ClosedError, type TsyllaError } from '../errors/index.ts'
 import type { ReconnectionPolicy } from '../policies/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
 import { type Connection, ConnectionState } from './connection.ts'
@@ -157,11 +157,17 @@ export class NodePool {
     return suspect
   }
 
-  /** Stops reconnecting and drains. */
+  /**
+   * Stops reconnecting and drains. The promise resolves when no connection is left, those included
+   * that were still being made.
+   */
   async close(): Promise<void> {
     this.#isOpen = false
     this.#retryTimer?.cancel()
-    await Promise.all([...this.#connections].map((connection) => connection.drain()))
+    // It has no requests of users yet.
+    this.#entering?.destroy(new ClosedError('connection'))
+    const draining = [...this.#connections].map((connection) => connection.drain())
+    await Promise.all([this.#filling, ...draining])
   }
 
   /** Stops reconnecting and closes at once. */

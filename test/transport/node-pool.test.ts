@@ -133,3 +133,38 @@ test('closing the pool at once closes a connection that is still being prepared'
   expect(preparing.map(({ state }) => state)).toEqual([ConnectionState.closed])
   expect(pool.connections).toEqual([])
 })
+
+test('closing the pool ends and awaits a connection that is still being prepared', async () => {
+  const preparing: Connection[] = []
+  let fail = (): void => {}
+  const pool = makePool([0], (connection) => {
+    preparing.push(connection)
+    return new Promise((_, reject) => {
+      fail = () => reject(new ClosedError('connection'))
+    })
+  })
+  const filling = pool.fill()
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+  let isClosed = false
+  const closing = pool.close().then(() => {
+    isClosed = true
+  })
+  expect(preparing[0]!.state).toBe(ConnectionState.closed)
+  for (let i = 0; i < 10; i++) await Promise.resolve()
+  expect(isClosed).toBe(false)
+  fail()
+  await Promise.all([filling, closing])
+  expect(pool.connections).toEqual([])
+})
+
+test('closing the pool awaits a connection that is still being made, and closes it', async () => {
+  const pool = makePool([0])
+  const filling = pool.fill()
+  await pool.close()
+  let isFilled = false
+  void filling.then(() => {
+    isFilled = true
+  })
+  await Promise.resolve()
+  expect([isFilled, pool.connections.length]).toEqual([true, 0])
+})
