@@ -19,6 +19,8 @@ import { codecOf } from './codec-of-type.ts'
 import { ListCodec } from './collections.ts'
 import { alignFacts, markerKeysOf } from './marker-keys.ts'
 import { NameResolver } from './name-resolver.ts'
+import { TimestampCodec } from './temporals.ts'
+import { isDate } from './value-guards.ts'
 
 /** What an absent or null value means at a marker. */
 const MarkerRule = { UNSET_ALLOWED: 1, NULL_ALLOWED: 2 } as const
@@ -109,6 +111,22 @@ export class BindPlan {
   /** Whether a marker is a timestamp, which takes milliseconds in place of a `Date`. */
   isTimestamp(i: number): boolean {
     return this.#ops[i] === CellOp.TIMESTAMP
+  }
+
+  /**
+   * Returns the milliseconds of a `Date` at a marker that is a timestamp; `undefined` for any other
+   * value or marker.
+   *
+   * @throws BindError for an invalid `Date`
+   */
+  msOfDate(i: number, value: object): number | undefined {
+    const codec = this.#codecs[i]
+    if (!(codec instanceof TimestampCodec) || !isDate(value)) return undefined
+    try {
+      return codec.msOfDate(value)
+    } catch (error) {
+      throw this.#bindError(error, i, value)
+    }
   }
 
   /** Whether the values contain the whole partition key. */

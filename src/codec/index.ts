@@ -1,6 +1,7 @@
 export { BindPlan } from './bind-plan.ts'
 export { type CodecOptions } from './codec.ts'
 export { codecOf, decodeValue, encodeValue } from './codec-of-type.ts'
-export { isArrayBuffer, isMap, isPlainObject, isSet } from './value-guards.ts'
+export { isArrayBuffer, isDate, isMap, isPlainObject, isSet } from './value-guards.ts'
+export { timeOf } from './temporals.ts'
 export { Row } from './row.ts'
 export { RowShape } from './row-shape.ts'

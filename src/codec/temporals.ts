@@ -79,12 +79,7 @@ export class TimestampCodec extends Codec {
   }
 
   #msOf(value: unknown): number {
-    if (value instanceof Date) {
-      const ms = timeOf(value)
-      // Not only NaN: a class that extends Date may give anything.
-      if (!Number.isSafeInteger(ms)) throw this.fail(value, 'the Date is invalid')
-      return ms
-    }
+    if (value instanceof Date) return this.msOfDate(value)
     if (typeof value === 'number') {
       if (!Number.isSafeInteger(value)) throw this.fail(value, 'expected whole milliseconds')
       return value
@@ -97,6 +92,13 @@ export class TimestampCodec extends Codec {
     throw this.fail(value, 'expected a Date, milliseconds or an ISO 8601 text')
   }
 
+  /** @throws EncodeError for an invalid Date */
+  msOfDate(date: Date): number {
+    const ms = timeOf(date)
+    if (Number.isNaN(ms)) throw this.fail(date, 'the Date is invalid')
+    return ms
+  }
+
   read(reader: WireReader, at: number, length: number): Date | bigint {
     if (length !== 8) throw this.malformed(length)
     if (this.#form === 'bigint') return reader.view.getBigInt64(at)
@@ -104,10 +106,15 @@ export class TimestampCodec extends Codec {
   }
 }
 
-/** NaN for a clone that has the prototype of Date only. */
-function timeOf(date: Date): number {
+/**
+ * Returns the milliseconds of a `Date`; NaN for one that is invalid, for a clone that has the
+ * prototype only, and for a class of dates that answers anything but an instant of `Date`.
+ */
+export function timeOf(date: Date): number {
   try {
-    return date.getTime()
+    const ms: unknown = date.getTime()
+    if (typeof ms !== 'number' || !Number.isInteger(ms)) return Number.NaN
+    return ms <= dateMsMax && ms >= -dateMsMax ? ms : Number.NaN
   } catch {
     return Number.NaN
   }

@@ -9,6 +9,15 @@ export function isMap(value: unknown): value is Map<unknown, unknown> {
   }
 }
 
+/** Also true of a clone that has the prototype of Date only. */
+export function isDate(value: unknown): value is Date {
+  try {
+    return value instanceof Date
+  } catch {
+    return false
+  }
+}
+
 export function isSet(value: unknown): value is Set<unknown> {
   try {
     return value instanceof Set && value.size >= 0

@@ -95,6 +95,7 @@ const cases: readonly (readonly [string, () => Changing])[] = [
 
 /** Prepares an INSERT with one marker of a type, and loses the connection of the first attempt. */
 async function withLostAttempt(type: CqlType): Promise<{
+  readonly node: ScriptedNode
   readonly session: Session
   readonly insert: PreparedStatement
   readonly sent: string[]
@@ -120,7 +121,7 @@ async function withLostAttempt(type: CqlType): Promise<{
     connection.destroy()
     return 'done'
   }
-  return { session, insert, sent }
+  return { node, session, insert, sent }
 }
 
 describe('a request that is sent again has the values of its call, whatever became of', () => {
@@ -144,40 +145,113 @@ describe('a request that is sent again has the values of its call, whatever beca
   }
 })
 
-test('a Date whose column became a bigint is refused, not stored as a number', async () => {
-  for (const isBatch of [false, true]) {
-    const node = new ScriptedNode()
-    const session = await connect(node)
-    const cql = 'INSERT INTO t (c) VALUES (?)'
-    let type: CqlType = timestamp
-    let sentCount = 0
-    node.script = (exchange) => {
-      const { opcode } = exchange.request
-      if (opcode === Opcode.PREPARE) {
-        const prepared = prepare(cql)
-        if (prepared.opcode !== Opcode.RESULT || !('bind' in prepared)) return 'default'
-        const markers = [{ keyspace: 'ks', table: 't', name: 'c0', type }]
-        exchange.reply({ ...prepared, bind: { ...prepared.bind, markers } })
-        return 'done'
-      }
-      if (opcode !== Opcode.EXECUTE && opcode !== Opcode.BATCH) return 'default'
-      sentCount++
-      type = nativeTypes.bigint
-      exchange.reply(serverError(0x2500, { statementId: Buffer.from(cql.slice(0, 16)) }))
+/** Sends a value to a timestamp that has become a bigint when the node answers. */
+async function toChangedColumn(
+  value: unknown,
+  isBatch: boolean,
+): Promise<{ readonly result: unknown; readonly sent: string[] }> {
+  const node = new ScriptedNode()
+  const session = await connect(node)
+  const cql = 'INSERT INTO t (c) VALUES (?)'
+  let type: CqlType = timestamp
+  const sent: string[] = []
+  node.script = (exchange) => {
+    const { request } = exchange
+    if (request.opcode === Opcode.PREPARE) {
+      const prepared = prepare(cql)
+      if (prepared.opcode !== Opcode.RESULT || !('bind' in prepared)) return 'default'
+      const markers = [{ keyspace: 'ks', table: 't', name: 'c0', type }]
+      exchange.reply({ ...prepared, bind: { ...prepared.bind, markers } })
       return 'done'
     }
-    const insert = await session.prepare(cql)
-    const running = isBatch
-      ? session.batch(new Batch().append(insert), [[new Date(1)]])
-      : session.executePrepared(insert, [new Date(1)])
-    await expect(running).rejects.toMatchObject({
+    if (request.opcode !== Opcode.EXECUTE && request.opcode !== Opcode.BATCH) return 'default'
+    const { values } = request.opcode === Opcode.EXECUTE ? request.parameters : request.entries[0]!
+    sent.push(Buffer.from(values[0] as Uint8Array).toString('hex'))
+    if (sent.length > 1) return 'default'
+    type = nativeTypes.bigint
+    exchange.reply(serverError(0x2500, { statementId: Buffer.from(cql.slice(0, 16)) }))
+    return 'done'
+  }
+  const insert = await session.prepare(cql)
+  const running = isBatch
+    ? session.batch(new Batch().append(insert), [[value]])
+    : session.executePrepared(insert, [value] as never)
+  const result: unknown = await running.catch((error: unknown) => error)
+  await session.close()
+  return { result, sent }
+}
+
+for (const isBatch of [false, true]) {
+  const where = isBatch ? 'in a batch' : 'of a statement'
+
+  test(`a Date ${where} whose column became a bigint is refused, not stored as a number`, async () => {
+    const { result, sent } = await toChangedColumn(new Date(1), isBatch)
+    expect(result).toMatchObject({
       code: 'TSYLLA_BIND_VALUE',
       message: expect.stringContaining('Date') as string,
     })
-    expect(sentCount).toBe(1)
-    await session.close()
+    expect(sent).toHaveLength(1)
+  })
+
+  test(`a number ${where} whose timestamp became a bigint stays the number`, async () => {
+    const { result, sent } = await toChangedColumn(1_000, isBatch)
+    expect(result).not.toBeInstanceOf(Error)
+    expect(sent).toEqual(['00000000000003e8', '00000000000003e8'])
+  })
+}
+
+class OddDate extends Date {
+  readonly #time: () => unknown
+  constructor(time: () => unknown) {
+    super(1)
+    this.#time = time
   }
-})
+  override getTime(): number {
+    return this.#time() as number
+  }
+}
+
+const badDates: readonly (readonly [string, () => Date])[] = [
+  ['an invalid Date', () => new Date(Number.NaN)],
+  ['a Date beyond its range', () => new Date(8_640_000_000_000_001)],
+  ['a class of dates beyond the range', () => new OddDate(() => 8_640_000_000_000_001)],
+  ['a class of dates of texts', () => new OddDate(() => '5')],
+  [
+    'a class of dates that throws',
+    () =>
+      new OddDate(() => {
+        throw new Error('no time')
+      }),
+  ],
+  ['a clone of a Date', () => Object.create(Date.prototype) as Date],
+]
+
+for (const [what, make] of badDates) {
+  test(`${what} is refused before anything is sent`, async () => {
+    const { node, session, insert, sent } = await withLostAttempt(timestamp)
+    const refused = {
+      code: 'TSYLLA_BIND_VALUE',
+      outcome: 'not_applied',
+      message: expect.stringContaining('the Date is invalid') as string,
+    }
+    await expect(session.executePrepared(insert, [make()])).rejects.toMatchObject(refused)
+    await expect(session.batch(new Batch().append(insert), [[make()]])).rejects.toMatchObject(
+      refused,
+    )
+    const prepareCount = node.received.filter(({ opcode }) => opcode === Opcode.PREPARE).length
+    expect([sent.length, prepareCount]).toEqual([0, 1])
+    await session.close()
+  })
+
+  test(`${what} inside a list is refused`, async () => {
+    const { session, insert, sent } = await withLostAttempt(list(timestamp))
+    await expect(session.executePrepared(insert, [[make()]])).rejects.toMatchObject({
+      code: 'TSYLLA_BIND_VALUE',
+    })
+    expect(sent).toEqual([])
+    await session.close()
+  })
+}
 
 describeOnServers('values of a call that waits for PREPARE', (target) => {
   test('may be an instance of a class, by name and as a user-defined type', async () => {

@@ -9,6 +9,7 @@ const changeOf = (name: string): SchemaChange => ({
   target: 'TABLE',
   keyspace: 'ks',
   name,
+  argumentTypes: undefined,
 })
 
 function open() {

@@ -25,7 +25,7 @@ import { mayBeStale } from './execute-message.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message } from './message.ts'
 import { estimateValues, type ValueSize } from './value-size.ts'
-import { detachValues, moveValues } from './value-snapshot.ts'
+import { type DateMarkers, detachValues, moveValues } from './value-snapshot.ts'
 
 const typeCodes = {
   logged: BatchTypeCode.LOGGED,
@@ -43,6 +43,8 @@ export interface BatchParts {
   readonly metadata: (PreparedMetadata | undefined)[]
   /** By statement, in marker order; the caller cannot change them. */
   readonly values: (readonly unknown[])[]
+  /** By statement, which of its values were a `Date`. */
+  readonly dates: DateMarkers[]
   /**
    * By statement, what its own option says; the list is missing when no statement says anything.
    */
@@ -194,12 +196,12 @@ export class BatchMessage implements Message {
 
   /** Takes what PREPARE answers now: the texts are the same, so every value keeps its place. */
   #takeMetadata(): void {
-    const { handles, metadata, values } = this.#parts
+    const { handles, metadata, values, dates } = this.#parts
     for (const [i, handle] of handles.entries()) {
       const before = metadata[i]
       const now = handle.metadata
       if (now === before || now === undefined) continue
-      values[i] = moveValues(values[i]!, before?.plan ?? now.plan, now.plan)
+      values[i] = moveValues(values[i]!, dates[i]!, now.plan)
       metadata[i] = now
     }
   }
@@ -210,16 +212,22 @@ export function textOfBatch(handles: readonly StatementHandle[]): string {
   return [...new Set(handles.map(({ text }) => text))].join('; ')
 }
 
-/** @throws BindError that names the statement */
-export function resolveInBatch(
-  metadata: PreparedMetadata,
-  values: BindValues | undefined,
-  index: number,
-): readonly unknown[] {
+/**
+ * Adds the values of one more statement to a batch.
+ *
+ * @throws BindError that names the statement
+ */
+export function addValues(
+  { values, dates }: Pick<BatchParts, 'values' | 'dates'>,
+  { plan }: PreparedMetadata,
+  given: BindValues | undefined,
+): void {
   try {
-    return detachValues(metadata.plan, values)
+    const own = plan.resolve(given)
+    dates.push(detachValues(plan, own))
+    values.push(own)
   } catch (error) {
-    throw inStatement(error, index)
+    throw inStatement(error, values.length)
   }
 }
 

@@ -9,7 +9,7 @@ import {
 } from '../../types/index.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { StatementHandle } from '../statement/statement-cache.ts'
-import { BatchMessage, type BatchParts, resolveInBatch, textOfBatch } from './batch-message.ts'
+import { addValues, BatchMessage, type BatchParts, textOfBatch } from './batch-message.ts'
 import { allPages, type CallScope, failed, isEmpty, valuesOf } from './call-scope.ts'
 import { UserRequest, type RequestOptions } from './user-request.ts'
 import { snapshotOf } from './value-snapshot.ts'
@@ -107,17 +107,21 @@ export class BatchRunner {
     given: BatchValues,
   ): BatchParts {
     const metadata: BatchParts['metadata'] = []
-    const values: BatchParts['values'] = []
+    const bound: Pick<BatchParts, 'values' | 'dates'> = { values: [], dates: [] }
     let idempotent: (boolean | undefined)[] | undefined
     for (let i = 0; i < handles.length; i++) {
       const entry = entries[i]!
       const known = handles[i]!.metadata
       const own = valuesOf(entry, given[i])
       metadata.push(known)
-      values.push(known === undefined ? noValues : resolveInBatch(known, own, i))
+      if (known !== undefined) addValues(bound, known, own)
+      else {
+        bound.values.push(noValues)
+        bound.dates.push(0)
+      }
       if (entry.hasOptions) (idempotent ??= [])[i] = entry.options.idempotent
     }
-    return { handles, metadata, values, idempotent }
+    return { handles, metadata, ...bound, idempotent }
   }
 }
 

@@ -10,7 +10,7 @@ import type { StatementHandle } from '../statement/statement-cache.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message, parameterFlags, writeTail } from './message.ts'
 import { estimateValues, type ValueSize } from './value-size.ts'
-import { detachValues, moveValues } from './value-snapshot.ts'
+import { type DateMarkers, detachValues, moveValues } from './value-snapshot.ts'
 
 /** EXECUTE (native_protocol_v4.spec §4.1.6), encoded again for every attempt. */
 export class ExecuteMessage implements Message {
@@ -19,6 +19,7 @@ export class ExecuteMessage implements Message {
   readonly #handle: StatementHandle
   /** In marker order; the caller cannot change them. */
   #values: readonly unknown[]
+  readonly #dates: DateMarkers
   #metadata: PreparedMetadata
   #wasRefreshed = false
   /** Drawn once: every attempt writes at the same time. */
@@ -36,7 +37,9 @@ export class ExecuteMessage implements Message {
     this.#handle = handle
     this.profile = profile
     this.#metadata = metadata
-    this.#values = detachValues(metadata.plan, values)
+    const own = metadata.plan.resolve(values)
+    this.#dates = detachValues(metadata.plan, own)
+    this.#values = own
     this.#timestamp =
       profile.timestamp ??
       (metadata.repeatability.acceptsClientTimestamp ? context.timestamps?.next() : undefined)
@@ -118,7 +121,7 @@ export class ExecuteMessage implements Message {
   #takeMetadata(): void {
     const metadata = this.#handle.metadata!
     if (metadata === this.#metadata) return
-    this.#values = moveValues(this.#values, this.#metadata.plan, metadata.plan)
+    this.#values = moveValues(this.#values, this.#dates, metadata.plan)
     this.#metadata = metadata
   }
 }

@@ -1,4 +1,12 @@
-import { type BindPlan, isArrayBuffer, isMap, isPlainObject, isSet } from '../../codec/index.ts'
+import {
+  type BindPlan,
+  isArrayBuffer,
+  isDate,
+  isMap,
+  isPlainObject,
+  isSet,
+  timeOf,
+} from '../../codec/index.ts'
 import type { BindValues } from '../../types/index.ts'
 import { isSharedInstance } from '../../util/index.ts'
 
@@ -14,46 +22,55 @@ export function snapshotOf<T extends BindValues | undefined>(values: T): T {
 }
 
 /**
- * Returns the values in marker order, in an array and with contents that the caller cannot change:
- * a request may be encoded again after a failure, long after its call has returned. A `Date` of a
- * timestamp becomes its milliseconds, which cost less than another `Date`.
- *
- * @throws BindError when values are missing, too many, unknown or ambiguous
+ * Which values of a request were a `Date` and are its milliseconds now: bit i for marker i. A
+ * number that the caller has passed is told from them by it.
  */
-export function detachValues(plan: BindPlan, bindValues: BindValues | undefined): unknown[] {
-  const values = plan.resolve(bindValues)
+export type DateMarkers = number
+
+/** Dates of further markers are copied. */
+const dateMarkerCountMax = 31
+
+/**
+ * Replaces values in marker order by what the caller cannot change: a request may be encoded again
+ * after a failure, long after its call has returned. A `Date` of a timestamp becomes its
+ * milliseconds, which cost less than another `Date`.
+ *
+ * @param values an array of the request's own, as `BindPlan.resolve` returns it
+ * @throws BindError for an invalid `Date` of a timestamp
+ */
+export function detachValues(plan: BindPlan, values: unknown[]): DateMarkers {
+  let dates = 0
   for (let i = 0; i < values.length; i++) {
     const value = values[i]
     if (typeof value !== 'object' || value === null) continue
-    const ms = plan.isTimestamp(i) ? millisecondsOf(value) : undefined
-    values[i] = ms ?? copyOf(value, undefined, 0)
+    const ms = plan.msOfDate(i, value)
+    if (ms === undefined || i >= dateMarkerCountMax) {
+      values[i] = copyOf(value, undefined, 0)
+      continue
+    }
+    values[i] = ms
+    dates |= 1 << i
   }
-  return values
-}
-
-/** Returns `undefined` for what is no valid `Date`, whose encoding reports the fault. */
-function millisecondsOf(value: object): number | undefined {
-  try {
-    if (!(value instanceof Date)) return undefined
-    const ms = value.getTime()
-    return Number.isSafeInteger(ms) ? ms : undefined
-  } catch {
-    return undefined
-  }
+  return dates
 }
 
 /**
  * Returns detached values for the plan that replaces another one of the same text. Milliseconds of
- * a marker that is no timestamp any more become a `Date` again: a bigint would take the number.
+ * a `Date` whose marker is no timestamp any more become a `Date` again: a bigint would take the
+ * number.
  *
  * @throws BindError
  */
-export function moveValues(values: readonly unknown[], from: BindPlan, to: BindPlan): unknown[] {
+export function moveValues(
+  values: readonly unknown[],
+  dates: DateMarkers,
+  to: BindPlan,
+): unknown[] {
   const moved = to.resolve(values)
-  for (let i = 0; i < moved.length; i++) {
+  for (let i = 0; dates >>> i !== 0; i++) {
     const value = moved[i]
-    const hasLeft = from.isTimestamp(i) && !to.isTimestamp(i)
-    if (hasLeft && typeof value === 'number') moved[i] = new Date(value)
+    const wasDate = (dates & (1 << i)) !== 0
+    if (wasDate && typeof value === 'number' && !to.isTimestamp(i)) moved[i] = new Date(value)
   }
   return moved
 }
@@ -70,7 +87,7 @@ function copyOf(value: unknown, copies: Copies | undefined, depth: number): unkn
   try {
     if (isSharedInstance(value)) return value
     if (ArrayBuffer.isView(value)) return copyOfBytes(value)
-    if (value instanceof Date) return new Date(value.getTime())
+    if (isDate(value)) return new Date(timeOf(value))
     return copies?.get(value) ?? copyOfParts(value, copies ?? new Map(), depth + 1)
   } catch {
     // A value that cannot be read cannot be bound either: encoding reports which one.
