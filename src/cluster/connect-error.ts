@@ -22,7 +22,7 @@ export function connectError(errors: ReadonlyMap<string, TsyllaError>): TsyllaEr
   if (first === undefined || !isAlike || (!isDecisive && list.length > 1)) {
     return new NoNodeAvailableError(errors, 'No contact point can be used')
   }
-  const own = first.changeable()
+  const own = first.copy()
   own.outcome = 'not_applied'
   return own
 }

@@ -1,4 +1,4 @@
-import type { TsyllaError } from '../errors/index.ts'
+import { rejectWithCopy, type TsyllaError } from '../errors/index.ts'
 import type { Connection, ConnectionListener, Connector, Endpoint } from '../transport/index.ts'
 
 interface SharedConnection {
@@ -29,7 +29,7 @@ export class KeyspaceConnections {
     const shared = this.#shared.get(key) ?? this.#open(key, endpoint, keyspace)
     shared.userCount++
     try {
-      return await work(await shared.connection)
+      return await work(await shared.connection.catch(rejectWithCopy))
     } finally {
       if (--shared.userCount === 0) this.#end(key, shared)
     }

@@ -92,3 +92,11 @@ const typed: unknown = TsyllaErrorBase
 export const TsyllaError: TsyllaErrorStatics & BaseConstructor = typed as TsyllaErrorStatics &
   BaseConstructor
 export type TsyllaError = TsyllaErrorBase
+
+/**
+ * Rejects with a copy of an error. Callers that share work do not share its error: each adds what
+ * it knows to its own.
+ */
+export function rejectWithCopy(error: unknown): never {
+  throw TsyllaError.is(error) ? error.copy() : error
+}

@@ -1,4 +1,4 @@
-export { type AnyTsyllaError, TsyllaError } from './any-error.ts'
+export { type AnyTsyllaError, rejectWithCopy, TsyllaError } from './any-error.ts'
 export {
   AbortedError,
   AuthenticationError,

@@ -1,5 +1,14 @@
 import type { Outcome } from './outcome.ts'
 
+/** `undefined` for a stack that `Error.prepareStackTrace` of an application fails to make. */
+function propertyOf(error: Error, name: string): PropertyDescriptor | undefined {
+  try {
+    return Object.getOwnPropertyDescriptor(error, name)
+  } catch {
+    return undefined
+  }
+}
+
 const brand: unique symbol = Symbol.for('tsylla.error')
 
 /** A failed attempt of a request on one node, as listed by the error that ended the request. */
@@ -38,8 +47,9 @@ export abstract class TsyllaErrorBase extends Error {
   copy(): this {
     const copy: unknown = new Error(this.message)
     Object.setPrototypeOf(copy, Object.getPrototypeOf(this) as object)
-    const properties = Object.getOwnPropertyDescriptors(this)
-    for (const [name, property] of Object.entries(properties)) {
+    for (const name of Object.getOwnPropertyNames(this)) {
+      const property = propertyOf(this, name)
+      if (property === undefined) continue
       const isWritable = 'value' in property ? { writable: true } : undefined
       Object.defineProperty(copy, name, { ...property, ...isWritable, configurable: true })
     }

@@ -20,7 +20,7 @@ import {
 import { runtimeWithClock } from '../util/index.ts'
 import { createKeyspaceText } from './create-keyspace.ts'
 import { Dispatcher } from './execution/dispatcher.ts'
-import { throwAtCaller } from './execution/failures.ts'
+import { failed } from './execution/call-scope.ts'
 import {
   type ContactPoint,
   contactPointSymbol,
@@ -146,7 +146,7 @@ export class BaseSessionBuilder {
    *   NoNodeAvailableError, AbortedError
    */
   build(options: BuildOptions = {}): Promise<ConnectedSession> {
-    return this.#build(options).catch(throwAtCaller)
+    return this.#build(options).catch((error: unknown) => failed(error))
   }
 
   async #build({ signal }: BuildOptions): Promise<ConnectedSession> {

@@ -138,10 +138,13 @@ export const allPages: RequestOptions = Object.freeze({
   pagingState: undefined,
 })
 
-/** Returns a promise that rejects at the caller, with the text of the statement. */
+/**
+ * Returns a promise that rejects at the caller, with the text of the statement. The error is a copy,
+ * because other callers may wait for the same work.
+ */
 export function failed(error: unknown, text?: string): Promise<never> {
   if (!TsyllaError.is(error)) return throwAtCaller(error)
-  const own = error.changeable()
+  const own = error.copy()
   if (text !== undefined) describeStatement(own, text)
   return throwAtCaller(own)
 }

@@ -61,13 +61,17 @@ const nothing = Promise.resolve()
  * with this one. The stack is made only now, so that calls that succeed pay nothing for it: after
  * two microtasks this promise is known to the promise of the caller, and the engine follows it to
  * the functions that await. Without such a function the error keeps its own stack.
+ *
+ * @param error belongs to this caller alone: one that several callers share is copied before
  */
 export async function throwAtCaller(error: unknown): Promise<never> {
   await nothing
   await nothing
   const frames = TsyllaError.is(error) ? framesHere() : undefined
-  if (frames !== undefined) (error as TsyllaError).stack = stackOf(error as TsyllaError, frames)
-  throw error
+  if (frames === undefined) throw error
+  const own = (error as TsyllaError).changeable()
+  own.stack = stackOf(own, frames)
+  throw own
 }
 
 /** The turn of the event loop that a caller continues in. */

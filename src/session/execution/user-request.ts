@@ -405,8 +405,9 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
           if (!this.isSettled) this.succeed(result)
         },
         (error: unknown) => {
-          if (TsyllaError.is(error)) error.outcome = 'unknown'
-          this.fail(error)
+          const own = TsyllaError.is(error) ? error.copy() : error
+          if (TsyllaError.is(own)) own.outcome = 'unknown'
+          this.fail(own)
         },
       )
   }

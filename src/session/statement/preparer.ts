@@ -1,6 +1,6 @@
 import { type Cluster, runOnAnyNode } from '../../cluster/index.ts'
 import type { CodecOptions } from '../../codec/index.ts'
-import { TsyllaError } from '../../errors/index.ts'
+import { rejectWithCopy } from '../../errors/index.ts'
 import { prepareChannel, traced } from '../../observability/index.ts'
 import { defaultRetryPolicy } from '../../policies/index.ts'
 import type { PreparedResult } from '../../protocol/index.ts'
@@ -163,11 +163,6 @@ function share<Key>(
   const started = start().finally(() => running.delete(key))
   running.set(key, started)
   return started
-}
-
-/** Requests that share a PREPARE do not share its error: each adds what it knows to its own. */
-function rejectWithCopy(error: unknown): never {
-  throw TsyllaError.is(error) ? error.copy() : error
 }
 
 /** Sends PREPARE, and publishes it to `tsylla:prepare`. */
