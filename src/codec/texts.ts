@@ -94,7 +94,10 @@ export class BlobCodec extends Codec {
     if (isDetached(buffer)) throw this.fail(value, 'the memory of the bytes was transferred')
   }
 
-  /** A copy: the frame's memory is used again. */
+  /**
+   * Returns a copy in memory of its own size: the memory of the frame is used again, and a small
+   * value that is kept for long keeps nothing else alive.
+   */
   read(reader: WireReader, at: number, length: number): Uint8Array {
     return new Uint8Array(reader.bytes.buffer, reader.bytes.byteOffset + at, length).slice()
   }

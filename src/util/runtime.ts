@@ -33,10 +33,20 @@ const randomPool = new Uint8Array(4_096)
 /** Requests for more bytes do not use the pool. */
 const pooledBytesMax = 64
 let randomPoolUsed = randomPool.length
+/** The generator refuses to fill more at once. */
+const generatedBytesMax = 65_536
+
+function generateBytes(count: number): Uint8Array {
+  const bytes = new Uint8Array(count)
+  for (let at = 0; at < count; at += generatedBytesMax) {
+    globalThis.crypto.getRandomValues(bytes.subarray(at, at + generatedBytesMax))
+  }
+  return bytes
+}
 
 /** A call of the generator costs more than what it returns, so identifiers share one. */
 function randomBytesOfSystem(count: number): Uint8Array {
-  if (count > pooledBytesMax) return globalThis.crypto.getRandomValues(new Uint8Array(count))
+  if (count > pooledBytesMax) return generateBytes(count)
   if (randomPoolUsed + count > randomPool.length) {
     globalThis.crypto.getRandomValues(randomPool)
     randomPoolUsed = 0

@@ -16,6 +16,17 @@ test('random bytes of the process never repeat, and belong to their caller alone
   expect(systemRuntime.randomBytes(10_000)).toHaveLength(10_000)
 })
 
+test('random bytes of the process may be any number, and all of them are random', () => {
+  for (const count of [0, 1, 63, 64, 65, 4_096, 65_536, 200_000]) {
+    const bytes = systemRuntime.randomBytes(count)
+    expect([bytes.length, bytes.buffer.byteLength]).toEqual([count, count])
+    // 64 zeros in a row are as good as impossible.
+    for (let at = 64; at <= count; at += 64) {
+      expect(bytes.subarray(at - 64, at).some((byte) => byte !== 0)).toBe(true)
+    }
+  }
+})
+
 test('callbacks run after promises, in the order microtask, tick, turn', async () => {
   const order: string[] = []
   await new Promise<void>((resolve) => {
