@@ -139,8 +139,8 @@ export const allPages: RequestOptions = Object.freeze({
 })
 
 /**
- * Returns a promise that rejects at the caller, with the text of the statement. The error is a copy,
- * because other callers may wait for the same work.
+ * Returns a promise that rejects at the caller, with the text of the statement. The error is a
+ * copy, because other callers may wait for the same work.
  */
 export function failed(error: unknown, text?: string): Promise<never> {
   if (!TsyllaError.is(error)) return throwAtCaller(error)
