@@ -49,6 +49,18 @@ const families: readonly (readonly string[])[] = [
     'SELECT DISTINCT p, s FROM t',
     'SELECT p, a, count(*) FROM t GROUP BY p, a',
     'SELECT count(*) FROM t WHERE p = 1',
+    'SELECT * FROM t PER PARTITION LIMIT 2',
+    'SELECT * FROM t WHERE p IN (0, 1, 2) PER PARTITION LIMIT 2',
+    'SELECT * FROM t WHERE p IN (0, 1, 2) PER PARTITION LIMIT 5 LIMIT 8',
+    'SELECT p, v FROM t WHERE p IN (1, 2) AND a IN (0, 2)',
+    'SELECT DISTINCT p FROM t',
+    'SELECT DISTINCT p, s FROM t WHERE p IN (0, 1, 2)',
+    'SELECT count(*) FROM t',
+    'SELECT count(*) FROM t WHERE p IN (0, 1)',
+    'SELECT p, max(v) FROM t GROUP BY p',
+    'SELECT p, a, count(*) FROM t WHERE p = 1 GROUP BY p, a',
+    'SELECT p, a, count(*) FROM t WHERE p IN (1, 2) GROUP BY p, a LIMIT 5',
+    'SELECT p, count(*) FROM t GROUP BY p PER PARTITION LIMIT 1',
   ],
   [
     'SELECT * FROM d WHERE p = 1',
@@ -67,36 +79,34 @@ const families: readonly (readonly string[])[] = [
 ]
 
 /**
- * Statements whose own states are tried alone: given others, Cassandra ends early, begins again, or
- * reads beyond the range.
+ * Statements whose states are tried with themselves only. Cassandra ends the page of a partition
+ * that its limit has used up in the next partition, without a row; the engine ends it behind the
+ * partition. The statement itself goes on alike; others skip the partition that Cassandra names, or
+ * read it again, or get a state from it that Cassandra does not take back.
  */
-const apart: ReadonlySet<string> = new Set([
-  'SELECT * FROM t PER PARTITION LIMIT 1',
-  'SELECT * FROM t WHERE token(p) <= token(1)',
-  'SELECT DISTINCT p, s FROM t',
-  'SELECT count(*) FROM t WHERE p = 1',
+const ownStates: ReadonlySet<string> = new Set([
+  'SELECT * FROM t WHERE p IN (0, 1, 2) PER PARTITION LIMIT 2',
+  'SELECT DISTINCT p, s FROM t WHERE p IN (0, 1, 2)',
 ])
 
 /**
- * Statements whose states are tried with themselves only. A state also holds what PER PARTITION
- * LIMIT has left in its partition. If a statement of another kind gets it, Cassandra may end early,
- * begin again or refuse the next page, which the engine does not imitate.
+ * Statements that are tried with their own states only. If a state lies behind the range of tokens,
+ * Cassandra takes the range for one that wraps around, and reads partitions outside of it. The
+ * engine returns no more rows.
  */
-const ownStates: readonly string[] = [
-  'SELECT * FROM t WHERE p IN (0, 1, 2)',
-  'SELECT * FROM t PER PARTITION LIMIT 2',
-  'SELECT * FROM t WHERE p IN (0, 1, 2) PER PARTITION LIMIT 2',
-  'SELECT * FROM t WHERE p IN (0, 1, 2) PER PARTITION LIMIT 5 LIMIT 8',
-  'SELECT p, v FROM t WHERE p IN (1, 2) AND a IN (0, 2)',
-  'SELECT DISTINCT p FROM t',
-  'SELECT DISTINCT p, s FROM t WHERE p IN (0, 1, 2)',
-  'SELECT count(*) FROM t',
-  'SELECT count(*) FROM t WHERE p IN (0, 1)',
-  'SELECT p, max(v) FROM t GROUP BY p',
-  'SELECT p, a, count(*) FROM t WHERE p = 1 GROUP BY p, a',
-  'SELECT p, a, count(*) FROM t WHERE p IN (1, 2) GROUP BY p, a LIMIT 5',
-  'SELECT p, count(*) FROM t GROUP BY p PER PARTITION LIMIT 1',
-]
+const apart: ReadonlySet<string> = new Set(['SELECT * FROM t WHERE token(p) <= token(1)'])
+
+/**
+ * A page of GROUP BY that ends with a partition ends at its last row on Cassandra, where a read of
+ * one partition goes on, backwards; on the engine it ends behind the partition.
+ */
+function differs(from: string, to: string): boolean {
+  return from.includes('GROUP BY') && to.includes('a DESC')
+}
+
+function isTried(from: string, to: string): boolean {
+  return from === to || !(ownStates.has(from) || apart.has(to) || differs(from, to))
+}
 
 /** Whether the state of a statement without a partition is one that Cassandra cannot use. */
 function failsInside(answer: string): boolean {
@@ -172,31 +182,10 @@ describe.skipIf(cassandra === undefined)('a paging state of one statement resume
     await database.close()
   })
 
-  test.each(ownStates)('its own state resumes %s', async (statement) => {
-    for (const fetchSize of [1, 2, 3, 4]) {
-      const [ours, theirs] = await Promise.all([
-        engine.state(statement, fetchSize),
-        oracle.state(statement, fetchSize),
-      ])
-      expect([fetchSize, ours === undefined || ours === null]).toEqual([
-        fetchSize,
-        theirs === undefined || theirs === null,
-      ])
-      if (!ours || !theirs) continue
-      for (const size of [1, 3]) {
-        const [here, there] = await Promise.all([
-          engine.resume(statement, ours, size),
-          oracle.resume(statement, theirs, size),
-        ])
-        expect({ fetchSize, size, answer: here }).toEqual({ fetchSize, size, answer: there })
-      }
-    }
-  })
-
   for (const statements of families) {
     test.each(statements)('%s', async (from) => {
       const differences: unknown[] = []
-      for (const fetchSize of [2, 4]) {
+      for (const fetchSize of [1, 2, 3, 4]) {
         const [ours, theirs] = await Promise.all([
           engine.state(from, fetchSize),
           oracle.state(from, fetchSize),
@@ -205,14 +194,15 @@ describe.skipIf(cassandra === undefined)('a paging state of one statement resume
           expect(ours ?? undefined).toBe(theirs ?? undefined)
           continue
         }
-        for (const to of statements) {
-          if (to !== from && apart.has(to)) continue
-          const [here, there] = await Promise.all([
-            engine.resume(to, ours!, 3),
-            oracle.resume(to, theirs!, 3),
-          ])
-          if (failsInside(there)) expect(here).toContain('Invalid value for the paging state')
-          else if (here !== there) differences.push({ fetchSize, to, here, there })
+        for (const to of statements.filter((each) => isTried(from, each))) {
+          for (const size of to === from || fetchSize === 2 ? [1, 3] : [3]) {
+            const [here, there] = await Promise.all([
+              engine.resume(to, ours!, size),
+              oracle.resume(to, theirs!, size),
+            ])
+            if (failsInside(there)) expect(here).toContain('Invalid value for the paging state')
+            else if (here !== there) differences.push({ fetchSize, size, to, here, there })
+          }
         }
       }
       expect(differences).toEqual([])

@@ -42,6 +42,8 @@ export interface RowSource {
 export interface SourceOpener {
   /** Whether there is one partition at most, so that places need not name it. */
   readonly isOnePartition: boolean
+  /** Whether partitions are read in the order of their tokens, not by key. */
+  readonly isScan: boolean
   open(reader: RowReader, resume: Resume | undefined): RowSource
 }
 
@@ -57,6 +59,7 @@ export function sourceOpener(plan: SelectPlan, query: QueryContext): SourceOpene
       const range = tokenRange(access.token, query)
       return {
         isOnePartition: false,
+        isScan: true,
         open: (reader, resume) => new ScanSource(plan, query, range, reader, resume),
       }
     }
@@ -76,6 +79,7 @@ function partitionsOpener(
   if (slices?.length !== 0) for (const key of reachable) checkKeyLength(key)
   return {
     isOnePartition: reachable.length <= 1,
+    isScan: false,
     open: (reader, resume) => new KeysSource(plan, query, reachable, slices, reader, resume),
   }
 }

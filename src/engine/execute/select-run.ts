@@ -29,6 +29,8 @@ export interface SelectLimits {
   readonly page: number
   /** Rows that are left after sorting. */
   readonly sorted: number
+  /** Rows that are folded into one; fewer behind a page of a statement that has a LIMIT. */
+  readonly folded: number
 }
 
 interface SortableRow {
@@ -54,6 +56,14 @@ export class SelectRun {
   #isInPartition = false
   #rowSeen = false
   #remainingInPartition: number
+  #remainingFolded: number
+  /**
+   * Rows that the partition the last page ended in may add to this page. The page may have been one
+   * of a statement with a larger PER PARTITION LIMIT, or without DISTINCT.
+   */
+  #remainingResumed: number
+  /** Rows that were read and left out because of {@link #remainingResumed}. */
+  #leftOutCount = 0
   /** The last row that was processed: the read continues behind it. */
   #last: Resume | undefined
   #sortableBytes = 0
@@ -76,7 +86,10 @@ export class SelectRun {
     this.#filters = rowFiltersOf(plan.restrictions, query)
     this.#fold = plan.isAggregate ? new GroupFold(plan) : undefined
     this.#remainingInPartition = resume?.remainingInPartition ?? limits.perPartition
+    this.#remainingFolded = limits.folded
     this.#rowSeen = resume?.clustering !== undefined
+    this.#remainingResumed =
+      this.#rowSeen && !plan.isAggregate ? (plan.isDistinct ? 1 : limits.perPartition) : unlimited
     // A read of one partition continues behind the row and ignores the partition of the position.
     const { isOnePartition } = this.#opener
     this.#last = resume && isOnePartition ? { ...resume, partition: undefined } : resume
@@ -185,7 +198,7 @@ export class SelectRun {
       context.row = row
       if (this.#passes()) {
         if (!this.#emit()) return 'full'
-        if (this.#plan.isDistinct || this.#isPartitionUsedUp()) return this.#leavePartition()
+        if (this.#hasDistinctRow || this.#isPartitionUsedUp()) return this.#leavePartition()
       }
       if (this.#tracksRows) {
         this.#last = { partition: cursor.partition, clustering: row.clustering }
@@ -202,10 +215,18 @@ export class SelectRun {
 
   /** Whether its limit lets no more rows of the partition through, nor rows of the last group. */
   #isPartitionUsedUp(): boolean {
-    return this.#remainingInPartition === 0 && !(this.#fold?.isOpen ?? false)
+    if (this.#remainingResumed === 0 && !this.#opener.isScan) return true
+    const isGroupOpen = this.#plan.groupBy.length > 0 && this.#fold?.isOpen === true
+    return this.#remainingInPartition === 0 && !isGroupOpen
+  }
+
+  /** Whether DISTINCT needs no further row of the partition. */
+  get #hasDistinctRow(): boolean {
+    return this.#plan.isDistinct && this.#remainingResumed === unlimited
   }
 
   #leavePartition(): 'done' {
+    this.#remainingResumed = unlimited
     this.#last = { partition: this.#source.cursor.partition, clustering: undefined }
     return 'done'
   }
@@ -220,19 +241,32 @@ export class SelectRun {
   #emit(): boolean {
     const fold = this.#fold
     if (fold !== undefined) return this.#emitToGroup(fold)
+    if (this.#remainingResumed === 0) return this.#leaveOut()
+    if (this.#remainingResumed !== unlimited) this.#remainingResumed--
     if (this.#plan.sortColumns.length > 0) this.#collect()
     else this.#write(this.sink)
     this.rowCount++
     this.#remainingInPartition--
     if (!this.#isFull()) return true
     const { cursor } = this.#source
-    const { isDistinct, table } = this.#plan
     const isPartitionDone =
-      isDistinct || this.#remainingInPartition === 0 || table.clustering.length === 0
+      this.#hasDistinctRow ||
+      this.#remainingInPartition === 0 ||
+      this.#plan.table.clustering.length === 0
     const clustering = isPartitionDone ? undefined : this.#context.row?.clustering
     this.#last = { partition: cursor.partition, clustering }
     // Cassandra knows that nothing follows the last partition that was requested by key.
     return clustering === undefined && this.#source.isLast ? false : this.#stop()
+  }
+
+  /**
+   * Leaves a row out that counts for the page. As on Cassandra, whose coordinator then takes the
+   * page for the last one, because it has fewer rows than it may have.
+   */
+  #leaveOut(): boolean {
+    this.#leftOutCount++
+    this.#remainingInPartition--
+    return !this.#isFull()
   }
 
   #emitToGroup(fold: GroupFold): boolean {
@@ -248,12 +282,22 @@ export class SelectRun {
       this.#remainingInPartition--
     }
     fold.add(context)
-    return true
+    return isGrouped || this.#countFolded(fold)
+  }
+
+  /** Counts a row of an aggregation without GROUP BY. Returns false behind the last one. */
+  #countFolded(fold: GroupFold): boolean {
+    this.#remainingInPartition--
+    if (--this.#remainingFolded > 0) return true
+    fold.finish(this.sink)
+    this.rowCount++
+    return false
   }
 
   #isFull(): boolean {
     const { limit, page } = this.#limits
-    return this.rowCount >= limit || this.rowCount >= page
+    const count = this.rowCount + this.#leftOutCount
+    return count >= limit || count >= page
   }
 
   /** Ends the page behind the last row that was processed. */
@@ -265,7 +309,7 @@ export class SelectRun {
   #markEnd(): void {
     const last = this.#last
     const { limit } = this.#limits
-    if (last === undefined || this.rowCount >= limit) return
+    if (last === undefined || this.rowCount >= limit || this.#leftOutCount > 0) return
     const remaining = limit === unlimited ? unlimited : limit - this.rowCount
     const partition = this.#opener.isOnePartition ? undefined : last.partition
     const remainingInPartition = this.#remainingInPartition

@@ -56,6 +56,7 @@ function limitsOf(
     perPartition,
     page: pageSize > 0 && !isFolded ? pageSize : unlimited,
     sorted: limit,
+    folded: resume?.remaining ?? unlimited,
   }
 }
 
