@@ -1,8 +1,8 @@
 import { ValueError } from '../errors/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
 import { isInt32 } from './value-checks.ts'
+import { printByText } from './print-by-text.ts'
 
-const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const decimalText = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]{1,10}))?$/
 /** Longest text that is parsed: more digits than the largest number that can be bound has. */
 const textLengthMax = 2_621_440
@@ -81,11 +81,7 @@ export class Decimal {
 
   static {
     shareAcrossBuilds(this, 'Decimal')
-    Object.defineProperty(this.prototype, inspectCustom, {
-      value(this: Decimal) {
-        return `Decimal(${this.toString()})`
-      },
-    })
+    printByText(this, 'Decimal')
   }
 }
 

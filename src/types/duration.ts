@@ -1,8 +1,7 @@
 import { ValueError } from '../errors/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
 import { isInt32 } from './value-checks.ts'
-
-const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
+import { printByText } from './print-by-text.ts'
 
 const microsecond = 1_000n
 const millisecond = 1_000_000n
@@ -119,11 +118,7 @@ export class Duration {
 
   static {
     shareAcrossBuilds(this, 'Duration')
-    Object.defineProperty(this.prototype, inspectCustom, {
-      value(this: Duration) {
-        return `Duration(${this.toString()})`
-      },
-    })
+    printByText(this, 'Duration')
   }
 }
 

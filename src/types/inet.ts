@@ -1,8 +1,6 @@
 import { ValueError } from '../errors/index.ts'
-import { shareAcrossBuilds } from '../util/index.ts'
-import { isBytes } from '../util/index.ts'
-
-const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
+import { isBytes, shareAcrossBuilds } from '../util/index.ts'
+import { printByText } from './print-by-text.ts'
 
 /** An IPv4 or IPv6 address. Immutable. */
 export class Inet {
@@ -51,11 +49,7 @@ export class Inet {
 
   static {
     shareAcrossBuilds(this, 'Inet')
-    Object.defineProperty(this.prototype, inspectCustom, {
-      value(this: Inet) {
-        return `Inet(${this.toString()})`
-      },
-    })
+    printByText(this, 'Inet')
   }
 }
 

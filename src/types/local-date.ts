@@ -1,8 +1,8 @@
 import { ValueError } from '../errors/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
 import { isInt32, msOfDate } from './value-checks.ts'
+import { printByText } from './print-by-text.ts'
 
-const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const dateText = /^([+-]?[0-9]{4,7})-([0-9]{2})-([0-9]{2})$/
 const daysPerEra = 146_097
 /** Days from 0000-03-01 to 1970-01-01. */
@@ -100,11 +100,7 @@ export class LocalDate {
 
   static {
     shareAcrossBuilds(this, 'LocalDate')
-    Object.defineProperty(this.prototype, inspectCustom, {
-      value(this: LocalDate) {
-        return `LocalDate(${this.toString()})`
-      },
-    })
+    printByText(this, 'LocalDate')
   }
 }
 

@@ -1,7 +1,7 @@
 import { ValueError } from '../errors/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
+import { printByText } from './print-by-text.ts'
 
-const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const timeText = /^(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?$/
 const nanosecondsPerDay = 86_400_000_000_000
 
@@ -72,11 +72,7 @@ export class LocalTime {
 
   static {
     shareAcrossBuilds(this, 'LocalTime')
-    Object.defineProperty(this.prototype, inspectCustom, {
-      value(this: LocalTime) {
-        return `LocalTime(${this.toString()})`
-      },
-    })
+    printByText(this, 'LocalTime')
   }
 }
 

@@ -1,7 +1,7 @@
 import { ValueError } from '../errors/index.ts'
 import { isBytes, type Runtime, shareAcrossBuilds, systemRuntime } from '../util/index.ts'
+import { printByText } from './print-by-text.ts'
 
-const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const uuidText = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /** Value of a hexadecimal digit by char code; 255 for every other character below 128. */
@@ -75,11 +75,7 @@ export class Uuid {
 
   static {
     shareAcrossBuilds(this, 'Uuid')
-    Object.defineProperty(this.prototype, inspectCustom, {
-      value(this: Uuid) {
-        return `Uuid(${this.toString()})`
-      },
-    })
+    printByText(this, 'Uuid')
   }
 }
 

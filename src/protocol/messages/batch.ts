@@ -1,6 +1,10 @@
 import { type Consistency, ProtocolError, type SerialConsistency } from '../../errors/index.ts'
 import { BatchTypeCode, Opcode, QueryFlag } from '../constants.ts'
-import { readRawValues, readSerialConsistency } from './query-parameters.ts'
+import {
+  readRawValues,
+  readSerialConsistency,
+  writeSerialAndTimestamp,
+} from './query-parameters.ts'
 import type { RawValue, WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
 
@@ -49,11 +53,7 @@ export function writeBatchTail(
 ): void {
   writer.writeShort(consistency)
   writer.writeByte(flags)
-  if ((flags & QueryFlag.SERIAL_CONSISTENCY) !== 0) writer.writeShort(serialConsistency)
-  if ((flags & QueryFlag.TIMESTAMP) !== 0) {
-    if (typeof timestamp === 'number') writer.writeLongOfNumber(timestamp)
-    else writer.writeLong(timestamp)
-  }
+  writeSerialAndTimestamp(writer, flags, serialConsistency, timestamp)
 }
 
 export function readBatchRequest(reader: WireReader): BatchRequest {

@@ -39,6 +39,16 @@ export function writeParametersTail(
 ): void {
   if ((flags & QueryFlag.PAGE_SIZE) !== 0) writer.writeInt(pageSize)
   if ((flags & QueryFlag.PAGING_STATE) !== 0) writer.writeBytes(pagingState ?? null)
+  writeSerialAndTimestamp(writer, flags, serialConsistency, timestamp)
+}
+
+/** `[<serial_consistency:short>][<timestamp:long>]`, with which requests end, as `flags` say. */
+export function writeSerialAndTimestamp(
+  writer: WireWriter,
+  flags: number,
+  serialConsistency: number,
+  timestamp: bigint | number,
+): void {
   if ((flags & QueryFlag.SERIAL_CONSISTENCY) !== 0) writer.writeShort(serialConsistency)
   if ((flags & QueryFlag.TIMESTAMP) !== 0) {
     if (typeof timestamp === 'number') writer.writeLongOfNumber(timestamp)
