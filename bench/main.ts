@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: the driver against `cassandra-driver` and a bare client, on a responder that
- * does nothing and on Cassandra; the embedded engine by itself. Ratios are of one run; absolute
- * numbers are of the machine. `-- --cassandra HOST:PORT` measures on a real server too,
+ * `npm run bench`: compares the driver with `cassandra-driver` and a bare client, on nodes that
+ * answer at once, and measures the embedded engine. Ratios compare clients of one run; absolute
+ * numbers depend on the machine. `-- --cassandra HOST:PORT` measures on a real server too,
  * `--before FOLDER` measures another built checkout in the same run, `--write` keeps the results in
  * bench/results.md and bench/results.json.
  */
@@ -24,7 +24,7 @@ const { values } = parseArgs({
   },
 })
 
-/** One process on one core, so that the responder has the other. */
+/** Runs a script in a process on one core; the responder has the other core. */
 function runPinned<T>(file: string, args: readonly string[]): T[] {
   const node = [process.execPath, '--import', 'tsx', join(folder, file), ...args]
   const pinned = process.platform === 'linux' ? ['taskset', '-c', '0', ...node] : node
@@ -39,9 +39,12 @@ function runPinned<T>(file: string, args: readonly string[]): T[] {
 const roundCount = 3
 const { before } = values
 const earlier = before === undefined ? [] : [`prepared@${before}`, `text@${before}`]
-const clients = ['floor', 'prepared', 'text', ...earlier, 'peer']
+const clients = ['bare', 'prepared', 'text', ...earlier, 'peer']
 
-/** Clients take turns, so that a busy moment of the machine hits all; the best of each counts. */
+/**
+ * Measures the clients in turns, so that a busy moment of the machine affects all of them. The best
+ * round of each client counts.
+ */
 function measureClients(
   address: string,
   plan: readonly string[],
@@ -73,7 +76,7 @@ const workloadNames: { readonly [workload: string]: string } = {
   batch: 'rows in batches of 100',
 }
 
-/** Rows of one workload side by side, with the ratio to `cassandra-driver`. */
+/** Lists the clients of each workload side by side, with their ratio to `cassandra-driver`. */
 function table(measurements: readonly Measurement[]): string[] {
   const lines = [
     '| workload | in flight | client | per second | CPU µs each | × cassandra-driver |',
@@ -102,7 +105,7 @@ const smallPlan = [
   'batch:16',
 ]
 
-/** On nodes that answer at once, which have the other core. */
+/** Measures on nodes that answer at once, which run on the other core. */
 async function measureOnResponder(
   nodeCount: number,
   plan: readonly string[],
@@ -136,8 +139,8 @@ const engine = runPinned<{ workload: string; inFlight: number; perSecond: number
 const report = [
   '# Measurements',
   '',
-  `\`npm run bench\`, Node ${process.version}, ${cpus()[0]?.model.trim()}, one core for the client. Best windows of one run on a shared machine: ratios`,
-  'travel, absolute numbers do not.',
+  `\`npm run bench\`, Node ${process.version}, ${cpus()[0]?.model.trim()}, one core for the client. Best windows of one run on a shared machine:`,
+  'ratios hold elsewhere, absolute numbers do not.',
   '',
   '## Driver, on a responder that answers at once',
   '',

@@ -17,7 +17,7 @@ import {
 } from 'tsylla/patterns'
 
 const { values } = parseArgs({ options: { node: { type: 'string', default: 'embedded:' } } })
-/** A run of its own, so that the demo shows the same whenever and wherever it is started. */
+/** Part of all keys of this run, so that the data of earlier runs does not change the output. */
 const run = `run-${Date.now().toString(36)}`
 
 function title(text: string): void {
@@ -74,7 +74,7 @@ async function rateLimiter(session: Session): Promise<void> {
     limit: 10,
     windowSeconds: 3600,
   })
-  show('one more', { ok, remaining, resetAt: resetAt.toISOString() })
+  show('the next request', { ok, remaining, resetAt: resetAt.toISOString() })
 }
 
 async function cache(session: Session): Promise<void> {
@@ -120,7 +120,7 @@ async function repository(session: Session): Promise<void> {
   const user = { id, name: 'Ada', email: 'ada@example.org', createdAt: new Date() }
   await users.create(user)
   await users.update({ ...user, name: 'Ada Lovelace' })
-  show('create, update, get', (await users.get(id))?.name ?? 'nobody')
+  show('create, update, get', (await users.get(id))?.name ?? 'no row')
   try {
     await users.create(user)
   } catch (error) {

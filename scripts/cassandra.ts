@@ -16,13 +16,13 @@ import {
 const usage = `Usage: npm run cassandra -- start|stop|status [options]
   --nodes N   nodes of the cluster, on 127.0.0.1 … 127.0.0.N    (1)
   --port N    CQL port                                          (9042)
-  --auth      ask for a password (cassandra / cassandra)
-  --tls       speak TLS; the path of the CA is printed
+  --auth      require a login (cassandra / cassandra)
+  --tls       require TLS; the path of the CA is printed
   --keep      start with the data of the last run`
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), '..', '.cassandra')
 
-/** In memory where there is such a place, under a name no other clone of the repository has. */
+/** A folder in memory where the system has one. Its name differs between clones. */
 function dataFolderOf(path: string): string {
   if (!existsSync('/dev/shm')) return join(path, 'data')
   const hash = createHash('sha256').update(path).digest('hex').slice(0, 12)
@@ -33,7 +33,8 @@ async function start(values: StartValues): Promise<void> {
   const missing = missingTools()
   if (missing !== undefined) throw new Error(missing)
   const living = knownPids(folder).filter(({ pid }) => isAlive(pid))
-  if (living.length > 0) throw new Error('Cassandra already runs; stop it first')
+  if (living.length > 0)
+    throw new Error('Cassandra is running already: end it with `npm run cassandra -- stop`')
   const nodeCount = positiveInteger('--nodes', values.nodes)
   const dataFolder = dataFolderOf(folder)
   if (!values.keep) {
@@ -63,7 +64,8 @@ interface StartValues {
 
 function positiveInteger(name: string, text: string): number {
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${name} takes a number, not ${text}`)
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`${name} takes a positive integer, not ${text}`)
   return value
 }
 

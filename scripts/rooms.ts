@@ -78,7 +78,7 @@ export interface EngineRoom {
 
 /**
  * The rooms of the engine from the lowest to the highest, with what each imports of the engine. A
- * permission that is not used is to be removed: it would be a leak to come.
+ * test refuses permissions that no import uses.
  */
 export const engineRooms: readonly EngineRoom[] = [
   { name: 'storage', mayImport: [] },

@@ -1,4 +1,4 @@
-/** What the entry points weigh, bundled as an application would, against a budget. */
+/** Compares the size of the entry points, bundled as by an application, with a budget. */
 import { build } from 'esbuild'
 import { gzipSync } from 'node:zlib'
 

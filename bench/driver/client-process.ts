@@ -1,31 +1,34 @@
-/** One client in one process: connects, warms up, measures, prints one JSON line per workload. */
+/**
+ * Measures one client in a process of its own and prints one JSON line per workload. The best of
+ * several windows counts; the first ones warm up.
+ */
 import { openCassandraDriver, openTsylla } from './clients.ts'
-import { openFloor } from './floor.ts'
+import { openBareClient } from './bare-client.ts'
 import { batchRowCount, type BenchClient, pageRowCount } from './workload.ts'
 
 export interface Measurement {
   readonly client: string
   readonly workload: 'insert' | 'select' | 'page' | 'batch'
   readonly inFlight: number
-  /** Operations per second, of pages and batches rows per second: the best window. */
+  /** Operations per second in the best window; for pages and batches, rows per second. */
   readonly perSecond: number
-  /** CPU of the client's process per operation in that window, in microseconds. */
+  /** CPU time of the client's process per operation or row in that window, in microseconds. */
   readonly cpuUs: number
 }
 
 const windowMs = 150
 const windowCount = 8
 
-/** Drivers find the other nodes by the first. */
+/** Opens a client. Drivers get the first address only and discover the other nodes. */
 async function open(kind: string, addresses: readonly string[]): Promise<BenchClient> {
-  if (kind === 'floor') return await openFloor(addresses)
+  if (kind === 'bare') return await openBareClient(addresses)
   const address = addresses[0]!
   if (kind === 'peer') return await openCassandraDriver(address)
   const [form, checkout] = kind.split('@')
   return await openTsylla(address, form === 'text', checkout)
 }
 
-/** Keeps `inFlight` operations going for a window. */
+/** Keeps `inFlight` operations in flight for one window. */
 async function runWindow(
   operation: (i: number) => Promise<unknown>,
   inFlight: number,

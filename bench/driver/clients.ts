@@ -13,8 +13,8 @@ import {
 const name = 'a name of 20 letters'
 
 /**
- * tsylla through `executePrepared`, or through `execute(text, values)`. `checkout` is the folder of
- * another built checkout, whose package is measured instead of this one.
+ * Opens tsylla, used through `executePrepared` or through `execute(text, values)`. `checkout` is
+ * the folder of another built checkout, whose package is measured instead of this one.
  */
 export async function openTsylla(
   address: string,

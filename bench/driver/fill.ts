@@ -1,7 +1,7 @@
 import { Session } from 'tsylla'
 import { pageRowCount, selectIdCount, statements } from './workload.ts'
 
-/** Makes the table of the benchmark on a real server, with what its statements read. */
+/** Creates the table of the benchmark on a real server, with the rows that its statements read. */
 export async function fill(address: string): Promise<void> {
   const session = await Session.connect([address], {
     keyspace: 'bench',

@@ -1,7 +1,7 @@
 /**
- * Nodes that answer without thinking: every EXECUTE of the insert and every BATCH with Void, of the
- * select with one row, of the page with 5,000 rows. They run in a process of their own, so that
- * what is measured is the client. The argument is their number.
+ * Nodes that answer at once, with bytes that are encoded beforehand: Void to an EXECUTE of the
+ * insert and to a BATCH, one row to the select, 5,000 rows to the page. They run in a process of
+ * their own, so that only the client is measured. The argument is the number of nodes.
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
@@ -66,7 +66,7 @@ function encodeRow(columns: readonly ColumnSpec[], values: readonly unknown[]): 
   return columns.map((spec, i) => encodeValue(spec.type, values[i]))
 }
 
-/** The same row `count` times. */
+/** A RESULT with the same row `count` times. */
 function repeated(
   columns: readonly ColumnSpec[],
   values: readonly unknown[],
@@ -107,7 +107,7 @@ const answers = {
   p: frame(Opcode.RESULT, body(repeated(pageSpecs, pageValues, pageRowCount))),
 }
 
-/** Tokens of a node, evenly spread over the ring and interleaved with those of the others. */
+/** The tokens of a node, evenly spread over the ring and interleaved with those of the others. */
 function tokensOf(node: number): ReadonlySet<string> {
   const step = 2n ** 64n / BigInt(tokensPerNode * nodeCount)
   const first = -(2n ** 63n) + BigInt(node) * step
@@ -118,7 +118,7 @@ function tokensOf(node: number): ReadonlySet<string> {
   )
 }
 
-/** The columns drivers read of a node, in `system.local` and in `system.peers`. */
+/** The columns that drivers read about a node, from `system.local` and `system.peers`. */
 function nodeCells(node: number): NamedCells {
   const address = addressOf(node)
   const tokens: ColumnSpec = {
@@ -138,7 +138,7 @@ function nodeCells(node: number): NamedCells {
 
 type NamedCells = readonly (readonly [ColumnSpec, unknown])[]
 
-/** Rows of one table, whose first row is there for its columns alone when `count` is 0. */
+/** A RESULT of the first `count` rows. When `count` is 0, the first row supplies the columns. */
 function rowsOf(cells: readonly NamedCells[], count: number = cells.length): Buffer {
   const columns = cells[0]!.map(([spec]) => spec)
   const values = cells.slice(0, count).map((row) => row.map(([, value]) => value))
@@ -187,7 +187,7 @@ const keyspaceRows = rowsOf([
   ],
 ])
 
-/** Answers of the few texts that clients ask on connecting. */
+/** Answers the few queries that clients send when they connect. */
 function answerQuery(node: number, text: string): { opcode: number; payload: Buffer } {
   const result = (payload: Buffer) => ({ opcode: Opcode.RESULT, payload })
   if (/system\.local/.test(text)) return result(localRow(node))
@@ -208,10 +208,10 @@ function errorBody(code: number, message: string): Buffer {
 }
 
 const noSuchTable = errorBody(0x2200, 'table peers_v2 does not exist')
-/** A peer that begins with another version is told ours, as Cassandra does. */
+/** Answers a client that begins with another protocol version, in ours, as Cassandra does. */
 const otherVersion = errorBody(0x000a, 'Invalid or unsupported protocol version')
 
-/** One client: frames in, answers out, in one write for all that came in one read. */
+/** The connection of one client. The answers to all requests of one read leave in one write. */
 class Connection {
   readonly #node: number
   readonly #socket: Socket
@@ -248,7 +248,7 @@ class Connection {
     this.#flush()
   }
 
-  /** Puts an answer into the buffer, with the stream id of its request. */
+  /** Appends an answer to the output buffer, with the stream id of its request. */
   #answer(bytes: Buffer, request: Buffer, at: number): void {
     if (bytes.length > outBytes - this.#length) this.#flush()
     if (bytes.length > outBytes) {
@@ -269,7 +269,7 @@ class Connection {
   #flush(): void {
     if (this.#length === 0) return
     this.#socket.write(this.#out.subarray(0, this.#length))
-    // What the kernel did not take at once is still being read.
+    // The socket still holds these bytes, so they must not be overwritten.
     if (this.#socket.writableLength > 0) this.#out = Buffer.allocUnsafe(outBytes)
     this.#length = 0
   }
@@ -297,7 +297,7 @@ class Connection {
   }
 }
 
-/** The address of node 0 is where clients begin; all nodes have one port, as peers tables say. */
+/** Node 0 is the contact point. All nodes have one port, because `system.peers` has none. */
 function addressOf(node: number): string {
   return `127.0.0.${node + 1}`
 }

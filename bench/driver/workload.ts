@@ -2,7 +2,7 @@ import type { NativeTypeName } from '../../src/types/index.ts'
 
 type Marker = readonly [name: string, kind: NativeTypeName]
 
-/** Statements of the driver benchmark, by the name their ids begin with. */
+/** Statements of the driver benchmark. Their ids on the responder begin with their names. */
 export const statements = {
   insert: {
     text: 'INSERT INTO bench.t (id, name, count, score, at) VALUES (?, ?, ?, ?, ?)',
@@ -34,10 +34,10 @@ export const pageValues: readonly unknown[] = [
 export const pageRowCount = 5_000
 /** Inserts in one batch. */
 export const batchRowCount = 100
-/** Partitions the selects read. */
+/** Number of partitions that the selects read. */
 export const selectIdCount = 20_000
 
-/** What one client can do of the workload. Every operation reads all values it was given. */
+/** The operations of the benchmark, run by one client. Reads look at every value of a row. */
 export interface BenchClient {
   readonly name: string
   insert(i: number): Promise<unknown>
@@ -57,7 +57,7 @@ export interface BenchRow {
   readonly ref: string
 }
 
-/** Reads every column, so that a client that decodes late pays as one that decodes early. */
+/** Reads every column, so that a client that decodes lazily does as much as one that does not. */
 export function readRow(row: Omit<BenchRow, 'ref'>): unknown {
   return row.id !== undefined && row.name && row.count && row.score && row.at
 }

@@ -7,7 +7,7 @@ function openssl(folder: string, ...args: string[]): void {
   if (run.status !== 0) throw new Error(`openssl ${args[0]} failed: ${run.stderr || run.error}`)
 }
 
-/** Makes a CA and a server certificate for `names` (`IP:…`, `DNS:…`); gives the path of the CA. */
+/** Makes a CA and a certificate for `names` (`IP:…`, `DNS:…`). Returns the path of the CA. */
 export function makeCertificates(folder: string, names: readonly string[]): string {
   const ca = join(folder, 'ca.pem')
   if (existsSync(ca)) return ca

@@ -1,4 +1,4 @@
-/** What one Cassandra process is told. */
+/** Settings of one Cassandra process. */
 export interface NodeConfig {
   readonly address: string
   readonly port: number
@@ -10,7 +10,7 @@ export interface NodeConfig {
   readonly tlsFolder: string | undefined
 }
 
-/** `cassandra.yaml` of a test node: every CQL feature on, small caches, time-outs with slack. */
+/** `cassandra.yaml` of a test node: every CQL feature on, small caches, long timeouts. */
 export function cassandraYaml(config: NodeConfig): string {
   const data = config.dataFolder
   return `cluster_name: tsylla

@@ -13,7 +13,9 @@ export function missingTools(): string | undefined {
   if (version !== '17') return `java is version ${version ?? 'unknown'}, Cassandra 5 needs 17`
   if (existsSync(join(jarFolder(), `cassandra-all-${cassandraVersion}.jar`))) return undefined
   const maven = spawnSync('mvn', ['-v'], { encoding: 'utf8' })
-  return maven.error === undefined ? undefined : 'mvn is not on the PATH'
+  return maven.error === undefined
+    ? undefined
+    : 'mvn is not on the PATH (Maven downloads Cassandra)'
 }
 
 function jarFolder(): string {
@@ -32,12 +34,12 @@ const pom = `<project>
 </project>
 `
 
-/** Fetches Cassandra's jars from Maven Central once per user and gives their folder. */
+/** Fetches Cassandra's jars from Maven Central, once per user. Returns their folder. */
 export function fetchJars(): string {
   const folder = jarFolder()
   if (existsSync(join(folder, `cassandra-all-${cassandraVersion}.jar`))) return folder
   mkdirSync(dirname(folder), { recursive: true })
-  // Copied aside and renamed, so that an interrupted download never looks complete.
+  // Downloaded to another folder and renamed, so that an interrupted download never looks complete.
   const aside = mkdtempSync(join(dirname(folder), 'fetch-'))
   try {
     writeFileSync(join(aside, 'pom.xml'), pom)

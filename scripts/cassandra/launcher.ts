@@ -249,7 +249,7 @@ function converse(
 ): Promise<boolean> {
   return new Promise((resolve) => {
     const target = { host: address, port }
-    // Whose certificate it is matters to the tests, not here.
+    // Tests verify certificates. Here it only matters whether the node answers.
     const socket = tls ? connectTls({ ...target, rejectUnauthorized: false }) : connect(target)
     const finish = (result: boolean): void => {
       socket.destroy()
@@ -275,7 +275,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Ends processes by pid: asks first, kills after 30 s. */
+/** Ends processes by pid: with SIGTERM, after 30 seconds with SIGKILL. */
 export async function stopProcesses(pids: readonly number[]): Promise<void> {
   for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGTERM')
   const endMs = performance.now() + 30_000
@@ -283,7 +283,7 @@ export async function stopProcesses(pids: readonly number[]): Promise<void> {
   for (const pid of pids) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
 }
 
-/** Pids of the nodes a folder knows, whether they live or not. */
+/** Pids of the nodes that were started in a folder, also of those that have ended. */
 export function knownPids(folder: string): { address: string; pid: number }[] {
   if (!existsSync(folder)) return []
   return readdirSync(folder)

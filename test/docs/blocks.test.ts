@@ -37,13 +37,13 @@ const documents = [
 ]
 const blocks = documents.flatMap(blocksOf)
 
-/** Commands CI runs itself, word for word: a clean clone goes through exactly these. */
+/** Commands that CI runs in a clean clone, word for word. */
 const commandsOfCi = ['npm ci && npm run demo', 'npm ci && npm test']
 
 describe('documents', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  test('there are blocks, and each is in a language that is run', () => {
+  test('every block is in a language that is run', () => {
     expect(blocks.length).toBeGreaterThan(5)
     const languages = ['ts', 'sh', 'mermaid']
     expect(blocks.filter(({ language }) => !languages.includes(language))).toEqual([])
@@ -110,7 +110,7 @@ describe('documents', () => {
     expect(missing).toEqual([])
   })
 
-  test('every link between documents leads somewhere', () => {
+  test('every link between documents names a file that exists', () => {
     const broken = documents.flatMap((path) => {
       const text = readFileSync(join(root, path), 'utf8')
       return [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)]

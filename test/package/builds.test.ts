@@ -24,7 +24,7 @@ const cjs = {
 }
 
 describe('the ESM and the CJS build in one process', () => {
-  test('are two copies that know each other’s errors', () => {
+  test('are two copies that recognize each other’s errors', () => {
     expect(esm.core.ConfigError).not.toBe(cjs.core.ConfigError)
     expect(cjs.core.TsyllaError.is(new esm.core.ConfigError('x'))).toBe(true)
     expect(esm.core.TsyllaError.is(new cjs.core.ConfigError('x'))).toBe(true)
@@ -54,7 +54,7 @@ describe('the ESM and the CJS build in one process', () => {
     await db.close()
   })
 
-  test('take each other’s embedded databases as contact points', async () => {
+  test('accept each other’s embedded databases as contact points', async () => {
     const db = await esm.embedded.embedded()
     const session = await new cjs.core.SessionBuilder().knownNode(db).build()
     await session.close()
@@ -73,7 +73,7 @@ describe('a session of one build', () => {
 
   afterAll(() => session.close())
 
-  test('takes statements and batches of the other', async () => {
+  test('accepts statements and batches of the other build', async () => {
     const { Statement, Batch, cql } = esm.core
     const insert = new Statement('INSERT INTO t (id, v) VALUES (?, ?)')
     const prepared = await session.prepare(insert)
@@ -94,7 +94,7 @@ describe('a session of one build', () => {
     expect(new Mine('x')).toBeInstanceOf(cjs.core.Statement)
   })
 
-  test('takes values of the other', async () => {
+  test('accepts values of the other build', async () => {
     const { Uuid, TimeUuid, Decimal, Duration, LocalDate, LocalTime, Inet } = esm.core
     const values = {
       uuid: Uuid.random(),
@@ -122,7 +122,7 @@ describe('a session of one build', () => {
     expect(Uuid.random()).not.toBeInstanceOf(cjs.core.TimeUuid)
   })
 
-  test('carries the patterns of the other', async () => {
+  test('runs the patterns of the other build', async () => {
     const { Cache, EventStore, MetricsStore, RateLimiter, SessionManager, UserRepository } =
       esm.patterns
     const sessions = new SessionManager(session)
@@ -153,7 +153,7 @@ describe('a session of one build', () => {
     ).rejects.toMatchObject({ code: 'TSYLLA_ROW_EXISTS' })
   })
 
-  test('asks for a password that the other keeps secret', async () => {
+  test('accepts a password in a Secret of the other build', async () => {
     const password = new esm.core.Secret('open sesame')
     const db = await cjs.embedded.embedded({ user: 'u', password: password })
     const other = await db.session({ user: 'u', password })
@@ -185,7 +185,7 @@ describe('one path and two builds', () => {
 })
 
 describe('the package', () => {
-  test('holds what it should and nothing else', () => {
+  test('contains the built files, the sources and the documents, and nothing else', () => {
     const listed = execFileSync('npm', ['pack', '--dry-run', '--json', '--loglevel=error'], {
       cwd: root,
       encoding: 'utf8',

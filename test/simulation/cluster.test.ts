@@ -106,7 +106,7 @@ async function simulate(seed: number): Promise<Run> {
     const outcome = await write(session, runtime)
     network.faults = undefined
     await session.close()
-    // What one of the nodes has, after all faults.
+    // The rows that one of the nodes has after all faults.
     const reader = await new SessionBuilder({ runtime })
       .knownNode(network.contactPoint(hosts[1]!))
       .build()
@@ -120,7 +120,7 @@ async function simulate(seed: number): Promise<Run> {
   return await runtime.run(scenario(), 600_000)
 }
 
-describe('a session on three nodes, whose network delays, loses and cuts what is sent', () => {
+describe('a session on three nodes whose network delays and loses bytes and cuts connections', () => {
   test('loses no acknowledged write, applies a condition once and answers every call', async () => {
     const failureCodes = new Set<string>()
     for (let seed = 1; seed <= 50; seed++) {
@@ -137,7 +137,7 @@ describe('a session on three nodes, whose network delays, loses and cuts what is
     expect([...failureCodes].sort()).toEqual(['TSYLLA_CONNECTION', 'TSYLLA_REQUEST_TIMEOUT'])
   }, 60_000)
 
-  test('does the same for the same seed, and something else for another', async () => {
+  test('behaves the same for the same seed, and differently for another', async () => {
     const first = await simulate(7)
     const again = await simulate(7)
     const other = await simulate(8)

@@ -7,7 +7,7 @@ const slabBytes = 1 << 18
 
 type OnAnswer = (chunk: Buffer, bodyStart: number) => void
 
-/** Frames written and read with no regard for anything. */
+/** Writes and reads frames, without checks, deadlines or errors. */
 class BareConnection {
   readonly #socket: Socket
   readonly #pending: (OnAnswer | undefined)[] = []
@@ -42,7 +42,7 @@ class BareConnection {
     this.#rest = chunk.subarray(at)
   }
 
-  /** Leaves the offset behind the header. */
+  /** Starts a frame. The body goes to `offset`, which is behind the header afterwards. */
   begin(opcode: number, onAnswer: OnAnswer): void {
     const id = this.#free.pop()!
     const start = this.offset
@@ -69,7 +69,7 @@ class BareConnection {
     })
   }
 
-  /** Begins an EXECUTE of one value or more at consistency LOCAL_QUORUM. */
+  /** Starts an EXECUTE at consistency LOCAL_QUORUM. The values follow. */
   beginExecute(id: Buffer, valueCount: number, onAnswer: OnAnswer): void {
     this.begin(10, onAnswer)
     const { slab } = this
@@ -79,7 +79,7 @@ class BareConnection {
     this.offset = slab.writeInt16BE(valueCount, at)
   }
 
-  /** The values of the insert, without their number. */
+  /** Writes the values of the insert; their count is written before. */
   writeRow(id: bigint, count: number): void {
     this.writeLong(id)
     const { slab } = this
@@ -90,7 +90,7 @@ class BareConnection {
     this.writeLong(1_700_000_000_000n)
   }
 
-  /** An unlogged BATCH of inserts at consistency LOCAL_QUORUM. */
+  /** Writes an unlogged BATCH of inserts at consistency LOCAL_QUORUM. */
   writeBatch(id: Buffer, partition: bigint, onAnswer: OnAnswer): void {
     this.begin(13, onAnswer)
     const { slab } = this
@@ -117,7 +117,7 @@ class BareConnection {
 }
 
 function readRows(chunk: Buffer, start: number, columnCount: number): number {
-  // Kind, flags, count, table, then a name and a type for every column.
+  // Skips kind, flags and column count, then the table, then name and type of every column.
   let at = start + 12
   for (let i = 0; i < 2; i++) at += 2 + chunk.readInt16BE(at)
   for (let i = 0; i < columnCount; i++) at += 4 + chunk.readInt16BE(at)
@@ -162,10 +162,11 @@ async function prepare(connection: BareConnection, text: string): Promise<Buffer
 }
 
 /**
- * The floor: one connection per node in turn, and no checks, deadlines, metadata, retries or
- * routing. What a client can hardly be faster than.
+ * Opens a client for comparison: it sends requests to the nodes in turn, over one connection each,
+ * without checks, deadlines, metadata, retries or routing. It decodes with the general methods of
+ * `Buffer`, so a complete client can be faster.
  */
-export async function openFloor(addresses: readonly string[]): Promise<BenchClient> {
+export async function openBareClient(addresses: readonly string[]): Promise<BenchClient> {
   const connections = await Promise.all(addresses.map(openBare))
   const first = connections[0]!
   const ids = {
@@ -186,7 +187,7 @@ export async function openFloor(addresses: readonly string[]): Promise<BenchClie
       connection.end()
     })
   return {
-    name: 'bare pipelined client (floor)',
+    name: 'bare pipelined client',
     insert: (i) =>
       new Promise<void>((resolve) => {
         const connection = connectionOf(i)
