@@ -1,4 +1,4 @@
-/** `npm run build`: makes `dist`, and prints what the bundler says only when it fails. */
+/** `npm run build`: builds `dist`, and prints the output of the bundler only when it fails. */
 import { spawnSync } from 'node:child_process'
 
 const { status, stdout, stderr } = spawnSync('npx', ['--no-install', 'tsdown'], {

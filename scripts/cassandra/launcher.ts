@@ -182,7 +182,7 @@ async function waitUntilReady(
   throw new Error(`Cassandra on ${address} did not answer in time, see ${log}`)
 }
 
-/** A node answers CQL before it has heard of the others. */
+/** Waits until the nodes know each other, which is after each answers CQL. */
 async function waitForGossip(options: CassandraOptions): Promise<void> {
   const endMs = performance.now() + (options.readyTimeoutMs ?? 120_000)
   const hasHeardOf = (address: string, other: string): boolean =>
@@ -192,14 +192,15 @@ async function waitForGossip(options: CassandraOptions): Promise<void> {
   for (const address of options.addresses) {
     for (const other of options.addresses) {
       while (other !== address && !hasHeardOf(address, other)) {
-        if (performance.now() > endMs) throw new Error(`${address} has not heard of ${other}`)
+        if (performance.now() > endMs)
+          throw new Error(`${address} does not know ${other}: see its system.log`)
         await sleep(100)
       }
     }
   }
 }
 
-/** A node answers CQL before it has created the role that clients log in with. */
+/** Waits until the role that clients log in with exists, which is after the node answers CQL. */
 async function waitForSuperuser(options: CassandraOptions): Promise<void> {
   const [address = ''] = options.addresses
   const endMs = performance.now() + (options.readyTimeoutMs ?? 120_000)

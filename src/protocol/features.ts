@@ -2,7 +2,7 @@ import { ProtocolVersion } from './constants.ts'
 import type { CompressionName } from './framing/compression.ts'
 
 /**
- * Extensions of ScyllaDB that a client asks for by naming them in STARTUP. Nodes offer them in
+ * Extensions of ScyllaDB that a client requests by naming them in STARTUP. Nodes offer them in
  * SUPPORTED (protocol-extensions.md of ScyllaDB; native_protocol_v4.spec §4.2.4).
  */
 export const ScyllaExtension = {
@@ -38,7 +38,7 @@ export interface ProtocolFeatures {
   readonly lwtMarkMask: number | undefined
   /** Code of the error of a node that limits the rate of requests per partition. */
   readonly rateLimitErrorCode: number | undefined
-  /** Whether a node that is not the right one for a partition says which one is. */
+  /** Whether a node that is no replica of a partition answers with the replicas of its tablet. */
   readonly hasTablets: boolean
 }
 
@@ -52,7 +52,7 @@ export const initialFeatures: ProtocolFeatures = Object.freeze({
   hasTablets: false,
 })
 
-/** What a client asks for. */
+/** The features that a client requests. */
 export interface WantedFeatures {
   readonly compression: CompressionName | undefined
   readonly extensions: readonly ScyllaExtension[]

@@ -68,7 +68,7 @@ export class TimeUuidGenerator {
   #last = 0n
 
   /**
-   * @param clock tells the time of each timeuuid. Default: the system's
+   * @param clock source of the time of each timeuuid. Default: the system's clock
    * @param seed at least eight bytes for the clock sequence and the node id. Default: random ones
    * @throws ValueError unless `clock` is a clock and `seed` has eight bytes
    */

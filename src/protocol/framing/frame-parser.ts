@@ -24,7 +24,7 @@ export interface FrameHandler {
   ): void
   /**
    * A frame was longer than {@link FrameParser.frameBytesMax} and has been skipped, whatever its
-   * opcode. Without it such a frame is an error like any other malformed one.
+   * opcode. Parsers without that limit never call it.
    */
   onFrameTooLarge?(streamId: number, frameBytes: number): void
 }
