@@ -64,7 +64,7 @@ export class Engine {
     this.#storage = storage
     this.#scheduler = new CooperativeScheduler(runtime)
     const answerLimits = { ...answerLimitsDefault, ...options.answerLimits }
-    this.#longReads = new LongReads(this.#scheduler, answerLimits)
+    this.#longReads = new LongReads(this.#scheduler, answerLimits, clock)
     this.#memory = this.#longReads.addClient(() => 0)
     this.#rows = openRowStore(storage, clock, this.#scheduler)
     const isDurable = !(storage instanceof MemoryStore)

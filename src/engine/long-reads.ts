@@ -1,8 +1,14 @@
 import { AbortedError, ClosedError } from '../errors/index.ts'
-import { assert } from '../util/index.ts'
+import { assert, type Clock, type Timer } from '../util/index.ts'
 import { type AnswerLimits, AnswerMemory } from './answer-memory.ts'
 import { type LongRead, type QueuedRead, ReadQueue } from './read-queue.ts'
 import type { CooperativeScheduler } from './storage/index.ts'
+
+/**
+ * Time after which reads that memory keeps from going on give up their snapshots. A snapshot on
+ * disk keeps every page that is replaced after it was taken, so that the file grows meanwhile.
+ */
+export const blockedMsMax = 1_000
 
 /**
  * The long reads of one engine. One of them reads one slice per turn of the event loop: clients
@@ -13,6 +19,7 @@ import type { CooperativeScheduler } from './storage/index.ts'
 export class LongReads {
   readonly #scheduler: CooperativeScheduler
   readonly #limits: AnswerLimits
+  readonly #clock: Clock
   readonly #clients: Set<AnswerMemory> = new Set()
   /** Queues that have reads; the client whose turn is next comes first. */
   readonly #queues: Map<AnswerMemory, ReadQueue> = new Map()
@@ -23,10 +30,13 @@ export class LongReads {
   #valueBytes = 0
   #isScheduled = false
   #isClosed = false
+  /** Set while reads are kept from going on. */
+  #timer: Timer | undefined
 
-  constructor(scheduler: CooperativeScheduler, limits: AnswerLimits) {
+  constructor(scheduler: CooperativeScheduler, limits: AnswerLimits, clock: Clock) {
     this.#scheduler = scheduler
     this.#limits = limits
+    this.#clock = clock
   }
 
   /** Whether no read is under way, so that a new one goes on with what it has read. */
@@ -97,6 +107,7 @@ export class LongReads {
   /** Ends all reads, before what they read from is closed. */
   close(): void {
     this.#isClosed = true
+    this.#timer?.cancel()
     for (const memory of [...this.#queues.keys()]) {
       this.#end(memory, () => new ClosedError('engine'))
     }
@@ -127,7 +138,10 @@ export class LongReads {
   #continueOne(): boolean {
     const { engineBytesMax } = this.#limits
     const answerBytes = this.#answerBytes()
-    if (answerBytes >= engineBytesMax) return false
+    if (answerBytes >= engineBytesMax) {
+      for (const queue of this.#queues.values()) this.#noteBlocked(queue)
+      return false
+    }
     const completeBytes = answerBytes + this.#valueBytes
     if (completeBytes + this.#buildingBytes >= engineBytesMax) this.#discardWhereFull()
     const isSpent = completeBytes + this.#buildingBytes >= engineBytesMax
@@ -137,7 +151,7 @@ export class LongReads {
   #continueFirst(): boolean {
     let first: ReadQueue | undefined
     for (const queue of this.#queues.values()) {
-      if (queue.memory.hasFullAnswers) continue
+      if (this.#isBlocked(queue)) continue
       if (first === undefined || queue.first.number < first.first.number) first = queue
     }
     if (first === undefined) return false
@@ -150,7 +164,7 @@ export class LongReads {
     if (this.#openCount >= engineReadCountMax) this.#discardWhereFull()
     const canOpen = this.#openCount < engineReadCountMax
     for (const [memory, queue] of this.#queues) {
-      if (memory.hasFullAnswers) continue
+      if (this.#isBlocked(queue)) continue
       const queued = queue.pick(canOpen)
       if (queued === undefined) continue
       this.#queues.delete(memory)
@@ -167,14 +181,46 @@ export class LongReads {
    */
   #discardWhereFull(): void {
     for (const queue of this.#queues.values()) {
-      if (!queue.memory.hasFullAnswers) continue
-      this.#openCount -= queue.discard()
-      this.#grow(queue, -queue.buildingBytes)
+      if (queue.memory.hasFullAnswers) this.#discard(queue)
     }
+  }
+
+  #discard(queue: ReadQueue): void {
+    this.#openCount -= queue.discard()
+    this.#grow(queue, -queue.buildingBytes)
+  }
+
+  /** Whether the client must take answers before its reads go on. */
+  #isBlocked(queue: ReadQueue): boolean {
+    const isBlocked = queue.memory.hasFullAnswers
+    if (isBlocked) this.#noteBlocked(queue)
+    return isBlocked
+  }
+
+  #noteBlocked(queue: ReadQueue): void {
+    if (!queue.hasOpen) return
+    queue.blockedSinceMs ??= this.#clock.monotonicMs()
+    this.#timer ??= this.#clock.schedule(blockedMsMax, this.#discardBlocked)
+  }
+
+  readonly #discardBlocked = (): void => {
+    this.#timer = undefined
+    const nowMs = this.#clock.monotonicMs()
+    const isEngineFull = this.#answerBytes() >= this.#limits.engineBytesMax
+    let leftMs: number | undefined
+    for (const queue of this.#queues.values()) {
+      if (!isEngineFull && !queue.memory.hasFullAnswers) queue.blockedSinceMs = undefined
+      if (queue.blockedSinceMs === undefined) continue
+      const queueLeftMs = queue.blockedSinceMs + blockedMsMax - nowMs
+      if (queueLeftMs <= 0) this.#discard(queue)
+      else leftMs = Math.min(leftMs ?? queueLeftMs, queueLeftMs)
+    }
+    if (leftMs !== undefined) this.#timer = this.#clock.schedule(leftMs, this.#discardBlocked)
   }
 
   #readSlice(queue: ReadQueue, queued: QueuedRead): void {
     const { read } = queued
+    queue.blockedSinceMs = undefined
     if (!queued.isOpen) {
       queued.isOpen = true
       this.#openCount++

@@ -29,6 +29,8 @@ export class ReadQueue {
   readonly memory: AnswerMemory
   /** Bytes of the answers that are not complete. */
   buildingBytes = 0
+  /** Since when memory keeps its open reads from going on, in milliseconds of the clock. */
+  blockedSinceMs: number | undefined
   readonly #limits: AnswerLimits
   /** The reads that go on in turn. Those that are open are the first ones. */
   readonly #current: QueuedRead[] = []
@@ -44,6 +46,11 @@ export class ReadQueue {
 
   get isEmpty(): boolean {
     return this.#current.length === 0
+  }
+
+  /** Whether a read holds a snapshot. */
+  get hasOpen(): boolean {
+    return this.#current[0]?.isOpen === true
   }
 
   /** The read that came first. */
@@ -92,6 +99,7 @@ export class ReadQueue {
       count++
     }
     this.#next = 0
+    this.blockedSinceMs = undefined
     return count
   }
 

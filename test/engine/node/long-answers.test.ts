@@ -21,7 +21,10 @@ import {
   writeQueryHead,
   writeStartup,
 } from '../../../src/protocol/index.ts'
+import { blockedMsMax } from '../../../src/engine/long-reads.ts'
 import { Inet } from '../../../src/types/index.ts'
+import type { Clock } from '../../../src/util/index.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
 
 const MiB = 1024 * 1024
 /** Flags of <metadata> of rows (native_protocol_v4.spec §4.2.5.2). */
@@ -34,6 +37,7 @@ const keyspace =
 class CountingStore extends MemoryStore {
   openCount = 0
   peakCount = 0
+  takenCount = 0
   /** Set: what is read is not durable before {@link finishCommits}. */
   isUncommitted = false
   #commits: (() => void)[] = []
@@ -54,6 +58,7 @@ class CountingStore extends MemoryStore {
   }
 
   override snapshot(): KvSnapshot {
+    this.takenCount++
     this.peakCount = Math.max(this.peakCount, ++this.openCount)
     const snapshot = super.snapshot()
     const release = snapshot.release.bind(snapshot)
@@ -160,8 +165,9 @@ const sliceBytes = 2 * MiB
 async function openNode(
   storage: KvStore,
   answerLimits: Partial<AnswerLimits> = {},
+  clock?: Clock,
 ): Promise<EngineNode> {
-  const engine = new Engine({ storage, answerLimits })
+  const engine = new Engine({ storage, answerLimits, clock })
   await engine.query(keyspace)
   await engine.query('CREATE TABLE k.t (p int, c int, v blob, PRIMARY KEY (p, c))')
   await engine.query('CREATE TABLE k.s (p int PRIMARY KEY, v int)')
@@ -294,6 +300,62 @@ describe('answers of many rows', () => {
     expect(node.engine.answerBytes).toBe(0)
     other.readAll(1)
     await until(() => other.streams.length === 2)
+  })
+
+  test('a client that does not read for a while holds no snapshot, and is answered when it does', async () => {
+    const store = new CountingStore()
+    const clock = new VirtualClock()
+    node = await openNode(store, {}, clock)
+    const stuck = new SlowClient(node)
+    stuck.isReading = false
+    stuck.readAll(5)
+    await until(() => stuck.unreadBytes > answerBytes)
+    await turns(10)
+    expect(store.openCount).toBeGreaterThan(0)
+    clock.advance(blockedMsMax - 1)
+    expect(store.openCount).toBeGreaterThan(0)
+    clock.advance(1)
+    expect(store.openCount).toBe(0)
+    stuck.isReading = true
+    stuck.read()
+    await until(() => stuck.streams.length === 6)
+    expect(new Set(stuck.lengths.slice(1)).size).toBe(1)
+    expect(node.engine.answerBytes).toBe(0)
+  })
+
+  test('a client that reads slowly keeps what its reads have, as long as they go on', async () => {
+    const store = new CountingStore()
+    const clock = new VirtualClock()
+    node = await openNode(store, {}, clock)
+    const slow = new SlowClient(node)
+    slow.isReading = false
+    slow.readAll(3)
+    for (let count = 1; count <= 3; count++) {
+      await until(() => slow.unreadBytes > answerBytes)
+      await turns(10)
+      clock.advance(blockedMsMax - 1)
+      slow.read()
+    }
+    await until(() => slow.streams.length === 4)
+    expect(store.takenCount).toBe(3)
+  })
+
+  test('reads that the answers to others keep waiting hold no snapshot for long', async () => {
+    const store = new CountingStore()
+    const clock = new VirtualClock()
+    node = await openNode(store, { engineBytesMax: answerBytes }, clock)
+    const [stuck, other] = [new SlowClient(node), new SlowClient(node)]
+    stuck.isReading = false
+    stuck.readAll(1)
+    other.readAll(1)
+    await until(() => stuck.unreadBytes > answerBytes)
+    await turns(10)
+    expect(store.openCount).toBe(1)
+    clock.advance(blockedMsMax)
+    expect(store.openCount).toBe(0)
+    stuck.read()
+    await until(() => other.streams.length === 2)
+    expect(other.lengths[1]).toBe(stuck.lengths[1])
   })
 
   /** A client is not kept waiting by its own answers, so that it can send what ends it. */
