@@ -4,7 +4,7 @@ import {
   ProtocolError,
   type SerialConsistency,
 } from '../../errors/index.ts'
-import { QueryFlag } from '../constants.ts'
+import { QueryFlag, unsetLength } from '../constants.ts'
 import type { RawValue, WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
 
@@ -63,7 +63,7 @@ export function writeRawValues(writer: WireWriter, values: readonly RawValue[]):
 }
 
 export function writeRawValue(writer: WireWriter, value: RawValue): void {
-  if (typeof value === 'symbol') writer.writeInt(-2)
+  if (typeof value === 'symbol') writer.writeInt(unsetLength)
   else writer.writeBytes(value)
 }
 
