@@ -26,9 +26,7 @@ export class Tracer {
     coordinator: AdvertisedAddress,
     parameters: ReadonlyMap<string, string>,
   ): Trace {
-    const cut = [...parameters].map(([name, value]): [string, string] => {
-      return [name, value.length > parameterCharsMax ? `${value.slice(0, 1_000)}...` : value]
-    })
+    const cut = [...parameters].map(([name, value]): [string, string] => [name, cutText(value)])
     const trace: Trace = {
       sessionId: this.#ids.next().toString(),
       client,
@@ -59,4 +57,11 @@ export class Tracer {
     const start = this.#starts.get(trace) ?? this.#clock.monotonicMs()
     return Math.max(0, Math.round((this.#clock.monotonicMs() - start) * 1_000))
   }
+}
+
+/** Cuts a long text. What is left is copied: a slice would keep the whole text in memory. */
+function cutText(text: string): string {
+  if (text.length <= parameterCharsMax) return text
+  const left = Buffer.from(text.slice(0, parameterCharsMax), 'utf16le')
+  return `${left.toString('utf16le')}...`
 }

@@ -1,0 +1,35 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { Tracer } from '../../../src/engine/node/tracing.ts'
+import { TraceLog } from '../../../src/engine/system/trace-log.ts'
+import { Inet } from '../../../src/types/index.ts'
+import { systemRuntime } from '../../../src/util/index.ts'
+
+const address = Inet.parse('127.0.0.1')
+
+function begin(tracer: Tracer, text: string): ReturnType<Tracer['begin']> {
+  return tracer.begin('Execute', address, { address, port: 1 }, new Map([['query', text]]))
+}
+
+test('traces of long statements do not keep their texts in memory', () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const log = new TraceLog()
+  const tracer = new Tracer(log, systemRuntime)
+  collect()
+  const before = process.memoryUsage()
+  for (let i = 0; i < 100; i++) begin(tracer, Buffer.alloc(2_000_000, 'a').toString('latin1'))
+  collect()
+  const after = process.memoryUsage()
+  const keptBytes = after.external + after.heapUsed - before.external - before.heapUsed
+  expect([...log.sessionRows()]).toHaveLength(100)
+  expect(keptBytes).toBeLessThan(20_000_000)
+})
+
+test('a parameter of a trace is cut after 1,000 characters', () => {
+  const tracer = new Tracer(new TraceLog(), systemRuntime)
+  const queryOf = (text: string): unknown => begin(tracer, text).parameters.get('query')
+  expect(queryOf('é'.repeat(1_000))).toBe('é'.repeat(1_000))
+  expect(queryOf('é'.repeat(1_001))).toBe(`${'é'.repeat(1_000)}...`)
+})
