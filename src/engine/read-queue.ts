@@ -5,7 +5,7 @@ import type { AnswerLimits, AnswerMemory } from './answer-memory.ts'
 export interface LongRead<T> {
   /** Bytes of the answer so far; 0 before the first slice and after {@link discard}. */
   readonly bytes: number
-  /** Bytes of the values it was requested with, which it holds until it ends. */
+  /** Bytes it holds from its request until it ends: itself and the values of the request. */
   readonly valueBytes: number
   readonly signal: AbortSignal | undefined
   /** Reads one slice, the first one if there is nothing yet. @returns the complete answer */

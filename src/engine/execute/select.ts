@@ -29,6 +29,8 @@ export interface SelectOptions {
 
 const pagedOrderByIn =
   'Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query'
+/** Memory of a read that waits for its turn, besides its values: measured, and rounded up. */
+const waitingReadBytes = 1536
 const noWarnings: readonly string[] = Object.freeze([])
 
 function limitValue(term: Term | undefined, query: QueryContext): number {
@@ -132,7 +134,7 @@ class LongSelect implements LongRead<EncodedRows> {
     this.#query = query
     this.#options = options
     this.#reader = reader
-    this.valueBytes = bytesOf(query.values)
+    this.valueBytes = waitingReadBytes + bytesOf(query.values)
   }
 
   get signal(): AbortSignal | undefined {

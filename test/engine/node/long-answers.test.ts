@@ -302,6 +302,24 @@ describe('answers of many rows', () => {
     await until(() => other.streams.length === 2)
   })
 
+  test('reads that wait take memory of their client, also without values', async () => {
+    node = await openNode(new CountingStore(), { clientBytesMax: 64 * 1024 })
+    await node.engine.query('CREATE TABLE k.small (p int, c int, PRIMARY KEY (p, c))')
+    for (let c = 0; c < 2_100; c++) {
+      await node.engine.query(`INSERT INTO k.small (p, c) VALUES (1, ${c})`)
+    }
+    const client = new SlowClient(node)
+    const count = 200
+    client.push(
+      ...Array.from({ length: count }, (_, i) =>
+        client.query('SELECT count(*) FROM k.small', i + 1),
+      ),
+    )
+    expect(client.connection.describe()['request_count']).toBeLessThan(60n)
+    await until(() => client.streams.length === 1 + count)
+    expect(node.engine.answerBytes).toBe(0)
+  })
+
   test('a client that does not read for a while holds no snapshot, and is answered when it does', async () => {
     const store = new CountingStore()
     const clock = new VirtualClock()
