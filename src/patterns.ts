@@ -8,6 +8,30 @@ import {
 } from './index.ts'
 import { ConnectionManager } from './patterns/database-manager.ts'
 
+export {
+  ClockDriftError,
+  LockHeldError,
+  LockLostError,
+  SchemaMismatchError,
+} from './errors/index.ts'
+export {
+  createTables,
+  HybridClock,
+  type HybridClockOptions,
+  type LwtCounters,
+  type SchemaStep,
+  type TableDefinition,
+  type TableOwner,
+  type TimeSpan,
+} from './kernel/index.ts'
+export { LeaderElection, type LeaderOptions } from './patterns/lock/leader-election.ts'
+export { Lease } from './patterns/lock/lease.ts'
+export {
+  type AcquireOptions,
+  Lock,
+  type LockOptions,
+  type LockStats,
+} from './patterns/lock/lock.ts'
 export { Cache, type CacheLookup, type CacheOptions } from './patterns/cache.ts'
 export type { NewEvent, StoredEvent } from './patterns/event-commit.ts'
 export {
@@ -35,6 +59,11 @@ export {
   type RepositoryOptions,
 } from './patterns/repository.ts'
 export type { RepositoryColumn } from './patterns/repository-property.ts'
+export {
+  SchemaManager,
+  type SchemaManagerOptions,
+  SchemaPlan,
+} from './patterns/schema-manager.ts'
 export {
   type SessionInspection,
   SessionManager,

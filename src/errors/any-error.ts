@@ -26,10 +26,14 @@ import type { EngineLockedError, StorageError } from './engine-errors.ts'
 import type {
   AlreadyConnectedError,
   CacheValueError,
+  ClockDriftError,
   ConcurrencyConflictError,
+  LockHeldError,
+  LockLostError,
   NotConnectedError,
   RowExistsError,
   RowNotFoundError,
+  SchemaMismatchError,
 } from './pattern-errors.ts'
 import type { AnyServerError } from './server-errors.ts'
 import { TsyllaErrorBase } from './tsylla-error.ts'
@@ -45,6 +49,7 @@ export type AnyTsyllaError =
   | AuthenticationError
   | BindError
   | CacheValueError
+  | ClockDriftError
   | ClosedError
   | ConcurrencyConflictError
   | ConfigError
@@ -55,6 +60,8 @@ export type AnyTsyllaError =
   | EncodeError
   | EngineLockedError
   | KeyspaceError
+  | LockHeldError
+  | LockLostError
   | NoNodeAvailableError
   | NotConnectedError
   | OverloadedError
@@ -66,6 +73,7 @@ export type AnyTsyllaError =
   | RowExistsError
   | RowNotFoundError
   | SchemaAgreementError
+  | SchemaMismatchError
   | StorageError
   | TlsError
   | ValueError

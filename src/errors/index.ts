@@ -38,10 +38,14 @@ export type { Outcome } from './outcome.ts'
 export {
   AlreadyConnectedError,
   CacheValueError,
+  ClockDriftError,
   ConcurrencyConflictError,
+  LockHeldError,
+  LockLostError,
   NotConnectedError,
   RowExistsError,
   RowNotFoundError,
+  SchemaMismatchError,
 } from './pattern-errors.ts'
 export { Secret } from './secret.ts'
 export {

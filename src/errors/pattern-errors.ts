@@ -71,3 +71,63 @@ export class AlreadyConnectedError extends TsyllaErrorBase {
     )
   }
 }
+
+/** The clock of this machine and that of the cluster are further apart than allowed. */
+export class ClockDriftError extends TsyllaErrorBase {
+  readonly code = 'TSYLLA_CLOCK_DRIFT'
+  /** Milliseconds that the cluster is ahead; negative when it is behind. */
+  readonly driftMs: number
+  readonly driftMsMax: number
+  constructor(driftMs: number, driftMsMax: number) {
+    super(
+      `The clocks of this machine and of the cluster are ${Math.round(Math.abs(driftMs))} ms apart, more than the ${driftMsMax} ms of driftMax: synchronise them, or raise driftMax`,
+    )
+    this.driftMs = driftMs
+    this.driftMsMax = driftMsMax
+  }
+}
+
+/** A lock is held by another holder, and was until the time to wait for it was over. */
+export class LockHeldError extends TsyllaErrorBase {
+  readonly code = 'TSYLLA_LOCK_HELD'
+  /** Name of the lock. As data of the caller it is in no message, and printing omits it. */
+  declare readonly lockName: string
+  /** When the lease of the present holder ends, unless it is extended. */
+  readonly until: Date
+  constructor(lockName: string, until: Date) {
+    super(`The lock is held by another holder until ${until.toISOString()}, unless it is extended`)
+    this.hide('lockName', lockName)
+    this.until = until
+  }
+}
+
+/**
+ * A lease ended before its holder released it: it could not be extended in time. What was done
+ * under it since may have overlapped with another holder, except for fenced writes.
+ */
+export class LockLostError extends TsyllaErrorBase {
+  readonly code = 'TSYLLA_LOCK_LOST'
+  /** Name of the lock. As data of the caller it is in no message, and printing omits it. */
+  declare readonly lockName: string
+  readonly fence: bigint
+  constructor(lockName: string, fence: bigint, options?: ErrorOptions) {
+    super(`The lease with fence ${fence} ended before it was released`, 'not_applied', options)
+    this.hide('lockName', lockName)
+    this.fence = fence
+  }
+}
+
+/** A table exists with another key, or with other types of columns, than a pattern needs. */
+export class SchemaMismatchError extends TsyllaErrorBase {
+  readonly code = 'TSYLLA_SCHEMA_MISMATCH'
+  readonly table: string
+  /** One sentence per difference. */
+  readonly differences: readonly string[]
+  constructor(table: string, differences: readonly string[]) {
+    super(
+      `Table ${table} is not what the pattern needs: ${differences.join('; ')}. Choose another name with the option table, or move the rows to a new table`,
+    )
+    this.table = table
+    this.differences = differences
+  }
+}

@@ -13,12 +13,28 @@ export { KeyedQueue } from './keyed-queue.ts'
 export { LruMap } from './lru-map.ts'
 export { asyncRows, type AsyncRows } from './rows.ts'
 export { PreparedStatementRunner } from './prepared-statement-runner.ts'
+export { HybridClock, type HybridClockOptions } from './hybrid-clock.ts'
 export {
-  checkTableName,
-  checkTtl,
-  createTables,
-  gcGraceOption,
-  tableText,
-  ttlSecondsMaxAt,
-} from './tables.ts'
+  fenceSpan,
+  type LeaseAnswer,
+  type LeaseAsk,
+  leaseMachine,
+  leaseRows,
+  type LeaseState,
+  leaseTable,
+} from './lease.ts'
+export { LwtClient } from './lwt-client.ts'
+export type { LwtMachine, LwtStep } from './lwt-machine.ts'
+export type { LwtCounters, LwtSettings } from './lwt-register.ts'
 export { LwtRetry } from './lwt-retry.ts'
+export { LwtTable } from './lwt-table.ts'
+export {
+  applySteps,
+  createTables,
+  planTables,
+  type SchemaStep,
+  type TableOwner,
+} from './schema-plan.ts'
+export { type TableDefinition, tableText, tableTexts } from './table-definition.ts'
+export { checkTableName, checkTtl, ttlSecondsMaxAt } from './table-options.ts'
+export { type TimeSpan, timeSpanText, toMilliseconds, toSeconds } from './time-span.ts'

@@ -5,9 +5,10 @@ import {
   checkTableName,
   checkTtl,
   createTables,
-  gcGraceOption,
   PreparedStatementRunner,
+  type TableDefinition,
   tableText,
+  tableTexts,
   toBigInt,
 } from '../kernel/index.ts'
 import { type Executor, runtimeOf } from '../types/index.ts'
@@ -44,6 +45,7 @@ export class Cache {
   readonly #executor: Executor
   readonly #runner: PreparedStatementRunner
   readonly #clock: Clock
+  readonly #tableName: string
   readonly #table: string
   readonly #ttlSeconds: number
   readonly #valueBytesMax: number
@@ -54,22 +56,36 @@ export class Cache {
     checkOptions('Cache', options, { ttlSeconds: true, valueBytesMax: true, table: true })
     this.#executor = executor
     this.#runner = new PreparedStatementRunner(executor)
-    this.#table = tableText(checkTableName(options.table ?? 'cache'))
+    this.#tableName = checkTableName(options.table ?? 'cache')
+    this.#table = tableText(this.#tableName)
     this.#clock = runtimeOf(executor).clock
     this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600, this.#clock)
     const { valueBytesMax = 1 << 20 } = options
     this.#valueBytesMax = checkInteger('valueBytesMax', valueBytesMax, 1, bytesMax)
   }
 
+  /** CQL of the table. */
   tables(): string[] {
-    const gcGrace = gcGraceOption(Math.max(this.#ttlSeconds, ownTtlSeconds))
+    return tableTexts(this.tableDefinitions())
+  }
+
+  /** The table as data. */
+  tableDefinitions(): readonly TableDefinition[] {
     return [
-      `CREATE TABLE IF NOT EXISTS ${this.#table} (key text PRIMARY KEY, value blob) WITH ${gcGrace}`,
+      {
+        name: this.#tableName,
+        columns: { key: 'text', value: 'blob' },
+        partitionKey: ['key'],
+        writes: 'plain',
+        ttlSeconds: Math.max(this.#ttlSeconds, ownTtlSeconds),
+        hasDeletions: true,
+      },
     ]
   }
 
+  /** Creates what is missing of the table. */
   async createTables(): Promise<void> {
-    await createTables(this.#executor, this.tables())
+    await createTables(this.#executor, [this])
   }
 
   /** The value, or `undefined`. Use {@link lookup} to tell a cached `undefined` from a miss. */

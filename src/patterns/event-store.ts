@@ -15,7 +15,9 @@ import {
   KeyedQueue,
   LruMap,
   PreparedStatementRunner,
+  type TableDefinition,
   tableText,
+  tableTexts,
   timeoutMsMax,
   toDate,
   LwtRetry,
@@ -98,6 +100,7 @@ const headCountMax = 10_000
 export class EventStore {
   readonly #executor: Executor
   readonly #runner: PreparedStatementRunner
+  readonly #tableName: string
   readonly #table: string
   readonly #clock: Clock
   readonly #random: RandomSource
@@ -118,7 +121,8 @@ export class EventStore {
     this.#clock = options.clock ?? runtime.clock
     const serialConsistency = checkSerialLevel(options.serialConsistency)
     this.#runner = new PreparedStatementRunner(executor, { serialConsistency, clock: this.#clock })
-    this.#table = tableText(checkTableName(options.table ?? 'events'))
+    this.#tableName = checkTableName(options.table ?? 'events')
+    this.#table = tableText(this.#tableName)
     this.#random = options.random ?? runtime.random
     this.#timeoutMs = checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax)
     const { appendCountMax = 1_000 } = options
@@ -130,15 +134,35 @@ export class EventStore {
     }
   }
 
-  /** CQL of the table. It is written by conditional batches alone. */
+  /** CQL of the table, which is written by conditional batches only. */
   tables(): string[] {
+    return tableTexts(this.tableDefinitions())
+  }
+
+  /** The table, which is written by conditional batches only as data. */
+  tableDefinitions(): readonly TableDefinition[] {
     return [
-      `CREATE TABLE IF NOT EXISTS ${this.#table} (stream_id text, version bigint, head bigint STATIC, commit_id uuid, type text, data text, ts timestamp, PRIMARY KEY (stream_id, version)) WITH CLUSTERING ORDER BY (version ASC)`,
+      {
+        name: this.#tableName,
+        columns: {
+          stream_id: 'text',
+          version: 'bigint',
+          head: 'bigint static',
+          commit_id: 'uuid',
+          type: 'text',
+          data: 'text',
+          ts: 'timestamp',
+        },
+        partitionKey: ['stream_id'],
+        clusteringKey: { version: 'asc' },
+        writes: 'conditional',
+      },
     ]
   }
 
+  /** Creates what is missing of the table, which is written by conditional batches only. */
   async createTables(): Promise<void> {
-    await createTables(this.#executor, this.tables())
+    await createTables(this.#executor, [this])
   }
 
   /**

@@ -7,9 +7,10 @@ import {
   checkTableName,
   checkTtl,
   createTables,
-  gcGraceOption,
   PreparedStatementRunner,
+  type TableDefinition,
   tableText,
+  tableTexts,
   toDate,
   ttlSecondsMaxAt,
 } from '../kernel/index.ts'
@@ -56,6 +57,7 @@ export class MetricsStore {
   readonly #runner: PreparedStatementRunner
   readonly #runtime: Runtime
   readonly #clock: Clock
+  readonly #tableName: string
   readonly #table: string
   readonly #retentionSeconds: number
   readonly #bucketMs: number
@@ -73,7 +75,8 @@ export class MetricsStore {
     this.#runtime = runtimeOf(executor)
     this.#runner = new PreparedStatementRunner(executor)
     this.#clock = options.clock ?? this.#runtime.clock
-    this.#table = tableText(checkTableName(options.table ?? 'metrics'))
+    this.#tableName = checkTableName(options.table ?? 'metrics')
+    this.#table = tableText(this.#tableName)
     this.#retentionSeconds = checkTtl(
       'retentionSeconds',
       options.retentionSeconds ?? 604_800,
@@ -83,16 +86,36 @@ export class MetricsStore {
     this.#parallelBuckets = checkInteger('parallelBuckets', options.parallelBuckets ?? 4, 1, 1_024)
   }
 
+  /** CQL of the table. */
   tables(): string[] {
-    const windowMinutes = Math.max(1, Math.ceil(this.#retentionSeconds / 60 / 40))
+    return tableTexts(this.tableDefinitions())
+  }
+
+  /** The table as data. */
+  tableDefinitions(): readonly TableDefinition[] {
     return [
-      `CREATE TABLE IF NOT EXISTS ${this.#table} (name text, bucket bigint, ts timestamp, id uuid, value double, tags frozen<map<text, text>>, PRIMARY KEY ((name, bucket), ts, id)) ` +
-        `WITH CLUSTERING ORDER BY (ts ASC, id ASC) AND compaction = {'class': 'TimeWindowCompactionStrategy', 'compaction_window_unit': 'MINUTES', 'compaction_window_size': '${windowMinutes}'} AND ${gcGraceOption(0)}`,
+      {
+        name: this.#tableName,
+        columns: {
+          name: 'text',
+          bucket: 'bigint',
+          ts: 'timestamp',
+          id: 'uuid',
+          value: 'double',
+          tags: 'frozen<map<text, text>>',
+        },
+        partitionKey: ['name', 'bucket'],
+        clusteringKey: { ts: 'asc', id: 'asc' },
+        writes: 'plain',
+        ttlSeconds: this.#retentionSeconds,
+        compaction: 'time-window',
+      },
     ]
   }
 
+  /** Creates what is missing of the table. */
   async createTables(): Promise<void> {
-    await createTables(this.#executor, this.tables())
+    await createTables(this.#executor, [this])
   }
 
   /**

@@ -6,16 +6,17 @@ import {
   checkSerialLevel,
   checkTableName,
   createTables,
-  gcGraceOption,
   PreparedStatementRunner,
+  type TableDefinition,
   tableText,
+  tableTexts,
   timeoutMsMax,
 } from '../kernel/index.ts'
 import { type Executor, runtimeOf } from '../types/index.ts'
 import type { Clock, RandomSource } from '../util/index.ts'
 import type { CountSettings } from './window-counter.ts'
 import { WindowCounters } from './window-counters.ts'
-import { WindowRows, windowTableText } from './window-rows.ts'
+import { WindowRows, windowTable } from './window-rows.ts'
 
 export interface RateLimiterOptions {
   /**
@@ -69,6 +70,7 @@ export class RateLimiter {
   readonly #executor: Executor
   readonly #clock: Clock
   readonly #onError: 'throw' | 'allow' | 'deny'
+  readonly #tableName: string
   readonly #table: string
   readonly #settings: CountSettings
   /** Shared by all limiters of this process on the same table; set by the first call. */
@@ -87,7 +89,8 @@ export class RateLimiter {
     const runtime = runtimeOf(executor)
     this.#clock = options.clock ?? runtime.clock
     this.#onError = checkOneOf('onError', options.onError ?? 'throw', ['throw', 'allow', 'deny'])
-    this.#table = tableText(checkTableName(options.table ?? 'rate_limits'))
+    this.#tableName = checkTableName(options.table ?? 'rate_limits')
+    this.#table = tableText(this.#tableName)
     const serialConsistency = checkSerialLevel(options.serialConsistency)
     const runner = new PreparedStatementRunner(executor, { serialConsistency, clock: this.#clock })
     this.#settings = {
@@ -100,13 +103,19 @@ export class RateLimiter {
     }
   }
 
-  /** CQL of the table. It is written by conditional writes alone. */
+  /** CQL of the table, which is written by conditional writes only. */
   tables(): string[] {
-    return [windowTableText(this.#table, gcGraceOption(0))]
+    return tableTexts(this.tableDefinitions())
   }
 
+  /** The table, which is written by conditional writes only as data. */
+  tableDefinitions(): readonly TableDefinition[] {
+    return [windowTable(this.#tableName)]
+  }
+
+  /** Creates what is missing of the table, which is written by conditional writes only. */
   async createTables(): Promise<void> {
-    await createTables(this.#executor, this.tables())
+    await createTables(this.#executor, [this])
   }
 
   /** Whether one more request of `key` is within `limit` per window; takes a unit if so. */

@@ -5,7 +5,9 @@ import {
   checkTableName,
   createTables,
   PreparedStatementRunner,
+  type TableDefinition,
   tableText,
+  tableTexts,
 } from '../kernel/index.ts'
 import type { Executor } from '../types/index.ts'
 import {
@@ -95,19 +97,30 @@ export class Repository<T extends object, Key extends keyof T & string = Default
     return property
   }
 
-  /** CQL of the table. It is written by conditional writes alone. */
+  /** CQL of the table, which is written by conditional writes only. */
   tables(): string[] {
-    const columns = this.#properties.map(({ text, type }) => `${text} ${type}`).join(', ')
-    const keys = this.#keys.map(({ text }) => text)
-    const partition = keys.slice(0, this.#partitionKeyCount).join(', ')
-    const clustering = keys.slice(this.#partitionKeyCount).map((text) => `, ${text}`)
+    return tableTexts(this.tableDefinitions())
+  }
+
+  /** The table, which is written by conditional writes only as data. */
+  tableDefinitions(): readonly TableDefinition[] {
+    const keys = this.#keys.map(({ column }) => column)
     return [
-      `CREATE TABLE IF NOT EXISTS ${this.#table} (${columns}, PRIMARY KEY ((${partition})${clustering.join('')}))`,
+      {
+        name: this.#name,
+        columns: Object.fromEntries(this.#properties.map(({ column, type }) => [column, type])),
+        partitionKey: keys.slice(0, this.#partitionKeyCount),
+        clusteringKey: Object.fromEntries(
+          keys.slice(this.#partitionKeyCount).map((name) => [name, 'asc' as const]),
+        ),
+        writes: 'conditional',
+      },
     ]
   }
 
+  /** Creates what is missing of the table, which is written by conditional writes only. */
   async createTables(): Promise<void> {
-    await createTables(this.#executor, this.tables())
+    await createTables(this.#executor, [this])
   }
 
   /**

@@ -6,9 +6,10 @@ import {
   checkTableName,
   checkTtl,
   createTables,
-  gcGraceOption,
   PreparedStatementRunner,
+  type TableDefinition,
   tableText,
+  tableTexts,
   toBigInt,
   toDate,
   ttlSecondsMaxAt,
@@ -69,6 +70,7 @@ export class SessionManager {
   readonly #runner: PreparedStatementRunner
   readonly #runtime: Runtime
   readonly #clock: Clock
+  readonly #tableName: string
   readonly #table: string
   readonly #touchTable: string
   readonly #isSliding: boolean
@@ -87,9 +89,9 @@ export class SessionManager {
     this.#runtime = runtimeOf(executor)
     this.#runner = new PreparedStatementRunner(executor)
     this.#clock = options.clock ?? this.#runtime.clock
-    const table = checkTableName(options.table ?? 'sessions')
-    this.#table = tableText(table)
-    this.#touchTable = tableText(checkTableName(`${table}_last_use`))
+    this.#tableName = checkTableName(options.table ?? 'sessions')
+    this.#table = tableText(this.#tableName)
+    this.#touchTable = tableText(checkTableName(`${this.#tableName}_last_use`))
     const expiry = checkOneOf('expiry', options.expiry ?? 'fixed', ['fixed', 'sliding'])
     this.#isSliding = expiry === 'sliding'
     this.#ttlSeconds = checkTtl('ttlSeconds', options.ttlSeconds ?? 3_600, this.#clock)
@@ -98,19 +100,43 @@ export class SessionManager {
       : this.#ttlSeconds
   }
 
-  /**
-   * CQL of the tables. The last use has a table of its own: a late touch cannot revive a session.
-   */
+  /** CQL of the tables; the last use has its own, so that a late touch cannot revive a session. */
   tables(): string[] {
-    const gcGrace = gcGraceOption(this.#lifeSeconds + graceSeconds)
+    return tableTexts(this.tableDefinitions())
+  }
+
+  /** The tables; the last use has its own, so that a late touch cannot revive a session as data. */
+  tableDefinitions(): readonly TableDefinition[] {
+    const ttlSeconds = this.#lifeSeconds + graceSeconds
     return [
-      `CREATE TABLE IF NOT EXISTS ${this.#table} (id blob PRIMARY KEY, user_id text, ip text, created_at timestamp, expires_at timestamp) WITH ${gcGrace}`,
-      `CREATE TABLE IF NOT EXISTS ${this.#touchTable} (id blob PRIMARY KEY, last_use timestamp) WITH ${gcGrace}`,
+      {
+        name: this.#tableName,
+        columns: {
+          id: 'blob',
+          user_id: 'text',
+          ip: 'text',
+          created_at: 'timestamp',
+          expires_at: 'timestamp',
+        },
+        partitionKey: ['id'],
+        writes: 'plain',
+        ttlSeconds,
+        hasDeletions: true,
+      },
+      {
+        name: `${this.#tableName}_last_use`,
+        columns: { id: 'blob', last_use: 'timestamp' },
+        partitionKey: ['id'],
+        writes: 'plain',
+        ttlSeconds,
+        hasDeletions: true,
+      },
     ]
   }
 
+  /** Creates what is missing of the tables; the last use has its own, so that a late touch cannot revive a session. */
   async createTables(): Promise<void> {
-    await createTables(this.#executor, this.tables())
+    await createTables(this.#executor, [this])
   }
 
   /** Starts a session and returns its token: 256 random bits in base64url. */

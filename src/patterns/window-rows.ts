@@ -1,4 +1,4 @@
-import type { PreparedStatementRunner } from '../kernel/index.ts'
+import type { PreparedStatementRunner, TableDefinition } from '../kernel/index.ts'
 import { toBigInt } from '../kernel/index.ts'
 import type { Result } from '../types/index.ts'
 
@@ -24,9 +24,21 @@ interface WindowRow {
 /** Rows outlive their window by this, for callers whose clocks are behind. */
 const slackSeconds = 60
 
-/** CQL of the table of windows. It is written by conditional writes alone. */
-export function windowTableText(table: string, tableOptions: string): string {
-  return `CREATE TABLE IF NOT EXISTS ${table} (key text, window_seconds int, window bigint, used bigint, op uuid, PRIMARY KEY ((key, window_seconds, window))) WITH ${tableOptions}`
+/** The table of windows, which is written by conditional writes only. */
+export function windowTable(name: string): TableDefinition {
+  return {
+    name,
+    columns: {
+      key: 'text',
+      window_seconds: 'int',
+      window: 'bigint',
+      used: 'bigint',
+      op: 'uuid',
+    },
+    partitionKey: ['key', 'window_seconds', 'window'],
+    writes: 'conditional',
+    ttlSeconds: 0,
+  }
 }
 
 /** The statements on rows of windows. */

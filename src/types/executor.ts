@@ -54,6 +54,8 @@ export interface Executor {
    * innermost executor, so it is shared by all that wrap it. Default: the executor itself.
    */
   readonly root?: Executor | undefined
+  /** Returns the keyspace that unqualified names of tables mean. Default: not known. */
+  getKeyspace?(): string | undefined
 }
 
 /** The innermost executor: the identity of an executor and of everything that wraps it. */

@@ -83,13 +83,19 @@ export function wrapExecutor(
 /** An executor whose six methods are one: {@link Interceptor}. */
 export class WrappedExecutor implements Executor {
   readonly root: Executor | undefined
+  readonly #inner: Executor
   readonly #run: RunCall
 
   constructor(inner: Executor, intercept: Interceptor, { isolated = false }: WrapOptions = {}) {
     this.root = isolated ? undefined : rootOf(inner)
+    this.#inner = inner
     if (isolated) bindRuntime(this, runtimeOf(inner))
     const next: RunCall = (call) => runCall(inner, call)
     this.#run = async (call) => await intercept(call, next)
+  }
+
+  getKeyspace(): string | undefined {
+    return this.#inner.getKeyspace?.()
   }
 
   execute<Columns = UnknownColumns>(

@@ -1,0 +1,159 @@
+import type { UnknownColumns } from '../types/index.ts'
+import { toBigInt, toDate } from './column-values.ts'
+import type { LwtMachine, LwtStep } from './lwt-machine.ts'
+import { LwtTable } from './lwt-table.ts'
+import type { PreparedStatementRunner } from './prepared-statement-runner.ts'
+import { tableText, type TableDefinition } from './table-definition.ts'
+
+/** What the row of a lease says. Rows are never deleted, so that fences grow for ever. */
+export interface LeaseState {
+  /** Grows with every acquisition of the name; on the axis of write timestamps in microseconds. */
+  readonly fence: bigint
+  /** UUID of the acquisition that holds the lease; `null` when it is free. */
+  readonly owner: string | null
+  /** The lease is free from then on, in milliseconds since the epoch. */
+  readonly untilMs: number
+  /** What the holder wrote for people who look. */
+  readonly note: string
+}
+
+export type LeaseAsk =
+  | {
+      readonly kind: 'acquire'
+      /** UUID, new for every acquisition. */
+      readonly owner: string
+      readonly ttlMs: number
+      readonly nowMs: number
+      /** Smallest fence: the time in microseconds. */
+      readonly nowUs: bigint
+      /** How far clocks may be apart: a lease of another is over only this long after its end. */
+      readonly errorMs: number
+      readonly note: string
+    }
+  | {
+      readonly kind: 'extend'
+      readonly owner: string
+      readonly ttlMs: number
+      readonly nowMs: number
+      /** Raises the fence to this time in microseconds, or above the present one. */
+      readonly raiseFenceToUs?: bigint | undefined
+    }
+  | { readonly kind: 'release'; readonly owner: string }
+  /** Reads the current state. */
+  | { readonly kind: 'inspect' }
+
+/** `holds`: whether the asking owner holds the lease afterwards, `false` after a release. */
+export interface LeaseAnswer {
+  readonly holds: boolean
+  readonly state: LeaseState | undefined
+}
+
+/**
+ * How far fences are apart. Plain writes under a lease are stamped with its fence and the numbers
+ * after it, so that later writes of one holder win over its earlier ones, and those of the next
+ * holder over all of them.
+ */
+export const fenceSpan = 10_000
+
+/** Rows without an acquisition are kept this long: 30 days. */
+const rowTtlSeconds = 30 * 86_400
+
+/** The rules of a lease: one holder at a time, and a fence that grows with every holder. */
+export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
+  step(state, ask): LwtStep<LeaseState, LeaseAnswer> {
+    if (ask.kind === 'inspect') {
+      return { state, answer: { holds: false, state }, needsCurrent: true }
+    }
+    const holds = state !== undefined && state.owner === ask.owner
+    switch (ask.kind) {
+      case 'acquire': {
+        const untilMs = ask.nowMs + ask.ttlMs
+        // The row contains the acquisition already when the answer of its write was lost. Writing
+        // it again makes sure that it is still there, and that it lasts its whole time from now.
+        if (holds) {
+          const after = { ...state, untilMs: Math.max(state.untilMs, untilMs) }
+          return { state: after, answer: { holds: true, state: after } }
+        }
+        const isFree =
+          state === undefined || state.owner === null || state.untilMs + ask.errorMs < ask.nowMs
+        if (!isFree) return { state, answer: { holds: false, state }, needsCurrent: true }
+        const after: LeaseState = {
+          fence: nextFence(state, ask.nowUs),
+          owner: ask.owner,
+          untilMs,
+          note: ask.note,
+        }
+        return { state: after, answer: { holds: true, state: after } }
+      }
+      case 'extend': {
+        if (!holds) return { state, answer: { holds: false, state }, needsCurrent: true }
+        const { raiseFenceToUs } = ask
+        const after = {
+          ...state,
+          untilMs: Math.max(state.untilMs, ask.nowMs + ask.ttlMs),
+          fence: raiseFenceToUs === undefined ? state.fence : nextFence(state, raiseFenceToUs),
+        }
+        return { state: after, answer: { holds: true, state: after } }
+      }
+      case 'release': {
+        if (!holds) return { state, answer: { holds: false, state }, needsCurrent: true }
+        const after = { ...state, owner: null }
+        return { state: after, answer: { holds: false, state: after } }
+      }
+    }
+  },
+}
+
+/** The table of leases. */
+export function leaseTable(name: string): TableDefinition {
+  return {
+    name,
+    columns: {
+      name: 'text',
+      fence: 'bigint',
+      owner: 'uuid',
+      until: 'timestamp',
+      note: 'text',
+      op: 'uuid',
+    },
+    partitionKey: ['name'],
+    writes: 'conditional',
+    ttlSeconds: rowTtlSeconds,
+  }
+}
+
+/** The rows of a table of leases. */
+export function leaseRows(
+  runner: PreparedStatementRunner,
+  name: string,
+): LwtTable<string, LeaseState> {
+  return new LwtTable(runner, {
+    table: tableText(name),
+    keyColumns: ['name'],
+    stateColumns: ['fence', 'owner', 'until', 'note'],
+    keyValues: (key) => [key],
+    encode: ({ fence, owner, untilMs, note }) => [fence, owner, new Date(untilMs), note],
+    decode: decodeLease,
+    ttlSeconds: () => rowTtlSeconds,
+  })
+}
+
+function decodeLease(row: UnknownColumns): LeaseState {
+  const { fence, owner, until, note } = row as {
+    readonly fence: bigint | number | string
+    readonly owner: string | null | undefined
+    readonly until: Date | bigint
+    readonly note: string | null | undefined
+  }
+  return {
+    fence: toBigInt(fence),
+    owner: owner ?? null,
+    untilMs: toDate(until).getTime(),
+    note: note ?? '',
+  }
+}
+
+function nextFence(state: LeaseState | undefined, nowUs: bigint): bigint {
+  const next = (state?.fence ?? 0n) + BigInt(fenceSpan)
+  return next > nowUs ? next : nowUs
+}

@@ -1,0 +1,76 @@
+import { LruMap } from './lru-map.ts'
+import type { LwtMachine } from './lwt-machine.ts'
+import { type LwtCounters, LwtRegister, type LwtSettings } from './lwt-register.ts'
+
+/** Rows without waiting requests whose state is remembered: about 300 bytes each, plus the key. */
+const knownCountMax = 10_000
+
+/**
+ * Executes conditional writes on the rows of one table: one in flight per row and process, with all
+ * requests that wait for the same row in it. What is known of a row is kept, so that the next
+ * request needs one conditional write, and none when its answer does not change the row.
+ */
+export class LwtExecutor<Key, State, Ask, Answer> {
+  readonly #machine: LwtMachine<State, Ask, Answer>
+  readonly #counters: LwtCounters = {
+    requests: 0,
+    conditionalWrites: 0,
+    conflicts: 0,
+    ambiguousWrites: 0,
+    serialReads: 0,
+  }
+  /** Rows with waiting requests, by name. */
+  readonly #running = new Map<string, LwtRegister<Key, State, Ask, Answer>>()
+  readonly #known = new LruMap<string, LwtRegister<Key, State, Ask, Answer>>(knownCountMax)
+
+  constructor(machine: LwtMachine<State, Ask, Answer>) {
+    this.#machine = machine
+  }
+
+  get counters(): Readonly<LwtCounters> {
+    return this.#counters
+  }
+
+  /**
+   * Executes one request on a row.
+   *
+   * @param name of the row, unique per key
+   * @param deadlineMs by the monotonic clock; the request fails when it passes
+   * @throws RequestTimeoutError whose outcome is `unknown` when a write may have been applied
+   */
+  async submit(
+    name: string,
+    key: Key,
+    ask: Ask,
+    settings: LwtSettings<Key, State>,
+    deadlineMs: number,
+  ): Promise<Answer> {
+    this.#counters.requests++
+    let register = this.#running.get(name)
+    if (register === undefined) {
+      register = this.#known.get(name) ?? new LwtRegister(key, this.#machine, this.#counters)
+      this.#known.delete(name)
+      this.#running.set(name, register)
+    }
+    const onIdle = (): void => this.#onIdle(name, settings.clock.nowMs())
+    return await register.submit(ask, settings, deadlineMs, onIdle)
+  }
+
+  /** The state of a row that is remembered, which may have been replaced meanwhile. */
+  peek(name: string): State | undefined {
+    return (this.#running.get(name) ?? this.#known.get(name))?.state
+  }
+
+  #onIdle(name: string, nowMs: number): void {
+    const register = this.#running.get(name)
+    this.#running.delete(name)
+    this.#known.dropWhile(({ state }) => this.#isPast(state, nowMs))
+    if (register !== undefined && !this.#isPast(register.state, nowMs)) {
+      this.#known.set(name, register)
+    }
+  }
+
+  #isPast(state: State | undefined, nowMs: number): boolean {
+    return state === undefined || this.#machine.isPast?.(state, nowMs) === true
+  }
+}

@@ -1,0 +1,99 @@
+import { ConfigError, TsyllaError } from '../../errors/index.ts'
+import { checkOptions } from '../../kernel/index.ts'
+import { type Clock, sleep } from '../../util/index.ts'
+import type { Lease } from './lease.ts'
+
+export interface LeaderOptions {
+  /**
+   * Called whenever this process becomes the leader. It leads until the returned promise settles.
+   *
+   * @param signal aborts when the lease is lost and when `stop` is called; the work must end then
+   */
+  readonly onElected: (lease: Lease, signal: AbortSignal) => Promise<void>
+  /** Called when the lease ended while `onElected` was running. */
+  readonly onLost?: ((reason: unknown) => void) | undefined
+  /**
+   * Called with what `onElected` throws, and with what acquiring fails with; the election goes on
+   * after a second. Default: the election ends, and `stop` rejects with the error.
+   */
+  readonly onError?: ((error: unknown) => void) | undefined
+}
+
+const pauseAfterErrorMs = 1_000
+
+/** An election that runs until `stop`. */
+export class LeaderElection implements AsyncDisposable {
+  readonly #options: LeaderOptions
+  readonly #clock: Clock
+  readonly #stopping = new AbortController()
+  readonly #running: Promise<void>
+  #lease: Lease | undefined
+
+  constructor(
+    acquire: (signal: AbortSignal) => Promise<Lease>,
+    options: LeaderOptions,
+    clock: Clock,
+  ) {
+    checkOptions('leader', options, { onElected: true, onLost: true, onError: true })
+    if (typeof options.onElected !== 'function') {
+      throw new ConfigError('leader needs a function onElected')
+    }
+    this.#options = options
+    this.#clock = clock
+    this.#running = this.#run(acquire)
+    // `stop` reports the failure.
+    this.#running.catch(() => {})
+  }
+
+  /** Whether this process leads now. */
+  get isLeader(): boolean {
+    return this.#lease?.isHeld === true
+  }
+
+  /** Takes part no more. Resolves when `onElected` has settled and the lock is released. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #run(acquire: (signal: AbortSignal) => Promise<Lease>): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      try {
+        await this.#lead(await acquire(signal))
+      } catch (error) {
+        if (signal.aborted && isAborted(error)) return
+        if (isHeld(error)) continue
+        if (this.#options.onError === undefined) throw error
+        this.#options.onError(error)
+        if (!signal.aborted) await sleep(this.#clock, pauseAfterErrorMs)
+      }
+    }
+  }
+
+  async #lead(lease: Lease): Promise<void> {
+    const { onElected, onLost } = this.#options
+    this.#lease = lease
+    if (onLost !== undefined) {
+      lease.signal.addEventListener('abort', () => onLost(lease.signal.reason), { once: true })
+    }
+    try {
+      await onElected(lease, AbortSignal.any([lease.signal, this.#stopping.signal]))
+    } finally {
+      this.#lease = undefined
+      await lease.release().catch(() => {})
+    }
+  }
+}
+
+function isAborted(error: unknown): boolean {
+  return TsyllaError.is(error) && error.code === 'TSYLLA_ABORTED'
+}
+
+function isHeld(error: unknown): boolean {
+  return TsyllaError.is(error) && error.code === 'TSYLLA_LOCK_HELD'
+}

@@ -1,0 +1,197 @@
+import { LockLostError, TsyllaError } from '../../errors/index.ts'
+import { fenceSpan, type LeaseAnswer, type LeaseAsk } from '../../kernel/index.ts'
+import { type Executor, wrapExecutor } from '../../types/index.ts'
+import type { Clock, Timer } from '../../util/index.ts'
+
+/** What a lease needs of its lock. */
+export interface LeaseHost {
+  readonly executor: Executor
+  readonly clock: Clock
+  /** How far clocks may be apart: the holder stops this long before others may start. */
+  readonly clockErrorMs: number
+  ask(name: string, ask: LeaseAsk): Promise<LeaseAnswer>
+  /** Called once when the lease has ended. @param isLost whether before it was released */
+  onEnd(lease: Lease, isLost: boolean): void
+}
+
+/** What is known of an acquisition that succeeded. */
+export interface LeaseFacts {
+  readonly name: string
+  readonly owner: string
+  readonly ttlMs: number
+  readonly fence: bigint
+  /** When the acquisition was sent, by the monotonic clock. */
+  readonly sentMs: number
+}
+
+/** A lease is extended when this part of its time has passed. */
+const extendFraction = 1 / 3
+/** Delay after an extension that failed. */
+const extendRetryMs = 250
+
+/**
+ * A lock that is held. It is extended until `release`. When that fails for too long, `signal`
+ * aborts before another process can acquire the lock, as long as clocks are not further apart than
+ * allowed.
+ */
+export class Lease implements AsyncDisposable {
+  readonly name: string
+  readonly #host: LeaseHost
+  readonly #owner: string
+  readonly #ttlMs: number
+  readonly #controller = new AbortController()
+  #fence: bigint
+  /** Writes that were stamped with the present fence. */
+  #writeCount = 0
+  #raising: Promise<void> | undefined
+  /** When the holder must have stopped, by the monotonic clock. */
+  #endMs: number
+  #isEnded = false
+  #extendTimer: Timer
+  #endTimer: Timer
+
+  constructor(host: LeaseHost, { name, owner, ttlMs, fence, sentMs }: LeaseFacts) {
+    this.name = name
+    this.#host = host
+    this.#owner = owner
+    this.#ttlMs = ttlMs
+    this.#fence = fence
+    this.#endMs = this.#endAfter(sentMs)
+    this.#endTimer = this.#scheduleEnd()
+    this.#extendTimer = this.#scheduleExtend(ttlMs * extendFraction)
+  }
+
+  /**
+   * A number that is greater than that of every earlier holder: systems that see it can refuse a
+   * holder that is late. It is on the axis of write timestamps, in microseconds.
+   */
+  get fence(): bigint {
+    return this.#fence
+  }
+
+  /** Aborts with a `LockLostError` when the lease ends before `release`. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** Whether the lease has neither been released nor ended. */
+  get isHeld(): boolean {
+    if (!this.#isEnded && this.#host.clock.monotonicMs() >= this.#endMs) this.#lose()
+    return !this.#isEnded
+  }
+
+  /**
+   * An executor whose plain writes are stamped with the fence: a write of this holder never
+   * overrides one of a later holder, however late it arrives and whatever clocks say. Conditional
+   * writes have no timestamp and are not fenced.
+   */
+  get fenced(): Executor {
+    return wrapExecutor(this.#host.executor, async (call, next) => {
+      if (call.verb === 'prepare') return await next(call)
+      const timestamp = await this.#nextTimestamp()
+      return await next({ ...call, options: { ...call.options, timestamp } })
+    })
+  }
+
+  /**
+   * Makes the lease last its whole time from now on.
+   *
+   * @throws LockLostError when it has ended
+   */
+  async extend(): Promise<void> {
+    await this.#extend()
+  }
+
+  /** Ends the lease. When the server cannot be reached, it ends by itself after its time. */
+  async release(): Promise<void> {
+    if (!this.#end()) return
+    this.#host.onEnd(this, false)
+    await this.#host.ask(this.name, { kind: 'release', owner: this.#owner })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release()
+  }
+
+  /** @throws LockLostError when the lease has ended */
+  checkHeld(): void {
+    if (!this.isHeld) throw new LockLostError(this.name, this.#fence)
+  }
+
+  async #extend(raiseFenceToUs?: bigint): Promise<void> {
+    this.checkHeld()
+    const { clock } = this.#host
+    const sentMs = clock.monotonicMs()
+    const { holds, state } = await this.#host.ask(this.name, {
+      kind: 'extend',
+      owner: this.#owner,
+      ttlMs: this.#ttlMs,
+      nowMs: clock.nowMs(),
+      raiseFenceToUs,
+    })
+    if (!holds || state === undefined) {
+      this.#lose()
+      throw new LockLostError(this.name, this.#fence)
+    }
+    if (this.#isEnded) return
+    this.#endMs = this.#endAfter(sentMs)
+    this.#endTimer.cancel()
+    this.#endTimer = this.#scheduleEnd()
+    if (state.fence > this.#fence) {
+      this.#fence = state.fence
+      this.#writeCount = 0
+    }
+  }
+
+  /** The timestamp of the next plain write: later than those before, and less than the next fence. */
+  async #nextTimestamp(): Promise<bigint> {
+    this.checkHeld()
+    while (this.#writeCount >= fenceSpan) {
+      const nowUs = BigInt(this.#host.clock.nowMs()) * 1_000n
+      this.#raising ??= this.#extend(nowUs).finally(() => (this.#raising = undefined))
+      await this.#raising
+    }
+    return this.#fence + BigInt(this.#writeCount++)
+  }
+
+  #endAfter(sentMs: number): number {
+    return sentMs + this.#ttlMs - this.#host.clockErrorMs
+  }
+
+  #scheduleEnd(): Timer {
+    const { clock } = this.#host
+    const delayMs = Math.max(0, this.#endMs - clock.monotonicMs())
+    return clock.schedule(delayMs, () => this.#lose())
+  }
+
+  #scheduleExtend(delayMs: number): Timer {
+    return this.#host.clock.schedule(delayMs, () => void this.#keep())
+  }
+
+  /** Extends the lease, and again until it has ended. */
+  async #keep(): Promise<void> {
+    let delayMs = this.#ttlMs * extendFraction
+    try {
+      await this.#extend()
+    } catch (error) {
+      if (TsyllaError.is(error) && error.code === 'TSYLLA_LOCK_LOST') return
+      delayMs = Math.min(extendRetryMs, delayMs)
+    }
+    if (!this.#isEnded) this.#extendTimer = this.#scheduleExtend(delayMs)
+  }
+
+  #lose(): void {
+    if (!this.#end()) return
+    this.#controller.abort(new LockLostError(this.name, this.#fence))
+    this.#host.onEnd(this, true)
+  }
+
+  /** @returns whether this was the first time */
+  #end(): boolean {
+    if (this.#isEnded) return false
+    this.#isEnded = true
+    this.#endTimer.cancel()
+    this.#extendTimer.cancel()
+    return true
+  }
+}

@@ -1,0 +1,304 @@
+import {
+  AbortedError,
+  ConfigError,
+  LockHeldError,
+  type SerialConsistency,
+  TsyllaError,
+} from '../../errors/index.ts'
+import {
+  checkOptions,
+  checkSerialLevel,
+  checkTableName,
+  createTables,
+  type LeaseAnswer,
+  type LeaseAsk,
+  leaseMachine,
+  leaseRows,
+  type LeaseState,
+  leaseTable,
+  LwtClient,
+  type LwtCounters,
+  type TableDefinition,
+  tableTexts,
+  timeoutMsMax,
+  type TimeSpan,
+  toMilliseconds,
+} from '../../kernel/index.ts'
+import { type Executor, randomUuid, runtimeOf } from '../../types/index.ts'
+import type { Clock, RandomSource, Runtime } from '../../util/index.ts'
+import { LeaderElection, type LeaderOptions } from './leader-election.ts'
+import { Lease, type LeaseHost } from './lease.ts'
+import { LockWaiters } from './waiters.ts'
+
+export interface LockOptions {
+  /** How long a lease lasts after its last extension. Default `'10s'`. */
+  readonly ttl?: TimeSpan | undefined
+  /**
+   * How far the clocks of processes may be apart. A holder stops this long before the end of its
+   * lease, and another waits this long after it. Less than half of `ttl`. Default `'500ms'`.
+   */
+  readonly clockError?: TimeSpan | undefined
+  /** Time for one answer of the database, retries included. Default `'5s'`. */
+  readonly timeout?: TimeSpan | undefined
+  /** Default `locks`. */
+  readonly table?: string | undefined
+  /**
+   * Where a lock is held: per data center, or over all of them. All locks on a table must use the
+   * same. Default `LOCAL_SERIAL`.
+   */
+  readonly serialConsistency?: SerialConsistency | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: RandomSource | undefined
+}
+
+export interface AcquireOptions {
+  /** Default: that of the lock. */
+  readonly ttl?: TimeSpan | undefined
+  /** How long to wait while another holds the lock. Default `'10s'`; 0 for not at all. */
+  readonly wait?: TimeSpan | undefined
+  /** A text for people who look at the table, for example what the holder does. */
+  readonly note?: string | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What `stats` returns, since the first use of the table in this process. */
+export interface LockStats {
+  /** Leases of this object that are held now. */
+  readonly held: number
+  /** Leases of this object that ended before they were released. */
+  readonly lost: number
+  /** Conditional writes and reads of all locks on the table. */
+  readonly lwt: Readonly<LwtCounters>
+}
+
+/** One call of `acquire` or `tryAcquire`, all its attempts included. */
+interface AcquireRequest {
+  readonly name: string
+  readonly owner: string
+  readonly ttlMs: number
+  readonly note: string
+}
+
+const ttlMsMin = 100
+const ttlMsMax = 86_400_000
+const waitMsMax = 7 * 86_400_000
+const nameBytesMax = 8_192
+const noteLengthMax = 1_000
+/** Delays between attempts of the first caller that waits, in milliseconds, with jitter. */
+const pollMsMin = 20
+const pollMsMax = 250
+
+/**
+ * Locks with leases and fences. At most one process holds a name at a time as long as clocks are
+ * not further apart than `clockError`; fences strictly increase with every acquisition, whatever
+ * clocks do, so that what a late holder writes can be refused or overridden: see `Lease.fence` and
+ * `Lease.fenced`.
+ */
+export class Lock {
+  readonly #executor: Executor
+  readonly #runtime: Runtime
+  readonly #clock: Clock
+  readonly #random: RandomSource
+  readonly #tableName: string
+  readonly #ttlMs: number
+  readonly #clockErrorMs: number
+  readonly #client: LwtClient<string, LeaseState, LeaseAsk, LeaseAnswer>
+  readonly #host: LeaseHost
+  readonly #waiters = new LockWaiters()
+  #heldCount = 0
+  #lostCount = 0
+
+  constructor(executor: Executor, options: LockOptions = {}) {
+    checkOptions('Lock', options, {
+      ...{ ttl: true, clockError: true, timeout: true, table: true },
+      ...{ serialConsistency: true, clock: true, random: true },
+    })
+    const { ttl = '10s', clockError = '500ms', timeout = '5s' } = options
+    this.#executor = executor
+    this.#runtime = runtimeOf(executor)
+    this.#clock = options.clock ?? this.#runtime.clock
+    this.#random = options.random ?? this.#runtime.random
+    this.#tableName = checkTableName(options.table ?? 'locks')
+    this.#clockErrorMs = toMilliseconds('clockError', clockError, 0, ttlMsMax)
+    this.#ttlMs = this.#checkTtl(ttl)
+    this.#client = new LwtClient(executor, {
+      kind: 'lock',
+      machine: leaseMachine,
+      createRows: (runner) => leaseRows(runner, this.#tableName),
+      timeoutMs: toMilliseconds('timeout', timeout, 1, timeoutMsMax),
+      serialConsistency: checkSerialLevel(options.serialConsistency),
+      clock: this.#clock,
+      random: this.#random,
+    })
+    this.#host = {
+      executor,
+      clock: this.#clock,
+      clockErrorMs: this.#clockErrorMs,
+      ask: (name, ask) => this.#client.submit(name, name, ask),
+      onEnd: (lease, isLost) => this.#onEnd(lease, isLost),
+    }
+  }
+
+  /** CQL of the table, which is written by conditional writes only. */
+  tables(): string[] {
+    return tableTexts(this.tableDefinitions())
+  }
+
+  /** The table as data. */
+  tableDefinitions(): readonly TableDefinition[] {
+    return [leaseTable(this.#tableName)]
+  }
+
+  /** Creates what is missing of the table. */
+  async createTables(): Promise<void> {
+    await createTables(this.#executor, [this])
+  }
+
+  /**
+   * Runs `work` while the lock is held.
+   *
+   * @returns what `work` returns
+   * @throws LockHeldError when another holds the lock until `wait` is over; `work` is not called
+   * @throws LockLostError when `work` has ended but the lease ended before it
+   */
+  async run<T>(name: string, work: (lease: Lease) => T | Promise<T>): Promise<T>
+  async run<T>(
+    name: string,
+    options: AcquireOptions,
+    work: (lease: Lease) => T | Promise<T>,
+  ): Promise<T>
+  async run<T>(
+    name: string,
+    ...rest: [(lease: Lease) => T | Promise<T>] | [AcquireOptions, (lease: Lease) => T | Promise<T>]
+  ): Promise<T> {
+    const [options, work] = rest.length === 1 ? [{}, rest[0]] : rest
+    if (typeof work !== 'function') throw new ConfigError('run needs a function to call')
+    const lease = await this.acquire(name, options)
+    try {
+      const result = await work(lease)
+      lease.checkHeld()
+      return result
+    } finally {
+      // A release that fails changes nothing about the result: the lease ends by itself.
+      await lease.release().catch(() => {})
+    }
+  }
+
+  /** Acquires the lock if it is free. @returns `undefined` when another holds it */
+  async tryAcquire(
+    name: string,
+    options: Omit<AcquireOptions, 'wait'> = {},
+  ): Promise<Lease | undefined> {
+    const request = this.#request('tryAcquire', name, options)
+    const answer = await this.#attempt(request)
+    return answer instanceof Lease ? answer : undefined
+  }
+
+  /**
+   * Acquires the lock, waiting while another holds it. Callers of one process get it in the order
+   * in which they came.
+   *
+   * @throws LockHeldError when another holds it until `wait` is over
+   * @throws AbortedError when `signal` aborts
+   */
+  async acquire(name: string, options: AcquireOptions = {}): Promise<Lease> {
+    const request = this.#request('acquire', name, options)
+    const { wait = '10s', signal } = options
+    const waitMs = toMilliseconds('wait', wait, 0, waitMsMax)
+    const deadlineMs = this.#clock.monotonicMs() + waitMs
+    const waiter = this.#waiters.join(name)
+    let pollMs = 0
+    let holder: LeaseState | undefined
+    try {
+      for (;;) {
+        const leftMs = deadlineMs - this.#clock.monotonicMs()
+        await waiter.sleep(this.#clock, Math.max(0, Math.min(pollMs || leftMs, leftMs)), signal)
+        if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
+        const answer = await this.#attempt(request)
+        if (answer instanceof Lease) return answer
+        holder = answer
+        if (this.#clock.monotonicMs() >= deadlineMs) break
+        pollMs = pollMsMin + this.#random() * Math.min(pollMsMax, pollMs * 3)
+      }
+    } finally {
+      this.#waiters.leave(name, waiter)
+    }
+    throw new LockHeldError(name, new Date(holder?.untilMs ?? this.#clock.nowMs()))
+  }
+
+  /**
+   * Competes for the lock until `stop`, and holds it whenever it is elected: at most one process
+   * leads at a time, under the conditions of the lock.
+   */
+  leader(name: string, options: LeaderOptions): LeaderElection {
+    checkName(name)
+    const acquire = (signal: AbortSignal): Promise<Lease> =>
+      this.acquire(name, { wait: '1d', signal })
+    return new LeaderElection(acquire, options, this.#clock)
+  }
+
+  stats(): LockStats {
+    return { held: this.#heldCount, lost: this.#lostCount, lwt: { ...this.#client.counters } }
+  }
+
+  #request(method: string, name: string, options: AcquireOptions): AcquireRequest {
+    checkOptions(method, options, { ttl: true, wait: true, note: true, signal: true })
+    checkName(name)
+    const { note = '', ttl } = options
+    if (typeof note !== 'string' || note.length > noteLengthMax) {
+      throw new ConfigError(`note must be a text of at most ${noteLengthMax} characters`)
+    }
+    const ttlMs = ttl === undefined ? this.#ttlMs : this.#checkTtl(ttl)
+    return { name, note, ttlMs, owner: randomUuid(this.#runtime).text }
+  }
+
+  /** @returns the state of the lock when another holds it */
+  async #attempt(request: AcquireRequest): Promise<Lease | LeaseState | undefined> {
+    const { name, owner, ttlMs, note } = request
+    const sentMs = this.#clock.monotonicMs()
+    const nowMs = this.#clock.nowMs()
+    try {
+      const { holds, state } = await this.#host.ask(name, {
+        kind: 'acquire',
+        nowUs: BigInt(nowMs) * 1_000n,
+        errorMs: this.#clockErrorMs,
+        ...{ owner, ttlMs, nowMs, note },
+      })
+      if (!holds || state === undefined) return state
+      if (this.#clock.monotonicMs() < sentMs + ttlMs - this.#clockErrorMs) {
+        this.#heldCount++
+        return new Lease(this.#host, { name, owner, ttlMs, fence: state.fence, sentMs })
+      }
+      // The answer took longer than the lease lasts.
+      this.#abandon(request)
+      return state
+    } catch (error) {
+      if (TsyllaError.is(error) && error.outcome === 'unknown') this.#abandon(request)
+      throw error
+    }
+  }
+
+  /** Frees a lock that may be held without anybody knowing; otherwise its time has to pass. */
+  #abandon({ name, owner }: AcquireRequest): void {
+    this.#host.ask(name, { kind: 'release', owner }).catch(() => {})
+  }
+
+  #onEnd(lease: Lease, isLost: boolean): void {
+    this.#heldCount--
+    if (isLost) this.#lostCount++
+    this.#waiters.onRelease(lease.name)
+  }
+
+  #checkTtl(ttl: TimeSpan): number {
+    const ttlMs = toMilliseconds('ttl', ttl, ttlMsMin, ttlMsMax)
+    if (ttlMs > 2 * this.#clockErrorMs) return ttlMs
+    throw new ConfigError(
+      'ttl must be more than twice clockError: nothing would be left of a lease',
+    )
+  }
+}
+
+function checkName(name: string): void {
+  if (typeof name === 'string' && name !== '' && Buffer.byteLength(name) <= nameBytesMax) return
+  throw new ConfigError(`The name of a lock must be a text of 1 to ${nameBytesMax} bytes`)
+}

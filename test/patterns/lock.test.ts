@@ -1,0 +1,227 @@
+import { expect, test } from 'vitest'
+import { Lock, type LockOptions } from '../../src/patterns.ts'
+import { type Clock, systemClock } from '../../src/util/index.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { describePattern, FaultyExecutor } from './support.ts'
+
+describePattern('Lock', (target) => {
+  let nameCount = 0
+  const newName = (): string => `lock ${++nameCount}`
+
+  async function open(options: LockOptions = {}): Promise<Lock> {
+    const lock = new Lock(target.session, options)
+    await lock.createTables()
+    return lock
+  }
+
+  /** Two processes: their executors share nothing in this one. */
+  async function openTwo<C extends Clock = VirtualClock>(
+    clock: C = new VirtualClock() as Clock as C,
+  ): Promise<{
+    readonly clock: C
+    readonly faulty: FaultyExecutor
+    readonly a: Lock
+    readonly b: Lock
+  }> {
+    const faulty = new FaultyExecutor(target.session)
+    const a = new Lock(faulty, { clock })
+    await a.createTables()
+    const b = new Lock(new FaultyExecutor(target.session), { clock })
+    return { clock, faulty, a, b }
+  }
+
+  test('one holder at a time, and the fence of the next is greater', async () => {
+    const { a, b } = await openTwo()
+    const name = newName()
+    const first = await a.tryAcquire(name)
+    expect(first?.isHeld).toBe(true)
+    expect(await b.tryAcquire(name)).toBeUndefined()
+    await first?.release()
+    expect(first?.isHeld).toBe(false)
+    const second = await b.tryAcquire(name)
+    expect(second!.fence).toBeGreaterThan(first!.fence)
+    await second?.release()
+    expect(a.stats()).toMatchObject({ held: 0, lost: 0 })
+  })
+
+  test('a lease that is not extended ends before another may have it', async () => {
+    const { clock, faulty, a, b } = await openTwo()
+    const name = newName()
+    const lease = await a.tryAcquire(name, { ttl: '10s' })
+    faulty.writeFaults.push(...Array.from({ length: 1_000 }, () => new Error('no network')))
+    clock.advance(9_400)
+    expect(lease?.isHeld).toBe(true)
+    expect(await b.tryAcquire(name)).toBeUndefined()
+    clock.advance(200)
+    expect(lease?.isHeld).toBe(false)
+    expect(lease?.signal.reason).toMatchObject({ code: 'TSYLLA_LOCK_LOST', lockName: name })
+    expect(await b.tryAcquire(name)).toBeUndefined()
+    clock.advance(1_000)
+    const next = await b.tryAcquire(name)
+    expect(next!.fence).toBeGreaterThan(lease!.fence)
+    await expect(lease!.extend()).rejects.toMatchObject({ code: 'TSYLLA_LOCK_LOST' })
+    expect(a.stats()).toMatchObject({ held: 0, lost: 1 })
+    await next?.release()
+  })
+
+  test('fences grow although the clock of a holder is years behind', async () => {
+    const name = newName()
+    const ahead = new Lock(new FaultyExecutor(target.session), { clock: new VirtualClock(2e12) })
+    await ahead.createTables()
+    const first = await ahead.tryAcquire(name)
+    await first?.release()
+    const behind = new Lock(new FaultyExecutor(target.session), { clock: new VirtualClock(1e12) })
+    const second = await behind.tryAcquire(name)
+    expect(second!.fence).toBeGreaterThan(first!.fence)
+    await second?.release()
+  })
+
+  test('callers of one process get the lock in the order in which they came', async () => {
+    const lock = await open()
+    const name = newName()
+    const order: number[] = []
+    let inside = 0
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        lock.run(name, async () => {
+          expect(++inside).toBe(1)
+          await Promise.resolve()
+          order.push(i)
+          inside--
+        }),
+      ),
+    )
+    expect(order).toEqual(Array.from({ length: 20 }, (_, i) => i))
+  })
+
+  test('run returns what the work returns, releases after a failure, and waits no longer than it may', async () => {
+    const lock = await open()
+    const other = new Lock(new FaultyExecutor(target.session))
+    const name = newName()
+    expect(await lock.run(name, () => 5)).toBe(5)
+    await expect(
+      lock.run(name, () => {
+        throw new Error('work')
+      }),
+    ).rejects.toThrow('work')
+    await lock.run(name, { note: 'import' }, async (lease) => {
+      expect(lease.isHeld).toBe(true)
+      await expect(other.run(name, { wait: 0 }, () => {})).rejects.toMatchObject({
+        code: 'TSYLLA_LOCK_HELD',
+        lockName: name,
+        until: expect.any(Date),
+      })
+      const signal = AbortSignal.abort('enough')
+      await expect(other.acquire(name, { signal })).rejects.toMatchObject({
+        code: 'TSYLLA_ABORTED',
+        cause: 'enough',
+      })
+    })
+  })
+
+  test('run reports a lease that ended before the work did', async () => {
+    const { clock, faulty, a } = await openTwo()
+    await expect(
+      a.run(newName(), (lease) => {
+        faulty.writeFaults.push(...Array.from({ length: 1_000 }, () => new Error('no network')))
+        clock.advance(10_000)
+        expect(lease.signal.aborted).toBe(true)
+      }),
+    ).rejects.toMatchObject({ code: 'TSYLLA_LOCK_LOST' })
+  })
+
+  test.each(['lost', 'late'] as const)(
+    'an acquisition whose answer is lost is held all the same: %s',
+    async (fault) => {
+      const { faulty, a, b } = await openTwo(systemClock)
+      const name = newName()
+      faulty.writeFaults.push(fault)
+      const lease = await a.tryAcquire(name)
+      expect(await b.tryAcquire(name)).toBeUndefined()
+      await faulty.deliver()
+      await lease?.release()
+      expect(await b.tryAcquire(name)).toBeDefined()
+    },
+  )
+
+  test('a late plain write of a deposed holder never overrides that of a later one', async () => {
+    const { a, b } = await openTwo()
+    const { session } = target
+    await session.execute('CREATE TABLE IF NOT EXISTS fenced (k text PRIMARY KEY, v int)')
+    const name = newName()
+    const insert = 'INSERT INTO fenced (k, v) VALUES (?, ?)'
+    const first = (await a.tryAcquire(name))!
+    // The write is on its way, and time is years ahead on the machine that sends it.
+    const late = first.fenced
+    await late.execute(insert, ['x', 1])
+    await late.execute(insert, ['x', 2])
+    const timestamps = await session.execute<{ t: bigint }>(
+      'SELECT writetime(v) AS t FROM fenced WHERE k = ?',
+      ['x'],
+    )
+    expect(BigInt(timestamps.singleRow().t)).toBe(first.fence + 1n)
+    await first.release()
+    const second = (await b.tryAcquire(name))!
+    await second.fenced.execute(insert, ['x', 3])
+    await session.execute('INSERT INTO fenced (k, v) VALUES (?, ?) USING TIMESTAMP ?', [
+      'x',
+      4,
+      first.fence + 9_999n,
+    ])
+    const read = async (): Promise<number> =>
+      (await session.execute<{ v: number }>('SELECT v FROM fenced')).singleRow().v
+    expect(await read()).toBe(3)
+    await expect(late.execute(insert, ['x', 5])).rejects.toMatchObject({ code: 'TSYLLA_LOCK_LOST' })
+    expect(await read()).toBe(3)
+    await second.release()
+  })
+
+  test('a holder that writes more than its fence has room for gets a higher one', async () => {
+    const { a } = await openTwo()
+    const lease = (await a.tryAcquire(newName()))!
+    const { fence, fenced } = lease
+    const select = "SELECT key FROM system.local WHERE key = 'x'"
+    for (let i = 0; i <= 10_000; i += 100) {
+      await Promise.all(Array.from({ length: 101 }, () => fenced.execute(select)))
+    }
+    expect(lease.fence).toBeGreaterThanOrEqual(fence + 10_000n)
+    await lease.release()
+  })
+
+  test('one leader at a time; the next takes over when it stops', async () => {
+    const { a, b } = await openTwo()
+    const name = newName()
+    const terms: string[] = []
+    const lead = (lock: Lock, who: string) =>
+      lock.leader(name, {
+        onElected: async (_lease, signal) => {
+          terms.push(who)
+          await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        },
+      })
+    const first = lead(a, 'a')
+    await expect.poll(() => first.isLeader).toBe(true)
+    const second = lead(a, 'b')
+    expect(second.isLeader).toBe(false)
+    await first.stop()
+    await expect.poll(() => second.isLeader).toBe(true)
+    await second.stop()
+    expect(terms).toEqual(['a', 'b'])
+    expect(await b.tryAcquire(name)).toBeDefined()
+  })
+
+  test.each([
+    [{ ttl: '1ms' }, /^ttl must be a time span from 100ms to 1d/],
+    [{ ttl: '1s' }, /^ttl must be more than twice clockError/],
+    [{ clockError: -1 }, /^clockError must be/],
+    [{ serialConsistency: 'QUORUM' }, /^serialConsistency must be one of/],
+    [{ tll: '5s' }, /no option "tll"\. Did you mean "ttl"/],
+  ])('a wrong option is refused: %j', (options, message) => {
+    expect(() => new Lock(target.session, options as LockOptions)).toThrow(message)
+  })
+
+  test.each(['', 'x'.repeat(8_193), 5, null])('a wrong name is refused: %s', async (name) => {
+    const lock = await open()
+    await expect(lock.tryAcquire(name as string)).rejects.toMatchObject({ code: 'TSYLLA_CONFIG' })
+  })
+})
