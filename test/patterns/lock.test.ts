@@ -155,7 +155,7 @@ describePattern('Lock', (target) => {
     const late = first.fenced
     await late.execute(insert, ['x', 1])
     await late.execute(insert, ['x', 2])
-    const timestamps = await session.execute<{ t: bigint }>(
+    const timestamps = await session.execute<{ t: bigint | number | string }>(
       'SELECT writetime(v) AS t FROM fenced WHERE k = ?',
       ['x'],
     )
