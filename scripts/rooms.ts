@@ -65,7 +65,7 @@ export const rooms: readonly Room[] = [
     name: 'patterns',
     level: 9,
     mayImport: [...upTo2, 'cql', 'kernel'],
-    mayUse: ['node:crypto'],
+    mayUse: ['node:crypto', 'node:diagnostics_channel'],
   },
 ]
 

@@ -46,12 +46,17 @@ export {
   type MetricsStoreOptions,
   type QueryOptions,
 } from './patterns/metrics-store.ts'
+export type { RateLimitDecision, RuleDecision } from './patterns/rate-limiter/decision.ts'
+export { rateLimitHeaders } from './patterns/rate-limiter/headers.ts'
 export {
-  type RateLimitDecision,
   RateLimiter,
   type RateLimiterOptions,
+  type RateLimiterStats,
+  type RateLimitEvent,
   type TakeOptions,
-} from './patterns/rate-limiter.ts'
+  type WaitOptions,
+} from './patterns/rate-limiter/rate-limiter.ts'
+export type { RateLimitRule } from './patterns/rate-limiter/rules.ts'
 export {
   type DefaultKey,
   Repository,

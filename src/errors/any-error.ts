@@ -31,6 +31,7 @@ import type {
   LockHeldError,
   LockLostError,
   NotConnectedError,
+  RateLimitedError,
   RowExistsError,
   RowNotFoundError,
   SchemaMismatchError,
@@ -67,6 +68,7 @@ export type AnyTsyllaError =
   | OverloadedError
   | PagingStateError
   | ProtocolError
+  | RateLimitedError
   | RequestTimeoutError
   | ResultTooLargeError
   | RowCountError

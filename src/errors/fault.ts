@@ -41,6 +41,7 @@ const faults: { readonly [Code in AnyTsyllaError['code']]: Fault } = {
   TSYLLA_OVERLOADED: 'transient',
   TSYLLA_PAGING_STATE: 'permanent',
   TSYLLA_PROTOCOL: 'transient',
+  TSYLLA_RATE_LIMITED: 'permanent',
   TSYLLA_REQUEST_TIMEOUT: 'transient',
   TSYLLA_RESULT_TOO_LARGE: 'permanent',
   TSYLLA_ROW_COUNT: 'permanent',

@@ -43,6 +43,7 @@ export {
   LockHeldError,
   LockLostError,
   NotConnectedError,
+  RateLimitedError,
   RowExistsError,
   RowNotFoundError,
   SchemaMismatchError,

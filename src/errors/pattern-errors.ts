@@ -131,3 +131,16 @@ export class SchemaMismatchError extends TsyllaErrorBase {
     this.differences = differences
   }
 }
+
+/** Units of a rate limit do not become free in the time that the caller would wait. */
+export class RateLimitedError extends TsyllaErrorBase {
+  readonly code = 'TSYLLA_RATE_LIMITED'
+  /** Milliseconds until the units can be free, at the earliest. */
+  readonly retryAfterMs: number
+  constructor(retryAfterMs: number, timeoutMs: number) {
+    super(
+      `The rate limit admits the request in ${Math.ceil(retryAfterMs)} ms at the earliest, later than the ${timeoutMs} ms to wait`,
+    )
+    this.retryAfterMs = retryAfterMs
+  }
+}

@@ -62,7 +62,7 @@ const rowTtlSeconds = 30 * 86_400
 export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
   step(state, ask): LwtStep<LeaseState, LeaseAnswer> {
     if (ask.kind === 'inspect') {
-      return { state, answer: { holds: false, state }, needsCurrent: true }
+      return { state, answer: { holds: false, state }, maxAgeMs: 0 }
     }
     const holds = state !== undefined && state.owner === ask.owner
     switch (ask.kind) {
@@ -76,7 +76,7 @@ export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
         }
         const isFree =
           state === undefined || state.owner === null || state.untilMs + ask.errorMs < ask.nowMs
-        if (!isFree) return { state, answer: { holds: false, state }, needsCurrent: true }
+        if (!isFree) return { state, answer: { holds: false, state }, maxAgeMs: 0 }
         const after: LeaseState = {
           fence: nextFence(state, ask.nowUs),
           owner: ask.owner,
@@ -86,7 +86,7 @@ export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
         return { state: after, answer: { holds: true, state: after } }
       }
       case 'extend': {
-        if (!holds) return { state, answer: { holds: false, state }, needsCurrent: true }
+        if (!holds) return { state, answer: { holds: false, state }, maxAgeMs: 0 }
         const { raiseFenceToUs } = ask
         const after = {
           ...state,
@@ -96,7 +96,7 @@ export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
         return { state: after, answer: { holds: true, state: after } }
       }
       case 'release': {
-        if (!holds) return { state, answer: { holds: false, state }, needsCurrent: true }
+        if (!holds) return { state, answer: { holds: false, state }, maxAgeMs: 0 }
         const after = { ...state, owner: null }
         return { state: after, answer: { holds: false, state: after } }
       }

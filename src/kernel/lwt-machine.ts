@@ -32,10 +32,11 @@ export interface LwtStep<State, Answer> {
   readonly state: State | undefined
   readonly answer: Answer
   /**
-   * Whether the answer holds only for the current state of the row. When nothing is written, a
-   * serial read makes sure of it. Default: the last state that is known suffices.
+   * How long ago the server may have reported the state, in milliseconds, for the answer to be
+   * given without a write. An older state is read again first, and 0 means always. Default: the
+   * last state that is known suffices, however old it is.
    */
-  readonly needsCurrent?: boolean
+  readonly maxAgeMs?: number
 }
 
 /**

@@ -86,7 +86,8 @@ interface Fold<State, Answer> {
   /** Whether the request at the same index changes the state. */
   readonly changes: readonly boolean[]
   readonly hasChanges: boolean
-  readonly needsCurrent: boolean
+  /** How old the state may be for these answers to be given without a write. */
+  readonly maxAgeMs: number
 }
 
 /**
@@ -103,6 +104,8 @@ export class LwtRegister<Key, State, Ask, Answer> {
   #isRunning = false
   /** The last version that the server reported. */
   #known: LwtVersion<State> | undefined
+  /** When it was asked for that version, by the monotonic clock. */
+  #knownMs = Number.NEGATIVE_INFINITY
 
   constructor(key: Key, machine: LwtMachine<State, Ask, Answer>, counters: LwtCounters) {
     this.key = key
@@ -175,7 +178,8 @@ export class LwtRegister<Key, State, Ask, Answer> {
         if (backoff.isExpired) throw retry.timeout()
         if (this.#known?.op === before?.op) await backoff.pause()
       } else {
-        if (isCurrent || !fold.needsCurrent) return settle(round, fold)
+        const ageMs = clock.monotonicMs() - this.#knownMs
+        if (isCurrent || ageMs < fold.maxAgeMs) return settle(round, fold)
         await this.#refresh(settings, backoff, retry)
       }
     }
@@ -184,19 +188,19 @@ export class LwtRegister<Key, State, Ask, Answer> {
   #fold(round: readonly LwtRequest<Key, State, Ask, Answer>[]): Fold<State, Answer> {
     let state = this.#known?.state
     let hasChanges = false
-    let needsCurrent = false
+    let maxAgeMs = Number.POSITIVE_INFINITY
     const answers: Answer[] = []
     const changes: boolean[] = []
     for (const { ask, isMaybeApplied } of round) {
       const step = this.#machine.step(state, ask, isMaybeApplied)
       const isChange = step.state !== state
       hasChanges ||= isChange
-      needsCurrent ||= step.needsCurrent === true
+      maxAgeMs = Math.min(maxAgeMs, step.maxAgeMs ?? maxAgeMs)
       answers.push(step.answer)
       changes.push(isChange)
       state = step.state
     }
-    return { state, answers, changes, hasChanges, needsCurrent }
+    return { state, answers, changes, hasChanges, maxAgeMs }
   }
 
   /**
@@ -212,7 +216,7 @@ export class LwtRegister<Key, State, Ask, Answer> {
     retry: LwtRetry,
   ): Promise<boolean> {
     if (state === undefined) throw new TypeError('A step removed the state of a row')
-    const { rows } = settings
+    const { rows, clock } = settings
     const before = this.#known
     const after = { state, op: randomUuid(settings).text }
     const changing = round.filter((_, i) => changes[i])
@@ -221,10 +225,12 @@ export class LwtRegister<Key, State, Ask, Answer> {
     for (let isRepeated = false; ; isRepeated = true) {
       try {
         // The write that failed may have been applied, or be applied until this read: a serial one.
-        if (isRepeated) await this.#read(rows, backoff)
+        if (isRepeated) await this.#read(settings, backoff)
         if (!isRepeated || this.#known?.op === before?.op) {
           this.#counters.conditionalWrites++
+          const sentMs = clock.monotonicMs()
           this.#known = await rows.write(this.key, before, after, backoff.startAttempt())
+          this.#knownMs = sentMs
         }
         const isApplied = this.#known?.op === after.op
         if (!isApplied) this.#counters.conflicts++
@@ -244,13 +250,13 @@ export class LwtRegister<Key, State, Ask, Answer> {
   }
 
   async #refresh(
-    { rows }: LwtSettings<Key, State>,
+    settings: LwtSettings<Key, State>,
     backoff: Backoff,
     retry: LwtRetry,
   ): Promise<void> {
     for (;;) {
       try {
-        await this.#read(rows, backoff)
+        await this.#read(settings, backoff)
         return
       } catch (error) {
         await retry.retryOrThrow(error)
@@ -258,9 +264,11 @@ export class LwtRegister<Key, State, Ask, Answer> {
     }
   }
 
-  async #read(rows: LwtRows<Key, State>, backoff: Backoff): Promise<void> {
+  async #read({ rows, clock }: LwtSettings<Key, State>, backoff: Backoff): Promise<void> {
     this.#counters.serialReads++
+    const sentMs = clock.monotonicMs()
     this.#known = await rows.read(this.key, backoff.startAttempt())
+    this.#knownMs = sentMs
   }
 }
 

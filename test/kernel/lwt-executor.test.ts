@@ -20,7 +20,7 @@ const counter: LwtMachine<number, Take, Taken> = {
   step(state, { units, limit }, isRepeated) {
     const used = (state ?? 0) + units
     if (used <= limit) return { state: used, answer: { ok: true, used, isRepeated } }
-    return { state, answer: { ok: false, used: state ?? 0, isRepeated }, needsCurrent: true }
+    return { state, answer: { ok: false, used: state ?? 0, isRepeated }, maxAgeMs: 0 }
   },
 }
 

@@ -6,11 +6,13 @@ import {
   MetricsStore,
   RateLimiter,
   SessionManager,
+  type TableOwner,
   UserRepository,
 } from '../../src/patterns.ts'
+import { tableText } from '../../src/kernel/index.ts'
 import { describeOnServers } from '../support/targets.ts'
 
-interface Pattern {
+interface Pattern extends TableOwner {
   createTables(): Promise<void>
 }
 
@@ -77,7 +79,9 @@ describeOnServers('tables of patterns', (target) => {
       await pattern.createTables()
       await pattern.createTables()
       await use()
-      await target.session.execute('DROP TABLE "order"')
+      for (const { name: created } of pattern.tableDefinitions()) {
+        await target.session.execute(`DROP TABLE ${tableText(created)}`)
+      }
     })
 
     test(`${name}: an option it does not have is refused by its name`, () => {

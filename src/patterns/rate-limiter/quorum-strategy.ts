@@ -1,0 +1,247 @@
+import { RequestTimeoutError, TsyllaError } from '../../errors/index.ts'
+import { Backoff, LruMap, LwtRetry } from '../../kernel/index.ts'
+import { randomUuid } from '../../types/index.ts'
+import type { Runtime, Timer } from '../../util/index.ts'
+import type { CellRows, WindowKey } from './cell-rows.ts'
+
+/** An exhausted window is refused without a request for this long. */
+const refusedFromMemoryMs = 1_000
+
+/** What requests with the strategy `quorum` need. */
+export interface QuorumSettings extends Pick<Runtime, 'clock' | 'random' | 'randomBytes'> {
+  readonly rows: CellRows
+  readonly timeoutMs: number
+}
+
+/** A request for units of one window. */
+class QuorumRequest {
+  readonly limit: number
+  readonly cost: number
+  readonly isForced: boolean
+  readonly deadlineMs: number
+  isMaybeCounted = false
+  isSettled = false
+  readonly #settings: QuorumSettings
+  readonly #resolve: (granted: QuorumGrant) => void
+  readonly #reject: (error: unknown) => void
+  readonly #timer: Timer
+
+  constructor(
+    demand: QuorumDemand,
+    settings: QuorumSettings,
+    resolve: (granted: QuorumGrant) => void,
+    reject: (error: unknown) => void,
+  ) {
+    const { clock, timeoutMs } = settings
+    this.limit = demand.limit
+    this.cost = demand.cost
+    this.isForced = demand.isForced
+    this.deadlineMs = clock.monotonicMs() + timeoutMs
+    this.#settings = settings
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#timer = clock.schedule(timeoutMs, () => this.#onDeadline(), true)
+  }
+
+  resolve(granted: QuorumGrant): void {
+    if (this.#settle()) this.#resolve(granted)
+  }
+
+  reject(error: unknown): void {
+    if (this.#settle()) this.#reject(error)
+  }
+
+  #onDeadline(): void {
+    const outcome = this.isMaybeCounted ? 'unknown' : 'not_applied'
+    this.reject(new RequestTimeoutError(this.#settings.timeoutMs, outcome))
+  }
+
+  /** @returns whether this was the first time */
+  #settle(): boolean {
+    if (this.isSettled) return false
+    this.isSettled = true
+    this.#timer.cancel()
+    return true
+  }
+}
+
+export interface QuorumDemand {
+  readonly limit: number
+  readonly cost: number
+  /** Whether the units count although they do not fit. */
+  readonly isForced: boolean
+}
+
+export interface QuorumGrant {
+  readonly ok: boolean
+  /** Units of the window that are counted, those of all processes, as far as known. */
+  readonly used: number
+}
+
+/**
+ * One window, counted without Paxos. Each process has a cell of its own, with the units that it has
+ * admitted; a process that has forgotten the window, or started again, begins another cell.
+ *
+ * A round adds the units that are asked for to the cell, at a quorum, and **then** reads all cells,
+ * at a quorum. It admits what fits beside the others' units, and takes the rest back.
+ *
+ * No more than the limit is admitted: of all rounds that admit something, consider the one whose
+ * write was acknowledged last. Its read shares a node with the write of each of the others, so it
+ * counts at least what each of them has admitted, for a cell never falls below that. What it admits
+ * itself fits beside all that. Rounds that run at the same time may see each other's units before
+ * these are taken back, so fewer than the limit can be admitted, never more.
+ */
+class QuorumWindow {
+  readonly id: WindowKey
+  readonly #cell: string
+  #waiting: QuorumRequest[] = []
+  #isRunning = false
+  /** Units that this process has admitted, or may have counted. */
+  #own = 0
+  /** The value that the cell has, or may have. */
+  #written = 0
+  /** Units of the others in the last read. */
+  #others = 0
+  /** When that was sent, by the monotonic clock. */
+  #othersMs = Number.NEGATIVE_INFINITY
+
+  constructor(id: WindowKey, cell: string) {
+    this.id = id
+    this.#cell = cell
+  }
+
+  take(demand: QuorumDemand, settings: QuorumSettings, onIdle: () => void): Promise<QuorumGrant> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push(new QuorumRequest(demand, settings, resolve, reject))
+      if (!this.#isRunning) void this.#run(settings, onIdle)
+    })
+  }
+
+  /** Gives back units that this process has admitted. */
+  refund(cost: number): void {
+    this.#own = Math.max(0, this.#own - cost)
+  }
+
+  async #run(settings: QuorumSettings, onIdle: () => void): Promise<void> {
+    this.#isRunning = true
+    // A turn of the microtask queue lets requests of the same moment join the first round.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const round = this.#waiting.filter(({ isSettled }) => !isSettled)
+      this.#waiting = []
+      try {
+        if (round.length > 0) await this.#serve(round, settings)
+      } catch (error) {
+        for (const request of round) request.reject(TsyllaError.is(error) ? error.copy() : error)
+      }
+    }
+    // Nobody waits for the surplus to be taken back; the next round would do it too.
+    if (this.#written > this.#own) {
+      await this.#write(this.#own, settings, settings.timeoutMs).catch(() => {})
+    }
+    this.#isRunning = false
+    if (this.#waiting.length > 0) void this.#run(settings, onIdle)
+    else onIdle()
+  }
+
+  async #serve(round: readonly QuorumRequest[], settings: QuorumSettings): Promise<void> {
+    const { clock } = settings
+    if (this.#isExhausted(round, clock.monotonicMs())) return this.#admit(round)
+    const lastDeadlineMs = round.reduce((last, { deadlineMs }) => Math.max(last, deadlineMs), 0)
+    const timeoutMs = Math.max(1, lastDeadlineMs - clock.monotonicMs())
+    const backoff = new Backoff({ ...settings, timeoutMs })
+    const retry = new LwtRetry(backoff)
+    const asked = round.reduce((sum, { cost }) => sum + cost, 0)
+    for (const request of round) request.isMaybeCounted = true
+    const reserved = this.#own + asked
+    for (;;) {
+      try {
+        await this.#write(reserved, settings, backoff.startAttempt())
+        break
+      } catch (error) {
+        await this.#retryOrCount(retry, error, reserved)
+      }
+    }
+    for (;;) {
+      try {
+        const sentMs = clock.monotonicMs()
+        const cells = await settings.rows.read(this.id, backoff.startAttempt())
+        this.#others = 0
+        for (const [cell, units] of cells) if (cell !== this.#cell) this.#others += units
+        this.#othersMs = sentMs
+        break
+      } catch (error) {
+        await this.#retryOrCount(retry, error, reserved)
+      }
+    }
+    this.#admit(round)
+  }
+
+  /** Units whose admission cannot be decided count as used, for their requests report a failure. */
+  async #retryOrCount(retry: LwtRetry, error: unknown, reserved: number): Promise<void> {
+    try {
+      await retry.retryOrThrow(error)
+    } catch (failure) {
+      if (TsyllaError.is(failure) && failure.outcome === 'unknown') this.#own = reserved
+      throw failure
+    }
+  }
+
+  /** Whether nothing is left for any of the requests, as far as is known since a short time. */
+  #isExhausted(round: readonly QuorumRequest[], nowMs: number): boolean {
+    const others = nowMs - this.#othersMs < refusedFromMemoryMs ? this.#others : 0
+    return round.every(({ limit, isForced }) => !isForced && this.#own + others >= limit)
+  }
+
+  #admit(round: readonly QuorumRequest[]): void {
+    for (const request of round) {
+      const { limit, cost, isForced } = request
+      const ok = this.#own + this.#others + cost <= limit
+      // Units of a request that has given up are not taken back: its outcome is unknown.
+      if (ok || isForced || request.isSettled) this.#own += cost
+      request.resolve({ ok, used: this.#own + this.#others })
+    }
+  }
+
+  async #write(units: number, { rows }: QuorumSettings, timeoutMs: number): Promise<void> {
+    await rows.write(this.id, this.#cell, units, timeoutMs)
+    this.#written = units
+  }
+}
+
+/** Windows without requests whose cells are remembered. */
+const knownCountMax = 10_000
+
+/** The windows of one table that this process counts in with the strategy `quorum`. */
+export class QuorumStrategy {
+  readonly #running = new Map<string, QuorumWindow>()
+  readonly #known = new LruMap<string, QuorumWindow>(knownCountMax)
+
+  async take(id: WindowKey, demand: QuorumDemand, settings: QuorumSettings): Promise<QuorumGrant> {
+    const name = nameOf(id)
+    let window = this.#running.get(name)
+    if (window === undefined) {
+      window = this.#known.get(name) ?? new QuorumWindow(id, randomUuid(settings).text)
+      this.#known.delete(name)
+      this.#running.set(name, window)
+    }
+    return await window.take(demand, settings, () => this.#onIdle(name, settings.clock.nowMs()))
+  }
+
+  refund(id: WindowKey, cost: number): void {
+    const name = nameOf(id)
+    const window = this.#running.get(name) ?? this.#known.get(name)
+    window?.refund(cost)
+  }
+
+  #onIdle(name: string, nowMs: number): void {
+    const window = this.#running.get(name)
+    this.#running.delete(name)
+    this.#known.dropWhile(({ id }) => (id.window + 1) * id.windowMs <= nowMs)
+    if (window !== undefined) this.#known.set(name, window)
+  }
+}
+
+function nameOf({ key, windowMs, window }: WindowKey): string {
+  return `${windowMs}/${window}/${key}`
+}

@@ -1,0 +1,432 @@
+import { channel } from 'node:diagnostics_channel'
+import {
+  AbortedError,
+  ConfigError,
+  type Consistency,
+  faultOf,
+  RateLimitedError,
+  type SerialConsistency,
+  TsyllaError,
+} from '../../errors/index.ts'
+import {
+  checkInteger,
+  checkOneOf,
+  checkOptions,
+  checkSerialLevel,
+  checkTableName,
+  createTables,
+  KeyedQueue,
+  type LwtCounters,
+  type TableDefinition,
+  tableTexts,
+  timeoutMsMax,
+  type TimeSpan,
+  toMilliseconds,
+} from '../../kernel/index.ts'
+import { type Executor, runtimeOf } from '../../types/index.ts'
+import { type Clock, type RandomSource, sleep } from '../../util/index.ts'
+import { decisionOf, type RateLimitDecision } from './decision.ts'
+import type { LimitAnswer, LimitAsk } from './limit-machine.ts'
+import { CellStore, ExactStore, type LimitStore } from './limit-store.ts'
+import { MemoryStrategy } from './memory-strategy.ts'
+import { type CheckedRule, checkRule, checkRules, type RateLimitRule } from './rules.ts'
+
+export interface RateLimiterOptions extends Partial<RateLimitRule> {
+  /** Several rules: units are taken from all of them or from none. Instead of `limit`. */
+  readonly rules?: readonly RateLimitRule[] | undefined
+  /**
+   * - `exact`: conditional writes; exactly the limit is admitted when nothing fails.
+   * - `quorum`: plain writes and reads at a quorum, without Paxos; never more than the limit, and
+   *   fewer when processes ask at the same time. One rule, `fixed`.
+   * - `local`: no request per decision; processes exchange their counts every `syncInterval`, so
+   *   that what is admitted in between can exceed the limit. One rule, `fixed`.
+   *
+   * Default `exact`.
+   */
+  readonly strategy?: 'exact' | 'quorum' | 'local' | undefined
+  /**
+   * What decisions are when the database fails: `throw` its error, `allow`, `deny`, or count in the
+   * memory of this process (`local`). Wrong arguments and a missing table always throw. Default
+   * `throw`.
+   */
+  readonly onError?: 'throw' | 'allow' | 'deny' | 'local' | undefined
+  /** Time that a decision may take, PREPARE and retries included. Default `'10s'`. */
+  readonly timeout?: TimeSpan | undefined
+  /** The same in milliseconds. */
+  readonly timeoutMs?: number | undefined
+  /**
+   * The names of the tables begin with it: `…_keys` for `exact`, `…_cells` for the others. Default
+   * `rate_limits`.
+   */
+  readonly table?: string | undefined
+  /**
+   * Where limits of `exact` hold: per data center, or over all of them. All limiters on a table
+   * must use the same. Default `LOCAL_SERIAL`.
+   */
+  readonly serialConsistency?: SerialConsistency | undefined
+  /** Where limits of `quorum` hold. Default `LOCAL_QUORUM`. */
+  readonly consistency?: Extract<Consistency, 'LOCAL_QUORUM' | 'QUORUM'> | undefined
+  /** For `local`. Default `'1s'`. */
+  readonly syncInterval?: TimeSpan | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: RandomSource | undefined
+}
+
+export interface TakeOptions {
+  /** Units admitted per window. Default: the rules of the limiter. */
+  readonly limit?: number | undefined
+  /** Length of the window when `limit` is given. Default: that of the limiter, else a minute. */
+  readonly per?: TimeSpan | undefined
+  /** The same in seconds. */
+  readonly windowSeconds?: number | undefined
+  /** Units to take, all or none. Default 1. */
+  readonly cost?: number | undefined
+}
+
+export interface WaitOptions extends TakeOptions {
+  /** How long to wait for the units. Default `'10s'`. */
+  readonly timeout?: TimeSpan | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What `stats` returns: decisions of this limiter since it exists. */
+export interface RateLimiterStats {
+  readonly admitted: number
+  readonly refused: number
+  /** Decisions of `onError`; they are among the admitted and the refused. */
+  readonly degraded: number
+  /** Decisions that ended with an error. */
+  readonly failed: number
+  /** Conditional writes and reads of all limiters on the table; `exact` only. */
+  readonly lwt: Readonly<LwtCounters> | undefined
+}
+
+/** What subscribers of the channel `tsylla:rate-limit` of `node:diagnostics_channel` receive. */
+export interface RateLimitEvent {
+  readonly key: string
+  readonly cost: number
+  readonly decision: RateLimitDecision
+}
+
+const decisions = channel('tsylla:rate-limit')
+
+const keyLengthMax = 8_192
+const blockMsMax = 366 * 86_400_000
+const waitMsMax = 86_400_000
+const syncMsMin = 10
+const syncMsMax = 60_000
+const windowSecondsMax = 366 * 86_400
+const tableSuffixLength = '_cells'.length
+const tableNameLengthMax = 48
+
+/** The units of a decision, so that they can be given back. */
+interface Taken {
+  readonly key: string
+  readonly rules: readonly CheckedRule[]
+  readonly cost: number
+  readonly takenMs: number
+}
+
+/**
+ * Limits how many units of a key are admitted, over all processes that use the same table. Callers
+ * of one process that ask at the same time share a write, and a key that is known to be exhausted
+ * is refused from memory.
+ */
+export class RateLimiter {
+  readonly #executor: Executor
+  readonly #clock: Clock
+  readonly #onError: 'throw' | 'allow' | 'deny' | 'local'
+  readonly #store: LimitStore
+  readonly #defaults: Partial<RateLimitRule>
+  readonly #rules: readonly CheckedRule[] | undefined
+  readonly #memory = new MemoryStrategy()
+  readonly #waiting = new KeyedQueue()
+  readonly #taken = new WeakMap<RateLimitDecision, Taken>()
+  readonly #counts = { admitted: 0, refused: 0, degraded: 0, failed: 0 }
+
+  constructor(executor: Executor, options: RateLimiterOptions = {}) {
+    checkOptions('RateLimiter', options, {
+      ...{ limit: true, per: true, algorithm: true, burst: true, rules: true, strategy: true },
+      ...{ onError: true, timeout: true, timeoutMs: true, table: true, serialConsistency: true },
+      ...{ consistency: true, syncInterval: true, clock: true, random: true },
+    })
+    this.#executor = executor
+    const runtime = runtimeOf(executor)
+    this.#clock = options.clock ?? runtime.clock
+    const onErrors = ['throw', 'allow', 'deny', 'local'] as const
+    this.#onError = checkOneOf('onError', options.onError ?? 'throw', onErrors)
+    const strategies = ['exact', 'quorum', 'local'] as const
+    const strategy = checkOneOf('strategy', options.strategy ?? 'exact', strategies)
+    const levels = ['LOCAL_QUORUM', 'QUORUM'] as const
+    const { syncInterval = '1s' } = options
+    const storeOptions = {
+      table: checkTable(options.table ?? 'rate_limits'),
+      timeoutMs: timeoutOf(options),
+      serialConsistency: checkSerialLevel(options.serialConsistency),
+      consistency: checkOneOf('consistency', options.consistency ?? 'LOCAL_QUORUM', levels),
+      syncMs: toMilliseconds('syncInterval', syncInterval, syncMsMin, syncMsMax),
+      clock: this.#clock,
+      random: options.random ?? runtime.random,
+    }
+    this.#store =
+      strategy === 'exact'
+        ? new ExactStore(executor, storeOptions)
+        : new CellStore(executor, strategy, storeOptions)
+    const { per, algorithm, burst } = options
+    this.#defaults = { per, algorithm, burst }
+    this.#rules = rulesOf(options)
+    if (this.#rules !== undefined) this.#store.checkRules(this.#rules)
+  }
+
+  /** CQL of the table. */
+  tables(): string[] {
+    return tableTexts(this.tableDefinitions())
+  }
+
+  /** The table as data. */
+  tableDefinitions(): readonly TableDefinition[] {
+    return this.#store.tableDefinitions()
+  }
+
+  /** Creates what is missing of the table. */
+  async createTables(): Promise<void> {
+    await createTables(this.#executor, [this])
+  }
+
+  /**
+   * Whether one more request of `key` is admitted; takes a unit if so.
+   *
+   * @param limit units per window; default: the rules of the limiter
+   * @param windowSeconds default: that of the limiter, else 60
+   */
+  async check(key: string, limit?: number, windowSeconds?: number): Promise<boolean> {
+    return (await this.take(key, { limit, windowSeconds })).ok
+  }
+
+  /** Takes units if they are within all rules, and returns how many are left. */
+  async take(key: string, options: TakeOptions = {}): Promise<RateLimitDecision> {
+    return await this.#take(key, options, 'take', false)
+  }
+
+  /** Returns what `take` would find, without taking anything. */
+  async peek(key: string, options: TakeOptions = {}): Promise<RateLimitDecision> {
+    return await this.#take(key, options, 'look', false)
+  }
+
+  /** Counts units whether they are within the rules or not, for example after a wrong password. */
+  async penalty(key: string, options: TakeOptions = {}): Promise<RateLimitDecision> {
+    return await this.#take(key, options, 'take', true)
+  }
+
+  /**
+   * Gives back the units of a decision, once, for example because the request was not served. A
+   * window that has ended since does not get them.
+   *
+   * @param decision returned by `take`, `penalty` or `waitFor` of this limiter
+   */
+  async refund(decision: RateLimitDecision): Promise<void> {
+    const taken = this.#taken.get(decision)
+    if (taken === undefined) {
+      if (decision.ok && !decision.degraded) {
+        throw new ConfigError(
+          'refund needs a decision that take of the same limiter returned, and that was not refunded before',
+        )
+      }
+      return
+    }
+    this.#taken.delete(decision)
+    const { key, ...rest } = taken
+    await this.#store.submit(key, { kind: 'refund', ...rest, nowMs: this.#clock.nowMs() })
+  }
+
+  /** Refuses every request of a key for some time; 0 ends that. Strategy `exact` only. */
+  async block(key: string, duration: TimeSpan): Promise<void> {
+    checkKey(key)
+    const nowMs = this.#clock.nowMs()
+    const untilMs = nowMs + toMilliseconds('duration', duration, 0, blockMsMax)
+    await this.#store.submit(key, { kind: 'block', untilMs, nowMs })
+  }
+
+  /**
+   * Forgets everything that is counted of a key, and its block. Other processes may refuse the key
+   * for another second. Strategy `exact` only.
+   */
+  async reset(key: string): Promise<void> {
+    checkKey(key)
+    await this.#store.submit(key, { kind: 'reset', nowMs: this.#clock.nowMs() })
+  }
+
+  /**
+   * Takes units as soon as they are free. Callers of this limiter that wait for one key get them in
+   * the order in which they came.
+   *
+   * @throws RateLimitedError when they do not become free within `timeout`; thrown at once when
+   *   that is certain
+   * @throws AbortedError when `signal` aborts
+   */
+  async waitFor(key: string, options: WaitOptions = {}): Promise<RateLimitDecision> {
+    checkOptions('waitFor', options, { ...takeOptionNames, timeout: true, signal: true })
+    const { timeout = '10s', signal, ...take } = options
+    const timeoutMs = toMilliseconds('timeout', timeout, 0, waitMsMax)
+    const deadlineMs = this.#clock.monotonicMs() + timeoutMs
+    const limit = { clock: this.#clock, deadlineMs, timeoutMs }
+    const turn = async (): Promise<RateLimitDecision> => {
+      for (;;) {
+        if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
+        const decision = await this.take(key, take)
+        if (decision.ok) return decision
+        const leftMs = deadlineMs - this.#clock.monotonicMs()
+        if (decision.retryAfterMs > leftMs) {
+          throw new RateLimitedError(decision.retryAfterMs, timeoutMs)
+        }
+        await sleepUntilAborted(this.#clock, Math.max(1, decision.retryAfterMs), signal)
+      }
+    }
+    try {
+      return await this.#waiting.run(key, turn, limit)
+    } catch (error) {
+      // The deadline has passed before its turn came: others wait for the same units.
+      const isLate = TsyllaError.is(error) && error.code === 'TSYLLA_REQUEST_TIMEOUT'
+      if (isLate && this.#clock.monotonicMs() >= deadlineMs && error.outcome === 'not_applied') {
+        throw new RateLimitedError(timeoutMs, timeoutMs)
+      }
+      throw error
+    }
+  }
+
+  stats(): RateLimiterStats {
+    const { lwt } = this.#store
+    return { ...this.#counts, lwt: lwt && { ...lwt } }
+  }
+
+  async #take(
+    key: string,
+    options: TakeOptions,
+    kind: 'take' | 'look',
+    isForced: boolean,
+  ): Promise<RateLimitDecision> {
+    checkOptions('take', options, takeOptionNames)
+    checkKey(key)
+    const { cost = 1 } = options
+    if (!Number.isSafeInteger(cost) || cost < 1) {
+      throw new ConfigError('cost must be a whole number from 1')
+    }
+    const rules = this.#rulesFor(options)
+    const nowMs = this.#clock.nowMs()
+    const ask = { kind, rules, cost, nowMs, isForced }
+    const decision = await this.#decide(key, ask)
+    if (kind === 'look') return decision
+    this.#counts[decision.ok ? 'admitted' : 'refused']++
+    if ((decision.ok || isForced) && !decision.degraded) {
+      this.#taken.set(decision, { key, rules, cost, takenMs: nowMs })
+    }
+    if (decisions.hasSubscribers) {
+      decisions.publish({ key, cost, decision } satisfies RateLimitEvent)
+    }
+    return decision
+  }
+
+  async #decide(
+    key: string,
+    ask: LimitAsk & { readonly kind: 'take' | 'look' },
+  ): Promise<RateLimitDecision> {
+    const { rules, nowMs } = ask
+    try {
+      return decisionOf(await this.#store.submit(key, ask), rules, nowMs)
+    } catch (error) {
+      if (this.#onError === 'throw' || !isOfDatabase(error)) {
+        this.#counts.failed++
+        throw error
+      }
+      this.#counts.degraded++
+      return decisionOf(this.#answerWithout(key, ask), rules, nowMs, true)
+    }
+  }
+
+  /** The answer when the database fails. */
+  #answerWithout(key: string, ask: LimitAsk & { readonly kind: 'take' | 'look' }): LimitAnswer {
+    if (this.#onError === 'local') return this.#memory.submit(key, ask)
+    const ok = this.#onError === 'allow'
+    const looks = ask.rules.map(({ windowMs }) => {
+      const resetMs = (Math.floor(ask.nowMs / windowMs) + 1) * windowMs
+      return { fits: ok, remaining: 0, resetMs, retryMs: resetMs }
+    })
+    return { ok, blockedUntilMs: 0, looks }
+  }
+
+  #rulesFor({ limit, per, windowSeconds }: TakeOptions): readonly CheckedRule[] {
+    if (limit === undefined) {
+      if (per !== undefined || windowSeconds !== undefined) {
+        throw new ConfigError('per and windowSeconds need a limit')
+      }
+      if (this.#rules !== undefined) return this.#rules
+      throw new ConfigError('limit is missing: give it to the call, or to the limiter')
+    }
+    if (windowSeconds !== undefined) {
+      if (per !== undefined) throw new ConfigError('per and windowSeconds are the same: give one')
+      checkInteger('windowSeconds', windowSeconds, 1, windowSecondsMax)
+    }
+    const ofCall = windowSeconds === undefined ? per : windowSeconds * 1_000
+    const { algorithm, burst } = this.#defaults
+    const rule = checkRule('take', { limit, per: ofCall ?? this.#defaults.per, algorithm, burst })
+    this.#store.checkRules([rule])
+    return [rule]
+  }
+}
+
+const takeOptionNames = { limit: true, per: true, windowSeconds: true, cost: true } as const
+
+function rulesOf(options: RateLimiterOptions): readonly CheckedRule[] | undefined {
+  const { rules, limit, per, algorithm, burst } = options
+  if (rules === undefined) {
+    return limit === undefined
+      ? undefined
+      : [checkRule('RateLimiter', { limit, per, algorithm, burst })]
+  }
+  if (limit !== undefined || per !== undefined || algorithm !== undefined || burst !== undefined) {
+    throw new ConfigError('limit, per, algorithm and burst belong into rules when there are rules')
+  }
+  return checkRules('rules', rules)
+}
+
+function timeoutOf({ timeout, timeoutMs }: RateLimiterOptions): number {
+  if (timeout === undefined) return checkInteger('timeoutMs', timeoutMs ?? 10_000, 1, timeoutMsMax)
+  if (timeoutMs === undefined) return toMilliseconds('timeout', timeout, 1, timeoutMsMax)
+  throw new ConfigError('timeout and timeoutMs are the same: give one of them')
+}
+
+function checkTable(table: string): string {
+  const name = checkTableName(table)
+  if (name.slice(name.indexOf('.') + 1).length + tableSuffixLength <= tableNameLengthMax)
+    return name
+  throw new ConfigError(
+    `table must have at most ${tableNameLengthMax - tableSuffixLength} characters without its keyspace: the names of the tables are longer`,
+  )
+}
+
+/** Whether the database failed, or the way to it, and not the caller. */
+function isOfDatabase(error: unknown): boolean {
+  return TsyllaError.is(error) && faultOf(error) !== 'caller'
+}
+
+function checkKey(key: string): void {
+  if (typeof key === 'string' && key !== '' && key.length <= keyLengthMax) return
+  throw new ConfigError(`key must be a text of 1 to ${keyLengthMax} characters`)
+}
+
+async function sleepUntilAborted(
+  clock: Clock,
+  delayMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (signal === undefined) return await sleep(clock, delayMs)
+  await new Promise<void>((resolve) => {
+    const onEnd = (): void => {
+      timer.cancel()
+      signal.removeEventListener('abort', onEnd)
+      resolve()
+    }
+    const timer = clock.schedule(delayMs, onEnd, true)
+    signal.addEventListener('abort', onEnd)
+  })
+}

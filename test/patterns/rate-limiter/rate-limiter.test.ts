@@ -1,0 +1,395 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { beforeAll, expect, test } from 'vitest'
+import { ClosedError, NoNodeAvailableError } from '../../../src/index.ts'
+import { RateLimiter, type RateLimiterOptions } from '../../../src/patterns.ts'
+import { LosingExecutor } from '../../support/losing-executor.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
+import { describePattern, FaultyExecutor } from '../support.ts'
+
+describePattern('RateLimiter', (target) => {
+  beforeAll(() => new RateLimiter(target.session).createTables())
+
+  test('exactly the limit is admitted, however many ask at once', async () => {
+    const limiter = new RateLimiter(target.session)
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, () => limiter.check('many', 37, 3_600)),
+    )
+    expect(answers.filter(Boolean)).toHaveLength(37)
+    expect(await limiter.check('many', 37, 3_600)).toBe(false)
+  })
+
+  test('exactly the limit is admitted over several processes', async () => {
+    const limiters = await Promise.all(
+      Array.from({ length: 4 }, async () => new RateLimiter(await target.open())),
+    )
+    const answers = await Promise.all(
+      limiters.flatMap((limiter) =>
+        Array.from({ length: 16 }, () => limiter.check('shared', 20, 3_600)),
+      ),
+    )
+    expect(answers.filter(Boolean)).toHaveLength(20)
+  })
+
+  test('callers that ask at the same time share a write', async () => {
+    const counting = new LosingExecutor(target.session)
+    const limiter = new RateLimiter(counting)
+    await Promise.all(Array.from({ length: 50 }, () => limiter.check('combined', 1_000, 3_600)))
+    expect(counting.executeCount).toBeLessThanOrEqual(2)
+  })
+
+  test('limiters of one process on one table share their writes too', async () => {
+    const counting = new FaultyExecutor(target.session)
+    const limiters = Array.from({ length: 5 }, () => new RateLimiter(counting))
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => limiters[i % 5]!.check('together', 13, 3_600)),
+    )
+    expect(answers.filter(Boolean)).toHaveLength(13)
+    expect(counting.writeCount).toBeLessThanOrEqual(2)
+  })
+
+  test('one after another, every check costs one write, and none when the window is full', async () => {
+    const counting = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(counting)
+    for (let i = 1; i <= 5; i++) {
+      expect(await limiter.check('sequential', 5, 3_600)).toBe(true)
+      expect([counting.writeCount, counting.requests.length]).toEqual([i, i])
+    }
+    for (let i = 0; i < 5; i++) expect(await limiter.check('sequential', 5, 3_600)).toBe(false)
+    expect(counting.requests).toHaveLength(5)
+    // The next window is another one.
+    const clock = new VirtualClock(Date.now() + 7_200_000)
+    expect(await new RateLimiter(counting, { clock }).check('sequential', 5, 3_600)).toBe(true)
+  })
+
+  test('what is known of a window costs nothing when another process has counted on', async () => {
+    const [mine, other] = [new FaultyExecutor(target.session), await target.open()]
+    const limiter = new RateLimiter(mine)
+    expect(await limiter.check('stale', 4, 3_600)).toBe(true)
+    for (let i = 0; i < 2; i++)
+      expect(await new RateLimiter(other).check('stale', 4, 3_600)).toBe(true)
+    expect(await limiter.take('stale', { limit: 4, windowSeconds: 3_600, cost: 2 })).toMatchObject({
+      ok: false,
+      remaining: 1,
+    })
+    expect(await limiter.check('stale', 4, 3_600)).toBe(true)
+    expect(await limiter.check('stale', 4, 3_600)).toBe(false)
+  })
+
+  test('never more than the limit when answers are lost, and what is lost counts as used', async () => {
+    const losing = new LosingExecutor(target.session, 3)
+    const limiter = new RateLimiter(losing, { timeoutMs: 20_000 })
+    let admitted = 0
+    for (let round = 0; round < 12; round++) {
+      const answers = await Promise.allSettled(
+        Array.from({ length: 3 }, () => limiter.check('lossy', 20, 3_600)),
+      )
+      admitted += answers.filter((a) => a.status === 'fulfilled' && a.value).length
+    }
+    expect(losing.lostCount).toBeGreaterThan(0)
+    expect(admitted).toBe(20)
+  })
+
+  test('a write that was lost is never called unapplied because another one failed', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(faulty, { timeoutMs: 1_000 })
+    const noNode = (): Error => new NoNodeAvailableError(new Map())
+    faulty.writeFaults.push('late', ...Array.from({ length: 1_000 }, noNode))
+    await expect(limiter.check('late', 5, 3_600)).rejects.toMatchObject({ outcome: 'unknown' })
+    await faulty.deliver()
+    faulty.writeFaults.length = 0
+    const other = await target.open()
+    const { remaining } = await new RateLimiter(other).take('late', {
+      limit: 5,
+      windowSeconds: 3_600,
+    })
+    expect(remaining).toBe(3)
+  })
+
+  test('a write that was lost counts once, whether it was applied or comes too late', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(faulty, { timeoutMs: 20_000 })
+    const take = { limit: 10, windowSeconds: 3_600 }
+    for (const [i, fault] of (['lost', 'late', 'late', 'lost'] as const).entries()) {
+      faulty.writeFaults.push(fault)
+      expect((await limiter.take('once', take)).remaining).toBe(9 - i)
+      await faulty.deliver()
+    }
+    expect((await new RateLimiter(await target.open()).take('once', take)).remaining).toBe(5)
+  })
+
+  test('a decision that waits for a lost write ends when the session is closed', async () => {
+    const clock = new VirtualClock(Date.now())
+    const faulty = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(faulty, { clock })
+    faulty.writeFaults.push('lost')
+    faulty.readFaults.push(new ClosedError('session'))
+    const closed = { code: 'TSYLLA_CLOSED', outcome: 'unknown' }
+    const deciding = expect(limiter.check('closed', 5, 3_600)).rejects.toMatchObject(closed)
+    // The deadline of the caller and the pause before the next attempt.
+    while (faulty.writeCount < 1 || clock.pendingCount !== 2) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    clock.advance(250)
+    await deciding
+    expect(clock.pendingCount).toBe(0)
+  })
+
+  test('writes and reads are at one serial level, that of the limiter', async () => {
+    for (const level of [undefined, 'SERIAL', 'LOCAL_SERIAL'] as const) {
+      const session = await target.open((builder) => builder.serialConsistency('SERIAL'))
+      const faulty = new FaultyExecutor(session)
+      const options = level === undefined ? {} : { serialConsistency: level }
+      faulty.writeFaults.push('lost')
+      await new RateLimiter(faulty, options).check(`level-${level}`, 5, 3_600)
+      const levels = faulty.requests.map(({ text, options: sent }) =>
+        text.startsWith('SELECT') ? sent.consistency : sent.serialConsistency,
+      )
+      expect(levels).toEqual(Array.from(levels, () => level ?? 'LOCAL_SERIAL'))
+      expect(levels.length).toBeGreaterThan(1)
+    }
+  })
+
+  test('a request above the limit reports the remaining units too', async () => {
+    const used = { limit: 10, windowSeconds: 3_600, cost: 10 }
+    expect(await new RateLimiter(target.session).take('left', used)).toMatchObject({ ok: true })
+    const other = new RateLimiter(await target.open())
+    const asked = { limit: 10, windowSeconds: 3_600, cost: 11 }
+    expect(await other.take('left', asked)).toMatchObject({ ok: false, remaining: 0 })
+    expect(await other.take('left-new', asked)).toMatchObject({ ok: false, remaining: 10 })
+  })
+
+  test('take reports the remaining units and the time of the reset; windows are independent', async () => {
+    const clock = new VirtualClock(Math.floor(Date.now() / 60_000) * 60_000)
+    const limiter = new RateLimiter(target.session, { clock })
+    const first = await limiter.take('take', { limit: 5, cost: 3 })
+    expect(first).toMatchObject({ ok: true, remaining: 2, limit: 5, retryAfterMs: 0 })
+    expect(await limiter.take('take', { limit: 5, cost: 3 })).toMatchObject({
+      ok: false,
+      remaining: 2,
+      retryAfterMs: 60_000,
+    })
+    expect((await limiter.take('take', { limit: 5, cost: 2 })).remaining).toBe(0)
+    clock.advance(60_000)
+    expect(await limiter.check('take', 5)).toBe(true)
+  })
+
+  test('windows expire', async () => {
+    const rows = await target.session.execute('SELECT ttl(past_at) AS life FROM rate_limits_keys')
+    expect(rows.length).toBeGreaterThan(0)
+    for (const row of rows) expect(row['life']).toBeGreaterThan(0)
+  })
+
+  test('a database that fails throws, or what onError says', async () => {
+    const session = await target.open()
+    await session.close()
+    await expect(new RateLimiter(session).check('x', 1)).rejects.toMatchObject({
+      code: 'TSYLLA_CLOSED',
+    })
+    expect(await new RateLimiter(session, { onError: 'allow' }).check('x', 1)).toBe(true)
+    expect(await new RateLimiter(session, { onError: 'deny' }).check('x', 1)).toBe(false)
+  })
+
+  test('wrong arguments are named, also where errors are swallowed', async () => {
+    const limiter = new RateLimiter(target.session, { onError: 'allow' })
+    await expect(limiter.check('', 1)).rejects.toThrow(/key/)
+    await expect(limiter.check('k', -1)).rejects.toThrow(/limit/)
+    await expect(limiter.check('k', 1, 0)).rejects.toThrow(/windowSeconds/)
+    await expect(limiter.take('k', { limit: 1, cost: 0 })).rejects.toThrow(/cost/)
+    expect(await limiter.check('zero', 0)).toBe(false)
+    await expect(limiter.check('\ud800', 1)).rejects.toMatchObject({ code: 'TSYLLA_BIND_VALUE' })
+    await expect(limiter.take('k', undefined as never)).rejects.toThrow(/limit is missing/)
+    await expect(limiter.take('k', null as never)).rejects.toThrow(/options of take/)
+    await expect(limiter.take('k', { limit: 1, costs: 2 } as never)).rejects.toThrow(/"costs"/)
+    const options = { serialConsistency: 'ONE' as never }
+    expect(() => new RateLimiter(target.session, options)).toThrow(
+      /serialConsistency must be one of/,
+    )
+  })
+
+  test('the rules of the limiter are those of calls without a limit', async () => {
+    const limiter = new RateLimiter(target.session, { limit: 3, per: '1h' })
+    expect(await limiter.take('ruled', { cost: 2 })).toMatchObject({
+      ...{ ok: true, limit: 3, remaining: 1, windowMs: 3_600_000, degraded: false, blocked: false },
+    })
+    expect(await limiter.check('ruled')).toBe(true)
+    expect(await limiter.check('ruled')).toBe(false)
+    expect(await limiter.peek('ruled')).toMatchObject({ ok: false, remaining: 0 })
+    expect(limiter.stats()).toMatchObject({ admitted: 2, refused: 1, degraded: 0, failed: 0 })
+  })
+
+  test('several rules admit all or nothing, in one write', async () => {
+    const counting = new FaultyExecutor(target.session)
+    const clock = new VirtualClock(Math.floor(Date.now() / 86_400_000) * 86_400_000)
+    const rules = [
+      { limit: 2, per: '1s' },
+      { limit: 3, per: '1d' },
+    ] as const
+    const limiter = new RateLimiter(counting, { rules, clock })
+    expect((await limiter.take('several')).rules).toMatchObject([
+      { ok: true, limit: 2, remaining: 1, windowMs: 1_000 },
+      { ok: true, limit: 3, remaining: 2, windowMs: 86_400_000 },
+    ])
+    expect(await limiter.check('several')).toBe(true)
+    expect(await limiter.take('several')).toMatchObject({
+      ok: false,
+      limit: 2,
+      retryAfterMs: 1_000,
+    })
+    expect(counting.writeCount).toBe(2)
+    clock.advance(1_000)
+    expect(await limiter.check('several')).toBe(true)
+    expect(await limiter.take('several')).toMatchObject({
+      ...{ ok: false, limit: 3, remaining: 0, retryAfterMs: 86_399_000 },
+    })
+    clock.advance(86_400_000)
+    expect(await limiter.take('several')).toMatchObject({ ok: true, limit: 2, remaining: 1 })
+  })
+
+  test('a refund is given back once, and not to a later window', async () => {
+    const clock = new VirtualClock(Math.floor(Date.now() / 60_000) * 60_000)
+    const limiter = new RateLimiter(target.session, { limit: 2, clock })
+    const first = await limiter.take('refund', { cost: 2 })
+    expect(await limiter.check('refund')).toBe(false)
+    await limiter.refund(first)
+    expect(await limiter.peek('refund')).toMatchObject({ ok: true, remaining: 2 })
+    await expect(limiter.refund(first)).rejects.toMatchObject({ code: 'TSYLLA_CONFIG' })
+    const second = await limiter.take('refund', { cost: 2 })
+    clock.advance(60_000)
+    expect(await limiter.check('refund')).toBe(true)
+    await limiter.refund(second)
+    expect((await limiter.peek('refund')).remaining).toBe(1)
+    await limiter.refund(await limiter.take('refund', { cost: 2 }))
+    expect((await limiter.peek('refund')).remaining).toBe(1)
+  })
+
+  test('a refund whose answer is lost is never given back twice', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(faulty, { limit: 10, per: '1h' })
+    const decision = await limiter.take('refund lost', { cost: 3 })
+    await limiter.take('refund lost', { cost: 3 })
+    faulty.writeFaults.push('lost')
+    await limiter.refund(decision)
+    expect((await limiter.peek('refund lost')).remaining).toBe(7)
+  })
+
+  test('a penalty counts beyond the limit, block refuses, and reset forgets both', async () => {
+    const clock = new VirtualClock()
+    const limiter = new RateLimiter(target.session, { limit: 5, per: '1h', clock })
+    expect(await limiter.penalty('penalty', { cost: 7 })).toMatchObject({ ok: false, remaining: 0 })
+    await limiter.reset('penalty')
+    expect(await limiter.take('penalty')).toMatchObject({ ok: true, remaining: 4 })
+    await limiter.block('penalty', '10m')
+    expect(await limiter.take('penalty')).toMatchObject({
+      ...{ ok: false, blocked: true, remaining: 0, retryAfterMs: 600_000 },
+    })
+    clock.advance(600_000)
+    expect(await limiter.take('penalty')).toMatchObject({ ok: true, blocked: false, remaining: 3 })
+    await limiter.block('penalty', '10m')
+    await limiter.block('penalty', 0)
+    expect(await limiter.check('penalty')).toBe(true)
+    await limiter.block('penalty', '30d')
+    const rows = await target.session.execute(
+      "SELECT ttl(past_at) AS life FROM rate_limits_keys WHERE key = 'penalty'",
+    )
+    expect(rows.singleRow()['life']).toBeGreaterThan(29 * 86_400)
+    await limiter.reset('penalty')
+    expect(await limiter.check('penalty')).toBe(true)
+  })
+
+  test('a reset by another process is noticed after a second', async () => {
+    const clock = new VirtualClock()
+    const options = { limit: 1, per: '1h', clock } as const
+    const counting = new FaultyExecutor(target.session)
+    const mine = new RateLimiter(counting, options)
+    expect(await mine.check('reset')).toBe(true)
+    expect(await mine.check('reset')).toBe(false)
+    await new RateLimiter(await target.open(), options).reset('reset')
+    const before = counting.requests.length
+    for (let i = 0; i < 10; i++) expect(await mine.check('reset')).toBe(false)
+    expect(counting.requests).toHaveLength(before)
+    clock.advance(1_000)
+    expect(await mine.check('reset')).toBe(true)
+  })
+
+  test.each(['sliding', 'gcra'] as const)(
+    'around the end of a window no more than the limit is admitted: %s',
+    async (algorithm) => {
+      const clock = new VirtualClock(Math.floor(Date.now() / 60_000) * 60_000 + 59_000)
+      const limiter = new RateLimiter(target.session, { limit: 10, algorithm, clock })
+      const admit = async (): Promise<number> => {
+        const all = Array.from({ length: 30 }, () => limiter.check(`boundary ${algorithm}`))
+        return (await Promise.all(all)).filter(Boolean).length
+      }
+      expect(await admit()).toBe(10)
+      clock.advance(2_000)
+      expect(await admit()).toBe(0)
+      clock.advance(31_000)
+      expect(await admit()).toBe(algorithm === 'sliding' ? 0 : 5)
+    },
+  )
+
+  test('waitFor takes units in the order of the callers, as soon as they are free', async () => {
+    const clock = new VirtualClock()
+    const limiter = new RateLimiter(target.session, {
+      limit: 2,
+      per: '2s',
+      algorithm: 'gcra',
+      clock,
+    })
+    const admitted: number[] = []
+    const waiting = [0, 1, 2, 3].map(async (i) => {
+      await limiter.waitFor('wait', { timeout: '5s' })
+      admitted.push(i)
+    })
+    const late = expect(limiter.waitFor('wait', { timeout: '2500ms' })).rejects.toMatchObject({
+      code: 'TSYLLA_RATE_LIMITED',
+    })
+    await expect.poll(() => (clock.advance(50), admitted.length), { interval: 1 }).toBe(4)
+    expect(admitted).toEqual([0, 1, 2, 3])
+    await Promise.all(waiting)
+    await late
+    await expect(limiter.waitFor('wait', { timeout: 10 })).rejects.toMatchObject({
+      code: 'TSYLLA_RATE_LIMITED',
+      retryAfterMs: expect.any(Number),
+    })
+    const signal = AbortSignal.abort('enough')
+    await expect(limiter.waitFor('wait', { signal })).rejects.toMatchObject({ cause: 'enough' })
+  })
+
+  test('without a database, onError local counts in the memory of the process', async () => {
+    const session = await target.open()
+    await session.close()
+    const limiter = new RateLimiter(session, { limit: 3, per: '1h', onError: 'local' })
+    const taken = await Promise.all(Array.from({ length: 5 }, () => limiter.take('memory')))
+    expect(taken.filter(({ ok }) => ok)).toHaveLength(3)
+    expect(taken[0]).toMatchObject({ ok: true, remaining: 2, degraded: true })
+    expect(limiter.stats()).toMatchObject({ admitted: 3, refused: 2, degraded: 5 })
+  })
+
+  test('decisions are published to subscribers of tsylla:rate-limit', async () => {
+    const seen: unknown[] = []
+    const listener = (event: unknown): void => void seen.push(event)
+    subscribe('tsylla:rate-limit', listener)
+    const decision = await new RateLimiter(target.session, { limit: 5 }).take('seen', { cost: 2 })
+    unsubscribe('tsylla:rate-limit', listener)
+    expect(seen).toEqual([{ key: 'seen', cost: 2, decision }])
+  })
+
+  test.each([
+    [{ limit: 1, rules: [{ limit: 1 }] }, /belong into rules/],
+    [{ rules: [] }, /rules must be a list of 1 to 16/],
+    [{ rules: [{ limit: 1 }, { limit: 2 }] }, /same window and algorithm/],
+    [{ limit: 1, burst: 2 }, /burst is an option of gcra/],
+    [{ limit: 1, algorithm: 'bucket' }, /algorithm must be one of fixed, sliding, gcra/],
+    [{ limit: 2_000_000, per: '1s', algorithm: 'gcra' }, /at most one unit per microsecond/],
+    [{ limit: 1.5 }, /limit must be an integer/],
+    [{ limit: 1, per: '100ms' }, /per must be a time span from 1s/],
+    [{ limit: 1, strategy: 'quorum', algorithm: 'gcra' }, /strategy quorum counts one rule/],
+    [{ timeout: '1s', timeoutMs: 5 }, /give one of them/],
+    [{ table: 'x'.repeat(43) }, /at most 42 characters/],
+    [{ consistency: 'ONE' }, /consistency must be one of/],
+    [{ onError: 'ignore' }, /onError must be one of/],
+  ])('a wrong option is refused: %j', (options, message) => {
+    expect(() => new RateLimiter(target.session, options as RateLimiterOptions)).toThrow(message)
+  })
+})

@@ -1,0 +1,124 @@
+import { beforeAll, expect, test } from 'vitest'
+import { RateLimiter, type RateLimiterOptions } from '../../../src/patterns.ts'
+import { createRandom } from '../../../src/util/index.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
+import { describePattern, type Fault, FaultyExecutor } from '../support.ts'
+
+describePattern('RateLimiter without Paxos', (target) => {
+  const quorum: RateLimiterOptions = { limit: 20, per: '1h', strategy: 'quorum' }
+  const local: RateLimiterOptions = { limit: 20, per: '1h', strategy: 'local' }
+
+  beforeAll(() => new RateLimiter(target.session, quorum).createTables())
+
+  test('quorum: one caller after another, exactly the limit is admitted', async () => {
+    const limiter = new RateLimiter(target.session, quorum)
+    const taken: number[] = []
+    for (let i = 0; i < 25; i++) {
+      const { ok, remaining } = await limiter.take('sequential')
+      if (ok) taken.push(remaining)
+    }
+    expect(taken).toEqual(Array.from({ length: 20 }, (_, i) => 19 - i))
+    expect(await limiter.peek('sequential')).toMatchObject({ ok: false, remaining: 0 })
+  })
+
+  test('quorum: callers that ask at the same time share a write and a read', async () => {
+    const counting = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(counting, quorum)
+    const all = await Promise.all(Array.from({ length: 50 }, () => limiter.check('shared')))
+    expect(all.filter(Boolean)).toHaveLength(20)
+    // A reservation, a read, and the surplus that is taken back.
+    await expect.poll(() => counting.requests.length).toBe(3)
+    // What is exhausted is refused from memory.
+    expect(await limiter.check('shared')).toBe(false)
+    expect(counting.requests).toHaveLength(3)
+  })
+
+  test('quorum: never more than the limit over processes, whatever becomes of writes', async () => {
+    const random = createRandom(7)
+    for (let round = 0; round < 10; round++) {
+      const processes = Array.from({ length: 4 }, () => new FaultyExecutor(target.session))
+      for (const one of processes) {
+        const fates: readonly Fault[] = ['lost', 'late']
+        for (let i = 0; i < 3; i++) {
+          if (random() < 0.5) one.writeFaults.push(fates[Math.floor(random() * 2)]!)
+        }
+      }
+      const limiters = processes.map((one) => new RateLimiter(one, { ...quorum, timeoutMs: 5_000 }))
+      const results = await Promise.allSettled(
+        limiters.flatMap((limiter) =>
+          Array.from({ length: 10 }, () => limiter.take(`faults ${round}`, { cost: 2 })),
+        ),
+      )
+      await Promise.all(processes.map((one) => one.deliver()))
+      const admitted =
+        results.filter((one) => one.status === 'fulfilled' && one.value.ok).length * 2
+      expect(admitted).toBeLessThanOrEqual(20)
+      // What the cells say covers what was admitted, also after late writes have arrived.
+      const { remaining } = await new RateLimiter(target.session, quorum).peek(`faults ${round}`)
+      expect(20 - remaining).toBeGreaterThanOrEqual(admitted)
+    }
+  })
+
+  test('quorum: units of a write whose fate stays unknown count as used', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(faulty, { ...quorum, timeoutMs: 200 })
+    expect(await limiter.check('unknown')).toBe(true)
+    faulty.writeFaults.push(...Array.from({ length: 100 }, () => 'lost' as const))
+    await expect(limiter.take('unknown', { cost: 5 })).rejects.toMatchObject({ outcome: 'unknown' })
+    faulty.writeFaults.length = 0
+    expect(await limiter.take('unknown')).toMatchObject({ ok: true, remaining: 13 })
+  })
+
+  test('quorum: reads and writes are at the level of the limiter', async () => {
+    const counting = new FaultyExecutor(target.session)
+    await new RateLimiter(counting, { ...quorum, consistency: 'QUORUM' }).check('level')
+    expect(counting.requests.map(({ options }) => options.consistency)).toEqual([
+      'QUORUM',
+      'QUORUM',
+    ])
+  })
+
+  test('quorum: a refund is given back', async () => {
+    const limiter = new RateLimiter(target.session, quorum)
+    const decision = await limiter.take('refund', { cost: 20 })
+    expect(await limiter.check('refund')).toBe(false)
+    await limiter.refund(decision)
+    expect(await limiter.take('refund', { cost: 20 })).toMatchObject({ ok: true, remaining: 0 })
+  })
+
+  test('local: decisions need no request, and processes learn of each other', async () => {
+    const clock = new VirtualClock(Date.now())
+    const [a, b] = [new FaultyExecutor(target.session), new FaultyExecutor(target.session)]
+    const [first, second] = [
+      new RateLimiter(a, { ...local, clock }),
+      new RateLimiter(b, { ...local, clock }),
+    ]
+    expect(await first.take('local', { cost: 15 })).toMatchObject({ ok: true, remaining: 5 })
+    expect(await second.take('local', { cost: 3 })).toMatchObject({ ok: true, remaining: 17 })
+    expect([a.requests.length, b.requests.length]).toEqual([0, 0])
+    const fits = async (): Promise<boolean> => {
+      clock.advance(1_000)
+      const decision = await second.take('local', { cost: 6 })
+      if (decision.ok) await second.refund(decision)
+      return decision.ok
+    }
+    expect(await fits()).toBe(true)
+    await expect.poll(fits, { interval: 5 }).toBe(false)
+    expect(await second.take('local')).toMatchObject({ ok: true, remaining: 1 })
+  })
+
+  test('local: without a database decisions are made all the same', async () => {
+    const session = await target.open()
+    await session.close()
+    const limiter = new RateLimiter(session, local)
+    const all = await Promise.all(Array.from({ length: 30 }, () => limiter.check('alone')))
+    expect(all.filter(Boolean)).toHaveLength(20)
+    await limiter.refund(await limiter.penalty('alone', { cost: 5 }))
+  })
+
+  test.each([quorum, local])('what needs a common count is refused: %j', async (options) => {
+    const limiter = new RateLimiter(target.session, options)
+    await expect(limiter.block('k', '1m')).rejects.toThrow(/block needs the strategy exact/)
+    await expect(limiter.reset('k')).rejects.toThrow(/reset needs the strategy exact/)
+  })
+})
