@@ -3,8 +3,8 @@ import { build } from 'esbuild'
 import { gzipSync } from 'node:zlib'
 
 const budgets: readonly (readonly [entry: string, gzipBytesMax: number])[] = [
-  ['dist/index.mjs', 78_000],
-  ['dist/patterns.mjs', 90_000],
+  ['dist/index.mjs', 79_000],
+  ['dist/patterns.mjs', 130_000],
 ]
 
 for (const [entry, gzipBytesMax] of budgets) {

@@ -9,7 +9,8 @@ export interface HybridClockOptions {
   /** How far the clock of this machine may be from the cluster's. Default `'1s'`. */
   readonly driftMax?: TimeSpan | undefined
   /**
-   * What `sync` does when the drift is larger: `throw` a `ClockDriftError`, or `correct` the time by it
+   * What `sync` does when the drift is larger: `throw` a `ClockDriftError`, or `correct` the time
+   * by it
    * and go on. Default `throw`.
    */
   readonly onDrift?: 'throw' | 'correct' | undefined

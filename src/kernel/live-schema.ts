@@ -44,7 +44,9 @@ export async function readLiveTable(
   }
 }
 
-/** Asks the server what it is. ScyllaDB reports a version of Cassandra, and has tables of its own. */
+/**
+ * Asks the server what it is. ScyllaDB reports a version of Cassandra, and has tables of its own.
+ */
 export async function readServerDialect(executor: Executor): Promise<ServerDialect> {
   const [local, scylla] = await Promise.all([
     executor.execute<{ release_version: string }>('SELECT release_version FROM system.local'),

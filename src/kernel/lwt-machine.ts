@@ -1,7 +1,9 @@
 /** What a row holds, and the id of the conditional write that made it so. */
 export interface LwtVersion<State> {
   readonly state: State
-  /** UUID of the write, in its text form. Every write has its own, also one that changes nothing. */
+  /**
+   * UUID of the write, in its text form. Every write has its own, also one that changes nothing.
+   */
   readonly op: string
 }
 

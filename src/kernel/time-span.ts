@@ -1,6 +1,8 @@
 import { ConfigError } from '../errors/index.ts'
 
-/** Milliseconds, or a number with its unit: `'250ms'`, `'30s'`, `'15m'`, `'12h'`, `'7d'`, `'2w'`. */
+/**
+ * Milliseconds, or a number with its unit: `'250ms'`, `'30s'`, `'15m'`, `'12h'`, `'7d'`, `'2w'`.
+ */
 export type TimeSpan = number | `${number}${TimeSpanUnit}`
 
 /** Millisecond, second, minute, hour, day of 24 hours, week. */

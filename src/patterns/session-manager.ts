@@ -134,7 +134,10 @@ export class SessionManager {
     ]
   }
 
-  /** Creates what is missing of the tables; the last use has its own, so that a late touch cannot revive a session. */
+  /**
+   * Creates what is missing of the tables; the last use has its own, so that a late touch cannot
+   * revive a session.
+   */
   async createTables(): Promise<void> {
     await createTables(this.#executor, [this])
   }

@@ -143,7 +143,9 @@ export class Lease implements AsyncDisposable {
     }
   }
 
-  /** The timestamp of the next plain write: later than those before, and less than the next fence. */
+  /**
+   * The timestamp of the next plain write: later than those before, and less than the next fence.
+   */
   async #nextTimestamp(): Promise<bigint> {
     this.checkHeld()
     while (this.#writeCount >= fenceSpan) {

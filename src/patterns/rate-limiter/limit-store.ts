@@ -87,8 +87,10 @@ export class CellStore implements LimitStore {
     const runner = new PreparedStatementRunner(executor, { clock })
     const consistency = strategy === 'quorum' ? options.consistency : 'LOCAL_ONE'
     this.#rows = new CellRows(runner, this.#table, consistency)
-    const { randomBytes } = runtimeOf(executor)
-    this.#settings = { rows: this.#rows, clock, random, randomBytes, timeoutMs, syncMs }
+    this.#settings = {
+      ...{ rows: this.#rows, clock, random, timeoutMs, syncMs },
+      randomBytes: runtimeOf(executor).randomBytes,
+    }
   }
 
   tableDefinitions(): readonly TableDefinition[] {
