@@ -52,6 +52,33 @@ describe('what can have been applied', () => {
     await session.close()
   })
 
+  test('a conditional write whose result is too large may have been applied', async () => {
+    const node = new ScriptedNode()
+    const session = await connect(node, { resultBytesMax: 1_024 })
+    const insert = await session.prepare('INSERT INTO t (c) VALUES (?) IF NOT EXISTS')
+    const select = await session.prepare('SELECT c FROM t WHERE c = ?')
+    const { boolean, text } = nativeTypes
+    node.script = (exchange) => {
+      if (!isExecute(exchange)) return 'default'
+      const columns = [
+        ['[applied]', boolean],
+        ['c', text],
+      ] as const
+      exchange.reply(rowsOf(columns, [[true, 'x'.repeat(2_000)]]))
+      return 'done'
+    }
+    const tooLarge = { code: 'TSYLLA_RESULT_TOO_LARGE' }
+    await expect(session.executePrepared(insert, [1])).rejects.toMatchObject({
+      ...tooLarge,
+      outcome: 'unknown',
+    })
+    await expect(session.executePrepared(select, [1])).rejects.toMatchObject({
+      ...tooLarge,
+      outcome: 'not_applied',
+    })
+    await session.close()
+  })
+
   test('a read is never applied, whatever comes back', async () => {
     const node = new ScriptedNode()
     const session = await connect(node)

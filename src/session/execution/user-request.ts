@@ -203,7 +203,10 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
       this.#onServerError(readError(reader), attempt.connection)
     } catch (error) {
       const { address } = attempt.connection
-      this.fail(TsyllaError.is(error) ? error : unreadableError(address, error))
+      const own = TsyllaError.is(error) ? error.changeable() : unreadableError(address, error)
+      // The node has answered, so it may have carried the statement out.
+      own.outcome = 'unknown'
+      this.fail(own)
     }
   }
 
