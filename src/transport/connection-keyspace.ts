@@ -7,16 +7,10 @@ export class ConnectionKeyspace {
   current: string | undefined
   /** Keyspace that the server has reported as nonexistent; the next successful USE clears it. */
   missing: string | undefined
-  #useCount = 0
   #usesInFlight = 0
-
-  /**
-   * Number of USE requests that were sent. When it has changed while a request was in flight, that
-   * request may have run in either keyspace.
-   */
-  get useCount(): number {
-    return this.#useCount
-  }
+  /** Texts that the node may still run or prepare. */
+  #textCount = 0
+  #onTextsEnded: (() => void)[] = []
 
   /**
    * Returns whether a text that is sent now runs in `keyspace`. This includes a connection that has
@@ -33,9 +27,38 @@ export class ConnectionKeyspace {
     return keyspace !== undefined && this.missing === keyspace
   }
 
+  /** Records that a text is sent, which means whatever keyspace it finds on the node. */
+  beginText(): void {
+    this.#textCount++
+  }
+
+  /** Records that a text was answered, or has not left. */
+  endText(): void {
+    if (--this.#textCount === 0) this.endTexts()
+  }
+
+  /** The connection is lost: no text is awaited any more. */
+  endTexts(): void {
+    this.#textCount = 0
+    const waiting = this.#onTextsEnded
+    this.#onTextsEnded = []
+    for (const resolve of waiting) resolve()
+  }
+
+  /**
+   * Returns a promise that resolves when the node runs no text any more, or `undefined` when it
+   * runs none. Nodes work on the requests of a connection side by side, so a USE that is sent
+   * before that may change what a text means. Of a PREPARE it may change what other clients are
+   * given as well: Cassandra reads the keyspace once to parse the text and once to store the result
+   * (`org.apache.cassandra.cql3.QueryProcessor.prepare`).
+   */
+  whenTextsEnd(): Promise<void> | undefined {
+    if (this.#textCount === 0) return undefined
+    return new Promise((resolve) => this.#onTextsEnded.push(resolve))
+  }
+
   /** Records that a USE is sent. The caller calls {@link endUse} when it has ended. */
   beginUse(): void {
-    this.#useCount++
     this.#usesInFlight++
   }
 

@@ -29,6 +29,8 @@ export interface ConnectionRequest {
   readonly sentMs: number
   /** Set by the connection while the request is in flight there. */
   streamId: number
+  /** Whether it means another table when the connection is in another keyspace. Read when sent. */
+  readonly dependsOnKeyspace: boolean
   /**
    * Begins one frame at the writer's offset and writes its body; the connection completes it. A
    * throw rejects the send and leaves no trace.
@@ -135,6 +137,8 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   readonly #flushNumbers: Float64Array
   readonly #frameStarts: Int32Array
   readonly #frameEnds: Int32Array
+  /** Whether a request that depends on the keyspace has the stream id, abandoned or not. */
+  readonly #isText: Uint8Array
   #inFlightBytes = 0
   #state: ConnectionState = ConnectionState.connecting
   #link: Link | undefined
@@ -164,6 +168,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#flushNumbers = new Float64Array(idCount)
     this.#frameStarts = new Int32Array(idCount)
     this.#frameEnds = new Int32Array(idCount)
+    this.#isText = new Uint8Array(idCount)
     this.#lastReceivedMs = deadlineTimer.nowMs()
   }
 
@@ -295,6 +300,10 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.#flushNumbers[id] = output.flushCount
     this.#frameStarts[id] = start
     this.#frameEnds[id] = end
+    if (request.dependsOnKeyspace) {
+      this.#isText[id] = 1
+      this.keyspace.beginText()
+    }
     this.#inFlightBytes += end - start
     this.#budget.add(end - start)
     if (!output.isFlushScheduled) this.#scheduleFlush()
@@ -327,7 +336,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     const start = this.#frameStarts[id]!
     const end = this.#frameEnds[id]!
     if (this.#output.withdraw(this.#flushNumbers[id]!, start, end)) {
-      this.#ids.release(id)
+      this.#release(id)
       this.#afterRelease(wasSpent)
       return false
     }
@@ -387,7 +396,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
       return
     }
     this.#inFlight[streamId] = undefined
-    this.#ids.release(streamId)
+    this.#release(streamId)
     const wasSpent = this.#releaseBytes(streamId)
     request.onResponse(flags, opcode, bytes, bodyStart, bodyEnd, this)
     this.#afterRelease(wasSpent)
@@ -397,8 +406,16 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     if (!this.#ids.isOrphan(streamId)) {
       throw new ProtocolError(`${this.address} answered on stream ${streamId}, which is not in use`)
     }
-    this.#ids.release(streamId)
+    this.#release(streamId)
     this.#afterRelease(false)
+  }
+
+  /** The node does nothing more for the request that had the id. */
+  #release(id: number): void {
+    this.#ids.release(id)
+    if (this.#isText[id] === 0) return
+    this.#isText[id] = 0
+    this.keyspace.endText()
   }
 
   /** @param wasSpent whether the byte budget was spent, so that no connection took requests */
@@ -463,6 +480,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
       request.onLost(error, this.#wasWritten(id))
     }
     this.#output.close()
+    this.keyspace.endTexts()
     this.#onDrained?.()
     this.#listener.onClosed(this, error)
     if (wasSpent) this.#budget.notifyRoom()

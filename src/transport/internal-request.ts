@@ -41,6 +41,7 @@ class InternalRequest implements ConnectionRequest {
   readonly deadlineMs: number
   readonly sentMs: number
   streamId = -1
+  readonly dependsOnKeyspace: boolean
   readonly deferred: Deferred<Answer> = createDeferred()
   readonly #flags: number
   readonly #opcode: number
@@ -55,6 +56,8 @@ class InternalRequest implements ConnectionRequest {
   ) {
     this.#flags = flags
     this.#opcode = opcode
+    // All other texts of the driver name their tables in full.
+    this.dependsOnKeyspace = opcode === Opcode.PREPARE
     this.#writeBody = writeBody
     this.#timeoutMs = options.timeoutMs
     this.sentMs = options.deadlineTimer.nowMs()
@@ -175,8 +178,9 @@ export interface UseFrame {
 }
 
 /**
- * Sets the keyspace of one connection. When the response does not show whether the keyspace was
- * set, the connection is closed: later requests on it could run in either keyspace.
+ * Sets the keyspace of one connection, once the node has answered the texts that were sent before.
+ * When the response does not show whether the keyspace was set, the connection is closed: later
+ * requests on it could run in either keyspace.
  *
  * @returns the prefix of the response: tracing id, warnings
  */
@@ -190,6 +194,7 @@ export async function sendUse(
   const name = keyspace.replaceAll('"', '""')
   connection.keyspace.beginUse()
   try {
+    await textsEnded(connection, options)
     const { response, prefix } = await sendWithPrefix(
       connection,
       Opcode.QUERY,
@@ -211,6 +216,23 @@ export async function sendUse(
     }
     throw error
   }
+}
+
+/** @throws RequestTimeoutError when the node has not answered them in time */
+async function textsEnded(
+  { keyspace }: Connection,
+  { deadlineTimer, timeoutMs }: InternalRequestOptions,
+): Promise<void> {
+  const ended = keyspace.whenTextsEnd()
+  if (ended === undefined) return
+  await new Promise<void>((resolve, reject) => {
+    const fail = (): void => reject(new RequestTimeoutError(timeoutMs, 'not_applied'))
+    const timer = deadlineTimer.clock.schedule(timeoutMs, fail, true)
+    void ended.then(() => {
+      timer.cancel()
+      resolve()
+    })
+  })
 }
 
 function useFlags(frame: UseFrame | undefined): number {

@@ -192,7 +192,7 @@ describe('a session of several connections', () => {
     await several.close()
   })
 
-  test('prepares again what a USE may have overtaken', async () => {
+  test('sends no USE while a node prepares a statement on the connection', async () => {
     const { node, several, held } = await open()
     const prepares: Exchange[] = []
     node.script = (exchange) => {
@@ -202,25 +202,22 @@ describe('a session of several connections', () => {
         return 'done'
       }
       if (!isUse(exchange)) return 'default'
-      // A connection of its own, for what has to be prepared where the session was.
-      if (request.opcode === Opcode.QUERY && request.text.includes('"a"')) answerUse(exchange, 'a')
-      else held.push(exchange)
+      held.push(exchange)
+      answerUse(exchange, 'b')
       return 'done'
     }
     const preparing = several.prepare('INSERT INTO t (c) VALUES (?)')
     await settle()
     expect(prepares).toHaveLength(1)
-    // Whichever connection goes first, all are told in the end.
+    const { connection } = prepares[0]!
     const using = several.useKeyspace('b')
     await settle()
-    answerUse(held[0]!, 'b')
-    await settle()
-    prepares[0]!.reply(prepare('INSERT INTO t (c) VALUES (?)', Buffer.from('overtaken by USE')))
-    await settle()
-    for (const exchange of held.slice(1)) answerUse(exchange, 'b')
+    expect(held.every((exchange) => exchange.connection !== connection)).toBe(true)
+    const id = Buffer.from('prepared first  ')
+    prepares[0]!.reply(prepare('INSERT INTO t (c) VALUES (?)', id))
     await using
-    const prepared = await preparing
-    expect(Buffer.from(prepared.getId()).toString()).not.toBe('overtaken by USE')
+    expect(held.filter((exchange) => exchange.connection === connection)).toHaveLength(1)
+    expect(Buffer.from((await preparing).getId())).toEqual(id)
     await several.close()
   })
 })

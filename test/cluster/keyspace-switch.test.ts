@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import type { Session } from '../../src/index.ts'
+import { describe, expect, test } from 'vitest'
+import { Batch, type Session } from '../../src/index.ts'
 import {
   beginResponse,
   endFrame,
@@ -8,7 +8,12 @@ import {
   WireWriter,
 } from '../../src/protocol/index.ts'
 import { membersOf } from '../support/member-node.ts'
-import { type Exchange, type ScriptedConnection, ScriptedNode } from '../support/scripted-node.ts'
+import {
+  type Exchange,
+  type ScriptedConnection,
+  ScriptedNode,
+  voidResult,
+} from '../support/scripted-node.ts'
 import { connect, serverError, settle } from '../support/scripted-session.ts'
 import { pass } from '../support/two-nodes.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -140,3 +145,110 @@ test('a keyspace is entered on a node that learns of it late', async () => {
   expect(entered).toContain(live[0]!)
   await session.close({ graceMs: 0 })
 })
+
+const isText = ({ request }: Exchange): boolean =>
+  request.opcode === Opcode.QUERY && request.text.includes('FROM t')
+
+/** Keeps texts and USE requests that come from now on; what is sent to leave `a` has its answer. */
+function holdTexts(node: ScriptedNode): { readonly texts: Exchange[]; readonly uses: Exchange[] } {
+  const held = { texts: [] as Exchange[], uses: [] as Exchange[] }
+  node.script = (exchange) => {
+    if (isText(exchange)) held.texts.push(exchange)
+    else if (useOf(exchange) === 'b') held.uses.push(exchange)
+    else return 'default'
+    return 'done'
+  }
+  return held
+}
+
+describe('texts in flight, which a USE may overtake on the node', () => {
+  test('are answered before the keyspace of their connection changes', async () => {
+    const { node, session } = await open(1)
+    const { texts, uses } = holdTexts(node)
+    const reading = session.execute('SELECT c FROM t')
+    const batch = new Batch('unlogged').append('INSERT INTO t (c) VALUES (1) /* FROM t */')
+    await settle()
+    const using = session.useKeyspace('b')
+    await settle()
+    expect([texts.length, uses.length]).toEqual([1, 0])
+    texts[0]!.reply(voidResult)
+    await reading
+    await settle()
+    expect(uses).toHaveLength(1)
+    answerUse(uses[0]!)
+    await using
+    // A batch of texts counts like a text.
+    node.script = (exchange) => {
+      if (exchange.request.opcode !== Opcode.BATCH) return 'default'
+      texts.push(exchange)
+      return 'done'
+    }
+    const writing = session.batch(batch)
+    await settle()
+    let isMoved = false
+    const moving = session.useKeyspace('a').then(() => {
+      isMoved = true
+    })
+    await settle()
+    expect([texts.length, isMoved]).toEqual([2, false])
+    texts[1]!.reply(voidResult)
+    await Promise.all([writing, moving])
+    await session.close()
+  })
+
+  test('cost the connection when they are never answered', async () => {
+    const { clock, node, session } = await open(1)
+    const { texts, uses } = holdTexts(node)
+    const reading = session.execute('SELECT c FROM t', [], { timeout: 100 })
+    await settle()
+    const using = session.useKeyspace('b').catch((error: unknown) => error)
+    const failed = expect(reading).rejects.toMatchObject({ code: 'TSYLLA_REQUEST_TIMEOUT' })
+    await pass(clock, 200)
+    await failed
+    // The node may still run what its caller does not wait for any more.
+    expect(uses).toHaveLength(0)
+    await pass(clock, 12_000)
+    expect(await using).toMatchObject({ code: 'TSYLLA_REQUEST_TIMEOUT', outcome: 'not_applied' })
+    expect(texts[0]!.connection.isClosed).toBe(true)
+    node.script = () => 'default'
+    await pass(clock, 1_000)
+    await session.useKeyspace('b')
+    expect(session.getKeyspace()).toBe('b')
+    await session.close()
+  })
+
+  test('may be withdrawn, answered late or lost', async () => {
+    for (const end of ['withdrawn', 'late', 'lost']) {
+      const { clock, node, session } = await open(1)
+      const { texts, uses } = holdTexts(node)
+      const controller = new AbortController()
+      const reading = session.execute('SELECT c FROM t', [], { signal: controller.signal })
+      const failed = reading.catch(() => {})
+      if (end === 'withdrawn') await microtasks(5)
+      else await settle()
+      const using = session.useKeyspace('b')
+      controller.abort()
+      await failed
+      await settle()
+      if (end === 'withdrawn') expect(texts).toHaveLength(0)
+      if (end === 'late') texts[0]!.reply(voidResult)
+      if (end === 'lost') {
+        const lost = expect(using).rejects.toMatchObject({ code: 'TSYLLA_CONNECTION' })
+        texts[0]!.connection.destroy()
+        await lost
+        await pass(clock, 500)
+        await session.close()
+        continue
+      }
+      await settle()
+      expect(uses).toHaveLength(1)
+      answerUse(uses[0]!)
+      await using
+      await session.close()
+    }
+  })
+})
+
+async function microtasks(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await Promise.resolve()
+}

@@ -19,6 +19,7 @@ class SizedRequest implements ConnectionRequest {
   readonly deadlineMs = Number.MAX_SAFE_INTEGER
   readonly sentMs = 0
   streamId = -1
+  readonly dependsOnKeyspace = false
   readonly #byteCount: number
   readonly #fails: boolean
   constructor(byteCount: number, fails = false) {

@@ -106,6 +106,10 @@ export class BatchMessage implements Message {
     return textOfBatch(this.#parts.handles)
   }
 
+  get isText(): boolean {
+    return this.#parts.metadata.includes(undefined)
+  }
+
   /** Returns the routing of the first statement: a batch is meant for one partition. */
   routing(): RoutingInfo | undefined {
     const { metadata, values } = this.#parts

@@ -64,6 +64,10 @@ export class ExecuteMessage implements Message {
     return this.#handle.text
   }
 
+  get isText(): boolean {
+    return false
+  }
+
   routing(): RoutingInfo | undefined {
     return this.#context.routingKeys.routingOf(this.#metadata, this.#values)
   }

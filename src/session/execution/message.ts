@@ -26,6 +26,8 @@ export interface Message {
   readonly resultMetadata: ResultMetadataCache
   /** Text of the statement, or of all statements of a batch. */
   readonly text: string
+  /** Whether it is sent as a text, which means the keyspace that its connection is in. */
+  readonly isText: boolean
   /** @throws BindError when the partition key cannot be encoded */
   routing(): RoutingInfo | undefined
   /**

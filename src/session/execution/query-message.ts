@@ -42,6 +42,10 @@ export class QueryMessage implements Message {
     return this.#handle.text
   }
 
+  get isText(): boolean {
+    return this.#prepared === undefined
+  }
+
   routing(): undefined {
     return undefined
   }

@@ -36,6 +36,10 @@ export class RequestAttempt implements ConnectionRequest {
     this.deadlineMs = deadlineMs
   }
 
+  get dependsOnKeyspace(): boolean {
+    return this.owner.message.isText
+  }
+
   encode(writer: WireWriter, streamId: number, connection: Connection): void {
     const { owner } = this
     owner.message.encode(writer, streamId, connection, owner.pagingState)

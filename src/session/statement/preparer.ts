@@ -26,8 +26,6 @@ export interface PreparerOptions {
  * PREPAREs under way at a time: half of the room connections keep for the driver's own requests.
  */
 const prepareCountMax = reservedStreamCount / 2
-/** How often a PREPARE may be overtaken by a USE before it gets a connection of its own. */
-const keyspaceTryCountMax = 2
 
 /** Sends PREPARE: once per statement, and once per node that turns out not to know it. */
 export class StatementPreparer {
@@ -125,16 +123,12 @@ export class StatementPreparer {
     requestOptions: InternalRequestOptions,
   ): Promise<PreparedResult> {
     return await this.#inTurn(async () => {
-      for (let tries = 0; tries < keyspaceTryCountMax; tries++) {
-        if (keyspace !== undefined && !connection.keyspace.isIn(keyspace)) break
-        const { useCount } = connection.keyspace
-        const prepared = await tracedPrepare(connection, text, keyspace, requestOptions)
-        // A USE that was sent meanwhile may have overtaken it on the node.
-        if (keyspace === undefined || connection.keyspace.useCount === useCount) return prepared
+      const prepareOver = (one: Connection): Promise<PreparedResult> =>
+        tracedPrepare(one, text, keyspace, requestOptions)
+      if (keyspace === undefined || connection.keyspace.isIn(keyspace)) {
+        return await prepareOver(connection)
       }
-      return await this.#options.cluster.withConnectionIn(connection, keyspace!, (other) =>
-        tracedPrepare(other, text, keyspace, requestOptions),
-      )
+      return await this.#options.cluster.withConnectionIn(connection, keyspace, prepareOver)
     })
   }
 
