@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer, type Server } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { makeCertificates } from '../../scripts/cassandra/certificates.ts'
 import { Session } from '../../src/index.ts'
-import { TcpEndpoint, type TlsOptions } from '../../src/transport/index.ts'
+import { type Link, TcpEndpoint, type TlsOptions } from '../../src/transport/index.ts'
 import { systemClock } from '../../src/util/index.ts'
 
 const servers: Server[] = []
@@ -54,6 +54,33 @@ test('a link can be opened from a chosen local port', async () => {
   link.destroy()
   socket.destroy()
 })
+
+test('a link that the node ends is lost at once, whatever is still to be sent', async () => {
+  const { server, port } = await listen(createServer({ allowHalfOpen: true }))
+  const accepted = once(server, 'connection') as Promise<[Socket]>
+  let received = 0
+  let link: Link | undefined
+  const closed = new Promise<void>((resolve) => {
+    const onBytes = (_: Uint8Array, start: number, end: number): void => {
+      received += end - start
+    }
+    void endpoint(port)
+      .open({ onBytes, onClosed: () => resolve() })
+      .then((opened) => {
+        link = opened
+      })
+  })
+  const [socket] = await accepted
+  socket.pause()
+  await expect.poll(() => link).toBeDefined()
+  // More than both kernels buffer.
+  link!.write(Buffer.alloc(32 * 1024 * 1024))
+  expect(link!.pendingBytes).toBeGreaterThan(0)
+  socket.end(Buffer.alloc(1_000))
+  await closed
+  expect(received).toBe(1_000)
+  socket.destroy()
+}, 5_000)
 
 describe('a port that expects TLS', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tsylla-tls-'))
