@@ -119,8 +119,8 @@ class ConnectAttempt {
       this.#fail(error)
     })
     socket.on('drain', () => handler.onSent?.())
-    // A node that sends nothing more answers nothing: what is still to be sent would be in vain, and
-    // Node would close the socket only when all of it has left.
+    // A node that has ended the connection answers nothing more. Node would close the socket only
+    // when all bytes have left, which may be never.
     socket.on('end', () => socket.destroy())
     socket.on('close', () => {
       this.#fail(new Error('the connection was closed while it was being made'))
