@@ -110,6 +110,27 @@ describe('reads that take long', () => {
     },
   )
 
+  test('the time at which a read begins decides what has expired, not that of its request', async () => {
+    const clock = new VirtualClock()
+    const engine = await openFilled(clock)
+    await engine.query('UPDATE ks.b USING TTL 10 SET v = 2 WHERE k = 1 AND c = 0')
+    let unsentBytes = 8 * 1024 * 1024
+    const memory = engine.addClient(() => unsentBytes)
+    // The first read keeps the second one from beginning at once.
+    const first = engine.query('SELECT k FROM ks.a')
+    const second = engine.query('SELECT c, v FROM ks.b WHERE k = 1', 'ks', [], { memory })
+    await first
+    clock.advance(20_000)
+    await engine.query('UPDATE ks.b SET v = 3 WHERE k = 1 AND c = 1')
+    // A write to the row drops the value that has expired.
+    await engine.query('INSERT INTO ks.b (k, c) VALUES (1, 0)')
+    unsentBytes = 0
+    memory.notifyTaken()
+    const rows = resultRows((await second) as EncodedRows)
+    expect(rows[0]).toEqual([int(0), null])
+    expect(rows[1]).toEqual([int(1), int(3)])
+  })
+
   test('many at once share the turns of the event loop, a slice each', async () => {
     const engine = await openFilled()
     let turn = 0

@@ -119,7 +119,7 @@ function openRun(
 /** A page that is read in several turns, on a snapshot from its first slice on. */
 class LongSelect implements LongRead<EncodedRows> {
   readonly valueBytes: number
-  readonly #query: QueryContext
+  #query: QueryContext
   readonly #options: SelectOptions
   readonly #reader: RowReader
   /** The plan at the time of the request. */
@@ -159,9 +159,14 @@ class LongSelect implements LongRead<EncodedRows> {
     return this.#plan === this.#requested ? result : { ...result, isReplanned: true }
   }
 
-  /** Starts with the current plan: DDL or TRUNCATE may have run since the request. */
+  /**
+   * Starts with the current plan: DDL or TRUNCATE may have run since the request. It starts with
+   * the current time, too: the store keeps no values of what has expired since.
+   */
   #begin(): SelectRun {
     this.#plan = this.#options.currentPlan()
+    const nowMs = this.#query.services.nowMs()
+    this.#query = { ...this.#query, nowMs, nowSeconds: Math.floor(nowMs / 1000) }
     this.#snapshot = snapshotOf(this.#reader)
     const reader = this.#snapshot ?? this.#reader
     this.#run = openRun(this.#plan, this.#query, this.#options, reader)
