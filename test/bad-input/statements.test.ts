@@ -133,7 +133,7 @@ describeOnServers('statements that are wrong', (target) => {
       }
     }
     for (const text of [undefined, null, 5, {}]) {
-      expect(() => new Statement(text as never)).toThrow(/CQL text/)
+      expect(() => new Statement(text as never)).toThrow(/text of a statement must be a string/)
       expect(() => new Batch().append(text as never)).toThrow(/batch/)
     }
     await expect(session.batch(new Batch(), null as never)).rejects.toMatchObject({
