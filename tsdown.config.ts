@@ -5,6 +5,7 @@ const config: UserConfig | UserConfig[] = defineConfig({
     index: 'src/index.ts',
     patterns: 'src/patterns.ts',
     embedded: 'src/embedded.ts',
+    testing: 'src/testing.ts',
     cli: 'src/cli/main.ts',
   },
   format: ['esm', 'cjs'],

@@ -34,6 +34,7 @@ const units = [
   'protocol',
   'routing',
   'simulation',
+  'testing',
   'transport',
   'types',
   'util',

@@ -36,7 +36,7 @@ function configOf(entry: string): IConfigFile {
   }
 }
 
-for (const entry of ['index', 'patterns', 'embedded']) {
+for (const entry of ['index', 'patterns', 'embedded', 'testing']) {
   const config = ExtractorConfig.prepare({
     configObject: configOf(entry),
     configObjectFullPath: undefined,

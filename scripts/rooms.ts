@@ -67,6 +67,16 @@ export const rooms: readonly Room[] = [
     mayImport: [...upTo2, 'cql', 'kernel'],
     mayUse: ['node:crypto', 'node:diagnostics_channel'],
   },
+  // Only the entry point `testing.ts` imports it: what applications load does not contain it.
+  {
+    name: 'testing',
+    level: 10,
+    mayImport: ['util', 'errors', 'protocol', 'transport', 'kernel'],
+    mayUse: [
+      ...['node:child_process', 'node:events', 'node:fs', 'node:net', 'node:readline'],
+      ...['node:stream', 'node:url'],
+    ],
+  },
 ]
 
 /** A folder of `src/engine/`. */

@@ -1,4 +1,9 @@
-import { EmbeddedEngine, type EmbeddedOptions, openEmbedded } from './embedded/index.ts'
+import {
+  EmbeddedEngine,
+  type EmbeddedOptions,
+  type ForkOptions,
+  openEmbedded,
+} from './embedded/index.ts'
 import type { Session } from './index.ts'
 import { type ContactPointObject, SessionBuilder, type SessionOptions } from './index.ts'
 import { contactPointSymbol } from './session/index.ts'
@@ -7,6 +12,7 @@ export type {
   BatchLimits,
   Durability,
   EmbeddedOptions,
+  ForkOptions,
   Listener,
   ListenOptions,
   ListenTlsOptions,
@@ -35,8 +41,8 @@ export class EmbeddedDatabase extends EmbeddedEngine {
   }
 
   /** A new database in memory with the same content, whose changes are its own. */
-  async fork(): Promise<EmbeddedDatabase> {
-    return new EmbeddedDatabase(await this.forkEngine())
+  async fork(options: ForkOptions = {}): Promise<EmbeddedDatabase> {
+    return new EmbeddedDatabase(await this.forkEngine(options))
   }
 }
 

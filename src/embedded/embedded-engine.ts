@@ -27,6 +27,11 @@ export interface EmbeddedOptions {
   readonly password?: string | Secret | undefined
 }
 
+export interface ForkOptions {
+  /** Time of the copy. Default: the clock of the original. */
+  readonly clock?: Clock | undefined
+}
+
 /** An engine that belongs to the code that opened it, which closes it. */
 export abstract class EmbeddedEngine {
   readonly #engine: OpenEngine
@@ -49,8 +54,8 @@ export abstract class EmbeddedEngine {
   }
 
   /** @internal */
-  protected async forkEngine(): Promise<OpenEngine> {
-    return await this.#engine.fork()
+  protected async forkEngine({ clock }: ForkOptions): Promise<OpenEngine> {
+    return await this.#engine.fork(clock)
   }
 
   /** Answers any CQL driver on a TCP port. @throws ClosedError, ConfigError */

@@ -2,6 +2,7 @@ export { openEmbeddedEndpoint } from './contact-point.ts'
 export {
   EmbeddedEngine,
   type EmbeddedOptions,
+  type ForkOptions,
   openEmbedded,
 } from './embedded-engine.ts'
 export type { Listener, ListenOptions, ListenTlsOptions } from './listener.ts'

@@ -88,8 +88,13 @@ export class OpenEngine {
     return listener
   }
 
-  /** An engine in memory with the same content, whose changes are its own. @throws ClosedError */
-  async fork(): Promise<OpenEngine> {
+  /**
+   * An engine in memory with the same content, whose changes are its own.
+   *
+   * @param clock of the new engine
+   * @throws ClosedError
+   */
+  async fork(clock: Clock | undefined = this.settings.clock): Promise<OpenEngine> {
     this.#checkOpen()
     this.#engine.prepareCopy()
     const copying = this.#copy()
@@ -97,7 +102,8 @@ export class OpenEngine {
     const copy = await copying.finally(() => this.#copies.delete(copying))
     // The copy may hold writes whose commit is still to come: its readers must not see them before.
     await this.#storage.commit()
-    return new OpenEngine(copy, { ...this.settings, path: undefined, durability: undefined })
+    const settings = { ...this.settings, clock, path: undefined, durability: undefined }
+    return new OpenEngine(copy, settings)
   }
 
   async #copy(): Promise<MemoryStore> {

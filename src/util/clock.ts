@@ -24,6 +24,7 @@ export interface Clock {
 // real ones, so that requests make progress whatever a test does with its timers.
 const { setTimeout: setTimeoutOfSystem, clearTimeout: clearTimeoutOfSystem } = globalThis
 const monotonicMs: () => number = performance.now.bind(performance)
+const hrtimeOfSystem: () => bigint = process.hrtime.bigint.bind(process.hrtime)
 
 class SystemTimer implements Timer {
   readonly #handle: NodeJS.Timeout
@@ -44,6 +45,14 @@ export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs,
   schedule: (delayMs, callback, keepAlive = false) => new SystemTimer(delayMs, callback, keepAlive),
+}
+
+/**
+ * Microseconds that never go backwards, from an origin that all processes of the machine share:
+ * what happened in several of them can be put in order.
+ */
+export function machineUs(): number {
+  return Number(hrtimeOfSystem() / 1_000n)
 }
 
 /** A promise that resolves after `delayMs` and keeps the process alive until then. */

@@ -1,7 +1,7 @@
 export { isSharedInstance, shareAcrossBuilds } from './across-builds.ts'
 export { asBuffer, isBytes } from './bytes.ts'
 export { assert, exhaustive } from './assert.ts'
-export { type Clock, sleep, systemClock, type Timer } from './clock.ts'
+export { type Clock, machineUs, sleep, systemClock, type Timer } from './clock.ts'
 export { createDeferred, type Deferred } from './deferred.ts'
 export { didYouMean, nearestName } from './nearest-name.ts'
 export { importPackage, missingPackage } from './optional-package.ts'

@@ -134,6 +134,8 @@ describe('style', () => {
   test('the runtime of the process is chosen in few places; all else is given one', () => {
     const mayChoose = [
       ...['src/util/', 'src/cli/', 'src/embedded/'],
+      // Tools of tests, which are used without a session that has a runtime.
+      ...['src/testing/', 'src/testing.ts'],
       // Defaults of constructors and options, and the identifiers that users make.
       ...['src/engine/storage/', 'src/session/options.ts', 'src/types/executor.ts'],
       ...['src/types/time-uuid.ts', 'src/types/uuid.ts'],

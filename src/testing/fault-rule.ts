@@ -1,0 +1,149 @@
+import { ConfigError } from '../errors/index.ts'
+import { checkOneOf } from '../kernel/index.ts'
+import { Opcode } from '../protocol/index.ts'
+import type { RandomSource } from '../util/index.ts'
+
+/** Requests of a client, by the name that the protocol gives them. */
+export type RequestName =
+  | 'STARTUP'
+  | 'OPTIONS'
+  | 'QUERY'
+  | 'PREPARE'
+  | 'EXECUTE'
+  | 'BATCH'
+  | 'REGISTER'
+  | 'AUTH_RESPONSE'
+
+/**
+ * What goes wrong:
+ *
+ * - `delay`: it arrives later; others overtake it.
+ * - `loseRequest`: the server never receives the request, and the client gets no answer.
+ * - `loseResponse`: the server executes the request, and the client gets no answer.
+ * - `duplicate`: the response arrives twice.
+ * - `cut`: only a part of the frame arrives, and the connection is closed.
+ * - `reset`: the connection is reset, and the frame does not arrive. A request that is reset was
+ *   not executed, a response that is reset was.
+ * - `blackHole`: from then on the connection stays open and nothing arrives, in both directions.
+ */
+export type FaultKind =
+  | 'delay'
+  | 'loseRequest'
+  | 'loseResponse'
+  | 'duplicate'
+  | 'cut'
+  | 'reset'
+  | 'blackHole'
+
+/** A frame on its way through a {@link FaultProxy}, or a connection that is being made. */
+export interface ProxiedFrame {
+  /** Number of the connection, from 0 in the order in which they were accepted. */
+  readonly connection: number
+  readonly on: 'connect' | 'request' | 'response' | 'event'
+  /** The request, or the one that a response answers; `undefined` for others. */
+  readonly request: RequestName | undefined
+  /** Bytes of the frame, its header included; empty for a connection. Not to be changed. */
+  readonly bytes: Uint8Array
+}
+
+/** When a fault happens. What is left out matches everything. */
+export interface FaultRule {
+  readonly fault: FaultKind
+  /**
+   * Whether connections, requests, responses or events are meant. Default: `request` for
+   * `loseRequest`, else `response`. Connections can have `delay`, `reset` and `blackHole`.
+   */
+  readonly on?: 'connect' | 'request' | 'response' | 'event' | undefined
+  /** Requests of these kinds, and the responses to them. */
+  readonly request?: RequestName | readonly RequestName[] | undefined
+  /** Number of one connection, from 0 in the order in which they were accepted. */
+  readonly connection?: number | undefined
+  /** Anything else that must be so, for example of the bytes. */
+  readonly when?: ((frame: ProxiedFrame) => boolean) | undefined
+  /** Part of the frames that match, from 0 to 1. Default 1. */
+  readonly probability?: number | undefined
+  /** So many that match are spared first. Default 0. */
+  readonly skip?: number | undefined
+  /** How often the fault happens at most. Default: without limit. */
+  readonly times?: number | undefined
+  /** For `delay`: milliseconds, or from how many to how many. Default 50. */
+  readonly delayMs?: number | readonly [min: number, max: number] | undefined
+}
+
+/** A rule in effect. */
+export interface InjectedFault {
+  /** How often the fault has happened. */
+  readonly count: number
+  /** Ends the rule; what is delayed still arrives. */
+  remove(): void
+}
+
+const requestNames: ReadonlyMap<number, RequestName> = new Map(
+  (
+    [
+      ...(['STARTUP', 'OPTIONS', 'QUERY', 'PREPARE'] as const),
+      ...(['EXECUTE', 'BATCH', 'REGISTER', 'AUTH_RESPONSE'] as const),
+    ] as const
+  ).map((name) => [Opcode[name], name]),
+)
+
+/** The name of a request's opcode; `undefined` when it is none. */
+export function requestNameOf(opcode: number): RequestName | undefined {
+  return requestNames.get(opcode)
+}
+
+const faultsOn: { readonly [Kind in ProxiedFrame['on']]: readonly FaultKind[] } = {
+  connect: ['delay', 'reset', 'blackHole'],
+  request: ['delay', 'loseRequest', 'cut', 'reset', 'blackHole'],
+  response: ['delay', 'loseResponse', 'duplicate', 'cut', 'reset', 'blackHole'],
+  event: ['delay', 'duplicate', 'cut', 'reset', 'blackHole'],
+}
+
+/** A rule, and how often it has matched. */
+export class ActiveRule {
+  readonly fault: FaultKind
+  /** How often the fault has happened. */
+  count = 0
+  readonly #rule: FaultRule
+  readonly #on: ProxiedFrame['on']
+  readonly #requests: readonly RequestName[] | undefined
+  #matchCount = 0
+
+  /** @throws ConfigError when the fault is none that can happen there */
+  constructor(rule: FaultRule) {
+    this.#rule = rule
+    this.fault = rule.fault
+    this.#on = rule.on ?? (rule.fault === 'loseRequest' ? 'request' : 'response')
+    const { request, probability = 1 } = rule
+    this.#requests = typeof request === 'string' ? [request] : request
+    checkOneOf('on', this.#on, ['connect', 'request', 'response', 'event'])
+    checkOneOf(`fault on ${this.#on}`, rule.fault, faultsOn[this.#on])
+    if (!(probability >= 0 && probability <= 1)) {
+      throw new ConfigError(`probability must be from 0 to 1, not ${String(probability)}`)
+    }
+  }
+
+  /** Whether the fault happens to a frame; counts that. */
+  strikes(frame: ProxiedFrame, random: RandomSource): boolean {
+    const { connection, when, skip = 0, times = Number.POSITIVE_INFINITY } = this.#rule
+    if (frame.on !== this.#on || this.count >= times) return false
+    if (connection !== undefined && connection !== frame.connection) return false
+    if (this.#requests !== undefined) {
+      if (frame.request === undefined || !this.#requests.includes(frame.request)) return false
+    }
+    if (when?.(frame) === false) return false
+    if (this.#matchCount++ < skip) return false
+    const { probability = 1 } = this.#rule
+    if (probability < 1 && random() >= probability) return false
+    this.count++
+    return true
+  }
+
+  /** How long a frame is delayed, in milliseconds. */
+  delayMs(random: RandomSource): number {
+    const { delayMs = 50 } = this.#rule
+    if (typeof delayMs === 'number') return delayMs
+    const [min, max] = delayMs
+    return min + random() * (max - min)
+  }
+}

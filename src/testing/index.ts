@@ -1,0 +1,27 @@
+export { FaultProxy, type FaultProxyOptions } from './fault-proxy.ts'
+export type {
+  FaultKind,
+  FaultRule,
+  InjectedFault,
+  ProxiedFrame,
+  RequestName,
+} from './fault-rule.ts'
+export { foldInvariant, type HistoryOperation, type Violation } from './history.ts'
+export {
+  type CheckOptions,
+  checkLinearizable,
+  type HistoryModel,
+  HistoryTooComplexError,
+  type LinearizabilityResult,
+} from './linearizability.ts'
+export { ManualClock } from './manual-clock.ts'
+export {
+  ProcessRun,
+  ProcessRunError,
+  runProcesses,
+  type RunProcessesOptions,
+} from './process-run.ts'
+export type { FaultProxyCounters } from './proxied-connection.ts'
+export { SkewedClock } from './skewed-clock.ts'
+export { type Worker, worker } from './worker.ts'
+export { type WorkerExit, WorkerProcess } from './worker-process.ts'

@@ -1,0 +1,111 @@
+import { type TimeSpan, toMilliseconds } from '../kernel/index.ts'
+import { type Clock, systemRuntime, type Timer } from '../util/index.ts'
+
+interface PendingTimer {
+  readonly atMs: number
+  readonly order: number
+  readonly callback: () => void
+}
+
+/** 2023-11-14T22:13:20Z. */
+const defaultNowMs = 1_700_000_000_000
+const advanceMsMax = 100 * 366 * 86_400_000
+
+/** Turns of the event loop in which what a timer has caused happens. */
+const settleTurns = 20
+
+/**
+ * Time that moves only when told. As the `clock` of an embedded engine it is also that of its
+ * sessions and patterns: rows expire, windows end and leases run out by a call. It does not use the
+ * timers of the process, so that fake timers of test runners do not matter.
+ *
+ * @example
+ * const clock = new ManualClock()
+ * const db = await embedded({ clock })
+ * clock.advance('1h')
+ */
+export class ManualClock implements Clock {
+  #nowMs: number
+  #order = 0
+  readonly #pending = new Set<PendingTimer>()
+
+  /** @param now date at which it begins, in milliseconds since the epoch or as a `Date` */
+  constructor(now: number | Date = defaultNowMs) {
+    this.#nowMs = typeof now === 'number' ? now : now.getTime()
+  }
+
+  nowMs(): number {
+    return Math.floor(this.#nowMs)
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs
+  }
+
+  /** Timers that are not due yet. */
+  get pendingCount(): number {
+    return this.#pending.size
+  }
+
+  schedule(delayMs: number, callback: () => void): Timer {
+    const pending = { atMs: this.#nowMs + delayMs, order: this.#order++, callback }
+    this.#pending.add(pending)
+    return { cancel: () => void this.#pending.delete(pending) }
+  }
+
+  /**
+   * Moves time on, and calls the timers that are due on the way, in their order. What they cause
+   * later, by promises, happens after this call, at the new time.
+   *
+   * @throws ConfigError when `span` is no time span
+   */
+  advance(span: TimeSpan): void {
+    const endMs = this.#nowMs + toMilliseconds('span', span, 0, advanceMsMax)
+    for (let next = this.#next(endMs); next !== undefined; next = this.#next(endMs)) {
+      this.#run(next)
+    }
+    this.#nowMs = endMs
+  }
+
+  /**
+   * Moves time on, and lets everything that a timer causes happen at its time, before the next
+   * timer: requests to an engine in this process, for example.
+   *
+   * @throws ConfigError when `span` is no time span
+   */
+  async run(span: TimeSpan): Promise<void> {
+    const endMs = this.#nowMs + toMilliseconds('span', span, 0, advanceMsMax)
+    await settle()
+    for (let next = this.#next(endMs); next !== undefined; next = this.#next(endMs)) {
+      this.#run(next)
+      await settle()
+    }
+    this.#nowMs = endMs
+    await settle()
+  }
+
+  /** The timer that is due first, if it is due until then. */
+  #next(endMs: number): PendingTimer | undefined {
+    let first: PendingTimer | undefined
+    for (const one of this.#pending) {
+      const isSooner =
+        first === undefined ||
+        one.atMs < first.atMs ||
+        (one.atMs === first.atMs && one.order < first.order)
+      if (one.atMs <= endMs && isSooner) first = one
+    }
+    return first
+  }
+
+  #run(pending: PendingTimer): void {
+    this.#pending.delete(pending)
+    this.#nowMs = Math.max(this.#nowMs, pending.atMs)
+    pending.callback()
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < settleTurns; turn++) {
+    await new Promise<void>((resolve) => systemRuntime.nextTurn(resolve))
+  }
+}

@@ -1,0 +1,300 @@
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { embedded, type EmbeddedDatabase } from '../../src/embedded.ts'
+import { Session, type SessionOptions } from '../../src/index.ts'
+import { FaultProxy, type FaultProxyOptions, ManualClock } from '../../src/testing.ts'
+
+let db: EmbeddedDatabase
+let node: string
+const opened: AsyncDisposable[] = []
+
+beforeEach(async () => {
+  db = await embedded()
+  node = (await db.listen({ port: 0 })).address
+  await using session = await db.session({ keyspace: 'k', createKeyspace: true })
+  await session.execute('CREATE TABLE t (id int PRIMARY KEY, v int)')
+})
+
+afterEach(async () => {
+  for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]()
+  await db.close()
+})
+
+async function openProxy(options: FaultProxyOptions = {}): Promise<FaultProxy> {
+  const proxy = await FaultProxy.open(node, options)
+  opened.push(proxy)
+  return proxy
+}
+
+async function sessionOf(
+  proxy: FaultProxy,
+  options: Partial<SessionOptions> = {},
+): Promise<Session> {
+  const session = await Session.connect([proxy.address], {
+    ...{ keyspace: 'k', requestTimeoutMs: 400, ...options },
+  })
+  opened.push(session)
+  return session
+}
+
+/** What is stored, read without the proxy. */
+async function stored(): Promise<number[]> {
+  await using session = await db.session({ keyspace: 'k' })
+  const rows = (await session.execute<{ id: number }>('SELECT id FROM t')).rows()
+  return rows.map(({ id }) => id).sort((a, b) => a - b)
+}
+
+const insert = 'INSERT INTO t (id, v) VALUES (?, ?)'
+const conditional = 'INSERT INTO t (id, v) VALUES (?, ?) IF NOT EXISTS'
+
+describe('without faults', () => {
+  test('a session knows nothing but the proxy, and all its requests pass', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy)
+    await session.execute(insert, [1, 1])
+    expect((await session.execute('SELECT v FROM t WHERE id = 1')).coordinator).toBe(proxy.address)
+    const { connections, requests, responses } = proxy.counters
+    expect(connections).toBe(proxy.openConnectionCount)
+    expect(requests).toBeGreaterThan(3)
+    expect(responses).toBe(requests)
+  })
+
+  test('values of several megabytes pass', async () => {
+    const session = await sessionOf(await openProxy(), { requestTimeoutMs: 20_000 })
+    await session.execute('CREATE TABLE big (id int PRIMARY KEY, v blob)')
+    const bytes = new Uint8Array(5_000_000).fill(7)
+    await session.execute('INSERT INTO big (id, v) VALUES (1, ?)', [bytes])
+    const row = (await session.execute<{ v: Uint8Array }>('SELECT v FROM big')).singleRow()
+    expect(Buffer.compare(row.v, bytes)).toBe(0)
+  })
+
+  test('bytes that are no frames pass', async () => {
+    const proxy = await openProxy()
+    const [host, port] = proxy.address.split(':')
+    const socket = connect(Number(port), host)
+    socket.write('GET / HTTP/1.1\r\n\r\n')
+    // The engine refuses what is not its protocol, and the proxy passes that on.
+    await once(socket.resume(), 'close')
+    expect(proxy.counters.requests).toBe(0)
+  })
+})
+
+describe('a request that is lost', () => {
+  test('times out, and was not executed', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy)
+    await session.execute(insert, [1, 1])
+    const rule = proxy.inject({ fault: 'loseRequest', request: 'EXECUTE', times: 1 })
+    await expect(session.execute(conditional, [2, 2])).rejects.toMatchObject({
+      ...{ code: 'TSYLLA_REQUEST_TIMEOUT', outcome: 'unknown' },
+    })
+    expect([rule.count, proxy.counters.lostRequests]).toEqual([1, 1])
+    expect(await stored()).toEqual([1])
+  })
+})
+
+describe('a response that is lost', () => {
+  test('leaves the outcome unknown, and the request was executed', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy)
+    proxy.inject({ fault: 'loseResponse', request: 'EXECUTE', times: 1 })
+    await expect(session.execute(conditional, [2, 2])).rejects.toMatchObject({
+      ...{ code: 'TSYLLA_REQUEST_TIMEOUT', outcome: 'unknown' },
+    })
+    expect(proxy.counters.lostResponses).toBe(1)
+    expect(await stored()).toEqual([2])
+    await session.execute(insert, [3, 3])
+  })
+})
+
+describe('a connection', () => {
+  test('that is reset before a request arrives: it was not executed', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy)
+    const rule = { fault: 'reset', on: 'request', request: 'EXECUTE', times: 1 } as const
+    proxy.inject(rule)
+    await expect(session.execute(conditional, [2, 2])).rejects.toMatchObject({
+      ...{ code: 'TSYLLA_CONNECTION', outcome: 'unknown' },
+    })
+    expect(proxy.counters.reset).toBe(1)
+    expect(await stored()).toEqual([])
+  })
+
+  test('that is reset instead of a response: it was executed', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy)
+    proxy.inject({ fault: 'reset', request: 'EXECUTE', times: 1 })
+    await expect(session.execute(conditional, [2, 2])).rejects.toMatchObject({
+      ...{ code: 'TSYLLA_CONNECTION', outcome: 'unknown' },
+    })
+    expect(await stored()).toEqual([2])
+  })
+
+  test('that ends in the middle of a response', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy)
+    proxy.inject({ fault: 'cut', request: 'EXECUTE', times: 1 })
+    await expect(session.execute(conditional, [2, 2])).rejects.toMatchObject({
+      ...{ code: 'TSYLLA_CONNECTION', outcome: 'unknown' },
+    })
+    expect(proxy.counters.cut).toBe(1)
+    expect(await stored()).toEqual([2])
+  })
+
+  test('that ends in the middle of a request', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy)
+    proxy.inject({ fault: 'cut', on: 'request', request: 'EXECUTE', times: 1 })
+    await expect(session.execute(conditional, [2, 2])).rejects.toMatchObject({
+      ...{ code: 'TSYLLA_CONNECTION', outcome: 'unknown' },
+    })
+    expect(await stored()).toEqual([])
+  })
+
+  test('in a black hole stays open and silent', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy)
+    const before = proxy.openConnectionCount
+    proxy.inject({ fault: 'blackHole', on: 'request', request: 'EXECUTE', times: 1 })
+    await expect(session.execute(conditional, [2, 2])).rejects.toMatchObject({
+      ...{ code: 'TSYLLA_REQUEST_TIMEOUT', outcome: 'unknown' },
+    })
+    expect([proxy.openConnectionCount, proxy.counters.blackHoles]).toEqual([before, 1])
+    expect(await stored()).toEqual([])
+  })
+
+  test('that is accepted into silence does not let a session connect', async () => {
+    const proxy = await openProxy()
+    proxy.inject({ fault: 'blackHole', on: 'connect' })
+    const options = { connectionTimeoutMs: 300, requestTimeoutMs: 300 }
+    await expect(sessionOf(proxy, options)).rejects.toMatchObject({ outcome: 'not_applied' })
+    expect(proxy.counters.blackHoles).toBeGreaterThan(0)
+    expect(proxy.counters.responses).toBe(0)
+  })
+
+  test('can be reset from outside, and sessions connect again', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy, { requestTimeoutMs: 10_000 })
+    const before = proxy.counters.connections
+    proxy.resetConnections()
+    await expect
+      .poll(() => session.execute('SELECT * FROM t').then(() => proxy.counters.connections))
+      .toBeGreaterThan(before)
+  })
+})
+
+describe('a response', () => {
+  test('that arrives twice reaches nothing but its own request', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy, { requestTimeoutMs: 10_000 })
+    for (let id = 0; id < 20; id++) await session.execute(insert, [id, id * 10])
+    const select = await session.prepare('SELECT v FROM t WHERE id = ?')
+    proxy.inject({ fault: 'duplicate', request: 'EXECUTE' })
+    const ask = async (id: number): Promise<unknown> =>
+      (await session.executePrepared<{ v: number }>(select, [id])).singleRow().v
+    const answers = await Promise.allSettled(Array.from({ length: 20 }, (_, id) => ask(id)))
+    expect(proxy.counters.duplicated).toBeGreaterThan(0)
+    for (const [id, answer] of answers.entries()) {
+      if (answer.status === 'fulfilled') expect(answer.value).toBe(id * 10)
+      else expect(answer.reason).toMatchObject({ code: expect.stringMatching(/^TSYLLA_/) })
+    }
+  })
+
+  test('that is delayed is overtaken by others, and arrives by the clock of the proxy', async () => {
+    const clock = new ManualClock()
+    const proxy = await openProxy({ clock })
+    const session = await sessionOf(proxy, { requestTimeoutMs: 10_000 })
+    const write = await session.prepare(insert)
+    proxy.inject({ fault: 'delay', request: 'EXECUTE', times: 1, delayMs: 200 })
+    let isAnswered = false
+    const slow = session.executePrepared(write, [1, 1]).then(() => (isAnswered = true))
+    await session.executePrepared(write, [2, 2])
+    expect([isAnswered, await stored()]).toEqual([false, [1, 2]])
+    clock.advance(200)
+    await slow
+    expect(proxy.counters.delayed).toBe(1)
+  })
+})
+
+describe('rules', () => {
+  test('strike with the same seed the same frames', async () => {
+    const patternOf = async (seed: number): Promise<string> => {
+      await using proxy = await FaultProxy.open(node, { seed })
+      const options = { keyspace: 'k', requestTimeoutMs: 100, poolSize: 1 }
+      await using session = await Session.connect([proxy.address], options)
+      const select = await session.prepare('SELECT v FROM t WHERE id = ?')
+      proxy.inject({ fault: 'loseResponse', request: 'EXECUTE', probability: 0.3 })
+      let pattern = ''
+      for (let i = 0; i < 12; i++) {
+        await session.executePrepared(select, [i]).then(
+          () => (pattern += '.'),
+          () => (pattern += 'x'),
+        )
+      }
+      return pattern
+    }
+    const first = await patternOf(5)
+    expect(first).toMatch(/x/)
+    expect(first).toMatch(/\./)
+    expect(await patternOf(5)).toBe(first)
+    expect(await patternOf(6)).not.toBe(first)
+  })
+
+  test('spare what they skip, stop after `times`, ask `when`, and end by `remove` and `heal`', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy, { poolSize: 1, requestTimeoutMs: 150 })
+    const write = await session.prepare(insert)
+    const failures = async (count: number): Promise<string> => {
+      let text = ''
+      for (let i = 0; i < count; i++) {
+        await session.executePrepared(write, [i, i], { idempotent: false }).then(
+          () => (text += '.'),
+          () => (text += 'x'),
+        )
+      }
+      return text
+    }
+    const rule = { fault: 'loseRequest', request: ['EXECUTE'] } as const
+    const limited = proxy.inject({ ...rule, skip: 2, times: 1 })
+    expect(await failures(4)).toBe('..x.')
+    expect(limited.count).toBe(1)
+    const never = proxy.inject({ ...rule, when: ({ bytes }) => bytes.length > 10_000 })
+    expect(await failures(2)).toBe('..')
+    const always = proxy.inject(rule)
+    expect(await failures(1)).toBe('x')
+    always.remove()
+    expect(await failures(1)).toBe('.')
+    proxy.inject(rule)
+    proxy.heal()
+    expect(await failures(1)).toBe('.')
+    expect(never.count).toBe(0)
+  })
+
+  test('that cannot be are refused', async () => {
+    const proxy = await openProxy()
+    const code = expect.objectContaining({ code: 'TSYLLA_CONFIG' })
+    expect(() => proxy.inject({ fault: 'duplicate', on: 'request' })).toThrow(code)
+    expect(() => proxy.inject({ fault: 'loseResponse', on: 'connect' })).toThrow(code)
+    expect(() => proxy.inject({ fault: 'nonsense' as 'cut' })).toThrow(code)
+    expect(() => proxy.inject({ fault: 'cut', probability: 1.5 })).toThrow(code)
+    await expect(FaultProxy.open('no address')).rejects.toMatchObject(code)
+    await expect(FaultProxy.openAll(['[::1]:9042'])).rejects.toMatchObject(code)
+    const [, port] = proxy.address.split(':')
+    await expect(FaultProxy.open(node, { port: Number(port) })).rejects.toMatchObject(code)
+  })
+})
+
+test('close ends connections, timers and the port', async () => {
+  const proxy = await FaultProxy.open(node)
+  const session = await sessionOf(proxy)
+  proxy.inject({ fault: 'delay', request: 'QUERY', delayMs: 60_000 })
+  const failing = session.execute('SELECT * FROM t').catch((error: unknown) => error)
+  await expect.poll(() => proxy.counters.delayed).toBeGreaterThan(0)
+  await Promise.all([proxy.close(), proxy.close()])
+  expect(proxy.openConnectionCount).toBe(0)
+  expect(await failing).toMatchObject({ code: expect.stringMatching(/^TSYLLA_/) })
+  await expect(Session.connect([proxy.address])).rejects.toMatchObject({
+    code: 'TSYLLA_CONNECTION',
+  })
+})
