@@ -10,6 +10,7 @@ import { ConnectionManager } from './patterns/database-manager.ts'
 
 export {
   ClockDriftError,
+  FactoryTimeoutError,
   LockHeldError,
   LockLostError,
   SchemaMismatchError,
@@ -32,7 +33,22 @@ export {
   type LockOptions,
   type LockStats,
 } from './patterns/lock/lock.ts'
-export { Cache, type CacheLookup, type CacheOptions } from './patterns/cache.ts'
+export {
+  Cache,
+  type CacheLookup,
+  type CacheStats,
+  type GetOrSetOptions,
+  type LookupOptions,
+} from './patterns/cache/cache.ts'
+export type { CacheCodec } from './patterns/cache/cache-codec.ts'
+export type { CacheEvent } from './patterns/cache/cache-core.ts'
+export type {
+  CacheOptions,
+  EntryOptions,
+  MemoryOptions,
+  SetOptions,
+} from './patterns/cache/cache-options.ts'
+export type { Factory, FactoryContext } from './patterns/cache/factory-run.ts'
 export type { NewEvent, StoredEvent } from './patterns/event-commit.ts'
 export {
   type AppendOptions,

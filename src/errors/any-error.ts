@@ -28,6 +28,7 @@ import type {
   CacheValueError,
   ClockDriftError,
   ConcurrencyConflictError,
+  FactoryTimeoutError,
   LockHeldError,
   LockLostError,
   NotConnectedError,
@@ -60,6 +61,7 @@ export type AnyTsyllaError =
   | DependencyMissingError
   | EncodeError
   | EngineLockedError
+  | FactoryTimeoutError
   | KeyspaceError
   | LockHeldError
   | LockLostError

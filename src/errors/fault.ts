@@ -33,6 +33,7 @@ const faults: { readonly [Code in AnyTsyllaError['code']]: Fault } = {
   TSYLLA_ENCODE: 'caller',
   TSYLLA_ENGINE_LOCKED: 'permanent',
   TSYLLA_ENGINE_STORAGE: 'permanent',
+  TSYLLA_FACTORY_TIMEOUT: 'transient',
   TSYLLA_KEYSPACE: 'permanent',
   TSYLLA_LOCK_HELD: 'permanent',
   TSYLLA_LOCK_LOST: 'permanent',

@@ -40,6 +40,7 @@ export {
   CacheValueError,
   ClockDriftError,
   ConcurrencyConflictError,
+  FactoryTimeoutError,
   LockHeldError,
   LockLostError,
   NotConnectedError,

@@ -144,3 +144,13 @@ export class RateLimitedError extends TsyllaErrorBase {
     this.retryAfterMs = retryAfterMs
   }
 }
+
+/** A value was not made in time. Its factory may go on; what it makes is stored. */
+export class FactoryTimeoutError extends TsyllaErrorBase {
+  readonly code = 'TSYLLA_FACTORY_TIMEOUT'
+  readonly timeoutMs: number
+  constructor(timeoutMs: number) {
+    super(`The factory has not made the value within the ${timeoutMs} ms of hardTimeout`)
+    this.timeoutMs = timeoutMs
+  }
+}

@@ -4,6 +4,7 @@ export {
   checkOneOf,
   checkOptions,
   checkSerialLevel,
+  type OptionNames,
   timeoutMsMax,
 } from './option-checks.ts'
 export { toBigInt, toDate } from './column-values.ts'
@@ -15,7 +16,6 @@ export { asyncRows, type AsyncRows } from './rows.ts'
 export { PreparedStatementRunner } from './prepared-statement-runner.ts'
 export { HybridClock, type HybridClockOptions } from './hybrid-clock.ts'
 export {
-  fenceSpan,
   type LeaseAnswer,
   type LeaseAsk,
   leaseMachine,

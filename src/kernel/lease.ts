@@ -28,6 +28,8 @@ export type LeaseAsk =
       readonly nowUs: bigint
       /** How far clocks may be apart: a lease of another is over only this long after its end. */
       readonly errorMs: number
+      /** How far the fence is from the one before, at least. */
+      readonly fenceSpan: number
       readonly note: string
     }
   | {
@@ -35,25 +37,23 @@ export type LeaseAsk =
       readonly owner: string
       readonly ttlMs: number
       readonly nowMs: number
+      readonly fenceSpan: number
       /** Raises the fence to this time in microseconds, or above the present one. */
       readonly raiseFenceToUs?: bigint | undefined
     }
   | { readonly kind: 'release'; readonly owner: string }
+  /** Takes the lease from its holder, whoever that is, and raises the fence above all before. */
+  | { readonly kind: 'revoke'; readonly nowUs: bigint; readonly fenceSpan: number }
   /** Reads the current state. */
   | { readonly kind: 'inspect' }
 
-/** `holds`: whether the asking owner holds the lease afterwards, `false` after a release. */
 export interface LeaseAnswer {
+  /** Whether the asking owner holds the lease afterwards: `false` after a release. */
   readonly holds: boolean
+  /** For a release: whether the asking owner held the lease before. */
+  readonly wasHeld?: boolean
   readonly state: LeaseState | undefined
 }
-
-/**
- * How far fences are apart. Plain writes under a lease are stamped with its fence and the numbers
- * after it, so that later writes of one holder win over its earlier ones, and those of the next
- * holder over all of them.
- */
-export const fenceSpan = 10_000
 
 /** Rows without an acquisition are kept this long: 30 days. */
 const rowTtlSeconds = 30 * 86_400
@@ -63,6 +63,11 @@ export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
   step(state, ask): LwtStep<LeaseState, LeaseAnswer> {
     if (ask.kind === 'inspect') {
       return { state, answer: { holds: false, state }, maxAgeMs: 0 }
+    }
+    if (ask.kind === 'revoke') {
+      const fence = nextFence(state, ask.nowUs, ask.fenceSpan)
+      const after = { fence, owner: null, untilMs: state?.untilMs ?? 0, note: '' }
+      return { state: after, answer: { holds: false, state: after } }
     }
     const holds = state !== undefined && state.owner === ask.owner
     switch (ask.kind) {
@@ -78,7 +83,7 @@ export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
           state === undefined || state.owner === null || state.untilMs + ask.errorMs < ask.nowMs
         if (!isFree) return { state, answer: { holds: false, state }, maxAgeMs: 0 }
         const after: LeaseState = {
-          fence: nextFence(state, ask.nowUs),
+          fence: nextFence(state, ask.nowUs, ask.fenceSpan),
           owner: ask.owner,
           untilMs,
           note: ask.note,
@@ -91,14 +96,17 @@ export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
         const after = {
           ...state,
           untilMs: Math.max(state.untilMs, ask.nowMs + ask.ttlMs),
-          fence: raiseFenceToUs === undefined ? state.fence : nextFence(state, raiseFenceToUs),
+          fence:
+            raiseFenceToUs === undefined
+              ? state.fence
+              : nextFence(state, raiseFenceToUs, ask.fenceSpan),
         }
         return { state: after, answer: { holds: true, state: after } }
       }
       case 'release': {
         if (!holds) return { state, answer: { holds: false, state }, maxAgeMs: 0 }
         const after = { ...state, owner: null }
-        return { state: after, answer: { holds: false, state: after } }
+        return { state: after, answer: { holds: false, wasHeld: true, state: after } }
       }
     }
   },
@@ -153,7 +161,7 @@ function decodeLease(row: UnknownColumns): LeaseState {
   }
 }
 
-function nextFence(state: LeaseState | undefined, nowUs: bigint): bigint {
+function nextFence(state: LeaseState | undefined, nowUs: bigint, fenceSpan: number): bigint {
   const next = (state?.fence ?? 0n) + BigInt(fenceSpan)
   return next > nowUs ? next : nowUs
 }

@@ -176,11 +176,13 @@ async function hinted<T>(work: Promise<T>): Promise<T> {
 
 /** The wording of Cassandra, then that of ScyllaDB and of Cassandra before 4. */
 const missingTable = /^table \S+ does not exist$|^unconfigured (table|columnfamily) /
+/** A table of an earlier version lacks columns: the wording of Cassandra, then of ScyllaDB. */
+const missingColumn = /^Undefined column name |^Unknown identifier |^Unrecognized name /
 
-/** The server reports that a table is missing; the hint adds how to create it. */
+/** The server reports that a table or a column is missing; the hint adds how to create it. */
 function withHint(error: unknown): unknown {
   if (!TsyllaError.is(error) || error.code !== 'TSYLLA_SERVER_INVALID') return error
-  if (!missingTable.test(error.message)) return error
+  if (!missingTable.test(error.message) && !missingColumn.test(error.message)) return error
   const message = `${error.message}: call createTables() of the pattern first`
   const named = error.copy()
   named.stack = error.stack?.replace(error.message, message) ?? message

@@ -1,5 +1,5 @@
 import { LockLostError, TsyllaError } from '../../errors/index.ts'
-import { fenceSpan, type LeaseAnswer, type LeaseAsk } from '../../kernel/index.ts'
+import type { LeaseAnswer, LeaseAsk } from '../../kernel/index.ts'
 import { type Executor, wrapExecutor } from '../../types/index.ts'
 import type { Clock, Timer } from '../../util/index.ts'
 
@@ -9,6 +9,12 @@ export interface LeaseHost {
   readonly clock: Clock
   /** How far clocks may be apart: the holder stops this long before others may start. */
   readonly clockErrorMs: number
+  /**
+   * How far fences are apart, which is how many plain writes a fence has room for: they are stamped
+   * with it and the numbers after it, so that later writes of a holder win over its earlier ones,
+   * and those of the next holder over all of them.
+   */
+  readonly fenceSpan: number
   ask(name: string, ask: LeaseAsk): Promise<LeaseAnswer>
   /** Called once when the lease has ended. @param isLost whether before it was released */
   onEnd(lease: Lease, isLost: boolean): void
@@ -102,11 +108,25 @@ export class Lease implements AsyncDisposable {
     await this.#extend()
   }
 
-  /** Ends the lease. When the server cannot be reached, it ends by itself after its time. */
-  async release(): Promise<void> {
-    if (!this.#end()) return
+  /**
+   * Raises the fence to a write timestamp, for writes that are to win over it.
+   *
+   * @throws LockLostError when the lease has ended
+   */
+  async raiseFence(toUs: bigint): Promise<void> {
+    await this.#extend(toUs)
+  }
+
+  /**
+   * Ends the lease. When the server cannot be reached, it ends by itself after its time.
+   *
+   * @returns whether it was held until now
+   */
+  async release(): Promise<boolean> {
+    if (!this.#end()) return false
     this.#host.onEnd(this, false)
-    await this.#host.ask(this.name, { kind: 'release', owner: this.#owner })
+    const owner = this.#owner
+    return (await this.#host.ask(this.name, { kind: 'release', owner })).wasHeld === true
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -127,6 +147,7 @@ export class Lease implements AsyncDisposable {
       owner: this.#owner,
       ttlMs: this.#ttlMs,
       nowMs: clock.nowMs(),
+      fenceSpan: this.#host.fenceSpan,
       raiseFenceToUs,
     })
     if (!holds || state === undefined) {
@@ -148,7 +169,7 @@ export class Lease implements AsyncDisposable {
    */
   async #nextTimestamp(): Promise<bigint> {
     this.checkHeld()
-    while (this.#writeCount >= fenceSpan) {
+    while (this.#writeCount >= this.#host.fenceSpan) {
       const nowUs = BigInt(this.#host.clock.nowMs()) * 1_000n
       this.#raising ??= this.#extend(nowUs).finally(() => (this.#raising = undefined))
       await this.#raising

@@ -14,11 +14,11 @@ import {
   TimeUuid,
   Uuid,
   wrapExecutor,
-} from '../../src/index.ts'
-import { Cache } from '../../src/patterns.ts'
-import { decodeCacheValue, encodeCacheValue } from '../../src/patterns/cache-value.ts'
-import { createDeferred } from '../../src/util/index.ts'
-import { describePattern, FaultyExecutor } from './support.ts'
+} from '../../../src/index.ts'
+import { Cache } from '../../../src/patterns.ts'
+import { decodeCacheValue, encodeCacheValue } from '../../../src/patterns/cache/cache-value.ts'
+import { createDeferred } from '../../../src/util/index.ts'
+import { describePattern, FaultyExecutor } from '../support.ts'
 
 const mebibyte = 1 << 20
 
@@ -252,7 +252,11 @@ describePattern('Cache', (target) => {
     let calls = 0
     const factory = async (): Promise<number> => ++calls
     const getAll = (executors: readonly Executor[], key: string): Promise<number[]> =>
-      Promise.all(executors.map((executor) => new Cache(executor).getOrSet(key, factory)))
+      Promise.all(
+        executors.map((executor) =>
+          new Cache(executor, { stampede: 'process' }).getOrSet(key, factory),
+        ),
+      )
     expect(await getAll([target.session, ...wrapped, twice], 'wrapped')).toEqual([1, 1, 1, 1])
     await getAll([target.session, isolated], 'isolated')
     expect(calls).toBe(3)
@@ -377,8 +381,9 @@ describePattern('Cache', (target) => {
       caches.map((cache) => cache.getOrSet('shared', async () => ++calls)),
     )
     expect([calls, new Set(values).size]).toEqual([1, 1])
-    await target.session.execute('CREATE TABLE other (key text PRIMARY KEY, value blob)')
-    expect(await new Cache(target.session, { table: 'other' }).getOrSet('shared', () => 9)).toBe(9)
+    const other = new Cache(target.session, { table: 'other' })
+    await other.createTables()
+    expect(await other.getOrSet('shared', () => 9)).toBe(9)
   })
 
   test('a factory that asks for its own key is refused, as far as that is seen', async () => {

@@ -1,5 +1,5 @@
-import { CacheValueError } from '../errors/index.ts'
-import { depthMax, PlainDataWalker } from '../kernel/index.ts'
+import { CacheValueError } from '../../errors/index.ts'
+import { depthMax, PlainDataWalker } from '../../kernel/index.ts'
 import {
   Decimal,
   Duration,
@@ -9,8 +9,8 @@ import {
   LocalTime,
   TimeUuid,
   Uuid,
-} from '../types/index.ts'
-import { exhaustive } from '../util/index.ts'
+} from '../../types/index.ts'
+import { exhaustive } from '../../util/index.ts'
 
 // A version byte, then JSON. A value that JSON has no form for is an object with the one key `$`:
 // {"$":["date",0]}. A user's object that has a key `$` is wrapped: {"$":["object",{…}]}.

@@ -1,0 +1,52 @@
+import { CacheValueError, ConfigError } from '../../errors/index.ts'
+import { decodeCacheValue, encodeCacheValue } from './cache-value.ts'
+
+/** Turns values into bytes and back. */
+export interface CacheCodec {
+  /** @throws any error when the value cannot be stored */
+  encode(value: unknown): Uint8Array
+  /** Called with bytes that `encode` of this codec, or another program, has written. */
+  decode(bytes: Uint8Array): unknown
+}
+
+/** A codec with the limits of a cache. */
+export class ValueCodec {
+  readonly #codec: CacheCodec | undefined
+  readonly #bytesMax: number
+
+  /** @param codec default: lossless data, see `Cache.set` */
+  constructor(codec: CacheCodec | undefined, bytesMax: number) {
+    if (codec !== undefined) {
+      const isCodec = typeof codec.encode === 'function' && typeof codec.decode === 'function'
+      if (!isCodec) throw new ConfigError('codec needs the functions encode and decode')
+    }
+    this.#codec = codec
+    this.#bytesMax = bytesMax
+  }
+
+  /** @throws CacheValueError when the value cannot be stored, or is too long */
+  encode(value: unknown): Uint8Array {
+    if (this.#codec === undefined) return encodeCacheValue(value, this.#bytesMax)
+    const bytes = this.#codec.encode(value)
+    if (!(bytes instanceof Uint8Array)) {
+      throw new CacheValueError('value', 'encode of the codec returned no Uint8Array')
+    }
+    if (bytes.length > this.#bytesMax) {
+      throw new CacheValueError(
+        'value',
+        `it takes ${bytes.length} bytes, at most ${this.#bytesMax}`,
+      )
+    }
+    return bytes
+  }
+
+  /** @returns `undefined` when the bytes cannot be read: another program, or version, wrote them */
+  decode(bytes: Uint8Array): { readonly value: unknown } | undefined {
+    if (this.#codec === undefined) return decodeCacheValue(bytes)
+    try {
+      return { value: this.#codec.decode(bytes) }
+    } catch {
+      return undefined
+    }
+  }
+}

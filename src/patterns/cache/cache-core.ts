@@ -1,0 +1,216 @@
+import { channel } from 'node:diagnostics_channel'
+import { PreparedStatementRunner, type TableDefinition } from '../../kernel/index.ts'
+import { type Executor, runtimeOf } from '../../types/index.ts'
+import type { Runtime } from '../../util/index.ts'
+import { type CacheCodec, ValueCodec } from './cache-codec.ts'
+import type { CacheEntry, NewCacheEntry } from './cache-entry.ts'
+import { CacheLeases, cacheLeaseTable } from './cache-leases.ts'
+import type { CheckedCacheOptions, EntryPolicy } from './cache-options.ts'
+import { EntryRows, entryTables } from './entry-rows.ts'
+import { Epochs, epochTable } from './epochs.ts'
+import { busTable, InvalidationBus } from './invalidation-bus.ts'
+import { KeyActivity } from './key-activity.ts'
+import { MemoryTier } from './memory-tier.ts'
+import { Stamps } from './stamps.ts'
+
+/** What subscribers of the channel `tsylla:cache` of `node:diagnostics_channel` receive. */
+export interface CacheEvent {
+  readonly type: 'hit' | 'miss' | 'stale' | 'set' | 'delete' | 'clear' | 'factory' | 'factory-error'
+  /** The key with its namespace; `undefined` for `clear`. */
+  readonly key: string | undefined
+  /** For `hit`: whether it was found in memory. */
+  readonly tier?: 'memory' | 'database'
+  readonly error?: unknown
+}
+
+/** What happened since the cache exists, see `CacheStats`. */
+interface CacheCounts {
+  hits: number
+  memoryHits: number
+  misses: number
+  stale: number
+  sets: number
+  deletes: number
+  factories: number
+  factoryErrors: number
+}
+
+/** What all caches of one table in this process share. */
+export interface CacheShared {
+  readonly activity: KeyActivity
+  readonly stamps: Stamps
+}
+
+const events = channel('tsylla:cache')
+/** Longest life of a single entry that the table's gc_grace_seconds allows for. */
+const ownTtlSeconds = 86_400
+/** Time for one answer of the database about a lease, retries included. */
+const leaseTimeoutMs = 10_000
+
+/** The state of a cache, which its namespaces share. */
+export class CacheCore {
+  readonly executor: Executor
+  readonly options: CheckedCacheOptions
+  readonly runtime: Runtime
+  readonly rows: EntryRows
+  readonly epochs: Epochs
+  readonly codec: ValueCodec
+  readonly leases: CacheLeases | undefined
+  readonly memory: MemoryTier | undefined
+  readonly counts: CacheCounts = {
+    ...{ hits: 0, memoryHits: 0, misses: 0, stale: 0, sets: 0, deletes: 0 },
+    ...{ factories: 0, factoryErrors: 0 },
+  }
+  readonly #runner: PreparedStatementRunner
+  readonly #bus: InvalidationBus | undefined
+  /** Set by the first call. */
+  #shared: CacheShared | undefined
+
+  constructor(executor: Executor, options: CheckedCacheOptions, codec: CacheCodec | undefined) {
+    this.executor = executor
+    this.options = options
+    const { table, clock, random, serialConsistency } = options
+    this.runtime = { ...runtimeOf(executor), clock, random }
+    this.#runner = new PreparedStatementRunner(executor, { clock })
+    this.rows = new EntryRows(this.#runner, table, this.runtime)
+    this.codec = new ValueCodec(codec, options.valueBytesMax)
+    this.epochs = new Epochs(this.#runner, {
+      name: table,
+      ttlSeconds: this.#longestLifeSeconds,
+      maxAgeMs: options.invalidationMaxAgeMs,
+      clock,
+    })
+    if (options.isClusterWide) {
+      const { leaseTtlMs: ttlMs, clockErrorMs } = options
+      this.leases = new CacheLeases(executor, {
+        ...{ table, ttlMs, clockErrorMs, serialConsistency, clock, random },
+        timeoutMs: leaseTimeoutMs,
+      })
+    }
+    if (options.memory !== undefined) {
+      this.memory = new MemoryTier(options.memory, clock)
+      this.#bus = new InvalidationBus(this.#runner, {
+        name: table,
+        intervalMs: options.memory.syncMs,
+        runtime: this.runtime,
+      })
+    }
+  }
+
+  tableDefinitions(): readonly TableDefinition[] {
+    const { table, isClusterWide, memory } = this.options
+    const ttlSeconds = this.#longestLifeSeconds
+    return [
+      ...entryTables(table, ttlSeconds),
+      epochTable(table, ttlSeconds),
+      ...(isClusterWide ? [cacheLeaseTable(table)] : []),
+      ...(memory === undefined ? [] : [busTable(table)]),
+    ]
+  }
+
+  get nowMs(): number {
+    return this.options.clock.nowMs()
+  }
+
+  /** What is in progress, as far as is known without a request. */
+  get knownActivity(): KeyActivity | undefined {
+    return this.#shared?.activity
+  }
+
+  async share(): Promise<CacheShared> {
+    const create = (): CacheShared => ({ activity: new KeyActivity(), stamps: new Stamps() })
+    this.#shared ??= await this.#runner.share('cache', this.rows.selectText, create)
+    return this.#shared
+  }
+
+  /** Reads an entry that may be used: not over, and not invalidated. */
+  async read(key: string, scopes: readonly string[]): Promise<CacheEntry | undefined> {
+    const read = this.memory?.begin(key)
+    const sentMs = this.options.clock.monotonicMs()
+    try {
+      // The epochs of scopes are asked for at the same time as the entry.
+      const [entry] = await Promise.all([this.rows.read(key), this.epochs.latest(scopes)])
+      if (entry === undefined || !(await this.isLive(entry, scopes))) return undefined
+      if (read?.isStale === false) this.remember(key, entry, undefined, sentMs)
+      return entry
+    } finally {
+      if (read !== undefined) this.memory?.end(key, read)
+    }
+  }
+
+  /** Whether an entry may be used: it is not over, and neither its scopes nor tags are invalid. */
+  async isLive(entry: CacheEntry, scopes: readonly string[]): Promise<boolean> {
+    if (entry.hardMs <= this.nowMs) return false
+    const latest = await this.epochs.latest([...scopes, ...Array.from(entry.tags, tagEpoch)])
+    return entry.bornUs > latest
+  }
+
+  /** Keeps an entry in memory, when there is a memory tier. */
+  remember(
+    key: string,
+    entry: CacheEntry,
+    made: { readonly value: unknown } | undefined,
+    sentMs: number = this.options.clock.monotonicMs(),
+  ): void {
+    const { memory } = this
+    if (memory === undefined) return
+    const decoded = made ?? this.codec.decode(entry.bytes)
+    if (decoded === undefined) return
+    const mayShare = this.options.isShared || isImmutable(decoded.value)
+    memory.put(key, entry, mayShare ? decoded : undefined, sentMs)
+    this.#bus?.poll(
+      () => memory.size > 0,
+      (invalid) => (invalid === undefined ? memory.clear() : memory.invalidate(invalid)),
+    )
+  }
+
+  /** The key left the memory of this process; tells the others. @param key `undefined` for all */
+  invalidateMemory(key: string | undefined): void {
+    if (key === undefined) this.memory?.clear()
+    else this.memory?.invalidate(key)
+    this.#bus?.publish(key)
+  }
+
+  /**
+   * The birth of a value whose making begins now, in microseconds since the epoch: later than what
+   * is known to be invalidated, so that a clock that is behind is no reason to make it again.
+   */
+  async bornUs(scopes: readonly string[], tags: ReadonlySet<string>): Promise<bigint> {
+    const latest = await this.epochs.latest([...scopes, ...Array.from(tags, tagEpoch)])
+    const nowUs = BigInt(this.nowMs) * 1_000n
+    return nowUs > latest ? nowUs : latest + 1n
+  }
+
+  /** The entry of a value without its write timestamp; `undefined` when it is not to be stored. */
+  entryOf(
+    bytes: Uint8Array,
+    isNothing: boolean,
+    policy: EntryPolicy,
+    { bornUs, costMs }: { readonly bornUs: bigint; readonly costMs: number },
+  ): Omit<NewCacheEntry, 'stampUs'> | undefined {
+    const ttlMs = isNothing ? (policy.negativeTtlMs ?? policy.ttlMs) : policy.ttlMs
+    if (ttlMs === 0) return undefined
+    const { jitter, random } = this.options
+    const shortMs = Math.floor(ttlMs * (1 - jitter * random()))
+    const softMs = this.nowMs + Math.max(1, shortMs)
+    const { tags, graceMs } = policy
+    return { bytes, tags, bornUs, costMs, softMs, hardMs: softMs + graceMs }
+  }
+
+  publish(event: CacheEvent): void {
+    if (events.hasSubscribers) events.publish(event)
+  }
+
+  get #longestLifeSeconds(): number {
+    const { ttlMs, graceMs } = this.options.policy
+    return Math.max(Math.ceil((ttlMs + graceMs) / 1_000), ownTtlSeconds)
+  }
+}
+
+export function tagEpoch(tag: string): string {
+  return `tag:${tag}`
+}
+
+function isImmutable(value: unknown): boolean {
+  return typeof value !== 'object' || value === null
+}

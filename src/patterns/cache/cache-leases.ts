@@ -1,0 +1,114 @@
+import { LockHeldError, type SerialConsistency } from '../../errors/index.ts'
+import {
+  type LeaseAnswer,
+  type LeaseAsk,
+  leaseMachine,
+  leaseRows,
+  type LeaseState,
+  leaseTable,
+  LwtClient,
+  type TableDefinition,
+} from '../../kernel/index.ts'
+import { type Executor, randomUuid, runtimeOf } from '../../types/index.ts'
+import { type Clock, type RandomSource, type Runtime, sleep } from '../../util/index.ts'
+import { Lease, type LeaseHost } from '../lock/lease.ts'
+
+export interface CacheLeasesOptions {
+  readonly table: string
+  readonly ttlMs: number
+  readonly clockErrorMs: number
+  readonly timeoutMs: number
+  readonly serialConsistency: SerialConsistency
+  readonly clock: Clock
+  readonly random: RandomSource
+}
+
+/** An entry is written once per fence. */
+const fenceSpan = 2
+/** Delay between attempts, in milliseconds; with jitter it is up to twice as long. */
+const pollMsMin = 10
+
+/** The table of leases of a cache. */
+export function cacheLeaseTable(name: string): TableDefinition {
+  return leaseTable(`${name}_leases`)
+}
+
+/**
+ * The right to make the value of a key: one process at a time. The value is written with the fence
+ * as its timestamp, and a deletion raises the fence, so that a value whose making began before the
+ * deletion loses, however late it is written and whatever clocks say.
+ */
+export class CacheLeases {
+  readonly #options: CacheLeasesOptions
+  readonly #runtime: Runtime
+  readonly #client: LwtClient<string, LeaseState, LeaseAsk, LeaseAnswer>
+  readonly #host: LeaseHost
+
+  constructor(executor: Executor, options: CacheLeasesOptions) {
+    this.#options = options
+    this.#runtime = runtimeOf(executor)
+    const { table, timeoutMs, serialConsistency, clock, random } = options
+    this.#client = new LwtClient(executor, {
+      kind: 'cache-lease',
+      machine: leaseMachine,
+      createRows: (runner) => leaseRows(runner, `${table}_leases`),
+      ...{ timeoutMs, serialConsistency, clock, random },
+    })
+    this.#host = {
+      executor,
+      clock,
+      clockErrorMs: options.clockErrorMs,
+      fenceSpan,
+      ask: (name, ask) => this.#client.submit(name, name, ask),
+      onEnd: () => {},
+    }
+  }
+
+  /**
+   * @param nowUs smallest fence
+   * @returns `undefined` when another process makes the value
+   */
+  async tryAcquire(key: string, nowUs: bigint): Promise<Lease | undefined> {
+    const { clock, ttlMs, clockErrorMs } = this.#options
+    const owner = randomUuid(this.#runtime).text
+    const sentMs = clock.monotonicMs()
+    const { holds, state } = await this.#host.ask(key, {
+      kind: 'acquire',
+      nowMs: clock.nowMs(),
+      errorMs: clockErrorMs,
+      note: '',
+      ...{ owner, ttlMs, nowUs, fenceSpan },
+    })
+    if (!holds || state === undefined) return undefined
+    return new Lease(this.#host, { name: key, owner, ttlMs, fence: state.fence, sentMs })
+  }
+
+  /**
+   * Waits for the right to write a key.
+   *
+   * @throws LockHeldError when another process keeps it for longer than a lease lasts
+   */
+  async acquire(key: string, nextStamp: () => bigint): Promise<Lease> {
+    const { clock, random, ttlMs, clockErrorMs } = this.#options
+    const deadlineMs = clock.monotonicMs() + 2 * (ttlMs + clockErrorMs)
+    for (;;) {
+      const lease = await this.tryAcquire(key, nextStamp())
+      if (lease !== undefined) return lease
+      if (clock.monotonicMs() >= deadlineMs) {
+        throw new LockHeldError(key, new Date(clock.nowMs() + ttlMs))
+      }
+      await sleep(clock, pollMsMin + random() * pollMsMin)
+    }
+  }
+
+  /**
+   * Takes the right from the process that makes the value of a key.
+   *
+   * @param nowUs smallest fence
+   * @returns the fence, which is greater than all before
+   */
+  async revoke(key: string, nowUs: bigint): Promise<bigint> {
+    const { state } = await this.#host.ask(key, { kind: 'revoke', nowUs, fenceSpan })
+    return state!.fence
+  }
+}

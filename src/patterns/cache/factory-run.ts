@@ -1,0 +1,170 @@
+import { FactoryTimeoutError } from '../../errors/index.ts'
+import { sleep } from '../../util/index.ts'
+import type { Lease } from '../lock/lease.ts'
+import type { CacheCore } from './cache-core.ts'
+import type { CacheEntry } from './cache-entry.ts'
+import type { EntryPolicy } from './cache-options.ts'
+import type { Made, Run } from './key-activity.ts'
+
+/** What a factory is called with. */
+export interface FactoryContext {
+  /** Aborts when the result will not be stored: another process makes the value, or it is late. */
+  readonly signal: AbortSignal
+  /** The value that is not fresh any more, when there is one. */
+  readonly stale: { readonly value: unknown } | undefined
+}
+
+export type Factory<T> = (context: FactoryContext) => T | Promise<T>
+
+/** One call of `getOrSet` that needs a value. */
+export interface RunRequest {
+  readonly key: string
+  readonly scopes: readonly string[]
+  readonly policy: EntryPolicy
+  readonly factory: Factory<unknown>
+  /** The entry that is to be replaced. */
+  readonly found: CacheEntry | undefined
+}
+
+/** Delays between the reads of a process that waits for the value that another makes. */
+const pollMsMin = 20
+const pollMsMax = 200
+/** Every how many reads it asks whether the other still makes the value. */
+const pollsPerAttempt = 5
+
+/**
+ * Makes the value of a key: calls the factory under the lease of the key, or waits for the process
+ * that holds it.
+ *
+ * @throws what the factory throws
+ * @throws FactoryTimeoutError when another process has not made the value within `hardTimeout`
+ */
+export async function runFactory(core: CacheCore, request: RunRequest, run: Run): Promise<Made> {
+  const { stamps } = await core.share()
+  if (core.leases === undefined) return await make(core, request, run, stamps.next(core.nowMs))
+  const { clock, random } = core.options
+  const { hardTimeoutMs } = request.policy
+  const deadlineMs = clock.monotonicMs() + hardTimeoutMs
+  let delayMs = pollMsMin
+  for (let polls = 0; ; polls++) {
+    if (polls % pollsPerAttempt === 0) {
+      const lease = await core.leases.tryAcquire(request.key, stamps.next(core.nowMs))
+      if (lease !== undefined) return await makeUnderLease(core, request, run, lease)
+    }
+    if (clock.monotonicMs() >= deadlineMs) throw new FactoryTimeoutError(hardTimeoutMs)
+    await sleep(clock, delayMs)
+    delayMs = pollMsMin + random() * (Math.min(pollMsMax, delayMs * 2) - pollMsMin)
+    const entry = await core.read(request.key, request.scopes)
+    if (entry !== undefined && isNewer(core, entry, request.found)) return foundIn(entry)
+  }
+}
+
+async function makeUnderLease(
+  core: CacheCore,
+  request: RunRequest,
+  run: Run,
+  lease: Lease,
+): Promise<Made> {
+  const { stamps } = await core.share()
+  try {
+    stamps.observe(lease.fence)
+    // Another process may have made the value between the read of this one and the lease.
+    const there = await core.rows.read(request.key)
+    if (there !== undefined && isNewer(core, there, request.found)) {
+      if (await core.isLive(there, request.scopes)) {
+        void release(lease)
+        return foundIn(there)
+      }
+    }
+    // What is there was stamped by a clock that is ahead: what is written now would lose.
+    if (there !== undefined && there.writtenUs >= lease.fence) {
+      await lease.raiseFence(there.writtenUs + 1n)
+      stamps.observe(lease.fence)
+    }
+    return await make(core, request, run, lease.fence, lease)
+  } catch (error) {
+    void release(lease)
+    throw error
+  }
+}
+
+/** @returns whether the lease was held until now; when that is not known, `false` */
+async function release(lease: Lease): Promise<boolean> {
+  try {
+    return await lease.release()
+  } catch {
+    // The lease ends by itself.
+    return false
+  }
+}
+
+function isNewer(core: CacheCore, entry: CacheEntry, found: CacheEntry | undefined): boolean {
+  if (entry.softMs <= core.nowMs) return false
+  return found === undefined || entry.writtenUs > found.writtenUs
+}
+
+function foundIn({ bytes }: CacheEntry): Made {
+  // It was read after the callers of the run came, or those that came later read again.
+  return { bytes, made: undefined, isCurrent: Promise.resolve(false) }
+}
+
+async function make(
+  core: CacheCore,
+  request: RunRequest,
+  run: Run,
+  stampUs: bigint,
+  lease?: Lease,
+): Promise<Made> {
+  const { key, scopes, policy } = request
+  const { clock } = core.options
+  const bornUs = await core.bornUs(scopes, policy.tags)
+  const startMs = clock.monotonicMs()
+  const value = await callFactory(core, request, run, lease)
+  const bytes = core.codec.encode(value)
+  const made = { bytes, made: { value } }
+  const costMs = clock.monotonicMs() - startMs
+  const isNothing = value === undefined || value === null
+  const entry = core.entryOf(bytes, isNothing, policy, { bornUs, costMs })
+  const isOvertaken = run.isStale || lease?.isHeld === false
+  if (entry !== undefined && !isOvertaken) {
+    await core.rows.write(key, { ...entry, stampUs })
+    // What was written meanwhile is newer.
+    if (!run.isStale) core.remember(key, { ...entry, writtenUs: stampUs }, { value })
+  }
+  const isHeld = lease === undefined ? Promise.resolve(true) : release(lease)
+  return { ...made, isCurrent: isHeld.then((held) => held && !run.isStale) }
+}
+
+async function callFactory(
+  core: CacheCore,
+  { key, factory, found, policy }: RunRequest,
+  run: Run,
+  lease: Lease | undefined,
+): Promise<unknown> {
+  const late = new AbortController()
+  const onLate = (): void => late.abort(new FactoryTimeoutError(policy.hardTimeoutMs))
+  const timer = core.options.clock.schedule(policy.hardTimeoutMs, onLate)
+  const signals = lease === undefined ? [late.signal] : [late.signal, lease.signal]
+  const stale = found === undefined ? undefined : core.codec.decode(found.bytes)
+  core.counts.factories++
+  core.publish({ type: 'factory', key })
+  try {
+    return await callIn(run, () => factory({ signal: AbortSignal.any(signals), stale }))
+  } catch (error) {
+    core.counts.factoryErrors++
+    core.publish({ type: 'factory-error', key, error })
+    throw error
+  } finally {
+    timer.cancel()
+  }
+}
+
+/** Calls a factory; while it runs without having given a promise, its run says so. */
+function callIn<T>(run: Run, factory: () => T | Promise<T>): T | Promise<T> {
+  run.isCalling = true
+  try {
+    return factory()
+  } finally {
+    run.isCalling = false
+  }
+}

@@ -1,0 +1,156 @@
+import { ConfigError } from '../../errors/index.ts'
+import type { CacheEntry } from './cache-entry.ts'
+
+/** A value that a run has made, or found. */
+export interface Made {
+  readonly bytes: Uint8Array
+  /** The object that the factory of this process returned. */
+  readonly made: { readonly value: unknown } | undefined
+  /**
+   * Whether the key was not deleted since the factory began. It resolves after the value: only
+   * callers that came after the factory began need to know.
+   */
+  readonly isCurrent: Promise<boolean>
+}
+
+/** The making of a value, for all callers that want it. */
+export interface Run {
+  readonly promise: Promise<Made>
+  /** Whether its key was written meanwhile: the value is not stored then. */
+  isStale: boolean
+  /** Whether the factory is executing synchronously: it has not returned yet. */
+  isCalling: boolean
+}
+
+/** A read that callers share: those that come before it is sent. */
+interface Reading {
+  readonly promise: Promise<CacheEntry | undefined>
+  isSent: boolean
+}
+
+/** The writes of a key that have not all ended. */
+interface Writes {
+  /** Resolves when they have ended, whether they succeeded or failed. */
+  readonly ended: Promise<unknown>
+  /** The last deletion among them. */
+  readonly deletion: Promise<void> | undefined
+  /** Whether the last of them has begun, so that what follows is stamped later than it. */
+  readonly progress: { hasBegun: boolean }
+}
+
+/** What is in progress for the keys of one cache table in this process. */
+export class KeyActivity {
+  readonly #reads = new Map<string, Reading>()
+  readonly #runs = new Map<string, Run>()
+  readonly #writes = new Map<string, Writes>()
+
+  /**
+   * Reads a key when the writes in progress have ended, so that it finds what they wrote. Callers
+   * of
+   * the same moment share a read. A caller never joins one that was sent before it came: what it
+   * returns may have been deleted in between.
+   */
+  async read(
+    key: string,
+    work: () => Promise<CacheEntry | undefined>,
+  ): Promise<CacheEntry | undefined> {
+    const waiting = this.#reads.get(key)
+    if (waiting?.isSent === false) return await waiting.promise
+    const reading: Reading = { promise: this.#send(key, () => reading, work), isSent: false }
+    this.#reads.set(key, reading)
+    return await reading.promise
+  }
+
+  async #send(
+    key: string,
+    self: () => Reading,
+    work: () => Promise<CacheEntry | undefined>,
+  ): Promise<CacheEntry | undefined> {
+    // A turn of the microtask queue lets callers of the same moment join.
+    await Promise.resolve()
+    await this.#writes.get(key)?.ended
+    const reading = self()
+    reading.isSent = true
+    if (this.#reads.get(key) === reading) this.#reads.delete(key)
+    return await work()
+  }
+
+  /** The making of a value that is in progress and not overtaken by a write. */
+  runOf(key: string): Run | undefined {
+    return this.#runs.get(key)
+  }
+
+  /** Starts the making of a value. It goes on when its callers give up. */
+  startRun(key: string, work: (run: Run) => Promise<Made>): Run {
+    const start = async (): Promise<Made> => {
+      // `run` exists from the next turn of the microtask queue.
+      await Promise.resolve()
+      return await work(run)
+    }
+    const run: Run = { promise: start(), isStale: false, isCalling: false }
+    this.#runs.set(key, run)
+    const end = (): void => {
+      if (this.#runs.get(key) === run) this.#runs.delete(key)
+    }
+    run.promise.then(end, end)
+    return run
+  }
+
+  /** @throws ConfigError when this is the factory of `key`, which would wait for itself */
+  refuseOwnFactory(key: string): void {
+    if (this.#runs.get(key)?.isCalling !== true) return
+    throw new ConfigError('A factory asks for its own key with getOrSet: it would wait for itself')
+  }
+
+  async write(key: string, work: () => Promise<void>): Promise<void> {
+    await this.#write(key, work, false)
+  }
+
+  /** Writes that follow in this process are stamped after it, so it does not delete them. */
+  async delete(key: string, work: () => Promise<void>): Promise<void> {
+    await this.#write(key, work, true)
+  }
+
+  /**
+   * What factories make that are running now is not stored: it was begun before an invalidation.
+   */
+  invalidateRuns(): void {
+    for (const run of this.#runs.values()) run.isStale = true
+    this.#runs.clear()
+  }
+
+  async #write(key: string, work: () => Promise<void>, isDeletion: boolean): Promise<void> {
+    // A running factory may have read what is now replaced.
+    const run = this.#runs.get(key)
+    if (run !== undefined) {
+      run.isStale = true
+      this.#runs.delete(key)
+    }
+    const before = this.#writes.get(key)
+    const goesBefore = before?.progress.hasBegun === false ? before.ended : before?.deletion
+    const progress = { hasBegun: false }
+    const running = startAfter(goesBefore, () => {
+      progress.hasBegun = true
+      return work()
+    })
+    const writes: Writes = {
+      ended: Promise.allSettled([before?.ended, running]),
+      deletion: isDeletion ? running : before?.deletion,
+      progress,
+    }
+    this.#writes.set(key, writes)
+    void writes.ended.then(() => {
+      if (this.#writes.get(key) === writes) this.#writes.delete(key)
+    })
+    await running
+  }
+}
+
+/** Runs `work` after the earlier work has settled, or at once when there is none. */
+async function startAfter(
+  goesBefore: Promise<unknown> | undefined,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (goesBefore !== undefined) await goesBefore.catch(() => {})
+  await work()
+}

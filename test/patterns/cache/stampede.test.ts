@@ -1,0 +1,177 @@
+import { beforeAll, expect, test } from 'vitest'
+import { Cache, type CacheOptions } from '../../../src/patterns.ts'
+import { createDeferred, createRandom, sleep, systemClock } from '../../../src/util/index.ts'
+import { VirtualClock } from '../../support/virtual-clock.ts'
+import { describePattern, FaultyExecutor } from '../support.ts'
+
+describePattern('Cache over processes', (target) => {
+  beforeAll(() => new Cache(target.session).createTables())
+
+  /** A cache of another process: its executor shares nothing in this one. */
+  function open(options: CacheOptions = {}): Cache {
+    return new Cache(new FaultyExecutor(target.session), options)
+  }
+
+  test('C1: the factory is called once for all callers of all processes', async () => {
+    for (let round = 0; round < 5; round++) {
+      const caches = Array.from({ length: 4 }, () => open())
+      let calls = 0
+      const values = await Promise.all(
+        caches.flatMap((cache) =>
+          Array.from({ length: 16 }, () =>
+            cache.getOrSet(`once ${round}`, async () => {
+              await sleep(systemClock, 5)
+              return { call: ++calls }
+            }),
+          ),
+        ),
+      )
+      expect(calls).toBe(1)
+      expect(values).toEqual(values.map(() => ({ call: 1 })))
+      expect(new Set(values).size).toBe(values.length)
+    }
+  })
+
+  test('C1: after a process that crashed, another makes the value when its lease is over', async () => {
+    const clock = new VirtualClock(Date.now())
+    const never = createDeferred<string>()
+    const started = createDeferred<void>()
+    const crashing = new FaultyExecutor(target.session)
+    void new Cache(crashing, { clock: new VirtualClock(Date.now()) })
+      .getOrSet('crash', () => {
+        started.resolve()
+        return never.promise
+      })
+      .catch(() => {})
+    await started.promise
+    let calls = 0
+    let value: string | undefined
+    const waiting = open({ clock }).getOrSet('crash', () => `made ${++calls}`)
+    void waiting.then((made) => (value = made))
+    await expect
+      .poll(() => (clock.advance(50), value), { interval: 1, timeout: 20_000 })
+      .toBe('made 1')
+  })
+
+  test('C1: a factory that fails leaves the right to the next process at once', async () => {
+    const [a, b] = [open(), open()]
+    const failing = a.getOrSet('fails', async () => {
+      await sleep(systemClock, 20)
+      throw new Error('no source')
+    })
+    const both = await Promise.allSettled([
+      failing,
+      sleep(systemClock, 5).then(() => b.getOrSet('fails', () => 'made')),
+    ])
+    expect(both).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: 'made' }])
+  })
+
+  test('C2: what a factory makes that began before a deletion is never found after it', async () => {
+    const [a, b, c] = [open(), open(), open()]
+    const started = createDeferred<void>()
+    const release = createDeferred<string>()
+    const slow = a.getOrSet('deleted', () => {
+      started.resolve()
+      return release.promise
+    })
+    await started.promise
+    await b.delete('deleted')
+    // A caller of the process whose factory is running must not receive its value either.
+    const late = a.getOrSet('deleted', () => 'new')
+    release.resolve('old')
+    expect(await slow).toBe('old')
+    expect(await late).toBe('new')
+    expect(await c.get('deleted')).toBe('new')
+  })
+
+  test('C2: a late write of a factory loses against the deletion that overtook it', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const [a, b] = [new Cache(faulty), open()]
+    faulty.onRequest = (text) => {
+      if (text.startsWith('INSERT INTO cache ')) faulty.writeFaults.push('late')
+    }
+    await a.getOrSet('late', () => 'old').catch(() => {})
+    await b.delete('late')
+    await faulty.deliver()
+    expect(await b.lookup('late')).toEqual({ hit: false })
+    expect(await b.getOrSet('late', () => 'new')).toBe('new')
+  })
+
+  test('C2: random readers, factories and deletions never show a value of before', async () => {
+    const random = createRandom(11)
+    const caches = Array.from({ length: 3 }, () => open())
+    let version = 0
+    let deleted = 0
+    const wrong: string[] = []
+    const reader = async (cache: Cache): Promise<void> => {
+      for (let i = 0; i < 40; i++) {
+        const floor = deleted
+        const found = await cache.getOrSet('model', async () => {
+          const began = version
+          if (random() < 0.5) await sleep(systemClock, Math.floor(random() * 4))
+          return began
+        })
+        if (found < floor) wrong.push(`${found} after the deletion of ${floor}`)
+      }
+    }
+    const writer = async (): Promise<void> => {
+      for (let i = 0; i < 25; i++) {
+        const next = ++version
+        await caches[i % 3]!.delete('model')
+        deleted = next
+        await sleep(systemClock, Math.floor(random() * 4))
+      }
+    }
+    await Promise.all([writer(), ...caches.map(reader), ...caches.map(reader)])
+    expect(wrong).toEqual([])
+  })
+
+  test('a value that was set by a clock that is ahead does not hide what is made after its deletion', async () => {
+    const ahead = open({ clock: new VirtualClock(Date.now() + 3_600_000) })
+    const cache = open()
+    await ahead.set('ahead', 'old')
+    await cache.delete('ahead')
+    expect(await cache.lookup('ahead')).toEqual({ hit: false })
+    expect(await cache.getOrSet('ahead', () => 'new')).toBe('new')
+    expect(await cache.get('ahead')).toBe('new')
+  })
+
+  test('setIfAbsent: one of many processes stores, and the others learn it', async () => {
+    const stored = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => open().setIfAbsent('absent', i)),
+    )
+    expect(stored.filter(Boolean)).toHaveLength(1)
+    expect(await open().get('absent')).toBe(stored.indexOf(true))
+  })
+
+  test('compareAndSet: concurrent increments lose nothing', async () => {
+    await open().set('counter', 0)
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const cache = open()
+        for (let i = 0; i < 5; i++) {
+          for (;;) {
+            const before = await cache.get<number>('counter')
+            if (await cache.compareAndSet('counter', before, before! + 1)) break
+          }
+        }
+      }),
+    )
+    expect(await open().get('counter')).toBe(20)
+    expect(await open().compareAndSet('counter', 19, 0)).toBe(false)
+    expect(await open().compareAndSet('nothing', undefined, 0)).toBe(false)
+  })
+
+  test('process: no conditional write is sent, and each process calls its factory', async () => {
+    const executors = [1, 2].map(() => new FaultyExecutor(target.session))
+    let calls = 0
+    for (const executor of executors) {
+      const cache = new Cache(executor, { stampede: 'process' })
+      await cache.getOrSet('no lease', async () => ++calls)
+      await cache.delete('no lease')
+      expect(executor.conditionalWriteCount).toBe(0)
+      await expect(cache.setIfAbsent('no lease', 1)).rejects.toThrow(/needs stampede: 'cluster'/)
+    }
+    expect(calls).toBe(2)
+  })
+})
