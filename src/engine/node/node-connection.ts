@@ -39,6 +39,11 @@ import {
 
 /** Memory that answers are written into before they leave together. */
 const slabBytes = 64 * 1024
+/**
+ * Events that a client may leave unread, about 100 bytes each. A client that registers for events
+ * and reads none of them is disconnected: it has to read the schema again.
+ */
+export const unreadEventCountMax = 10_000
 
 /**
  * The connection of one client, without I/O: bytes in, frames out. Answers of one turn leave
@@ -57,6 +62,8 @@ export class NodeConnection implements FrameHandler, StatementScope {
   readonly #reader: WireReader = new WireReader()
   readonly #abort: AbortController = new AbortController()
   readonly #eventTypes: Set<string> = new Set()
+  /** Events since the client had taken everything. */
+  #unreadEventCount = 0
   #keyspace: string | undefined
   #requestCount = 0
   readonly #defer = (callback: () => void): void => this.#node.engine.runtime.defer(callback)
@@ -129,6 +136,7 @@ export class NodeConnection implements FrameHandler, StatementScope {
 
   /** The client has taken answers: its requests and its reads may go on. */
   onTaken(): void {
+    if (this.#output.pendingBytes === 0) this.#unreadEventCount = 0
     this.memory.notifyTaken()
     this.#intake.adjust()
   }
@@ -245,6 +253,11 @@ export class NodeConnection implements FrameHandler, StatementScope {
   /** Sends an event to a client that registered for its kind. */
   sendEvent(event: ServerEvent): void {
     if (!this.isReady || !this.#eventTypes.has(event.type)) return
+    if (this.#output.pendingBytes === 0) this.#unreadEventCount = 0
+    if (++this.#unreadEventCount > unreadEventCountMax) {
+      this.#end()
+      return
+    }
     this.#answers.sendEvent(event)
     this.#scheduleFlush()
   }

@@ -1,3 +1,4 @@
+import { unreadEventCountMax } from '../../../src/engine/node/node-connection.ts'
 import { describe, expect, test } from 'vitest'
 import { availableCompressors, Engine, EngineNode, MemoryStore } from '../../../src/engine/index.ts'
 import type { KvStore } from '../../../src/engine/storage/index.ts'
@@ -17,6 +18,7 @@ import {
   writeQueryHead,
   writeRawValue,
   writeRawValues,
+  type ServerEvent,
   writeRegister,
   type WireWriter,
 } from '../../../src/protocol/index.ts'
@@ -425,6 +427,34 @@ describe('events', () => {
       })
     }
     expect(deaf.answers).toHaveLength(1)
+  })
+
+  test('a client that leaves events unread is disconnected, one that reads them is not', async () => {
+    const node = openNode()
+    const [deaf, hearer] = [readyClient(node), readyClient(node)]
+    for (const client of [deaf, hearer]) {
+      client.ask(Opcode.REGISTER, (writer) => writeRegister(writer, ['SCHEMA_CHANGE']))
+    }
+    deaf.unreadBytes = 1
+    const event: ServerEvent = {
+      type: 'SCHEMA_CHANGE',
+      schemaChange: {
+        change: 'CREATED',
+        target: 'KEYSPACE',
+        keyspace: 'k',
+        name: undefined,
+        argumentTypes: [],
+      },
+    }
+    const send = async (): Promise<void> => {
+      for (const client of [deaf, hearer]) client.connection.sendEvent(event)
+      await Promise.resolve()
+    }
+    for (let i = 0; i < unreadEventCountMax; i++) await send()
+    expect([deaf.isEnded, hearer.isEnded]).toEqual([false, false])
+    await send()
+    expect([deaf.isEnded, hearer.isEnded]).toEqual([true, false])
+    expect(hearer.answers).toHaveLength(unreadEventCountMax + 3)
   })
 
   test('an unknown event type is refused', () => {

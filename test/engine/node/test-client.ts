@@ -37,9 +37,12 @@ export class TestClient implements FrameHandler {
   /** Raw bytes the node wrote, in chunks. */
   readonly chunks: Uint8Array[] = []
   compressor: Compressor | undefined
+  /** Bytes that the client leaves unread, as the socket reports them. */
+  unreadBytes = 0
   readonly #parser = new FrameParser(this, { direction: 'response' })
 
   constructor(node: EngineNode) {
+    const unread = (): number => this.unreadBytes
     this.connection = node.connect(
       {
         write: (bytes) => {
@@ -47,6 +50,9 @@ export class TestClient implements FrameHandler {
           this.#parser.compressor = this.compressor
           this.#parse(bytes)
           return false
+        },
+        get pendingBytes() {
+          return unread()
         },
         end: () => {
           this.isEnded = true
