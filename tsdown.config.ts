@@ -1,4 +1,5 @@
 import { defineConfig, type UserConfig } from 'tsdown'
+import { adapterEntries } from './scripts/entries.ts'
 
 const config: UserConfig | UserConfig[] = defineConfig({
   entry: {
@@ -7,6 +8,7 @@ const config: UserConfig | UserConfig[] = defineConfig({
     embedded: 'src/embedded.ts',
     testing: 'src/testing.ts',
     cli: 'src/cli/main.ts',
+    ...Object.fromEntries(adapterEntries.map((entry) => [entry, `src/${entry}.ts`])),
   },
   format: ['esm', 'cjs'],
   platform: 'node',

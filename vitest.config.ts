@@ -65,7 +65,7 @@ const config: ViteUserConfig = defineConfig({
           isolate: false,
           include: [
             'test/*.test.ts',
-            'test/{behaviour,session,patterns,differential,foreign,bad-input}/**/*.test.ts',
+            'test/{behaviour,session,patterns,adapters,differential,foreign,bad-input}/**/*.test.ts',
           ],
           exclude: [long],
           testTimeout: 60_000,

@@ -7,10 +7,16 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { publicEntries } from './entries.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const isWriting = process.argv.includes('--write')
 const temporary = mkdtempSync(join(tmpdir(), 'tsylla-api-'))
+
+/** Reports are in one folder. */
+function reportNameOf(entry: string): string {
+  return entry.replaceAll('/', '-')
+}
 
 function configOf(entry: string): IConfigFile {
   const silent = { default: { logLevel: 'none' as const } } as never
@@ -21,7 +27,7 @@ function configOf(entry: string): IConfigFile {
     compiler: { tsconfigFilePath: '<projectFolder>/test/public-types/tsconfig.json' },
     apiReport: {
       enabled: true,
-      reportFileName: entry,
+      reportFileName: reportNameOf(entry),
       reportFolder: '<projectFolder>/docs/api',
       reportTempFolder: temporary,
     },
@@ -36,7 +42,7 @@ function configOf(entry: string): IConfigFile {
   }
 }
 
-for (const entry of ['index', 'patterns', 'embedded', 'testing']) {
+for (const entry of publicEntries) {
   const config = ExtractorConfig.prepare({
     configObject: configOf(entry),
     configObjectFullPath: undefined,
@@ -50,7 +56,7 @@ for (const entry of ['index', 'patterns', 'embedded', 'testing']) {
   })
   if (apiReportChanged && !isWriting) {
     console.error(
-      `The exports of ${entry} differ from docs/api/${entry}.api.md: npm run api -- --write`,
+      `The exports of ${entry} differ from docs/api/${reportNameOf(entry)}.api.md: npm run api -- --write`,
     )
     process.exitCode = 1
   }

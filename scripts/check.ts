@@ -7,6 +7,7 @@ const gates: readonly (readonly [name: string, command: string])[] = [
   ['build', 'tsx scripts/build.ts'],
   ['lint', 'oxlint --type-aware'],
   ['types', 'node node_modules/typescript-7/bin/tsc -p .'],
+  ['types of adapters', 'node node_modules/typescript-7/bin/tsc -p test/adapters'],
   ['tidy', 'vitest run --project tidy'],
   ['unit', 'vitest run --project unit'],
   ['public types', 'tsc -p test/public-types/tsconfig.json'],

@@ -58,7 +58,13 @@ describe('documents', () => {
     for (const { file, code } of programs) writeFileSync(file, code)
     const compilerOptions = { isolatedDeclarations: false, declaration: false }
     const files = programs.map(({ file }) => file)
-    const config = { extends: '../tsconfig.json', compilerOptions, include: [], files }
+    // Blocks on adapters use frameworks, whose types name types of browsers.
+    const config = {
+      extends: '../test/adapters/tsconfig.json',
+      compilerOptions,
+      include: [],
+      files,
+    }
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   })
 
@@ -84,6 +90,13 @@ describe('documents', () => {
     const { stdout } = await run(process.execPath, ['--import', 'tsx', demo], { cwd: root })
     expect(stdout).toContain('10 admitted')
     expect(stdout.match(/^─+$/gm)).toHaveLength(7)
+  })
+
+  const examples = readdirSync(join(root, 'examples/adapters'))
+  test.each(examples)('the example of the adapter runs: %s', { timeout: 60_000 }, async (name) => {
+    const file = join(root, 'examples/adapters', name)
+    const { stdout } = await run(process.execPath, ['--import', 'tsx', file], { cwd: root })
+    expect(stdout).not.toBe('')
   })
 
   test('every shell line is a command that CI runs', () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as esmCore from 'tsylla'
 import * as esmEmbedded from 'tsylla/embedded'
@@ -193,7 +193,10 @@ describe('the package', () => {
     const [pack] = JSON.parse(listed) as [{ files: { path: string }[]; unpackedSize: number }]
     const others = pack.files
       .map(({ path }) => path)
-      .filter((path) => !/^dist\/[\w.-]+\.(mjs|cjs|mjs\.map|cjs\.map|d\.mts|d\.cts)$/.test(path))
+      .filter(
+        (path) =>
+          !/^dist\/(adapters\/)?[\w.-]+\.(mjs|cjs|mjs\.map|cjs\.map|d\.mts|d\.cts)$/.test(path),
+      )
       .filter((path) => !/^src\/[\w/-]+\.ts$/.test(path))
     expect(others.sort()).toEqual(
       ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'].sort(),
@@ -203,15 +206,17 @@ describe('the package', () => {
 
   test('has source maps to sources that it contains', () => {
     const dist = join(root, 'dist')
-    const maps = readdirSync(dist).filter((name) => name.endsWith('.map'))
+    const maps = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.map'),
+    )
     expect(maps.length).toBeGreaterThan(0)
     for (const name of maps) {
       const { sources } = JSON.parse(readFileSync(join(dist, name), 'utf8')) as {
         sources: string[]
       }
-      const others = sources.filter((source) => !existsSync(join(dist, source)))
-      expect(others).toEqual([])
-      expect(sources.filter((source) => !source.startsWith('../src/'))).toEqual([])
+      const paths = sources.map((source) => relative(root, join(dist, dirname(name), source)))
+      expect(paths.filter((path) => !existsSync(join(root, path)))).toEqual([])
+      expect(paths.filter((path) => !path.startsWith('src/'))).toEqual([])
     }
   })
 

@@ -1,0 +1,13 @@
+/** Entry points for other packages: files under `src`, without their extension. */
+export const adapterEntries: readonly string[] = ['express', 'fastify', 'hono'].map(
+  (name) => `adapters/${name}`,
+)
+
+/** Entry points whose exports `docs/api` lists. */
+export const publicEntries: readonly string[] = [
+  'index',
+  'patterns',
+  'embedded',
+  'testing',
+  ...adapterEntries,
+]
