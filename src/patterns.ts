@@ -28,6 +28,13 @@ export {
 export { LeaderElection, type LeaderOptions } from './patterns/lock/leader-election.ts'
 export { Lease } from './patterns/lock/lease.ts'
 export {
+  Permit,
+  type PermitOptions,
+  Semaphore,
+  type SemaphoreOptions,
+  type SemaphoreStats,
+} from './patterns/lock/semaphore.ts'
+export {
   type AcquireOptions,
   Lock,
   type LockOptions,

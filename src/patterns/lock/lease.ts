@@ -1,7 +1,8 @@
-import { LockLostError, TsyllaError } from '../../errors/index.ts'
+import { LockLostError } from '../../errors/index.ts'
 import type { LeaseAnswer, LeaseAsk } from '../../kernel/index.ts'
 import { type Executor, wrapExecutor } from '../../types/index.ts'
-import type { Clock, Timer } from '../../util/index.ts'
+import type { Clock } from '../../util/index.ts'
+import { LeaseTimer } from './lease-timer.ts'
 
 /** What a lease needs of its lock. */
 export interface LeaseHost {
@@ -30,11 +31,6 @@ export interface LeaseFacts {
   readonly sentMs: number
 }
 
-/** A lease is extended when this part of its time has passed. */
-const extendFraction = 1 / 3
-/** Delay after an extension that failed. */
-const extendRetryMs = 250
-
 /**
  * A lock that is held. It is extended until `release`. When that fails for too long, `signal`
  * aborts before another process can acquire the lock, as long as clocks are not further apart than
@@ -50,11 +46,7 @@ export class Lease implements AsyncDisposable {
   /** Writes that were stamped with the present fence. */
   #writeCount = 0
   #raising: Promise<void> | undefined
-  /** When the holder must have stopped, by the monotonic clock. */
-  #endMs: number
-  #isEnded = false
-  #extendTimer: Timer
-  #endTimer: Timer
+  readonly #timer: LeaseTimer
 
   constructor(host: LeaseHost, { name, owner, ttlMs, fence, sentMs }: LeaseFacts) {
     this.name = name
@@ -62,9 +54,18 @@ export class Lease implements AsyncDisposable {
     this.#owner = owner
     this.#ttlMs = ttlMs
     this.#fence = fence
-    this.#endMs = this.#endAfter(sentMs)
-    this.#endTimer = this.#scheduleEnd()
-    this.#extendTimer = this.#scheduleExtend(ttlMs * extendFraction)
+    const { clock, clockErrorMs } = host
+    this.#timer = new LeaseTimer(
+      {
+        ...{ clock, ttlMs, clockErrorMs },
+        extend: () => this.#extend(),
+        onLost: () => {
+          this.#controller.abort(new LockLostError(name, this.#fence))
+          host.onEnd(this, true)
+        },
+      },
+      sentMs,
+    )
   }
 
   /**
@@ -82,8 +83,7 @@ export class Lease implements AsyncDisposable {
 
   /** Whether the lease has neither been released nor ended. */
   get isHeld(): boolean {
-    if (!this.#isEnded && this.#host.clock.monotonicMs() >= this.#endMs) this.#lose()
-    return !this.#isEnded
+    return !this.#timer.isEnded
   }
 
   /**
@@ -123,7 +123,7 @@ export class Lease implements AsyncDisposable {
    * @returns whether it was held until now
    */
   async release(): Promise<boolean> {
-    if (!this.#end()) return false
+    if (!this.#timer.end()) return false
     this.#host.onEnd(this, false)
     const owner = this.#owner
     return (await this.#host.ask(this.name, { kind: 'release', owner })).wasHeld === true
@@ -151,13 +151,10 @@ export class Lease implements AsyncDisposable {
       raiseFenceToUs,
     })
     if (!holds || state === undefined) {
-      this.#lose()
+      this.#timer.lose()
       throw new LockLostError(this.name, this.#fence)
     }
-    if (this.#isEnded) return
-    this.#endMs = this.#endAfter(sentMs)
-    this.#endTimer.cancel()
-    this.#endTimer = this.#scheduleEnd()
+    this.#timer.onExtended(sentMs)
     if (state.fence > this.#fence) {
       this.#fence = state.fence
       this.#writeCount = 0
@@ -175,46 +172,5 @@ export class Lease implements AsyncDisposable {
       await this.#raising
     }
     return this.#fence + BigInt(this.#writeCount++)
-  }
-
-  #endAfter(sentMs: number): number {
-    return sentMs + this.#ttlMs - this.#host.clockErrorMs
-  }
-
-  #scheduleEnd(): Timer {
-    const { clock } = this.#host
-    const delayMs = Math.max(0, this.#endMs - clock.monotonicMs())
-    return clock.schedule(delayMs, () => this.#lose())
-  }
-
-  #scheduleExtend(delayMs: number): Timer {
-    return this.#host.clock.schedule(delayMs, () => void this.#keep())
-  }
-
-  /** Extends the lease, and again until it has ended. */
-  async #keep(): Promise<void> {
-    let delayMs = this.#ttlMs * extendFraction
-    try {
-      await this.#extend()
-    } catch (error) {
-      if (TsyllaError.is(error) && error.code === 'TSYLLA_LOCK_LOST') return
-      delayMs = Math.min(extendRetryMs, delayMs)
-    }
-    if (!this.#isEnded) this.#extendTimer = this.#scheduleExtend(delayMs)
-  }
-
-  #lose(): void {
-    if (!this.#end()) return
-    this.#controller.abort(new LockLostError(this.name, this.#fence))
-    this.#host.onEnd(this, true)
-  }
-
-  /** @returns whether this was the first time */
-  #end(): boolean {
-    if (this.#isEnded) return false
-    this.#isEnded = true
-    this.#endTimer.cancel()
-    this.#extendTimer.cancel()
-    return true
   }
 }

@@ -1,0 +1,111 @@
+import { expect, test } from 'vitest'
+import { Semaphore, type SemaphoreOptions } from '../../src/patterns.ts'
+import { createRandom, sleep, systemClock } from '../../src/util/index.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import { describePattern, FaultyExecutor } from './support.ts'
+
+describePattern('Semaphore', (target) => {
+  let nameCount = 0
+  const newName = (): string => `semaphore ${++nameCount}`
+
+  /** A semaphore of another process: its executor shares nothing in this one. */
+  async function open(options: Partial<SemaphoreOptions> = {}): Promise<{
+    readonly semaphore: Semaphore
+    readonly faulty: FaultyExecutor
+  }> {
+    const faulty = new FaultyExecutor(target.session)
+    const semaphore = new Semaphore(faulty, { limit: 2, ...options })
+    await semaphore.createTables()
+    return { semaphore, faulty }
+  }
+
+  test('as many permits are held as there are, over all processes', async () => {
+    const name = newName()
+    const [a, b] = [(await open()).semaphore, (await open()).semaphore]
+    const [first, second] = [await a.tryAcquire(name), await b.tryAcquire(name)]
+    expect([first?.isHeld, second?.isHeld]).toEqual([true, true])
+    expect([await a.tryAcquire(name), await b.tryAcquire(name)]).toEqual([undefined, undefined])
+    await expect(a.acquire(name)).rejects.toMatchObject({
+      code: 'TSYLLA_LOCK_HELD',
+      lockName: name,
+    })
+    expect(await a.count(name)).toBe(2)
+    await first?.release()
+    await first?.release()
+    const third = await b.acquire(name)
+    expect([a.stats().held, b.stats().held]).toEqual([0, 2])
+    await third.release()
+    await second?.release()
+    expect(await b.count(name)).toBe(0)
+  })
+
+  test('L5: never more holders than the limit, with lost answers', async () => {
+    const name = newName()
+    const random = createRandom(3)
+    let holders = 0
+    let most = 0
+    let done = 0
+    const processes = await Promise.all(Array.from({ length: 3 }, () => open({ limit: 3 })))
+    for (const { faulty } of processes) {
+      faulty.onRequest = (text) => {
+        if (!text.startsWith('SELECT') && random() < 0.2) faulty.writeFaults.push('lost')
+      }
+    }
+    await Promise.all(
+      processes.flatMap(({ semaphore }) =>
+        Array.from({ length: 6 }, async () => {
+          await semaphore.run(name, { wait: '20s' }, async () => {
+            most = Math.max(most, ++holders)
+            await sleep(systemClock, 1)
+            holders--
+            done++
+          })
+        }),
+      ),
+    )
+    expect([done, holders]).toEqual([18, 0])
+    expect(most).toBeLessThanOrEqual(3)
+  })
+
+  test('L5: the permits of a process that died are free after their time, not before', async () => {
+    const name = newName()
+    const clock = new VirtualClock(Date.now())
+    const dead = await open({ limit: 1, ttl: '10s', clock })
+    const permit = (await dead.semaphore.tryAcquire(name))!
+    dead.faulty.writeFaults.push(...Array.from({ length: 1_000 }, () => new Error('no network')))
+    const { semaphore } = await open({ limit: 1, ttl: '10s', clock })
+    clock.advance(9_400)
+    expect([permit.isHeld, await semaphore.tryAcquire(name)]).toEqual([true, undefined])
+    clock.advance(200)
+    expect(permit.isHeld).toBe(false)
+    expect(permit.signal.reason).toMatchObject({ code: 'TSYLLA_LOCK_LOST' })
+    expect(await semaphore.tryAcquire(name)).toBeUndefined()
+    clock.advance(1_000)
+    expect((await semaphore.tryAcquire(name))?.isHeld).toBe(true)
+  })
+
+  test('a permit is extended while it is held', async () => {
+    const name = newName()
+    const clock = new VirtualClock(Date.now())
+    const { semaphore, faulty } = await open({ limit: 1, ttl: '3s', clock })
+    const permit = (await semaphore.tryAcquire(name))!
+    for (let second = 0; second < 10; second++) {
+      const before = faulty.conditionalWriteCount
+      clock.advance(1_000)
+      await expect.poll(() => faulty.conditionalWriteCount).toBeGreaterThan(before)
+      // The answer of the extension is processed before time goes on.
+      expect(await semaphore.count(name)).toBe(1)
+    }
+    expect(permit.isHeld).toBe(true)
+    await permit.release()
+  })
+
+  test.each([
+    [{ limit: 0 }, /limit must be an integer from 1/],
+    [{ limit: 1, ttl: '500ms' }, /more than twice clockError/],
+    [{ limit: 1, permits: 5 }, /no option "permits"/],
+    [{}, /limit must be an integer/],
+  ])('a wrong option is refused: %j', (options, message) => {
+    expect(() => new Semaphore(target.session, options as SemaphoreOptions)).toThrow(message)
+  })
+})
