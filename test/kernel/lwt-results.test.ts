@@ -53,7 +53,7 @@ class LwtNode {
     if (request.opcode !== Opcode.EXECUTE) return 'default'
     const verb = Buffer.from(request.id).toString()
     const values = markers[verb]!.map(([, type], i) => {
-      const value = request.parameters.values![i]
+      const value = request.parameters.values[i]
       return value instanceof Uint8Array ? decodeValue(type, value) : null
     })
     exchange.reply(this.#execute(verb, values))
