@@ -37,7 +37,7 @@ async function userSessions(session: Session): Promise<void> {
   const token = await sessions.createSession('user-42', '192.0.2.7')
   show('createSession → a token of 256 random bits', `${token.slice(0, 12)}…`)
   show('validateSession(token)', await sessions.validateSession(token))
-  const stored = await session.execute('SELECT id FROM sessions LIMIT 1')
+  const stored = await session.execute('SELECT id FROM sessions_state LIMIT 1')
   show('what the table holds instead of a token', JSON.stringify(stored.firstRow()).slice(0, 30))
   await sessions.destroySession(token)
   show('validateSession after destroySession', await sessions.validateSession(token))

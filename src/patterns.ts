@@ -13,7 +13,10 @@ export {
   FactoryTimeoutError,
   LockHeldError,
   LockLostError,
+  RevisionConflictError,
   SchemaMismatchError,
+  SessionDataError,
+  SessionInvalidError,
 } from './errors/index.ts'
 export {
   createTables,
@@ -93,10 +96,32 @@ export {
   SchemaPlan,
 } from './patterns/schema-manager.ts'
 export {
+  parseCookies,
+  SessionCookie,
+  type SessionCookieOptions,
+} from './patterns/session-manager/session-cookie.ts'
+export type {
+  SessionChange,
+  SessionData,
+  StandardResult,
+  StandardSchema,
+} from './patterns/session-manager/session-data.ts'
+export type {
+  SessionEnd,
+  SessionEvent,
+  SessionReason,
+  SessionStats,
+} from './patterns/session-manager/session-events.ts'
+export type { SessionInfo } from './patterns/session-manager/session-list.ts'
+export {
+  type NewSessionOptions,
+  type RevokeAllOptions,
   type SessionInspection,
   SessionManager,
-  type SessionManagerOptions,
-} from './patterns/session-manager.ts'
+  type SessionSnapshot,
+  type UpdateOptions,
+} from './patterns/session-manager/session-manager.ts'
+export type { SessionManagerOptions } from './patterns/session-manager/session-options.ts'
 export { type User, UserRepository } from './patterns/user-repository.ts'
 
 /** Options of {@link DatabaseManager.connect} besides nodes and keyspace. */

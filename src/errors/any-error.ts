@@ -33,9 +33,12 @@ import type {
   LockLostError,
   NotConnectedError,
   RateLimitedError,
+  RevisionConflictError,
   RowExistsError,
   RowNotFoundError,
   SchemaMismatchError,
+  SessionDataError,
+  SessionInvalidError,
 } from './pattern-errors.ts'
 import type { AnyServerError } from './server-errors.ts'
 import { TsyllaErrorBase } from './tsylla-error.ts'
@@ -73,11 +76,14 @@ export type AnyTsyllaError =
   | RateLimitedError
   | RequestTimeoutError
   | ResultTooLargeError
+  | RevisionConflictError
   | RowCountError
   | RowExistsError
   | RowNotFoundError
   | SchemaAgreementError
   | SchemaMismatchError
+  | SessionDataError
+  | SessionInvalidError
   | StorageError
   | TlsError
   | ValueError

@@ -45,6 +45,7 @@ const faults: { readonly [Code in AnyTsyllaError['code']]: Fault } = {
   TSYLLA_RATE_LIMITED: 'permanent',
   TSYLLA_REQUEST_TIMEOUT: 'transient',
   TSYLLA_RESULT_TOO_LARGE: 'permanent',
+  TSYLLA_REVISION_CONFLICT: 'permanent',
   TSYLLA_ROW_COUNT: 'permanent',
   TSYLLA_ROW_EXISTS: 'permanent',
   TSYLLA_ROW_NOT_FOUND: 'permanent',
@@ -71,6 +72,8 @@ const faults: { readonly [Code in AnyTsyllaError['code']]: Fault } = {
   TSYLLA_SERVER_UNPREPARED: 'transient',
   TSYLLA_SERVER_WRITE_FAILURE: 'transient',
   TSYLLA_SERVER_WRITE_TIMEOUT: 'transient',
+  TSYLLA_SESSION_DATA: 'caller',
+  TSYLLA_SESSION_INVALID: 'permanent',
   TSYLLA_TLS: 'permanent',
   TSYLLA_VALUE: 'caller',
 }

@@ -45,9 +45,12 @@ export {
   LockLostError,
   NotConnectedError,
   RateLimitedError,
+  RevisionConflictError,
   RowExistsError,
   RowNotFoundError,
   SchemaMismatchError,
+  SessionDataError,
+  SessionInvalidError,
 } from './pattern-errors.ts'
 export { Secret } from './secret.ts'
 export {

@@ -154,3 +154,56 @@ export class FactoryTimeoutError extends TsyllaErrorBase {
     this.timeoutMs = timeoutMs
   }
 }
+
+/** A session is at another revision than `update` expected; nothing was changed. */
+export class RevisionConflictError extends TsyllaErrorBase {
+  readonly code = 'TSYLLA_REVISION_CONFLICT'
+  readonly expectedRevision: number
+  readonly actualRevision: number
+  constructor(expectedRevision: number, actualRevision: number) {
+    super(
+      `The session is at revision ${actualRevision}, expected ${expectedRevision}: read it again and repeat the update`,
+    )
+    this.expectedRevision = expectedRevision
+    this.actualRevision = actualRevision
+  }
+}
+
+/** Data of a session that cannot be stored; nothing was changed. */
+export class SessionDataError extends TsyllaErrorBase {
+  readonly code = 'TSYLLA_SESSION_DATA'
+  /**
+   * Where in the data, as a path from `data`. As data of the caller it is in no message, and
+   * printing the error omits it.
+   */
+  declare readonly path: string
+  /** What the schema reported, when it was the schema; printing the error omits it. */
+  declare readonly issues: readonly { readonly message: string }[]
+  constructor(
+    path: string,
+    reason: string,
+    issues: readonly { readonly message: string }[] = [],
+    options?: ErrorOptions,
+  ) {
+    super(
+      path === 'data'
+        ? `The data of the session cannot be stored: ${reason}`
+        : `A part of the data of the session cannot be stored: ${reason} (see the error's \`path\`)`,
+      'not_applied',
+      options,
+    )
+    this.hide('path', path)
+    this.hide('issues', issues)
+  }
+}
+
+/** A token is that of no valid session, where a call needs one; nothing was changed. */
+export class SessionInvalidError extends TsyllaErrorBase {
+  readonly code = 'TSYLLA_SESSION_INVALID'
+  /** As `SessionManager.inspectSession` returns it. */
+  readonly reason: 'malformed' | 'unknown' | 'idle' | 'absolute' | 'revoked' | 'rotated'
+  constructor(reason: SessionInvalidError['reason']) {
+    super(`The token is that of no valid session (${reason}): the user has to log in again`)
+    this.reason = reason
+  }
+}

@@ -1,4 +1,4 @@
-import type { SerialConsistency } from '../errors/index.ts'
+import type { Consistency, SerialConsistency } from '../errors/index.ts'
 import { type Executor, runtimeOf } from '../types/index.ts'
 import type { Clock, RandomSource } from '../util/index.ts'
 import { LwtExecutor } from './lwt-executor.ts'
@@ -15,6 +15,8 @@ export interface LwtClientOptions<Key, State, Ask, Answer> {
   /** Deadline of a request, in milliseconds. */
   readonly timeoutMs: number
   readonly serialConsistency: SerialConsistency
+  /** Level at which writes are acknowledged. Default: that of the executor. */
+  readonly consistency?: Consistency | undefined
   readonly clock?: Clock | undefined
   readonly random?: RandomSource | undefined
 }
@@ -38,10 +40,12 @@ export class LwtClient<Key, State, Ask, Answer> {
 
   constructor(executor: Executor, options: LwtClientOptions<Key, State, Ask, Answer>) {
     this.#options = options
-    const { timeoutMs, serialConsistency } = options
+    const { timeoutMs, serialConsistency, consistency } = options
     const runtime = runtimeOf(executor)
     const { clock = runtime.clock, random = runtime.random } = options
-    this.#runner = new PreparedStatementRunner(executor, { serialConsistency, clock })
+    this.#runner = new PreparedStatementRunner(executor, {
+      ...{ serialConsistency, consistency, clock },
+    })
     this.#rows = options.createRows(this.#runner)
     this.#settings = {
       ...{ rows: this.#rows, timeoutMs, serialConsistency },

@@ -1,4 +1,9 @@
-import { RequestTimeoutError, type SerialConsistency, TsyllaError } from '../errors/index.ts'
+import {
+  type Consistency,
+  RequestTimeoutError,
+  type SerialConsistency,
+  TsyllaError,
+} from '../errors/index.ts'
 import {
   Batch,
   type BindValues,
@@ -21,6 +26,8 @@ export interface PreparedStatementRunnerOptions {
    * executor.
    */
   readonly serialConsistency?: SerialConsistency | undefined
+  /** Level of statements that are given none. Default: that of the executor. */
+  readonly consistency?: Consistency | undefined
   /** Default: the clock of the runtime of the executor. */
   readonly clock?: Clock | undefined
 }
@@ -32,6 +39,7 @@ export interface PreparedStatementRunnerOptions {
 export class PreparedStatementRunner {
   readonly #executor: Executor
   readonly #serialConsistency: SerialConsistency | undefined
+  readonly #consistency: Consistency | undefined
   readonly #clock: Clock
   readonly #prepared = new Map<string, PreparedStatement>()
   readonly #preparing = new Map<string, Promise<PreparedStatement>>()
@@ -39,6 +47,7 @@ export class PreparedStatementRunner {
   constructor(executor: Executor, options: PreparedStatementRunnerOptions = {}) {
     this.#executor = executor
     this.#serialConsistency = options.serialConsistency
+    this.#consistency = options.consistency
     this.#clock = options.clock ?? runtimeOf(executor).clock
   }
 
@@ -156,8 +165,13 @@ export class PreparedStatementRunner {
   }
 
   #complete(options: ExecuteOptions | undefined): ExecuteOptions | undefined {
-    if (this.#serialConsistency === undefined) return options
-    return { ...options, serialConsistency: this.#serialConsistency }
+    const [serialConsistency, consistency] = [this.#serialConsistency, this.#consistency]
+    if (serialConsistency === undefined && consistency === undefined) return options
+    return {
+      ...(consistency !== undefined && { consistency }),
+      ...options,
+      ...(serialConsistency !== undefined && { serialConsistency }),
+    }
   }
 }
 

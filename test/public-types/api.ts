@@ -162,6 +162,12 @@ export async function optionsMayBeUndefined(executor: Executor): Promise<void> {
   new EventStore(executor, { timeoutMs: none, appendCountMax: none, serialConsistency: undefined })
   new MetricsStore(executor, { retentionSeconds: none, bucketSeconds: none, clock: undefined })
   new SessionManager(executor, { ttlSeconds: none, expiry: undefined, absoluteSeconds: none })
+  new SessionManager(executor, {
+    idle: undefined,
+    absolute: none,
+    schema: undefined,
+    table: noText,
+  })
   const limiter = new RateLimiter(executor, { onError: undefined, timeoutMs: none, table: noText })
   await limiter.take('key', { limit: 5, windowSeconds: none, cost: none })
 }

@@ -32,19 +32,29 @@ function tagged(tag: string, value: Json): Json {
   return { $: [tag, value] }
 }
 
+/** Makes the error for a part of a value that cannot be encoded. */
+type ToValueError = (path: string, reason: string) => Error
+
+const toCacheValueError: ToValueError = (path, reason) => new CacheValueError(path, reason)
+
 /**
  * Encodes a value so that decoding restores an equal one: of the same classes and with the same
  * contents. A row of a result comes back as a plain object of its columns. Not kept: that two parts
  * are the same object, or that an object is frozen.
  *
+ * @param toError makes the error for a part that is refused, by its path from `value`
  * @throws CacheValueError when decoding would not restore `value`
  */
-export function encodeCacheValue(value: unknown, bytesMax: number): Uint8Array {
-  const walker = new PlainDataWalker('value', (path, reason) => new CacheValueError(path, reason))
+export function encodeCacheValue(
+  value: unknown,
+  bytesMax: number,
+  toError: ToValueError = toCacheValueError,
+): Uint8Array {
+  const walker = new PlainDataWalker('value', toError)
   const text = JSON.stringify(toJson(value, walker))
   const bytes = Buffer.allocUnsafe(1 + Buffer.byteLength(text))
   if (bytes.length > bytesMax) {
-    throw new CacheValueError('value', `it takes ${bytes.length} bytes, at most ${bytesMax}`)
+    throw toError('value', `it takes ${bytes.length} bytes, at most ${bytesMax}`)
   }
   bytes[0] = version
   bytes.write(text, 1)
