@@ -95,6 +95,13 @@ export {
   type SchemaManagerOptions,
   SchemaPlan,
 } from './patterns/schema-manager.ts'
+export type {
+  NewSessionOptions,
+  RevokeAllOptions,
+  SessionInspection,
+  SessionSnapshot,
+  UpdateOptions,
+} from './patterns/session-manager/session-arguments.ts'
 export {
   parseCookies,
   SessionCookie,
@@ -113,14 +120,7 @@ export type {
   SessionStats,
 } from './patterns/session-manager/session-events.ts'
 export type { SessionInfo } from './patterns/session-manager/session-list.ts'
-export {
-  type NewSessionOptions,
-  type RevokeAllOptions,
-  type SessionInspection,
-  SessionManager,
-  type SessionSnapshot,
-  type UpdateOptions,
-} from './patterns/session-manager/session-manager.ts'
+export { SessionManager } from './patterns/session-manager/session-manager.ts'
 export type { SessionManagerOptions } from './patterns/session-manager/session-options.ts'
 export { type User, UserRepository } from './patterns/user-repository.ts'
 

@@ -15,9 +15,18 @@ import {
 } from '../../kernel/index.ts'
 import { type Executor, randomUuid, runtimeOf } from '../../types/index.ts'
 import type { Runtime } from '../../util/index.ts'
+import {
+  checkUserId,
+  factOf,
+  type NewSessionOptions,
+  type RevokeAllOptions,
+  type SessionInspection,
+  type SessionSnapshot,
+  type UpdateOptions,
+} from './session-arguments.ts'
 import { type SessionChange, type SessionData, SessionDataCodec } from './session-data.ts'
 import { SessionEnder } from './session-ender.ts'
-import { SessionEvents, type SessionReason, type SessionStats } from './session-events.ts'
+import { SessionEvents, type SessionStats } from './session-events.ts'
 import { type FoundSession, SessionFinder, sessionIdOf } from './session-finder.ts'
 import { infoOf, listValidSessions, type SessionInfo } from './session-list.ts'
 import type { SessionAnswer } from './session-machine.ts'
@@ -30,49 +39,9 @@ import { newState } from './session-state.ts'
 import { SessionStores } from './session-stores.ts'
 import { parseToken, successorOf, tagOf, tokenSecretBytes, userToken } from './session-token.ts'
 
-/** What is kept of a new session besides its user. */
-export interface NewSessionOptions<Data extends object = SessionData> {
-  /** The `User-Agent` of the request; what is longer than 512 characters is cut. */
-  readonly userAgent?: string | undefined
-  /** A name for people, for example of the device; what is longer than 512 characters is cut. */
-  readonly label?: string | undefined
-  /** First data of the session. Default: none. */
-  readonly data?: Data | undefined
-}
-
-export interface UpdateOptions {
-  /** The update fails unless the session is at this revision. */
-  readonly ifRevision?: number | undefined
-}
-
-export interface RevokeAllOptions {
-  /** Token of a session of the user that stays valid. */
-  readonly except?: string | undefined
-}
-
-/** Data of a session and how many updates made them so. */
-export interface SessionSnapshot<Data extends object = SessionData> {
-  readonly data: Data
-  readonly revision: number
-}
-
-/** Why a token is valid or not. */
-export type SessionInspection<Data extends object = SessionData> =
-  | (SessionInfo &
-      SessionSnapshot<Data> & {
-        readonly ok: true
-        readonly userId: string
-        /** Whether the token was replaced a moment ago: the client should get its successor. */
-        readonly isReplaced: boolean
-      })
-  | { readonly ok: false; readonly reason: SessionReason }
-
-const userIdBytesMax = 8_192
-const factLengthMax = 512
 const nonceBytes = 32
 /** A session that is rotated again and again while it is updated is not followed further. */
 const updateAttemptCountMax = 16
-const loneSurrogates = /\p{Surrogate}/gu
 
 /**
  * Sessions by random token. Only a hash of the token is stored, so a copy of the tables contains no
@@ -339,21 +308,4 @@ export class SessionManager<Data extends object = SessionData> {
     if (answer.isChange) this.#events.counts.updated++
     return { data: this.#codec.decode(state.data), revision: state.revision }
   }
-}
-
-function checkUserId(userId: string): void {
-  if (typeof userId !== 'string' || userId === '') {
-    throw new ConfigError('userId must be a string that is not empty')
-  }
-  if (Buffer.byteLength(userId) > userIdBytesMax || userId.search(loneSurrogates) !== -1) {
-    throw new ConfigError(
-      `userId must be well-formed Unicode of at most ${userIdBytesMax} bytes in UTF-8`,
-    )
-  }
-}
-
-/** What clients say of themselves may be anything: it is cut and repaired instead of refused. */
-function factOf(name: string, text: string): string {
-  if (typeof text !== 'string') throw new ConfigError(`${name} must be a string`)
-  return text.slice(0, factLengthMax).replaceAll(loneSurrogates, '\ufffd')
 }

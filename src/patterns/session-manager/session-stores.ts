@@ -24,7 +24,7 @@ import {
   type EpochAsk,
   epochMachine,
   epochRows,
-  epochTable,
+  userEpochTable,
   type UserEpoch,
 } from './user-epoch.ts'
 import { UserSessions, userSessionsTable } from './user-sessions.ts'
@@ -84,7 +84,7 @@ export class SessionStores {
     const ttlSeconds = Math.ceil(absoluteMs / 1_000) + graceSeconds
     return [
       sessionTable(`${table}_state`, ttlSeconds),
-      epochTable(`${table}_users`),
+      userEpochTable(`${table}_users`),
       userSessionsTable(`${table}_by_user`, ttlSeconds),
       lastUseTable(`${table}_last_use`, ttlSeconds),
       legacyTable(table, ttlSeconds),

@@ -29,7 +29,7 @@ export const epochMachine: LwtMachine<UserEpoch, EpochAsk, UserEpoch> = {
   },
 }
 
-export function epochTable(name: string): TableDefinition {
+export function userEpochTable(name: string): TableDefinition {
   return {
     name,
     columns: { tag: 'blob', epoch: 'bigint', kept: 'blob', op: 'uuid' },
