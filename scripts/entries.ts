@@ -1,7 +1,12 @@
 /** Entry points for other packages: files under `src`, without their extension. */
-export const adapterEntries: readonly string[] = ['express', 'fastify', 'hono'].map(
-  (name) => `adapters/${name}`,
-)
+export const adapterEntries: readonly string[] = [
+  'bentocache',
+  'better-auth',
+  'express',
+  'fastify',
+  'hono',
+  'keyv',
+].map((name) => `adapters/${name}`)
 
 /** Entry points whose exports `docs/api` lists. */
 export const publicEntries: readonly string[] = [
