@@ -34,6 +34,8 @@ export interface UpdateAsk extends OnSession {
   readonly expectedRevision: number | undefined
   /** A revision that the session had before the first attempt. */
   readonly sinceRevision: number
+  /** Whether it may have been applied to the token that this one has replaced. */
+  readonly isMaybeApplied: boolean
   /** @returns the new data, or `data` itself when nothing changes @throws to change nothing */
   readonly apply: (data: ReadonlyMap<string, Uint8Array>) => ReadonlyMap<string, Uint8Array>
 }
@@ -49,6 +51,8 @@ export interface SessionAnswer {
   readonly state: SessionState | undefined
   /** Whether this request made it so. */
   readonly isChange: boolean
+  /** Of an update that was refused: whether an earlier attempt may have been applied. */
+  readonly isMaybeApplied?: boolean
   /** What `apply` threw. */
   readonly error?: unknown
 }
@@ -99,7 +103,13 @@ function update(state: SessionState | undefined, ask: UpdateAsk, isRepeated: boo
   if (before === undefined) return unchanged(state, 'refused')
   // Also of a session that has ended since: the update came first.
   if (before.updates.includes(ask.updateId)) return unchanged(state, 'applied')
-  if (isRepeated && isForgotten(before, ask)) return unchanged(state, 'uncertain')
+  const isMaybeApplied = isRepeated || ask.isMaybeApplied
+  if (before.status === 'rotated') {
+    // The successor has the data and the ids of the updates.
+    const step = unchanged(state, 'refused')
+    return { ...step, answer: { ...step.answer, isMaybeApplied } }
+  }
+  if (isMaybeApplied && isForgotten(before, ask)) return unchanged(state, 'uncertain')
   if (before.status !== 'live') return unchanged(state, 'refused')
   const { expectedRevision } = ask
   if (expectedRevision !== undefined && before.revision !== expectedRevision) {
@@ -122,7 +132,7 @@ function update(state: SessionState | undefined, ask: UpdateAsk, isRepeated: boo
 
 /** Whether an update that was applied may be among the ids no longer: others followed. */
 function isForgotten(before: SessionState, { sinceRevision }: UpdateAsk): boolean {
-  return before.status !== 'live' || before.revision - sinceRevision > updateCountMax
+  return before.status === 'revoked' || before.revision - sinceRevision > updateCountMax
 }
 
 function changed(state: SessionState): Step {

@@ -174,17 +174,23 @@ export class SessionManager<Data extends object = SessionData> {
     if (ifRevision !== undefined) checkInteger('ifRevision', ifRevision, 0, Number.MAX_SAFE_INTEGER)
     const apply = this.#codec.applierOf(change)
     const updateId = randomUuid(this.#runtime).text
+    let sinceRevision: number | undefined
+    let isMaybeApplied = false
     for (let attempts = 0; attempts < updateAttemptCountMax; attempts++) {
-      const { token: present, state, base } = await this.#findValid(token)
-      const answer = await this.#stores.ask(present.id, {
-        ...{ kind: 'update', updateId, apply, base },
-        ...{ expectedRevision: ifRevision, sinceRevision: state.revision },
+      const found = await this.#finder.find(token, false)
+      if (!found.ok)
+        throw isMaybeApplied ? this.#uncertain() : new SessionInvalidError(found.reason)
+      sinceRevision ??= found.state.revision
+      const answer = await this.#stores.ask(found.token.id, {
+        ...{ kind: 'update', updateId, apply, base: found.base },
+        ...{ expectedRevision: ifRevision, sinceRevision, isMaybeApplied },
       })
       // It was rotated meanwhile: the successor has the data.
-      if (answer.outcome === 'refused' && answer.state?.status === 'rotated') continue
-      return this.#snapshotOf(answer, ifRevision)
+      const isRotated = answer.outcome === 'refused' && answer.state?.status === 'rotated'
+      if (!isRotated) return this.#snapshotOf(answer, ifRevision)
+      isMaybeApplied ||= answer.isMaybeApplied === true
     }
-    throw new SessionInvalidError('rotated')
+    throw isMaybeApplied ? this.#uncertain() : new SessionInvalidError('rotated')
   }
 
   /**
@@ -296,12 +302,15 @@ export class SessionManager<Data extends object = SessionData> {
     }
   }
 
+  /** The error of an update that may have been applied, which can no longer be told. */
+  #uncertain(): RequestTimeoutError {
+    return new RequestTimeoutError(this.#settings.timeoutMs, 'unknown')
+  }
+
   #snapshotOf(answer: SessionAnswer, ifRevision: number | undefined): SessionSnapshot<Data> {
     const { outcome, state } = answer
     if (outcome === 'failed') throw answer.error
-    if (outcome === 'uncertain') {
-      throw new RequestTimeoutError(this.#settings.timeoutMs, 'unknown')
-    }
+    if (outcome === 'uncertain') throw this.#uncertain()
     if (state === undefined) throw new SessionInvalidError('unknown')
     if (outcome === 'conflict') throw new RevisionConflictError(ifRevision ?? 0, state.revision)
     if (outcome === 'refused') throw new SessionInvalidError('revoked')

@@ -101,6 +101,27 @@ describePattern('data of SessionManager', (target) => {
     }
   })
 
+  test('S3: a function is applied exactly once, also when the token is replaced meanwhile', async () => {
+    for (const fault of ['lost', 'late'] as const) {
+      const [a, b, c] = [open(), open(), open()]
+      let token = await a.sessions.createSession('once', '', { data: { list: [] } })
+      const push = async (one: SessionManager, item: number): Promise<void> => {
+        await one.update(token, (data) => void (data['list'] as number[]).push(item))
+      }
+      for (let i = 0; i < 12; i++) {
+        a.faulty.writeFaults.push(fault)
+        const rotating = c.sessions.rotateSession(token)
+        await Promise.all([push(a.sessions, i), push(b.sessions, 100 + i), rotating])
+        token = await rotating
+        await a.faulty.deliver()
+      }
+      const { list } = await dataOf(b.sessions, token)
+      const expected = Array.from({ length: 12 }, (_, i) => [i, 100 + i]).flat()
+      const byValue = (x: number, y: number): number => x - y
+      expect((list as number[]).toSorted(byValue)).toEqual(expected.toSorted(byValue))
+    }
+  })
+
   test('S3: random updates, rotations and faults agree with a model', async () => {
     for (let seed = 0; seed < 6; seed++) {
       const random = createRandom(seed)
