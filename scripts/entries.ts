@@ -6,6 +6,7 @@ export const adapterEntries: readonly string[] = [
   'fastify',
   'hono',
   'keyv',
+  'rate-limiter-flexible',
 ].map((name) => `adapters/${name}`)
 
 /** Entry points whose exports `docs/api` lists. */
