@@ -126,6 +126,8 @@ export class Cache {
    * The fresh value, or `undefined`. Use {@link lookup} to tell a cached `undefined` from a miss.
    */
   async get<T = unknown>(key: string): Promise<T | undefined> {
+    const inMemory = this.#fromMemory(this.#keyOf(key))
+    if (inMemory !== undefined) return inMemory.value as T
     return (await this.lookup<T>(key)).value
   }
 
@@ -513,8 +515,10 @@ export class Cache {
 
   #keyOf(key: string): string {
     const physical = this.#prefix + key
-    if (typeof key === 'string' && key !== '' && Buffer.byteLength(physical) <= keyBytesMax) {
-      return physical
+    // A character takes at most three bytes: most keys need not be measured.
+    const isShort = physical.length * 3 <= keyBytesMax
+    if (typeof key === 'string' && key !== '') {
+      if (isShort || Buffer.byteLength(physical) <= keyBytesMax) return physical
     }
     throw new ConfigError(`key must be a text of 1 to ${keyBytesMax} bytes, its namespace included`)
   }
