@@ -74,6 +74,14 @@ export async function launchCassandra(options: CassandraOptions): Promise<Cassan
   return { contactPoints, pids, caFile }
 }
 
+/** Starts one of the nodes again, with its data, and waits until it answers. @returns its pid */
+export async function restartNode(options: CassandraOptions, index: number): Promise<number> {
+  const address = options.addresses[index]!
+  const pid = launch(fetchJars(), await prepareNode(options, index, address), options)
+  await waitUntilReady(options, address, pid)
+  return pid
+}
+
 interface PreparedNode {
   readonly folder: string
   readonly dataFolder: string

@@ -1,0 +1,13 @@
+import { brokenProofs } from './broken.ts'
+import { lockProofs } from './lock.ts'
+import { nameOfProof, type Proof } from './proof.ts'
+import { rateLimiterProofs } from './rate-limiter.ts'
+
+/** Every guarantee that is proved. A pattern adds its file here. */
+export const allProofs: readonly Proof[] = [...rateLimiterProofs, ...lockProofs]
+
+export function proofNamed(name: string): Proof {
+  const found = [...allProofs, ...brokenProofs].find((proof) => nameOfProof(proof) === name)
+  if (found === undefined) throw new Error(`There is no proof ${name}`)
+  return found
+}
