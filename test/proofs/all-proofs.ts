@@ -2,9 +2,10 @@ import { brokenProofs } from './broken.ts'
 import { lockProofs } from './lock.ts'
 import { nameOfProof, type Proof } from './proof.ts'
 import { rateLimiterProofs } from './rate-limiter.ts'
+import { semaphoreProofs } from './semaphore.ts'
 
 /** Every guarantee that is proved. A pattern adds its file here. */
-export const allProofs: readonly Proof[] = [...rateLimiterProofs, ...lockProofs]
+export const allProofs: readonly Proof[] = [...rateLimiterProofs, ...semaphoreProofs, ...lockProofs]
 
 export function proofNamed(name: string): Proof {
   const found = [...allProofs, ...brokenProofs].find((proof) => nameOfProof(proof) === name)

@@ -3,7 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from '../../src/index.ts'
 import { type Lease, Lock, type LockOptions } from '../../src/patterns.ts'
 import { checkLinearizable, foldInvariant, type HistoryModel } from '../../src/testing.ts'
-import { mayHaveEffect, type Proof, type ProofWork, type RecordedOperation } from './proof.ts'
+import {
+  mayHaveEffect,
+  type Proof,
+  type ProofWork,
+  type RecordedOperation,
+  scaled,
+} from './proof.ts'
 
 interface Acquired {
   readonly fence: string
@@ -33,7 +39,11 @@ async function acquireAll(
   options: LockOptions,
   hold: (lease: Lease, key: string) => Promise<void>,
 ): Promise<void> {
-  const lock = new Lock(work.session, { timeout: '2s', ...options, clock: work.clock })
+  const lock = new Lock(work.session, {
+    timeout: scaled(work, 2_000),
+    ...options,
+    clock: work.clock,
+  })
   const callers = work.keys.flatMap((key) =>
     Array.from({ length: work.callerCount }, async (_, caller) => {
       const note = `${work.process}/${caller}/${key}`
@@ -131,7 +141,7 @@ export const largestFenceModel: HistoryModel<string, MaxInput, string> = {
 }
 
 async function writeFenced(work: ProofWork, lease: Lease, key: string): Promise<void> {
-  const options = { consistency: 'LOCAL_QUORUM', idempotent: true, timeout: 2_000 } as const
+  const options = { consistency: 'LOCAL_QUORUM', idempotent: true } as const
   // What begins while the lease is held may arrive when it has ended.
   const fence = String(lease.fence)
   await work.record(key, { write: fence }, async () => {
@@ -144,7 +154,7 @@ async function writeFenced(work: ProofWork, lease: Lease, key: string): Promise<
 
 async function readFence(session: Session, key: string): Promise<string> {
   const select = 'SELECT fence FROM fenced WHERE name = ?'
-  const options = { consistency: 'LOCAL_QUORUM', timeout: 2_000 } as const
+  const options = { consistency: 'LOCAL_QUORUM' } as const
   const row = (await session.execute<{ fence: bigint }>(select, [key], options)).firstRow()
   return String(row?.fence ?? 0)
 }

@@ -42,6 +42,8 @@ export interface ProofWork {
   /** Uniform in [0, 1), from the seed. */
   readonly random: () => number
   readonly machineUs: () => number
+  /** How much slower the target is than one node that is not busy. */
+  readonly timeScale: number
   /**
    * Records one operation: its call before `run`, its answer, or its failure, which is not thrown.
    *
@@ -73,12 +75,16 @@ export interface Proof {
   createTables(session: Session): Promise<void>
   /** What one process does in one round. */
   work(work: ProofWork): Promise<void>
-  /** What is wrong with the history of a key; `session` has no faults. */
+  /**
+   * What is wrong with the history of a key; `session` has no faults.
+   *
+   * @returns `undefined` when what the guarantee presupposes was not so: the history does not count
+   */
   check(
     key: string,
     history: readonly RecordedOperation[],
     session: Session,
-  ): Promise<readonly string[]>
+  ): Promise<readonly string[] | undefined>
 }
 
 /** Name of a proof, unique. */
@@ -89,4 +95,9 @@ export function nameOfProof({ id, variant }: Pick<Proof, 'id' | 'variant'>): str
 /** Leaves out the operations that have failed without an effect. */
 export function mayHaveEffect(history: readonly RecordedOperation[]): readonly RecordedOperation[] {
   return history.filter(({ error }) => error?.outcome !== 'not_applied')
+}
+
+/** Milliseconds on a target that is as fast as the engine, for the one that is used. */
+export function scaled({ timeScale }: ProofWork, ms: number): number {
+  return ms * timeScale
 }

@@ -52,6 +52,7 @@ export async function prove(
     )
     const args: ProverArgs = {
       ...{ proof: nameOfProof(proof), keyspace, seed, keys },
+      timeScale: target.timeScale,
       callerCount: Math.min(proof.callerCount ?? 64, callerCountMax),
       contactPoints: proxies.map(({ address }) => address),
     }
@@ -165,8 +166,9 @@ async function judge(
   let histories = 0
   for (const [key, history] of byKey) {
     if (history.length === 0) continue
-    histories++
     const found = await proof.check(key, history, session)
+    if (found === undefined) continue
+    histories++
     violations.push(...found.map((text) => `${nameOfProof(proof)} ${key}: ${text}`))
   }
   const all = [...operations.values()]

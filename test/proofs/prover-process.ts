@@ -9,6 +9,7 @@ export interface ProverArgs {
   readonly contactPoints: readonly string[]
   readonly keyspace: string
   readonly seed: number
+  readonly timeScale: number
   readonly callerCount: number
   /** Of each round. */
   readonly keys: readonly (readonly string[])[]
@@ -30,12 +31,12 @@ export type ProverReport =
     }
 
 const me = worker<ProverReport, ProverArgs>()
-const { proof: name, contactPoints, keyspace, seed, keys, callerCount } = me.args
+const { proof: name, contactPoints, keyspace, seed, keys, callerCount, timeScale } = me.args
 const proof = proofNamed(name)
 const session = await new SessionBuilder()
   .knownNodes(contactPoints)
   .useKeyspace(keyspace, false)
-  .requestTimeout(5_000)
+  .requestTimeout(5_000 * timeScale)
   .build()
 const random = createRandom(seed + me.index)
 let operationCount = 0
@@ -45,6 +46,7 @@ for (const ofRound of keys) {
   await proof.work({
     ...{ session, clock: me.clock, process: me.index, keys: ofRound, random },
     callerCount,
+    timeScale,
     machineUs: () => me.machineUs(),
     async record(key, input, run) {
       const id = `${me.index}/${operationCount++}`

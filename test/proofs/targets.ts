@@ -18,6 +18,8 @@ export interface ProofTarget {
   readonly nodes: readonly string[]
   /** Copies of each row. */
   readonly replicationFactor: number
+  /** By what times for answers are multiplied. */
+  readonly timeScale: number
   /** Kills one node; `restoreNode` starts it again with its data. */
   killNode?(): Promise<void>
   restoreNode?(): Promise<void>
@@ -35,7 +37,7 @@ export async function openEngine(): Promise<ProofTarget> {
   })
   const line = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
   return {
-    ...{ name: 'engine', nodes: [String(line.value)], replicationFactor: 1 },
+    ...{ name: 'engine', nodes: [String(line.value)], replicationFactor: 1, timeScale: 1 },
     async close() {
       const ended = once(child, 'exit')
       child.stdin.end()
@@ -47,7 +49,7 @@ export async function openEngine(): Promise<ProofTarget> {
 /** A Cassandra that runs already. */
 export function runningCassandra(address: string): ProofTarget {
   return {
-    ...{ name: 'cassandra', nodes: [address], replicationFactor: 1 },
+    ...{ name: 'cassandra', nodes: [address], replicationFactor: 1, timeScale: 1 },
     close: async () => {},
   }
 }
@@ -66,7 +68,7 @@ export async function openCluster(): Promise<ProofTarget> {
   // Not the seed, so that it finds the others when it comes back.
   const victim = 2
   return {
-    ...{ name: 'cassandra × 3', nodes: cluster.contactPoints, replicationFactor: 3 },
+    ...{ name: 'cassandra × 3', nodes: cluster.contactPoints, replicationFactor: 3, timeScale: 5 },
     async killNode() {
       process.kill(pids[victim]!, 'SIGKILL')
     },
