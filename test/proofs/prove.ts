@@ -57,6 +57,8 @@ export async function prove(
       contactPoints: proxies.map(({ address }) => address),
     }
     const histories = await runProvers(proof, target, args, processCount)
+    // A node that was killed may have forgotten tables until it has asked the others.
+    await session.awaitSchemaAgreement()
     return await judge(proof, session, keys.flat(), histories, proxies)
   } finally {
     await Promise.all(proxies.map((proxy) => proxy.close()))
