@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Session } from '../../src/index.ts'
+import { Session, TsyllaError } from '../../src/index.ts'
 import { FaultProxy, type ProcessRun, runProcesses } from '../../src/testing.ts'
 import { createRandom } from '../../src/util/index.ts'
 import { nameOfProof, type Proof, type ProofFaults, type RecordedOperation } from './proof.ts'
@@ -57,8 +57,6 @@ export async function prove(
       contactPoints: proxies.map(({ address }) => address),
     }
     const histories = await runProvers(proof, target, args, processCount)
-    // A node that was killed may have forgotten tables until it has asked the others.
-    await session.awaitSchemaAgreement()
     return await judge(proof, session, keys.flat(), histories, proxies)
   } finally {
     await Promise.all(proxies.map((proxy) => proxy.close()))
@@ -155,6 +153,20 @@ async function disturb(
   if (isNodeKilled) await target.restoreNode?.()
 }
 
+/** A node that was killed refuses what it is asked until it has learned the tables again. */
+const checkAttemptsMax = 60
+
+async function checkWhenAble<T>(check: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await check()
+    } catch (error) {
+      if (!TsyllaError.is(error) || attempt === checkAttemptsMax) throw error
+      await sleep(1_000)
+    }
+  }
+}
+
 async function judge(
   proof: Proof,
   session: Session,
@@ -168,7 +180,7 @@ async function judge(
   let histories = 0
   for (const [key, history] of byKey) {
     if (history.length === 0) continue
-    const found = await proof.check(key, history, session)
+    const found = await checkWhenAble(() => proof.check(key, history, session))
     if (found === undefined) continue
     histories++
     violations.push(...found.map((text) => `${nameOfProof(proof)} ${key}: ${text}`))
