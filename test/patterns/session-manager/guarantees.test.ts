@@ -74,6 +74,27 @@ describePattern('what SessionManager guarantees', (target) => {
     await expect(late.sessions.rotateSession(token)).rejects.toMatchObject({ reason: 'revoked' })
   })
 
+  test('S1: a rotation that is under way while the session is destroyed returns no valid token', async () => {
+    const clock = new VirtualClock(Date.now())
+    const late = open({ clock })
+    const token = await late.sessions.createSession('rotating', '')
+    const before = late.faulty.writeCount
+    // The old token is marked; the row of the successor is kept back, and written again later.
+    late.faulty.writeFaults.push(undefined as never, 'late')
+    const rotating = expect(late.sessions.rotateSession(token)).rejects.toMatchObject({
+      ...{ code: 'TSYLLA_SESSION_INVALID', reason: 'revoked' },
+    })
+    // The deadline of the call and the pause before the next attempt.
+    while (late.faulty.writeCount < before + 2 || clock.pendingCount < 2) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await open().sessions.destroySession(token)
+    clock.advance(250)
+    await rotating
+    await late.faulty.deliver()
+    await isInvalid(token)
+  })
+
   test('S1: of 64 racers none finds a session valid after it was destroyed', async () => {
     for (let round = 0; round < 5; round++) {
       const processes = Array.from({ length: 4 }, () => open({ idle: '30m' }).sessions)
