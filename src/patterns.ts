@@ -40,6 +40,7 @@ export {
 export {
   type AcquireOptions,
   Lock,
+  type LockEvent,
   type LockOptions,
   type LockStats,
 } from './patterns/lock/lock.ts'

@@ -55,9 +55,6 @@ export interface LeaseAnswer {
   readonly state: LeaseState | undefined
 }
 
-/** Rows without an acquisition are kept this long: 30 days. */
-const rowTtlSeconds = 30 * 86_400
-
 /** The rules of a lease: one holder at a time, and a fence that grows with every holder. */
 export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
   step(state, ask): LwtStep<LeaseState, LeaseAnswer> {
@@ -112,8 +109,13 @@ export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
   },
 }
 
-/** The table of leases. */
-export function leaseTable(name: string): TableDefinition {
+/**
+ * The table of leases.
+ *
+ * @param ttlSeconds how long a row without an acquisition is kept. Fences grow after that too,
+ *   unless a clock is behind by as much
+ */
+export function leaseTable(name: string, ttlSeconds: number): TableDefinition {
   return {
     name,
     columns: {
@@ -126,7 +128,7 @@ export function leaseTable(name: string): TableDefinition {
     },
     partitionKey: ['name'],
     writes: 'conditional',
-    ttlSeconds: rowTtlSeconds,
+    ttlSeconds,
   }
 }
 
@@ -134,6 +136,7 @@ export function leaseTable(name: string): TableDefinition {
 export function leaseRows(
   runner: PreparedStatementRunner,
   name: string,
+  ttlSeconds: number,
 ): LwtTable<string, LeaseState> {
   return new LwtTable(runner, {
     table: tableText(name),
@@ -142,7 +145,7 @@ export function leaseRows(
     keyValues: (key) => [key],
     encode: ({ fence, owner, untilMs, note }) => [fence, owner, new Date(untilMs), note],
     decode: decodeLease,
-    ttlSeconds: () => rowTtlSeconds,
+    ttlSeconds: () => ttlSeconds,
   })
 }
 

@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { expect, test } from 'vitest'
-import { Lock, type LockOptions } from '../../src/patterns.ts'
+import { Lock, type LockEvent, type LockOptions } from '../../src/patterns.ts'
 import { type Clock, systemClock } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { describePattern, FaultyExecutor } from './support.ts'
@@ -186,6 +187,25 @@ describePattern('Lock', (target) => {
     }
     expect(lease.fence).toBeGreaterThanOrEqual(fence + 10_000n)
     await lease.release()
+  })
+
+  test('acquisitions, releases and losses are published to subscribers of tsylla:lock', async () => {
+    const { clock, a } = await openTwo()
+    const name = newName()
+    const seen: LockEvent[] = []
+    const listener = (event: unknown): void => void seen.push(event as LockEvent)
+    subscribe('tsylla:lock', listener)
+    const first = (await a.tryAcquire(name))!
+    await first.release()
+    const second = (await a.tryAcquire(name, { ttl: '2s' }))!
+    clock.advance(2_000)
+    unsubscribe('tsylla:lock', listener)
+    expect(seen).toEqual([
+      { type: 'acquired', name, fence: first.fence },
+      { type: 'released', name, fence: first.fence },
+      { type: 'acquired', name, fence: second.fence },
+      { type: 'lost', name, fence: second.fence },
+    ])
   })
 
   test('one leader at a time; the next takes over when it stops', async () => {

@@ -5,7 +5,7 @@ import type { Runtime } from '../../util/index.ts'
 import { type CacheCodec, ValueCodec } from './cache-codec.ts'
 import type { CacheEntry, NewCacheEntry } from './cache-entry.ts'
 import { CacheLeases, cacheLeaseTable } from './cache-leases.ts'
-import type { CheckedCacheOptions, EntryPolicy } from './cache-options.ts'
+import { type CheckedCacheOptions, type EntryPolicy, lifeSecondsMax } from './cache-options.ts'
 import { EntryRows, entryTables } from './entry-rows.ts'
 import { Epochs, epochTable } from './epochs.ts'
 import { busTable, InvalidationBus } from './invalidation-bus.ts'
@@ -76,7 +76,7 @@ export class CacheCore {
     this.codec = new ValueCodec(codec, options.valueBytesMax)
     this.epochs = new Epochs(this.#runner, {
       name: table,
-      ttlSeconds: this.#longestLifeSeconds,
+      ttlSeconds: lifeSecondsMax,
       maxAgeMs: options.invalidationMaxAgeMs,
       clock,
     })
@@ -102,7 +102,7 @@ export class CacheCore {
     const ttlSeconds = this.#longestLifeSeconds
     return [
       ...entryTables(table, ttlSeconds),
-      epochTable(table, ttlSeconds),
+      epochTable(table, lifeSecondsMax),
       ...(isClusterWide ? [cacheLeaseTable(table)] : []),
       ...(memory === undefined ? [] : [busTable(table)]),
     ]

@@ -25,12 +25,14 @@ export interface CacheLeasesOptions {
 
 /** An entry is written once per fence. */
 const fenceSpan = 2
+/** Rows of keys that nothing is made of or deleted are kept this long. */
+const rowTtlSeconds = 86_400
 /** Delay between attempts, in milliseconds; with jitter it is up to twice as long. */
 const pollMsMin = 10
 
 /** The table of leases of a cache. */
 export function cacheLeaseTable(name: string): TableDefinition {
-  return leaseTable(`${name}_leases`)
+  return leaseTable(`${name}_leases`, rowTtlSeconds)
 }
 
 /**
@@ -51,7 +53,7 @@ export class CacheLeases {
     this.#client = new LwtClient(executor, {
       kind: 'cache-lease',
       machine: leaseMachine,
-      createRows: (runner) => leaseRows(runner, `${table}_leases`),
+      createRows: (runner) => leaseRows(runner, `${table}_leases`, rowTtlSeconds),
       ...{ timeoutMs, serialConsistency, clock, random },
     })
     this.#host = {

@@ -8,6 +8,7 @@ import {
   checkTtl,
   type OptionNames,
   type TimeSpan,
+  timeSpanText,
   toMilliseconds,
   ttlSecondsMaxAt,
 } from '../../kernel/index.ts'
@@ -16,7 +17,7 @@ import type { CacheCodec } from './cache-codec.ts'
 
 /** How long an entry is used, and how its successor is made. */
 export interface EntryOptions {
-  /** How long a value is fresh. Default `'1h'`. */
+  /** How long a value is fresh; with `grace` at most 366 days. Default `'1h'`. */
   readonly ttl?: TimeSpan | undefined
   /** The same in seconds. */
   readonly ttlSeconds?: number | undefined
@@ -139,6 +140,11 @@ export interface CheckedCacheOptions {
     | undefined
 }
 
+/**
+ * The longest life of an entry: invalidations of tags and namespaces are kept as long, so that no
+ * entry outlives them.
+ */
+export const lifeSecondsMax: number = 366 * 86_400
 const tableSuffixLength = '_chunks'.length
 const tableNameLengthMax = 48
 const valueBytesLimit = 64 * 1_048_576
@@ -199,7 +205,7 @@ export function policyOf(
   if (ttl !== undefined && ttlSeconds !== undefined) {
     throw new ConfigError('ttl and ttlSeconds are the same: give one of them')
   }
-  const lifeMsMax = ttlSecondsMaxAt(clock) * 1_000
+  const lifeMsMax = Math.min(lifeSecondsMax, ttlSecondsMaxAt(clock)) * 1_000
   const ofSeconds =
     ttlSeconds === undefined ? undefined : checkTtl('ttlSeconds', ttlSeconds, clock) * 1_000
   const span = (name: string, value: TimeSpan | undefined, min: number, max: number) =>
@@ -213,7 +219,7 @@ export function policyOf(
     tags: tags === undefined ? noTags : checkTags(tags),
   }
   if (policy.ttlMs + policy.graceMs <= lifeMsMax) return policy
-  throw new ConfigError('ttl and grace together must end by 2038-01-19, as every TTL')
+  throw new ConfigError(`ttl and grace together must be at most ${timeSpanText(lifeMsMax)}`)
 }
 
 /** @throws ConfigError unless they are tags that an entry can have */

@@ -229,26 +229,23 @@ export class Cache {
   }
 
   /**
-   * Gives the fresh value of a key another life, from now on.
+   * Gives the fresh value of a key another life, from now on. A deletion at the same time wins.
    *
    * @returns whether there was one
    */
   async expire(key: string, ttl: TimeSpan): Promise<boolean> {
     const physical = this.#keyOf(key)
     const core = this.#core
-    const entry = await core.read(physical, this.#scopes)
-    if (entry === undefined || entry.softMs <= core.nowMs) return false
-    const { ttlMs } = policyOf({ ttl }, core.options.policy, core.options.clock)
-    const { activity, stamps } = await core.share()
-    const softMs = core.nowMs + ttlMs
-    const hardMs = softMs + core.options.policy.graceMs
-    // A value that is written meanwhile is stamped later, and stays.
-    const stampUs = stamps.next(core.nowMs)
-    await activity.write(physical, async () => {
+    const { policy, clock } = core.options
+    const { ttlMs } = policyOf({ ttl }, policy, clock)
+    return await this.#replace(physical, async (stampUs, entry) => {
+      if (entry === undefined) return false
+      const softMs = core.nowMs + ttlMs
+      const hardMs = softMs + policy.graceMs
       await core.rows.write(physical, { ...entry, softMs, hardMs, stampUs })
       core.invalidateMemory(physical)
+      return true
     })
-    return true
   }
 
   /**
@@ -473,25 +470,49 @@ export class Cache {
   ): Promise<boolean> {
     const physical = this.#keyOf(key)
     const policy = this.#policy(method, options)
-    const core = this.#core
-    const { leases } = core
-    if (leases === undefined) throw new ConfigError(`${method} needs stampede: 'cluster'`)
-    const bytes = core.codec.encode(value)
-    const { activity, stamps } = await core.share()
-    let isStored = false
-    await activity.write(physical, async () => {
-      await using lease = await leases.acquire(physical, () => stamps.next(core.nowMs))
-      stamps.observe(lease.fence)
-      const entry = await core.read(physical, this.#scopes)
-      const fresh = entry !== undefined && entry.softMs > core.nowMs ? entry : undefined
-      if (!condition(fresh)) return
-      const there = await core.rows.readWrittenUs(physical)
-      if (there !== undefined && there >= lease.fence) await lease.raiseFence(there + 1n)
-      lease.checkHeld()
-      await this.#store(physical, bytes, policy, lease.fence)
-      isStored = true
+    if (this.#core.leases === undefined) {
+      throw new ConfigError(`${method} needs stampede: 'cluster'`)
+    }
+    const bytes = this.#core.codec.encode(value)
+    return await this.#replace(physical, async (stampUs, found) => {
+      if (!condition(found)) return false
+      await this.#store(physical, bytes, policy, stampUs)
+      return true
     })
-    return isStored
+  }
+
+  /**
+   * Reads the fresh entry of a key and replaces it. What is deleted in between stays deleted: the
+   * stamp of the write is older. Callers of all processes take turns, unless there are no leases.
+   */
+  async #replace(
+    key: string,
+    work: (stampUs: bigint, found: CacheEntry | undefined) => Promise<boolean>,
+  ): Promise<boolean> {
+    const core = this.#core
+    const { activity, stamps } = await core.share()
+    const read = async (): Promise<CacheEntry | undefined> => {
+      const entry = await core.read(key, this.#scopes)
+      return entry !== undefined && entry.softMs > core.nowMs ? entry : undefined
+    }
+    let isReplaced = false
+    await activity.write(key, async () => {
+      if (core.leases === undefined) {
+        const stampUs = stamps.next(core.nowMs)
+        isReplaced = await work(stampUs, await read())
+        return
+      }
+      await using lease = await core.leases.acquire(key, () => stamps.next(core.nowMs))
+      stamps.observe(lease.fence)
+      const found = await read()
+      if (found !== undefined && found.writtenUs >= lease.fence) {
+        await lease.raiseFence(found.writtenUs + 1n)
+        stamps.observe(lease.fence)
+      }
+      lease.checkHeld()
+      isReplaced = await work(lease.fence, found)
+    })
+    return isReplaced
   }
 
   async #invalidate(epochs: readonly string[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import {
   AbortedError,
   ConfigError,
@@ -61,6 +62,14 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What subscribers of the channel `tsylla:lock` of `node:diagnostics_channel` receive. */
+export interface LockEvent {
+  readonly type: 'acquired' | 'released' | 'lost'
+  /** Name of the lock. */
+  readonly name: string
+  readonly fence: bigint
+}
+
 /** What `stats` returns, since the first use of the table in this process. */
 export interface LockStats {
   /** Leases of this object that are held now. */
@@ -70,6 +79,8 @@ export interface LockStats {
   /** Conditional writes and reads of all locks on the table. */
   readonly lwt: Readonly<LwtCounters>
 }
+
+const events = channel('tsylla:lock')
 
 /** One call of `acquire` or `tryAcquire`, all its attempts included. */
 interface AcquireRequest {
@@ -84,6 +95,8 @@ interface AcquireRequest {
  * second over a long time gets fences that are ahead of the time.
  */
 const fenceSpan = 10_000
+/** Rows without an acquisition are kept this long. */
+const rowTtlSeconds = 30 * 86_400
 const ttlMsMin = 100
 const ttlMsMax = 86_400_000
 const waitMsMax = 7 * 86_400_000
@@ -129,7 +142,7 @@ export class Lock {
     this.#client = new LwtClient(executor, {
       kind: 'lock',
       machine: leaseMachine,
-      createRows: (runner) => leaseRows(runner, this.#tableName),
+      createRows: (runner) => leaseRows(runner, this.#tableName, rowTtlSeconds),
       timeoutMs: toMilliseconds('timeout', timeout, 1, timeoutMsMax),
       serialConsistency: checkSerialLevel(options.serialConsistency),
       clock: this.#clock,
@@ -152,7 +165,7 @@ export class Lock {
 
   /** The table as data. */
   tableDefinitions(): readonly TableDefinition[] {
-    return [leaseTable(this.#tableName)]
+    return [leaseTable(this.#tableName, rowTtlSeconds)]
   }
 
   /** Creates what is missing of the table. */
@@ -273,8 +286,10 @@ export class Lock {
       })
       if (!holds || state === undefined) return state
       if (this.#clock.monotonicMs() < sentMs + ttlMs - this.#clockErrorMs) {
+        const { fence } = state
         this.#heldCount++
-        return new Lease(this.#host, { name, owner, ttlMs, fence: state.fence, sentMs })
+        this.#publish({ type: 'acquired', name, fence })
+        return new Lease(this.#host, { name, owner, ttlMs, fence, sentMs })
       }
       // The answer took longer than the lease lasts.
       this.#abandon(request)
@@ -293,7 +308,13 @@ export class Lock {
   #onEnd(lease: Lease, isLost: boolean): void {
     this.#heldCount--
     if (isLost) this.#lostCount++
-    this.#waiters.onRelease(lease.name)
+    const { name, fence } = lease
+    this.#publish({ type: isLost ? 'lost' : 'released', name, fence })
+    this.#waiters.onRelease(name)
+  }
+
+  #publish(event: LockEvent): void {
+    if (events.hasSubscribers) events.publish(event)
   }
 
   #checkTtl(ttl: TimeSpan): number {

@@ -136,6 +136,21 @@ describePattern('Cache over processes', (target) => {
     expect(await cache.get('ahead')).toBe('new')
   })
 
+  test('C2: a life that is changed while its key is deleted does not bring it back', async () => {
+    const reading = new FaultyExecutor(target.session)
+    const [cache, other] = [new Cache(reading), open()]
+    await cache.set('expiring', 'old')
+    await cache.get('expiring')
+    // The deletion comes between the read of the value and its write.
+    let deleting: Promise<void> | undefined
+    reading.onRequest = (text) => {
+      if (text.startsWith('INSERT INTO cache ')) deleting ??= other.delete('expiring')
+    }
+    await cache.expire('expiring', '1h').catch(() => {})
+    await deleting
+    expect(await other.lookup('expiring')).toEqual({ hit: false })
+  })
+
   test('setIfAbsent: one of many processes stores, and the others learn it', async () => {
     const stored = await Promise.all(
       Array.from({ length: 8 }, (_, i) => open().setIfAbsent('absent', i)),
