@@ -7,7 +7,11 @@ import {
 } from './request-limit.ts'
 import type { RateLimitDecision } from '../patterns.ts'
 
+import { type SessionStoreClass, sessionStoreOn } from './session-callbacks.ts'
+
 export type { RequestFunction, RequestKey, RequestLimitOptions } from './request-limit.ts'
+export type { SessionStore, SessionStoreClass } from './session-callbacks.ts'
+export type { SessionStoreOptions, StoredSession } from './session-store.ts'
 
 /** What the middleware reads of a request of Express, Connect or `node:http`. */
 export interface ExpressRequest {
@@ -79,4 +83,16 @@ function refuse(response: ExpressResponse, decision: RateLimitDecision): void {
   response.statusCode = 429
   response.setHeader('Content-Type', 'text/plain; charset=utf-8')
   response.end(refusalText(decision))
+}
+
+/**
+ * The class of stores of `express-session`. A session that was destroyed stays so, whatever
+ * requests are still under way.
+ *
+ * @param Store that of `express-session`, which stores extend
+ */
+export function expressSessionStore<Base extends object>(
+  Store: abstract new () => Base,
+): SessionStoreClass<Base> {
+  return sessionStoreOn(Store)
 }

@@ -13,7 +13,11 @@ import {
 } from '../patterns.ts'
 import { addressKey, limitRequest, refusalText, type RequestKey } from './request-limit.ts'
 
+import { type SessionStoreClass, sessionStoreOn } from './session-callbacks.ts'
+
 export type { RequestFunction, RequestKey } from './request-limit.ts'
+export type { SessionStore, SessionStoreClass } from './session-callbacks.ts'
+export type { SessionStoreOptions, StoredSession } from './session-store.ts'
 
 /** What the plugin reads of a request. */
 export interface FastifyRequestLike {
@@ -136,3 +140,9 @@ function keyOfRoute(
 function refusal(decision: RateLimitDecision): Error {
   return Object.assign(new Error(refusalText(decision)), { statusCode: 429, decision })
 }
+
+/**
+ * A store of `@fastify/session`. A session that was destroyed stays so, whatever requests are still
+ * under way.
+ */
+export const FastifySessionStore: SessionStoreClass<object> = sessionStoreOn<object>(Object)
