@@ -73,6 +73,8 @@ export interface Proof {
   /** Callers of each process and key. Default 64. */
   readonly callerCount?: number
   createTables(session: Session): Promise<void>
+  /** What must be there for the histories; `session` has no faults. */
+  prepare?(session: Session, keys: readonly string[]): Promise<void>
   /** What one process does in one round. */
   work(work: ProofWork): Promise<void>
   /**

@@ -38,11 +38,13 @@ export async function prove(
 ): Promise<ProofResult> {
   const { seed, processCount = 4, roundCount = proof.roundCount, callerCountMax = 64 } = options
   const keyspace = `proof_${randomBytes(6).toString('hex')}`
-  const session = await Session.connect(target.nodes, {
-    keyspace,
-    createKeyspace: { replicationFactor: target.replicationFactor },
-    ...{ requestTimeoutMs: 30_000, connectionTimeoutMs: 10_000 },
-  })
+  const open = (): Promise<Session> =>
+    Session.connect(target.nodes, {
+      keyspace,
+      createKeyspace: { replicationFactor: target.replicationFactor },
+      ...{ requestTimeoutMs: 30_000, connectionTimeoutMs: 10_000 },
+    })
+  const session = await open()
   const proxies = await FaultProxy.openAll(target.nodes, { seed })
   try {
     await proof.createTables(session)
@@ -50,6 +52,7 @@ export async function prove(
     const keys = Array.from({ length: roundCount }, (_, round) =>
       Array.from({ length: proof.keyCount }, (_, i) => `key-${seed}-${round}-${i}`),
     )
+    await proof.prepare?.(session, keys.flat())
     const args: ProverArgs = {
       ...{ proof: nameOfProof(proof), keyspace, seed, keys },
       timeScale: target.timeScale,
@@ -57,7 +60,7 @@ export async function prove(
       contactPoints: proxies.map(({ address }) => address),
     }
     const histories = await runProvers(proof, target, args, processCount)
-    return await judge(proof, session, keys.flat(), histories, proxies)
+    return await judge(proof, open, keys.flat(), histories, proxies)
   } finally {
     await Promise.all(proxies.map((proxy) => proxy.close()))
     await session.execute(`DROP KEYSPACE ${keyspace}`).catch(() => {})
@@ -156,10 +159,15 @@ async function disturb(
 /** A node that was killed refuses what it is asked until it has learned the tables again. */
 const checkAttemptsMax = 60
 
-async function checkWhenAble<T>(check: () => Promise<T>): Promise<T> {
+/** Checks with a session of its own: one that saw a node come back may be in no keyspace there. */
+async function checkWhenAble<T>(
+  open: () => Promise<Session>,
+  check: (session: Session) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await check()
+      await using session = await open()
+      return await check(session)
     } catch (error) {
       if (!TsyllaError.is(error) || attempt === checkAttemptsMax) throw error
       await sleep(1_000)
@@ -169,7 +177,7 @@ async function checkWhenAble<T>(check: () => Promise<T>): Promise<T> {
 
 async function judge(
   proof: Proof,
-  session: Session,
+  open: () => Promise<Session>,
   keys: readonly string[],
   operations: ReadonlyMap<string, RecordedOperation>,
   proxies: readonly FaultProxy[],
@@ -180,7 +188,7 @@ async function judge(
   let histories = 0
   for (const [key, history] of byKey) {
     if (history.length === 0) continue
-    const found = await checkWhenAble(() => proof.check(key, history, session))
+    const found = await checkWhenAble(open, (session) => proof.check(key, history, session))
     if (found === undefined) continue
     histories++
     violations.push(...found.map((text) => `${nameOfProof(proof)} ${key}: ${text}`))
