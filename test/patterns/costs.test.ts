@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { embedded, type EmbeddedDatabase } from '../../src/embedded.ts'
 import { type Executor, Session, wrapExecutor } from '../../src/index.ts'
-import { Cache, createTables, Lock, RateLimiter, Semaphore } from '../../src/patterns.ts'
+import {
+  Cache,
+  createTables,
+  Lock,
+  RateLimiter,
+  Semaphore,
+  SessionManager,
+} from '../../src/patterns.ts'
 
 /** What one operation asks of the database. */
 interface Cost {
@@ -70,9 +77,10 @@ test('the documents state what operations cost', async () => {
   const cache = new Cache(executor, { invalidationMaxAge: '1m' })
   const remembering = new Cache(executor, { memory: { ttl: '1m' }, invalidationMaxAge: '1m' })
   const alone = new Cache(executor, { stampede: 'process', invalidationMaxAge: '1m' })
-  const lock = new Lock(executor)
-  const semaphore = new Semaphore(executor, { limit: 2 })
-  await createTables(executor, [limiter, quorum, remembering, lock, semaphore])
+  const lock = new Lock(executor, { ttl: '1h' })
+  const semaphore = new Semaphore(executor, { limit: 2, ttl: '1h' })
+  const sessions = new SessionManager(executor, { idle: '30m', absolute: '30d' })
+  await createTables(executor, [limiter, quorum, remembering, lock, semaphore, sessions])
   // Prepares all statements, and asks for what is remembered.
   const decision = await limiter.take('warm')
   await limiter.peek('warm')
@@ -83,8 +91,14 @@ test('the documents state what operations cost', async () => {
   await cache.setIfAbsent('other', 1)
   await alone.get('warm')
   await remembering.getOrSet('warm', () => 1)
-  await remembering.set('cold', 1)
   const held = await lock.acquire('held')
+  const [token, other] = await Promise.all(
+    [1, 2].map(() => sessions.createSession('user', '192.0.2.1')),
+  )
+  await sessions.validateSession(other!)
+  await sessions.update(other!, { cart: 1 })
+  await sessions.destroySession(await sessions.rotateSession(other!))
+  await sessions.revokeAll('nobody')
   await (await lock.acquire('warm')).release()
   await (await semaphore.acquire('warm')).release()
   await measure(async () => {})
@@ -120,6 +134,13 @@ test('the documents state what operations cost', async () => {
   await row('`release`', () => lease.release())
   await row('`tryAcquire`, held', () => lock.tryAcquire('held'))
   await row('`Semaphore` `acquire`', async () => await semaphore.acquire('warm'))
+  await row('`SessionManager` `createSession`', () => sessions.createSession('user', '192.0.2.1'))
+  await row('`validateSession`', () => sessions.validateSession(token!))
+  await row('`update`', () => sessions.update(token!, { cart: 1 }))
+  let next = token!
+  await row('`rotateSession`', async () => (next = await sessions.rotateSession(token!)))
+  await row('`destroySession`', () => sessions.destroySession(next))
+  await row('`revokeAll`, however many sessions', () => sessions.revokeAll('user'))
   await held.release()
 
   const path = join(import.meta.dirname, '../../docs/patterns.md')
