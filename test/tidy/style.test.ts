@@ -183,6 +183,16 @@ describe('style', () => {
     expect(without.map((file) => file.path)).toEqual([])
   })
 
+  test('no file contains the marks of a merge', () => {
+    const mark = /^(<{7} |={7}$|>{7} )/
+    const marked = everything.filter(({ lines }) => lines.some((line) => mark.test(line)))
+    const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md']
+    const markedDocuments = documents.filter((path) =>
+      /^[<>]{7} /m.test(readFileSync(path, 'utf8')),
+    )
+    expect([...marked.map(({ path }) => path), ...markedDocuments]).toEqual([])
+  })
+
   test('every error code is documented in docs/errors.md', () => {
     const docs = readFileSync(join(root, 'docs/errors.md'), 'utf8')
     const codes = new Set<string>()
