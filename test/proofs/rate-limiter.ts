@@ -42,6 +42,29 @@ async function createTables(session: Session): Promise<void> {
   await new RateLimiter(session, { strategy: 'quorum' }).createTables()
 }
 
+/**
+ * Calls a limiter and returns the date that it has read for the call, which it does before it waits
+ * for anything: a process that is stopped between two looks at the clock would see two dates.
+ */
+function datedBy<Result>(
+  { clock }: ProofWork,
+  call: () => Result,
+): { readonly result: Result; readonly nowMs: number } {
+  const dates: number[] = []
+  const readDate = clock.nowMs.bind(clock)
+  clock.nowMs = () => {
+    const nowMs = readDate()
+    dates.push(nowMs)
+    return nowMs
+  }
+  try {
+    const result = call()
+    return { result, nowMs: dates[0]! }
+  } finally {
+    clock.nowMs = readDate
+  }
+}
+
 /** All callers take units of every key once. */
 async function takeOnce(
   work: ProofWork,
@@ -54,8 +77,8 @@ async function takeOnce(
     Array.from({ length: work.callerCount }, async () => {
       const cost = costOf()
       await work.record<Taken>(key, { cost } satisfies Take, async () => {
-        const nowMs = work.clock.nowMs()
-        const { ok, resetAt } = await limiter.take(key, { cost })
+        const { result, nowMs } = datedBy(work, () => limiter.take(key, { cost }))
+        const { ok, resetAt } = await result
         return { ok, resetMs: resetAt.getTime(), nowMs }
       })
     }),
@@ -109,8 +132,8 @@ async function takeWithAnswers(work: ProofWork): Promise<void> {
 }
 
 const gcra = { limit: 50, windowMs: 10_000, burst: 20 }
-/** A caller reads its date in the millisecond before the limiter does. */
-const gcraErrorMs = 2
+/** Dates are whole milliseconds. */
+const gcraErrorMs = 1
 
 /** L3: a bucket that leaks one unit per period, filled by what was admitted. */
 function overRate(history: readonly RecordedOperation[]): readonly string[] {
