@@ -35,7 +35,7 @@ import {
   type SessionManagerOptions,
   type SessionSettings,
 } from './session-options.ts'
-import { newState } from './session-state.ts'
+import { newState, type SessionState } from './session-state.ts'
 import { SessionStores } from './session-stores.ts'
 import { parseToken, successorOf, tagOf, tokenSecretBytes, userToken } from './session-token.ts'
 
@@ -267,15 +267,16 @@ export class SessionManager<Data extends object = SessionData> {
   async revokeAll(userId: string, options: RevokeAllOptions = {}): Promise<void> {
     checkUserId(userId)
     checkOptions('revokeAll', options, { except: true })
-    let kept: Uint8Array | undefined
+    let kept: SessionState | undefined
     if (options.except !== undefined) {
       const { state } = await this.#findValid(options.except)
       if (state.userId !== userId) {
         throw new ConfigError('except must be a token of the user whose sessions are to end')
       }
-      kept = state.family
+      kept = state
     }
-    await this.#stores.nextEpoch(tagOf(userId), kept)
+    const { isKeptRevoked } = await this.#stores.nextEpoch(tagOf(userId), kept)
+    if (isKeptRevoked) throw new SessionInvalidError('revoked')
     this.#events.revoked(userId, undefined)
   }
 

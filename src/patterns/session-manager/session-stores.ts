@@ -21,6 +21,7 @@ import type { SessionState } from './session-state.ts'
 import { graceSeconds } from './session-ttl.ts'
 import {
   decodeEpoch,
+  type EpochAnswer,
   type EpochAsk,
   epochMachine,
   epochRows,
@@ -34,7 +35,7 @@ export class SessionStores {
   readonly #settings: SessionSettings
   readonly #runner: PreparedStatementRunner
   readonly #sessions: LwtClient<Uint8Array, SessionState, SessionAsk, SessionAnswer>
-  readonly #epochs: LwtClient<Uint8Array, UserEpoch, EpochAsk, UserEpoch>
+  readonly #epochs: LwtClient<Uint8Array, UserEpoch, EpochAsk, EpochAnswer>
   readonly #factsText: string
   readonly #stateText: string
   readonly #epochText: string
@@ -111,7 +112,7 @@ export class SessionStores {
     return await this.#sessions.submit(Buffer.from(id).toString('base64'), id, ask)
   }
 
-  async nextEpoch(tag: Uint8Array, kept: Uint8Array | undefined): Promise<UserEpoch> {
+  async nextEpoch(tag: Uint8Array, kept: EpochAsk['kept']): Promise<EpochAnswer> {
     return await this.#epochs.submit(Buffer.from(tag).toString('base64'), tag, { kept })
   }
 

@@ -1,7 +1,7 @@
 import type { SessionReason } from './session-events.ts'
 import type { SessionSettings } from './session-options.ts'
 import type { SessionState } from './session-state.ts'
-import type { UserEpoch } from './user-epoch.ts'
+import { isBeforeEpoch, type UserEpoch } from './user-epoch.ts'
 
 /** `follow`: the token was replaced a moment ago, and its successor says whether it is valid. */
 export type SessionVerdict = 'valid' | 'follow' | Exclude<SessionReason, 'malformed' | 'unknown'>
@@ -15,7 +15,7 @@ export function judge(
 ): SessionVerdict {
   const { idleMs, graceMs, clock } = settings
   const nowMs = clock.nowMs()
-  if (state.status === 'revoked' || isBefore(state, epoch)) return 'revoked'
+  if (state.status === 'revoked' || isBeforeEpoch(state, epoch)) return 'revoked'
   if (nowMs >= state.expiresMs) return 'absolute'
   if (state.status === 'rotated') return isInGrace(state, nowMs, graceMs) ? 'follow' : 'rotated'
   return idleMs !== undefined && nowMs >= lastUseMs + idleMs ? 'idle' : 'valid'
@@ -29,10 +29,4 @@ export function isInGrace(state: SessionState, nowMs: number, graceMs: number): 
 /** When the session ends unless it is used. */
 export function endMs(state: SessionState, lastUseMs: number, idleMs: number | undefined): number {
   return Math.min(state.expiresMs, lastUseMs + (idleMs ?? Number.POSITIVE_INFINITY))
-}
-
-/** Whether all sessions of that time were revoked. */
-function isBefore({ epoch, family }: SessionState, user: UserEpoch | undefined): boolean {
-  if (user === undefined || epoch >= user.epoch) return false
-  return user.kept === undefined || Buffer.compare(user.kept, family) !== 0
 }

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
+import { wrapExecutor } from '../../../src/index.ts'
 import { SessionManager, type SessionManagerOptions } from '../../../src/patterns.ts'
 import { type Clock, createRandom, systemClock } from '../../../src/util/index.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
@@ -188,6 +189,27 @@ describePattern('what SessionManager guarantees', (target) => {
     })
     const other = await sessions.createSession('someone', '')
     await expect(sessions.revokeAll('except', { except: other })).rejects.toThrow(/except/)
+  })
+
+  test('S2: a revokeAll that overtakes another ends the session that the other excepts', async () => {
+    const token = await open().sessions.createSession('overtaken', '')
+    const overtaking = open().sessions
+    let writes = 0
+    const slow = wrapExecutor(
+      target.session,
+      async (call, next) => {
+        const isWrite =
+          call.verb === 'executePrepared' && / IF /.test(call.prepared.getStatement())
+        if (isWrite && writes++ === 0) await overtaking.revokeAll('overtaken')
+        return await next(call)
+      },
+      { isolated: true },
+    )
+    const sessions = new SessionManager(slow)
+    await expect(sessions.revokeAll('overtaken', { except: token })).rejects.toMatchObject({
+      ...{ code: 'TSYLLA_SESSION_INVALID', reason: 'revoked' },
+    })
+    await isInvalid(token)
   })
 
   test('S2: a session whose row is written late, or whose answer is lost, is revoked too', async () => {
