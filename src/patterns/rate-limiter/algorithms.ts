@@ -2,10 +2,17 @@
 export interface Algorithm {
   /** Counts units, whether they fit or not. */
   readonly add: (state: Counts, rule: CountedRule, cost: number, nowMs: number) => Counts
-  /** Gives back units that were taken at `takenMs`. */
-  readonly refund: (state: Counts, rule: CountedRule, cost: number, takenMs: number) => Counts
+  /** Gives back units. */
+  readonly refund: (state: Counts, rule: CountedRule, cost: number, taken: TakenUnits) => Counts
   /** What a request for units would find. */
   readonly look: (state: Counts, rule: CountedRule, cost: number, nowMs: number) => Look
+}
+
+/** When units were taken that are given back. */
+export interface TakenUnits {
+  readonly takenMs: number
+  /** How long it still takes, from now on, until the units that were taken then are all free. */
+  readonly remainingMs: number
 }
 
 /** What an algorithm needs to know of a rule. */
@@ -18,6 +25,9 @@ export interface CountedRule {
 
 /** Numbers that an algorithm keeps for a key; none when nothing was counted. */
 export type Counts = readonly number[]
+
+/** Numbers do not grow beyond it: servers store integers. */
+const countMax = Number.MAX_SAFE_INTEGER
 
 export interface Look {
   readonly fits: boolean
@@ -36,9 +46,9 @@ export interface Look {
 const fixed: Algorithm = {
   add(state, rule, cost, nowMs) {
     const [window, used] = windowAt(state, rule, nowMs)
-    return [window, used + cost]
+    return [window, Math.min(countMax, used + cost)]
   },
-  refund(state, { windowMs }, cost, takenMs) {
+  refund(state, { windowMs }, cost, { takenMs }) {
     const [window, used = 0] = state
     return window === Math.floor(takenMs / windowMs) ? [window, Math.max(0, used - cost)] : state
   },
@@ -72,9 +82,9 @@ const sliding: Algorithm = {
   add(state, rule, cost, nowMs) {
     const [last, counts] = partsAt(state, rule, nowMs)
     const [newest = 0, ...older] = counts
-    return trimmed(last, [newest + cost, ...older])
+    return trimmed(last, [Math.min(countMax, newest + cost), ...older])
   },
-  refund(state, rule, cost, takenMs) {
+  refund(state, rule, cost, { takenMs }) {
     const [last = -1, ...counts] = state
     const at = last - Math.floor(takenMs / partMs(rule))
     const found = counts[at]
@@ -129,31 +139,97 @@ function sum(counts: readonly number[]): number {
  * The generic cell rate algorithm, also known as token bucket: units return one by one, evenly, up
  * to `burst`. In every interval of t at most burst + t × limit / window units are admitted.
  *
- * The state is the theoretical arrival time, `[time]` in microseconds: when all units will be
- * available. The time per unit is rounded up to microseconds for the units of a request together.
+ * The state is the theoretical arrival time: when all units will be available, as an exact time.
  */
 const gcra: Algorithm = {
-  add([arrivalUs = 0], rule, cost, nowMs) {
-    return [Math.max(arrivalUs, nowMs * 1_000) + durationUs(rule, cost)]
+  add(state, rule, cost, nowMs) {
+    // A limit of 0 admits nothing, whatever is counted.
+    if (rule.limit === 0) return state
+    return plus(laterOf(state, atMs(nowMs)), durationOf(rule, cost), rule)
   },
-  refund([arrivalUs = 0], rule, cost) {
-    return [arrivalUs - durationUs(rule, cost)]
+  refund(state, rule, cost, { remainingMs }) {
+    if (rule.limit === 0) return state
+    // Units that have returned by themselves do not return again.
+    const remaining = atMs(Math.max(0, remainingMs))
+    const duration = durationOf(rule, cost)
+    return minus(state, isLater(duration, remaining) ? remaining : duration, rule)
   },
-  look([arrivalUs = 0], rule, cost, nowMs) {
-    const nowUs = nowMs * 1_000
-    const startUs = Math.max(arrivalUs, nowUs)
-    const toleranceUs = durationUs(rule, rule.burst)
-    const freeUs = toleranceUs - (startUs - nowUs)
-    const remaining = Math.max(0, Math.floor((freeUs * rule.limit) / (rule.windowMs * 1_000)))
-    const fitsUs = startUs + durationUs(rule, cost) - toleranceUs
-    const resetMs = Math.ceil(startUs / 1_000)
-    const retryMs = cost > rule.burst ? resetMs : Math.min(resetMs, Math.ceil(fitsUs / 1_000))
-    return { fits: fitsUs <= nowUs, remaining, resetMs, retryMs }
+  look(state, rule, cost, nowMs) {
+    const now = atMs(nowMs)
+    const start = laterOf(state, now)
+    const tolerance = durationOf(rule, rule.burst)
+    const fitsAt = minus(plus(start, durationOf(rule, cost), rule), tolerance, rule)
+    const fits = !isLater(fitsAt, now)
+    const resetMs = toMs(start)
+    return {
+      fits,
+      remaining: unitsWithin(minus(plus(tolerance, now, rule), start, rule), rule),
+      resetMs,
+      retryMs: cost > rule.burst ? resetMs : Math.min(resetMs, toMs(fitsAt)),
+    }
   },
 }
 
-function durationUs({ limit, windowMs }: CountedRule, cost: number): number {
-  return Math.ceil((cost * windowMs * 1_000) / limit)
+/**
+ * Microseconds, and parts of the next one, of which there are `limit`: as many units as are allowed
+ * at once last exactly as long as all of them together.
+ */
+type ExactTime = Counts
+
+function atMs(ms: number): ExactTime {
+  return [ms * 1_000, 0]
+}
+
+/** The first millisecond that is not before a time. */
+function toMs([us = 0, parts = 0]: ExactTime): number {
+  return Math.ceil((parts > 0 ? us + 1 : us) / 1_000)
+}
+
+function isLater([a = 0, partsOfA = 0]: ExactTime, [b = 0, partsOfB = 0]: ExactTime): boolean {
+  return a === b ? partsOfA > partsOfB : a > b
+}
+
+function laterOf(a: ExactTime, b: ExactTime): ExactTime {
+  return isLater(a, b) ? a : b
+}
+
+function plus(
+  [a = 0, partsOfA = 0]: ExactTime,
+  [b = 0, partsOfB = 0]: ExactTime,
+  { limit }: CountedRule,
+): ExactTime {
+  const parts = partsOfA + partsOfB
+  const [us, rest] = parts >= limit ? [a + b + 1, parts - limit] : [a + b, parts]
+  return us > countMax ? [countMax, 0] : [us, rest]
+}
+
+function minus(
+  [a = 0, partsOfA = 0]: ExactTime,
+  [b = 0, partsOfB = 0]: ExactTime,
+  { limit }: CountedRule,
+): ExactTime {
+  const parts = partsOfA - partsOfB
+  return parts < 0 ? [a - b - 1, parts + limit] : [a - b, parts]
+}
+
+/** How long it takes until as many units have returned. */
+function durationOf({ limit, windowMs }: CountedRule, cost: number): ExactTime {
+  const product = cost * windowMs * 1_000
+  if (product <= countMax) {
+    const parts = product % limit
+    return [(product - parts) / limit, parts]
+  }
+  const exact = BigInt(cost) * BigInt(windowMs * 1_000)
+  const us = Number(exact / BigInt(limit))
+  return us > countMax ? [countMax, 0] : [us, Number(exact % BigInt(limit))]
+}
+
+/** Units that return within a time. */
+function unitsWithin([us = 0, parts = 0]: ExactTime, { limit, windowMs }: CountedRule): number {
+  if (us < 0) return 0
+  const product = us * limit + parts
+  if (product <= countMax) return Math.floor(product / (windowMs * 1_000))
+  return Number((BigInt(us) * BigInt(limit) + BigInt(parts)) / BigInt(windowMs * 1_000))
 }
 
 export type AlgorithmName = 'fixed' | 'sliding' | 'gcra'

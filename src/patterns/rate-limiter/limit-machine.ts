@@ -26,6 +26,8 @@ export type LimitAsk =
       readonly rules: readonly CheckedRule[]
       readonly cost: number
       readonly takenMs: number
+      /** For each rule, when all of its units were to be available again after the request. */
+      readonly resetMs: readonly number[]
       readonly nowMs: number
     }
   | { readonly kind: 'block'; readonly untilMs: number; readonly nowMs: number }
@@ -101,16 +103,17 @@ function take(
 function refund(
   state: LimitState | undefined,
   before: LimitState,
-  { rules, cost, takenMs, nowMs }: LimitAsk & { readonly kind: 'refund' },
+  { rules, cost, takenMs, resetMs, nowMs }: LimitAsk & { readonly kind: 'refund' },
   isRepeated: boolean,
 ): LwtStep<LimitState, LimitAnswer> {
   // Units that may have been returned already are not returned twice.
   if (isRepeated) return unchanged(state)
   const counts = new Map(before.counts)
-  for (const rule of rules) {
+  for (const [i, rule] of rules.entries()) {
     const found = counts.get(rule.id)
     if (found === undefined) continue
-    counts.set(rule.id, algorithms[rule.algorithm].refund(found, rule, cost, takenMs))
+    const taken = { takenMs, remainingMs: (resetMs[i] ?? nowMs) - nowMs }
+    counts.set(rule.id, algorithms[rule.algorithm].refund(found, rule, cost, taken))
   }
   // What is not known is read first.
   if (state === undefined) return { ...unchanged(state), maxAgeMs: 0 }

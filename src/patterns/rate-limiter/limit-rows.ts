@@ -5,6 +5,7 @@ import {
   tableText,
   toBigInt,
   toDate,
+  ttlSecondsMaxAt,
 } from '../../kernel/index.ts'
 import type { UnknownColumns } from '../../types/index.ts'
 import type { Clock } from '../../util/index.ts'
@@ -46,8 +47,10 @@ export function limitRows(
       new Date(pastMs),
     ],
     decode: decodeState,
-    ttlSeconds: ({ pastMs }) =>
-      Math.ceil(Math.max(0, pastMs - clock.nowMs()) / 1_000) + slackSeconds,
+    ttlSeconds: ({ pastMs }) => {
+      const seconds = Math.ceil(Math.max(0, pastMs - clock.nowMs()) / 1_000) + slackSeconds
+      return Math.min(seconds, ttlSecondsMaxAt(clock))
+    },
   })
 }
 

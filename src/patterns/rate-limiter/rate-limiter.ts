@@ -125,6 +125,8 @@ interface Taken {
   readonly rules: readonly CheckedRule[]
   readonly cost: number
   readonly takenMs: number
+  /** For each rule, when all of its units were to be available again. */
+  readonly resetMs: readonly number[]
 }
 
 /**
@@ -314,11 +316,13 @@ export class RateLimiter {
     const rules = this.#rulesFor(options)
     const nowMs = this.#clock.nowMs()
     const ask = { kind, rules, cost, nowMs, isForced }
-    const decision = await this.#decide(key, ask)
+    const { answer, isDegraded } = await this.#answer(key, ask)
+    const decision = decisionOf(answer, rules, nowMs, isDegraded)
     if (kind === 'look') return decision
     this.#counts[decision.ok ? 'admitted' : 'refused']++
     if ((decision.ok || isForced) && !decision.degraded) {
-      this.#taken.set(decision, { key, rules, cost, takenMs: nowMs })
+      const resetMs = answer.looks.map((look) => look.resetMs)
+      this.#taken.set(decision, { key, rules, cost, takenMs: nowMs, resetMs })
     }
     if (decisions.hasSubscribers) {
       decisions.publish({ key, cost, decision } satisfies RateLimitEvent)
@@ -326,20 +330,19 @@ export class RateLimiter {
     return decision
   }
 
-  async #decide(
+  async #answer(
     key: string,
     ask: LimitAsk & { readonly kind: 'take' | 'look' },
-  ): Promise<RateLimitDecision> {
-    const { rules, nowMs } = ask
+  ): Promise<{ readonly answer: LimitAnswer; readonly isDegraded: boolean }> {
     try {
-      return decisionOf(await this.#store.submit(key, ask), rules, nowMs)
+      return { answer: await this.#store.submit(key, ask), isDegraded: false }
     } catch (error) {
       if (this.#onError === 'throw' || !isOfDatabase(error)) {
         this.#counts.failed++
         throw error
       }
       this.#counts.degraded++
-      return decisionOf(this.#answerWithout(key, ask), rules, nowMs, true)
+      return { answer: this.#answerWithout(key, ask), isDegraded: true }
     }
   }
 

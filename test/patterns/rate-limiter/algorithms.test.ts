@@ -132,11 +132,10 @@ test.each(['fixed', 'sliding', 'gcra'] as const)(
         for (const { afterMs, cost } of all) counts = add(counts, rule, cost, startMs + afterMs)
         const takenMs = startMs + 701
         const before = look(counts, rule, 1, takenMs + laterMs)
-        const after = refund(add(counts, rule, 7, takenMs), rule, 7, takenMs)
-        // The window may have ended; the time per unit is rounded up.
+        const taken = { takenMs, remainingMs: Number.MAX_SAFE_INTEGER }
+        const after = refund(add(counts, rule, 7, takenMs), rule, 7, taken)
         const { remaining } = look(after, rule, 1, takenMs + laterMs)
-        expect(before.remaining - remaining).toBeGreaterThanOrEqual(0)
-        expect(before.remaining - remaining).toBeLessThanOrEqual(algorithm === 'gcra' ? 1 : 0)
+        expect(remaining).toBe(before.remaining)
       }),
     )
   },
@@ -152,3 +151,40 @@ test.each(['fixed', 'sliding'] as const)(
     expect(look(add(counts, rule, 1, startMs), rule, 1, startMs + 5_000).remaining).toBe(0)
   },
 )
+
+test('gcra: the burst can be taken at once unit by unit, whatever the time of a unit is', () => {
+  const pers = fc.integer({ min: 1_000, max: 366 * 86_400_000 })
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 500 }), limits, pers, (limit, burst, per) => {
+      const all = Array.from({ length: burst + 1 }, () => ({ afterMs: 0, cost: 1 }))
+      const rule = { limit, burst, per, algorithm: 'gcra' } as const
+      expect(replay(rule, all)).toHaveLength(burst)
+    }),
+  )
+})
+
+test('gcra: units that have returned by themselves are not given back', () => {
+  const rule = checkRule('test', { limit: 10, per: '10s', algorithm: 'gcra' })
+  const { add, look, refund } = algorithms.gcra
+  const first = add([], rule, 10, startMs)
+  const laterMs = startMs + 10_000
+  const second = add(first, rule, 10, laterMs)
+  const taken = { takenMs: startMs, remainingMs: look(first, rule, 1, startMs).resetMs - laterMs }
+  expect(look(refund(second, rule, 10, taken), rule, 1, laterMs).remaining).toBe(0)
+  // Half of the time has passed: half of the units return by the refund.
+  const halfMs = startMs + 5_000
+  const half = { takenMs: startMs, remainingMs: 5_000 }
+  const loaded = add(first, rule, 5, halfMs)
+  expect(look(refund(loaded, rule, 10, half), rule, 1, halfMs).remaining).toBe(5)
+})
+
+test.each(['fixed', 'sliding', 'gcra'] as const)('%s: counts stay integers', (algorithm) => {
+  const { add, look } = algorithms[algorithm]
+  for (const limit of [0, 1, 1_000_000]) {
+    const rule = checkRule('test', { limit, per: '366d', algorithm })
+    let counts: Counts = []
+    for (let i = 0; i < 3; i++) counts = add(counts, rule, Number.MAX_SAFE_INTEGER, startMs)
+    expect(counts.every(Number.isSafeInteger)).toBe(true)
+    if (limit > 0) expect(look(counts, rule, 1, startMs)).toMatchObject({ fits: false, remaining: 0 })
+  }
+})

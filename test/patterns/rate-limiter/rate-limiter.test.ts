@@ -30,6 +30,19 @@ describePattern('RateLimiter', (target) => {
     expect(answers.filter(Boolean)).toHaveLength(20)
   })
 
+  test.each(['fixed', 'sliding', 'gcra'] as const)(
+    '%s: penalties of any size are counted, also with a limit of 0',
+    async (algorithm) => {
+      const limiter = new RateLimiter(target.session, { limit: 0, per: '366d', algorithm })
+      const larger = new RateLimiter(target.session, { limit: 5, per: '366d', algorithm })
+      const cost = Number.MAX_SAFE_INTEGER
+      for (const one of [limiter, larger, larger]) {
+        expect(await one.penalty(`penalty ${algorithm}`, { cost })).toMatchObject({ remaining: 0 })
+      }
+      expect(await larger.take(`penalty ${algorithm}`)).toMatchObject({ ok: false, remaining: 0 })
+    },
+  )
+
   test('callers that ask at the same time share a write', async () => {
     const counting = new LosingExecutor(target.session)
     const limiter = new RateLimiter(counting)
