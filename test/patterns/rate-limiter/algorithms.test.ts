@@ -185,6 +185,7 @@ test.each(['fixed', 'sliding', 'gcra'] as const)('%s: counts stay integers', (al
     let counts: Counts = []
     for (let i = 0; i < 3; i++) counts = add(counts, rule, Number.MAX_SAFE_INTEGER, startMs)
     expect(counts.every(Number.isSafeInteger)).toBe(true)
-    if (limit > 0) expect(look(counts, rule, 1, startMs)).toMatchObject({ fits: false, remaining: 0 })
+    if (limit > 0)
+      expect(look(counts, rule, 1, startMs)).toMatchObject({ fits: false, remaining: 0 })
   }
 })

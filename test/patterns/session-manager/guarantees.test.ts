@@ -198,8 +198,7 @@ describePattern('what SessionManager guarantees', (target) => {
     const slow = wrapExecutor(
       target.session,
       async (call, next) => {
-        const isWrite =
-          call.verb === 'executePrepared' && / IF /.test(call.prepared.getStatement())
+        const isWrite = call.verb === 'executePrepared' && / IF /.test(call.prepared.getStatement())
         if (isWrite && writes++ === 0) await overtaking.revokeAll('overtaken')
         return await next(call)
       },
