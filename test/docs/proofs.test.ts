@@ -13,7 +13,9 @@ const results = JSON.parse(
 ) as ProofResults
 
 test('the table of the README is that of the last proofs', () => {
-  expect(withTable(readme, results)).toBe(readme)
+  // The formatter fills columns with spaces.
+  const squeezed = (text: string): string => text.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---')
+  expect(squeezed(withTable(readme, results))).toBe(squeezed(readme))
 })
 
 test('every guarantee is in the table, and links to its proof', () => {

@@ -173,8 +173,10 @@ async function leaked(
   ).firstRow()
   if (row === undefined || row.owner === null || row.until.getTime() < Date.now()) return []
   const reported = history.some(({ input, output, error }) => {
-    const isUnknown = output === undefined && error?.outcome !== 'not_applied'
-    return isUnknown && Object.values(input as object).includes(row.note)
+    const { acquire, release } = input as { readonly acquire?: string; readonly release?: string }
+    // A release that has failed, whatever its outcome, has told the caller.
+    if (release === row.note) return output === undefined
+    return acquire === row.note && output === undefined && error?.outcome !== 'not_applied'
   })
   return reported ? [] : [`${row.note} holds the lock, but its caller was told that it does not`]
 }
