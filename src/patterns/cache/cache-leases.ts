@@ -66,13 +66,17 @@ export class CacheLeases {
     }
   }
 
+  /** An owner for the attempts of one caller: an attempt finds what an earlier one has acquired. */
+  newOwner(): string {
+    return randomUuid(this.#runtime).text
+  }
+
   /**
    * @param nowUs smallest fence
    * @returns `undefined` when another process makes the value
    */
-  async tryAcquire(key: string, nowUs: bigint): Promise<Lease | undefined> {
+  async tryAcquire(key: string, owner: string, nowUs: bigint): Promise<Lease | undefined> {
     const { clock, ttlMs, clockErrorMs } = this.#options
-    const owner = randomUuid(this.#runtime).text
     const sentMs = clock.monotonicMs()
     const { holds, state } = await this.#host.ask(key, {
       kind: 'acquire',
@@ -93,14 +97,20 @@ export class CacheLeases {
   async acquire(key: string, nextStamp: () => bigint): Promise<Lease> {
     const { clock, random, ttlMs, clockErrorMs } = this.#options
     const deadlineMs = clock.monotonicMs() + 2 * (ttlMs + clockErrorMs)
+    const owner = this.newOwner()
     for (;;) {
-      const lease = await this.tryAcquire(key, nextStamp())
+      const lease = await this.tryAcquire(key, owner, nextStamp())
       if (lease !== undefined) return lease
       if (clock.monotonicMs() >= deadlineMs) {
         throw new LockHeldError(key, new Date(clock.nowMs() + ttlMs))
       }
       await sleep(clock, pollMsMin + random() * pollMsMin)
     }
+  }
+
+  /** Frees a key that an attempt may have acquired whose answer was lost. */
+  abandon(key: string, owner: string): void {
+    this.#host.ask(key, { kind: 'release', owner }).catch(() => {})
   }
 
   /**

@@ -1,8 +1,9 @@
-import { FactoryTimeoutError } from '../../errors/index.ts'
+import { FactoryTimeoutError, faultOf } from '../../errors/index.ts'
 import { sleep } from '../../util/index.ts'
 import type { Lease } from '../lock/lease.ts'
 import type { CacheCore } from './cache-core.ts'
 import type { CacheEntry } from './cache-entry.ts'
+import type { CacheLeases } from './cache-leases.ts'
 import type { EntryPolicy } from './cache-options.ts'
 import type { Made, Run } from './key-activity.ts'
 
@@ -45,10 +46,11 @@ export async function runFactory(core: CacheCore, request: RunRequest, run: Run)
   const { clock, random } = core.options
   const { hardTimeoutMs } = request.policy
   const deadlineMs = clock.monotonicMs() + hardTimeoutMs
+  const owner = core.leases.newOwner()
   let delayMs = pollMsMin
   for (let polls = 0; ; polls++) {
     if (polls % pollsPerAttempt === 0) {
-      const lease = await core.leases.tryAcquire(request.key, stamps.next(core.nowMs))
+      const lease = await tryAcquire(core, core.leases, request.key, owner, deadlineMs)
       if (lease !== undefined) return await makeUnderLease(core, request, run, lease)
     }
     if (clock.monotonicMs() >= deadlineMs) throw new FactoryTimeoutError(hardTimeoutMs)
@@ -56,6 +58,28 @@ export async function runFactory(core: CacheCore, request: RunRequest, run: Run)
     delayMs = pollMsMin + random() * (Math.min(pollMsMax, delayMs * 2) - pollMsMin)
     const entry = await core.read(request.key, request.scopes)
     if (entry !== undefined && isNewer(core, entry, request.found)) return foundIn(entry)
+  }
+}
+
+/**
+ * A failure that may pass is no answer: the next attempt finds whether this one has acquired the
+ * lease.
+ */
+async function tryAcquire(
+  core: CacheCore,
+  leases: CacheLeases,
+  key: string,
+  owner: string,
+  deadlineMs: number,
+): Promise<Lease | undefined> {
+  const { stamps } = await core.share()
+  try {
+    return await leases.tryAcquire(key, owner, stamps.next(core.nowMs))
+  } catch (error) {
+    const isLate = core.options.clock.monotonicMs() >= deadlineMs
+    if (!isLate && faultOf(error) === 'transient') return undefined
+    leases.abandon(key, owner)
+    throw error
   }
 }
 

@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
+import { ConnectionError, NoNodeAvailableError } from '../../../src/index.ts'
 import { Cache, type CacheOptions } from '../../../src/patterns.ts'
 import { createDeferred, createRandom, sleep, systemClock } from '../../../src/util/index.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
@@ -64,6 +65,39 @@ describePattern('Cache over processes', (target) => {
       sleep(systemClock, 5).then(() => b.getOrSet('fails', () => 'made')),
     ])
     expect(both).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: 'made' }])
+  })
+
+  test('C1: once also when answers about the lease are lost', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const [a, b] = [new Cache(faulty, { hardTimeout: '20s' }), open()]
+    await a.get('warm')
+    let lostCount = 0
+    faulty.onRequest = (text) => {
+      if (/cache_leases.* IF /.test(text) && lostCount++ < 4) faulty.writeFaults.push('lost')
+    }
+    let calls = 0
+    const factory = (): string => `made ${++calls}`
+    const values = await Promise.all([a.getOrSet('lost', factory), b.getOrSet('lost', factory)])
+    expect([calls, values]).toEqual([1, ['made 1', 'made 1']])
+    expect(lostCount).toBeGreaterThan(0)
+  })
+
+  test('C1: a database that is gone for a while fails no caller that may wait', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const cache = new Cache(faulty, { hardTimeout: '20s' })
+    await cache.get('warm')
+    let failures = 0
+    faulty.onRequest = (text) => {
+      if (/cache_leases.* IF /.test(text) && failures++ < 3) {
+        faulty.writeFaults.push(
+          new NoNodeAvailableError(
+            new Map([['a', new ConnectionError('a', 'refused', 'not_applied')]]),
+          ),
+        )
+      }
+    }
+    expect(await cache.getOrSet('gone', () => 'made')).toBe('made')
+    expect(failures).toBeGreaterThan(3)
   })
 
   test('C2: what a factory makes that began before a deletion is never found after it', async () => {
