@@ -145,12 +145,16 @@ export class CacheCore {
     return entry.bornUs > latest
   }
 
-  /** Keeps an entry in memory, when there is a memory tier. */
+  /**
+   * Keeps an entry in memory, when there is a memory tier.
+   *
+   * @param sentMs when it was known not to be deleted, by the monotonic clock
+   */
   remember(
     key: string,
     entry: CacheEntry,
     made: { readonly value: unknown } | undefined,
-    sentMs: number = this.options.clock.monotonicMs(),
+    sentMs: number,
   ): void {
     const { memory } = this
     if (memory === undefined) return
@@ -159,9 +163,23 @@ export class CacheCore {
     const mayShare = this.options.isShared || isImmutable(decoded.value)
     memory.put(key, entry, mayShare ? decoded : undefined, sentMs)
     this.#bus?.poll(
-      () => memory.size > 0,
+      () => memory.isInUse,
       (invalid) => (invalid === undefined ? memory.clear() : memory.invalidate(invalid)),
     )
+  }
+
+  /** Keeps an entry in memory if that resolves to `true` and nobody invalidates the key before. */
+  async rememberIf(
+    isCurrent: Promise<boolean>,
+    key: string,
+    entry: CacheEntry,
+    made: { readonly value: unknown },
+    sentMs: number,
+  ): Promise<void> {
+    const read = this.memory?.begin(key)
+    if (read === undefined) return
+    if ((await isCurrent) && !read.isStale) this.remember(key, entry, made, sentMs)
+    this.memory?.end(key, read)
   }
 
   /** The key left the memory of this process; tells the others. @param key `undefined` for all */

@@ -1,4 +1,4 @@
-import { ConfigError, FactoryTimeoutError, TsyllaError } from '../../errors/index.ts'
+import { ConfigError, FactoryTimeoutError, LockLostError, TsyllaError } from '../../errors/index.ts'
 import {
   checkOptions,
   createTables,
@@ -63,7 +63,7 @@ export interface CacheStats {
 
 const keyBytesMax = 65_533
 const namespaceLengthMax = 256
-/** Between a namespace and what is in it: no key that people choose has it. */
+/** Between a namespace and what is in it: no key has it. */
 const separator = '\u001f'
 /** Calls that wait for values whose key is deleted again and again give up after so many. */
 const attemptCountMax = 20
@@ -73,8 +73,9 @@ const setOptionNames: OptionNames<SetOptions> = { ...entryOptionNames, tags: tru
  * Values by key, with a TTL. Values are data: nothing that is read can become code.
  *
  * Of two values set for a key the one with the later timestamp stays, and a deletion wins over
- * everything set before it and over everything whose factory began before it, whatever the clocks.
- * A process whose clock is behind may find its next value missing.
+ * everything set before it and over everything whose factory began before it, whatever the clocks;
+ * with `stampede: 'process'`, as far as clocks agree. A process whose clock is behind may find its
+ * next value missing.
  */
 export class Cache {
   readonly #core: CacheCore
@@ -201,6 +202,10 @@ export class Cache {
    * processes take turns per key. Needs `stampede: 'cluster'`.
    *
    * @returns whether it was stored
+   * @throws LockHeldError when a factory, or another caller, keeps its turn for longer than a lease
+   *   lasts
+   * @throws LockLostError when the turn ended before the value was stored, or the key was deleted
+   *   meanwhile: whether the value is there has to be looked up
    */
   async setIfAbsent(key: string, value: unknown, options?: number | SetOptions): Promise<boolean> {
     return await this.#replaceIf('setIfAbsent', key, value, options, (found) => found === undefined)
@@ -211,6 +216,7 @@ export class Cache {
    * `stampede: 'cluster'`.
    *
    * @returns whether it was stored
+   * @throws LockHeldError @throws LockLostError as `setIfAbsent` does
    */
   async compareAndSet(
     key: string,
@@ -232,6 +238,8 @@ export class Cache {
    * Gives the fresh value of a key another life, from now on. A deletion at the same time wins.
    *
    * @returns whether there was one
+   * @throws LockHeldError when a factory, or another caller, keeps its turn for longer than a lease
+   *   lasts
    */
   async expire(key: string, ttl: TimeSpan): Promise<boolean> {
     const physical = this.#keyOf(key)
@@ -264,7 +272,8 @@ export class Cache {
   /**
    * Returns the fresh value, or else stores and returns the result of `factory`, which is called
    * once for all callers that miss the key at the same time, over all processes that use the
-   * table. Its failure is not stored; a value in its time of grace takes its place.
+   * table; again when it takes longer than `hardTimeout`. Its failure is not stored; a value in its
+   * time of grace takes its place.
    *
    * A factory must not wait for its own key: it would wait for itself. That is refused where it is
    * seen, which is until the first `await` of the factory.
@@ -293,17 +302,17 @@ export class Cache {
   }
 
   /**
-   * Invalidates every entry that has one of these tags, with one write per tag, however many
-   * entries there are. Other processes may use them for `invalidationMaxAge`, and longer from their
-   * memory: for its `ttl`.
+   * Invalidates every entry that has one of these tags, with a read and a write per tag, however
+   * many entries there are. Other processes may use them for `invalidationMaxAge`, and longer from
+   * their memory: for its `ttl`.
    */
   async invalidateTags(tags: readonly string[]): Promise<void> {
     await this.#invalidate(Array.from(checkTags(tags), tagEpoch))
   }
 
   /**
-   * Invalidates every entry of this namespace and the namespaces in it with one write, under the
-   * conditions of {@link invalidateTags}. Without a namespace: every entry of the table.
+   * Invalidates every entry of this namespace and the namespaces in it with a read and a write,
+   * under the conditions of {@link invalidateTags}. Without a namespace: every entry of the table.
    */
   async clear(): Promise<void> {
     await this.#invalidate(this.#scopes.slice(-1))
@@ -474,20 +483,24 @@ export class Cache {
       throw new ConfigError(`${method} needs stampede: 'cluster'`)
     }
     const bytes = this.#core.codec.encode(value)
-    return await this.#replace(physical, async (stampUs, found) => {
+    const work = async (stampUs: bigint, found: CacheEntry | undefined): Promise<boolean> => {
       if (!condition(found)) return false
       await this.#store(physical, bytes, policy, stampUs)
       return true
-    })
+    }
+    return await this.#replace(physical, work, true)
   }
 
   /**
    * Reads the fresh entry of a key and replaces it. What is deleted in between stays deleted: the
    * stamp of the write is older. Callers of all processes take turns, unless there are no leases.
+   *
+   * @throws LockLostError when `isExclusive` and another may have had its turn before the write
    */
   async #replace(
     key: string,
     work: (stampUs: bigint, found: CacheEntry | undefined) => Promise<boolean>,
+    isExclusive = false,
   ): Promise<boolean> {
     const core = this.#core
     const { activity, stamps } = await core.share()
@@ -502,15 +515,22 @@ export class Cache {
         isReplaced = await work(stampUs, await read())
         return
       }
-      await using lease = await core.leases.acquire(key, () => stamps.next(core.nowMs))
-      stamps.observe(lease.fence)
-      const found = await read()
-      if (found !== undefined && found.writtenUs >= lease.fence) {
-        await lease.raiseFence(found.writtenUs + 1n)
+      const lease = await core.leases.acquire(key, () => stamps.next(core.nowMs))
+      let wasHeld = false
+      try {
         stamps.observe(lease.fence)
+        const found = await read()
+        if (found !== undefined && found.writtenUs >= lease.fence) {
+          await lease.raiseFence(found.writtenUs + 1n)
+          stamps.observe(lease.fence)
+        }
+        lease.checkHeld()
+        isReplaced = await work(lease.fence, found)
+      } finally {
+        // A lease that cannot be released ends by itself.
+        wasHeld = await lease.release().catch(() => false)
       }
-      lease.checkHeld()
-      isReplaced = await work(lease.fence, found)
+      if (isReplaced && isExclusive && !wasHeld) throw new LockLostError(key, lease.fence)
     })
     return isReplaced
   }
@@ -538,10 +558,13 @@ export class Cache {
     const physical = this.#prefix + key
     // A character takes at most three bytes: most keys need not be measured.
     const isShort = physical.length * 3 <= keyBytesMax
-    if (typeof key === 'string' && key !== '') {
+    // With the separator it would be a key of another namespace.
+    if (typeof key === 'string' && key !== '' && !key.includes(separator)) {
       if (isShort || Buffer.byteLength(physical) <= keyBytesMax) return physical
     }
-    throw new ConfigError(`key must be a text of 1 to ${keyBytesMax} bytes, its namespace included`)
+    throw new ConfigError(
+      `key must be a text of 1 to ${keyBytesMax} bytes, its namespace included, without the character U+001F`,
+    )
   }
 
   #countHit(key: string, isFresh: boolean): void {

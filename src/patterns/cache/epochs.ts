@@ -69,16 +69,22 @@ export class Epochs {
    * Makes entries that were begun until then invalid. The latest of several invalidations counts.
    */
   async invalidate(names: readonly string[], untilUs: bigint): Promise<void> {
-    await Promise.all(
-      names.map((name) =>
-        this.#runner.run(
-          `INSERT INTO ${this.#table} (name, invalid_until_us) VALUES (?, ?) USING TTL ? AND TIMESTAMP ?`,
-          [name, untilUs, this.#ttlSeconds, untilUs],
-          { idempotent: true },
-        ),
-      ),
+    await Promise.all(names.map((name) => this.#invalidate(name, untilUs)))
+  }
+
+  /**
+   * What was made after an earlier invalidation was born after its time, which may be ahead of the
+   * clock of this process. An invalidation is therefore always later than the one before.
+   */
+  async #invalidate(name: string, untilUs: bigint): Promise<void> {
+    const before = await this.#read(name)
+    const epoch = untilUs > before ? untilUs : before + 1n
+    await this.#runner.run(
+      `INSERT INTO ${this.#table} (name, invalid_until_us) VALUES (?, ?) USING TTL ? AND TIMESTAMP ?`,
+      [name, epoch, this.#ttlSeconds, epoch],
+      { idempotent: true },
     )
-    for (const name of names) this.#remember(name, untilUs, this.#clock.monotonicMs())
+    this.#remember(name, epoch, this.#clock.monotonicMs())
   }
 
   async #of(name: string): Promise<bigint> {

@@ -9,7 +9,11 @@ import type { Made, Run } from './key-activity.ts'
 
 /** What a factory is called with. */
 export interface FactoryContext {
-  /** Aborts when the result will not be stored: another process makes the value, or it is late. */
+  /**
+   * Aborts when others may make the value instead: the key was deleted, or its lease was lost, or
+   * the factory has taken longer than `hardTimeout`. What a late factory returns is stored unless
+   * something newer is.
+   */
   readonly signal: AbortSignal
   /** The value that is not fresh any more, when there is one. */
   readonly stale: { readonly value: unknown } | undefined
@@ -149,14 +153,17 @@ async function make(
   const costMs = clock.monotonicMs() - startMs
   const isNothing = value === undefined || value === null
   const entry = core.entryOf(bytes, isNothing, policy, { bornUs, costMs })
-  const isOvertaken = run.isStale || lease?.isHeld === false
-  if (entry !== undefined && !isOvertaken) {
-    await core.rows.write(key, { ...entry, stampUs })
-    // What was written meanwhile is newer.
-    if (!run.isStale) core.remember(key, { ...entry, writtenUs: stampUs }, { value })
-  }
+  const isStored = entry !== undefined && !run.isStale
+  // Without a lease the key may have been deleted at any time since the factory began.
+  const sentMs = lease === undefined ? startMs : clock.monotonicMs()
+  // Whoever has deleted the key or made its value meanwhile has a later timestamp.
+  if (isStored) await core.rows.write(key, { ...entry, stampUs })
   const isHeld = lease === undefined ? Promise.resolve(true) : release(lease)
-  return { ...made, isCurrent: isHeld.then((held) => held && !run.isStale) }
+  const isCurrent = isHeld.then((held) => held && !run.isStale && !run.isLate)
+  if (isStored) {
+    void core.rememberIf(isCurrent, key, { ...entry, writtenUs: stampUs }, { value }, sentMs)
+  }
+  return { ...made, isCurrent }
 }
 
 async function callFactory(
@@ -166,7 +173,12 @@ async function callFactory(
   lease: Lease | undefined,
 ): Promise<unknown> {
   const late = new AbortController()
-  const onLate = (): void => late.abort(new FactoryTimeoutError(policy.hardTimeoutMs))
+  const onLate = (): void => {
+    run.isLate = true
+    run.leave()
+    if (lease !== undefined) void release(lease)
+    late.abort(new FactoryTimeoutError(policy.hardTimeoutMs))
+  }
   const timer = core.options.clock.schedule(policy.hardTimeoutMs, onLate)
   const signals = lease === undefined ? [late.signal] : [late.signal, lease.signal]
   const stale = found === undefined ? undefined : core.codec.decode(found.bytes)

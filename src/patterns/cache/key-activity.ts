@@ -20,6 +20,10 @@ export interface Run {
   isStale: boolean
   /** Whether the factory is executing synchronously: it has not returned yet. */
   isCalling: boolean
+  /** Whether the factory takes too long: others may make the value. */
+  isLate: boolean
+  /** Ends it for callers that come from now on: they start another one. */
+  readonly leave: () => void
 }
 
 /** A read that callers share: those that come before it is sent. */
@@ -87,12 +91,13 @@ export class KeyActivity {
       await Promise.resolve()
       return await work(run)
     }
-    const run: Run = { promise: start(), isStale: false, isCalling: false }
-    this.#runs.set(key, run)
-    const end = (): void => {
+    const leave = (): void => {
       if (this.#runs.get(key) === run) this.#runs.delete(key)
     }
-    run.promise.then(end, end)
+    const promise = start()
+    const run: Run = { promise, isStale: false, isCalling: false, isLate: false, leave }
+    this.#runs.set(key, run)
+    promise.then(leave, leave)
     return run
   }
 

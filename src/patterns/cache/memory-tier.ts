@@ -35,6 +35,8 @@ export class MemoryTier {
   readonly #entries = new Map<string, MemoryEntry>()
   readonly #reads = new Map<string, Set<MemoryRead>>()
   #bytes = 0
+  /** When the last of all entries is over. */
+  #lastMs = Number.NEGATIVE_INFINITY
 
   constructor(limits: MemoryTierLimits, clock: Clock) {
     this.#limits = limits
@@ -47,6 +49,11 @@ export class MemoryTier {
 
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Whether any entry may be used. Those that are over stay until they are asked for. */
+  get isInUse(): boolean {
+    return this.#entries.size > 0 && this.#clock.monotonicMs() < this.#lastMs
   }
 
   get(key: string): MemoryEntry | undefined {
@@ -90,7 +97,9 @@ export class MemoryTier {
       if (before.entry.writtenUs > entry.writtenUs) return
       this.#drop(key, before)
     }
-    this.#entries.set(key, { entry, shared, untilMs: sentMs + this.#limits.ttlMs })
+    const untilMs = sentMs + this.#limits.ttlMs
+    this.#entries.set(key, { entry, shared, untilMs })
+    this.#lastMs = Math.max(this.#lastMs, untilMs)
     this.#bytes += bytes
     for (const [oldest, { entry: dropped }] of this.#entries) {
       const { entryCountMax, bytesMax } = this.#limits

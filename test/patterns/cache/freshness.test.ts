@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { beforeAll, expect, test } from 'vitest'
 import { Cache, type CacheEvent, type CacheOptions } from '../../../src/patterns.ts'
+import { MemoryTier } from '../../../src/patterns/cache/memory-tier.ts'
 import { createDeferred } from '../../../src/util/index.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 import { describePattern, FaultyExecutor } from '../support.ts'
@@ -84,6 +85,23 @@ describePattern('Cache: freshness', (target) => {
     await expect.poll(() => cache.get('slow nothing')).toBe('new')
   })
 
+  test('a factory that never ends keeps no other from making the value after the hard timeout', async () => {
+    const { cache, clock } = open({ hardTimeout: '1s' })
+    const started = createDeferred<void>()
+    const hanging = cache.getOrSet('hanging', () => {
+      started.resolve()
+      return new Promise<never>(() => {})
+    })
+    await started.promise
+    const failure = expect(hanging).rejects.toMatchObject({ code: 'TSYLLA_FACTORY_TIMEOUT' })
+    clock.advance(1_000)
+    await failure
+    expect(await open().cache.getOrSet('hanging', () => 'made')).toBe('made')
+    const again = open({ hardTimeout: '1s' })
+    expect(await again.cache.getOrSet('hanging', () => 'not called')).toBe('made')
+    expect(await cache.getOrSet('hanging', () => 'not called')).toBe('made')
+  })
+
   test('a factory receives the value that is not fresh any more', async () => {
     const { cache, clock } = open({ ttl: '1m', grace: '1h', timeout: '10s' })
     const factory = ({ stale }: { stale: { value: unknown } | undefined }): string =>
@@ -148,6 +166,19 @@ describePattern('Cache: freshness', (target) => {
     clock.advance(1_000)
   })
 
+  test('an invalidation by a clock that is behind is not lost after one by a clock that is ahead', async () => {
+    const { cache, clock } = open({ invalidationMaxAge: 0 })
+    const behind = open({
+      ...{ clock: new VirtualClock(clock.nowMs() - 200), invalidationMaxAge: 0 },
+    }).cache
+    await cache.invalidateTags(['often'])
+    await cache.set('often', 'old', { tags: ['often'] })
+    await behind.invalidateTags(['often'])
+    expect(await cache.get('often')).toBeUndefined()
+    await behind.set('next', 'new', { tags: ['often'] })
+    expect(await cache.get('next')).toBe('new')
+  })
+
   test('a factory that began before an invalidation of its tag is not found after it', async () => {
     const { cache } = open({ invalidationMaxAge: 0 })
     const other = open({ invalidationMaxAge: 0 }).cache
@@ -166,6 +197,12 @@ describePattern('Cache: freshness', (target) => {
     release.resolve(1)
     await slow
     expect(await other.get('tagged')).toBeUndefined()
+  })
+
+  test('no key reaches into a namespace', async () => {
+    const { cache } = open()
+    await cache.namespace('inner').set('k', 'secret')
+    await expect(cache.get('inner\u001fk')).rejects.toThrow(/without the character U\+001F/)
   })
 
   test('namespaces are apart, and clear empties one with what is in it', async () => {
@@ -287,6 +324,35 @@ describePattern('Cache: freshness', (target) => {
       .toBeUndefined()
   })
 
+  test('memory: what is made by a factory that began before a deletion is not kept', async () => {
+    const { cache } = open({ memory: { ttl: '1m' } })
+    const started = createDeferred<void>()
+    const release = createDeferred<string>()
+    const slow = cache.getOrSet('kept', () => {
+      started.resolve()
+      return release.promise
+    })
+    await started.promise
+    await open().cache.delete('kept')
+    release.resolve('old')
+    expect(await slow).toBe('old')
+    expect(await cache.get('kept')).toBeUndefined()
+    expect(await cache.getOrSet('kept', () => 'new')).toBe('new')
+    await expect.poll(() => cache.stats().memoryEntries).toBe(1)
+  })
+
+  test('memory: nobody is asked for messages when all of it is over', () => {
+    const clock = new VirtualClock(Date.now())
+    const memory = new MemoryTier({ entryCountMax: 10, bytesMax: 10_000, ttlMs: 2_000 }, clock)
+    const times = { softMs: 0, hardMs: 0, bornUs: 0n, writtenUs: 0n, costMs: 0 }
+    const entry = { ...times, bytes: new Uint8Array(1), tags: new Set<string>() }
+    expect(memory.isInUse).toBe(false)
+    memory.put('a', entry, undefined, clock.monotonicMs())
+    expect(memory.isInUse).toBe(true)
+    clock.advance(2_000)
+    expect([memory.size, memory.isInUse]).toEqual([1, false])
+  })
+
   test('memory: limits of entries and bytes hold', async () => {
     const { cache } = open({ memory: { max: 3, bytesMax: 2_000 } })
     for (let i = 0; i < 10; i++) {
@@ -306,6 +372,8 @@ describePattern('Cache: freshness', (target) => {
     expect(new Set(values).size).toBe(3)
     const shared = open({ share: true, memory: {} }).cache
     const made = await shared.getOrSet('shared object', () => ({ a: 1 }))
+    // Once its lease is released, and the key was not deleted until then.
+    await expect.poll(() => shared.stats().memoryEntries).toBe(1)
     expect(await shared.get('shared object')).toBe(made)
   })
 
@@ -317,7 +385,7 @@ describePattern('Cache: freshness', (target) => {
     const { cache } = open({ codec })
     await cache.set('codec', { a: 1 })
     expect(await cache.get('codec')).toEqual({ a: 1 })
-    await open().cache.set('codec', 1n)
+    await open({ clock: new VirtualClock(Date.now() + 1_000) }).cache.set('codec', 1n)
     expect(await cache.lookup('codec')).toEqual({ hit: false })
   })
 

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
-import { ConnectionError, NoNodeAvailableError } from '../../../src/index.ts'
+import { ConnectionError, NoNodeAvailableError, wrapExecutor } from '../../../src/index.ts'
 import { Cache, type CacheOptions } from '../../../src/patterns.ts'
 import { createDeferred, createRandom, sleep, systemClock } from '../../../src/util/index.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
@@ -191,6 +191,27 @@ describePattern('Cache over processes', (target) => {
     )
     expect(stored.filter(Boolean)).toHaveLength(1)
     expect(await open().get('absent')).toBe(stored.indexOf(true))
+  })
+
+  test('setIfAbsent: a process whose turn was taken does not claim to have stored', async () => {
+    const next = open({ clock: new VirtualClock(Date.now() + 60_000) })
+    let writes = 0
+    const slow = wrapExecutor(
+      target.session,
+      async (call, run) => {
+        const isWrite =
+          call.verb === 'executePrepared' &&
+          call.prepared.getStatement().startsWith('INSERT INTO cache ')
+        // The turn of the other process comes while this one stands still.
+        if (isWrite && writes++ === 0) expect(await next.setIfAbsent('turn', 'next')).toBe(true)
+        return await run(call)
+      },
+      { isolated: true },
+    )
+    await expect(new Cache(slow).setIfAbsent('turn', 'slow')).rejects.toMatchObject({
+      code: 'TSYLLA_LOCK_LOST',
+    })
+    expect(await open().get('turn')).toBe('next')
   })
 
   test('compareAndSet: concurrent increments lose nothing', async () => {
