@@ -85,6 +85,7 @@ export class Cluster implements ConnectionListener {
     })
     this.#switch = new KeyspaceSwitch({
       requestOptions,
+      clock,
       anyConnection: () => {
         const connection = this.anyConnection()
         if (connection === undefined) throw this.unavailableError()

@@ -1,19 +1,30 @@
 import type { TsyllaError } from '../errors/index.ts'
 import type { ResponsePrefix, SchemaChange } from '../protocol/index.ts'
 import {
+  ConnectionState,
   enterKeyspace,
   type InternalRequestOptions,
   type Connection,
   sendUse,
   type UseFrame,
 } from '../transport/index.ts'
+import type { Clock } from '../util/index.ts'
 
 export interface KeyspaceSwitchOptions {
   readonly requestOptions: InternalRequestOptions
+  readonly clock: Clock
   /** The connection that is asked first. @throws NoNodeAvailableError without one */
   readonly anyConnection: () => Connection
   readonly connections: () => readonly Connection[]
 }
+
+/**
+ * Delay before a connection asks again for a keyspace that its node does not know, and the longest
+ * one: each is twice the one before. A node that was down when a keyspace was created learns of it
+ * some time after it is up, and only its own clients are told.
+ */
+const missingRetryMsMin = 1_000
+const missingRetryMsMax = 30_000
 
 /** How a USE was answered. */
 export interface UseAnswer {
@@ -37,6 +48,8 @@ export class KeyspaceSwitch {
   #existenceCount = 0
   /** {@link #existenceCount} when a new connection has asked for a keyspace that was missing. */
   readonly #missingAsOf = new WeakMap<Connection, number>()
+  /** Connections that will ask again for a keyspace that their node does not know. */
+  readonly #retrying = new WeakSet<Connection>()
 
   constructor(options: KeyspaceSwitchOptions) {
     this.#options = options
@@ -92,6 +105,26 @@ export class KeyspaceSwitch {
     const existenceCount = this.#existenceCount
     await enterKeyspace(connection, keyspace, this.#options.requestOptions)
     this.#missingAsOf.set(connection, existenceCount)
+    this.#retryLater(connection, keyspace, missingRetryMsMin)
+  }
+
+  /** Asks again for a keyspace that the node of a connection does not know, until it does. */
+  #retryLater(connection: Connection, keyspace: string, delayMs: number): void {
+    const isSettled = (): boolean =>
+      connection.state !== ConnectionState.ready ||
+      keyspace !== this.#current ||
+      !connection.keyspace.lacks(keyspace)
+    if (isSettled() || this.#retrying.has(connection)) return
+    this.#retrying.add(connection)
+    this.#options.clock.schedule(delayMs, () => {
+      const asking = this.#using.then(async () => {
+        this.#retrying.delete(connection)
+        if (isSettled()) return
+        await enterKeyspace(connection, keyspace, this.#options.requestOptions)
+        this.#retryLater(connection, keyspace, Math.min(missingRetryMsMax, delayMs * 2))
+      })
+      this.#using = asking.catch(() => {})
+    })
   }
 
   /** A connection in the wrong keyspace is worse than none: the pool makes another. */
@@ -99,6 +132,7 @@ export class KeyspaceSwitch {
     try {
       if (connection.keyspace.lacks(keyspace)) {
         await enterKeyspace(connection, keyspace, this.#options.requestOptions)
+        this.#retryLater(connection, keyspace, missingRetryMsMin)
         return
       }
       await sendUse(connection, keyspace, this.#options.requestOptions)

@@ -83,6 +83,31 @@ test('a connection that asks for a keyspace while it is created asks again', asy
   await session.close()
 })
 
+test('a connection whose node does not know the keyspace yet asks again, each time later', async () => {
+  const { clock, node, session } = await open()
+  node.connections[2]!.destroy()
+  await settle()
+  const held = holdUses(node)
+  await pass(clock, 200)
+  // The node is back, and learns of the keyspace only later.
+  const asked: number[] = []
+  for (const delayMs of [1_000, 2_000, 4_000]) {
+    held.at(-1)!.reply(serverError(0x2200))
+    await settle()
+    asked.push(held.length)
+    await pass(clock, delayMs - 50)
+    asked.push(held.length)
+    await pass(clock, 100)
+  }
+  expect(asked).toEqual([1, 1, 2, 2, 3, 3])
+  expect(held).toHaveLength(4)
+  answerUse(held[3]!)
+  await settle()
+  await pass(clock, 60_000)
+  expect(held).toHaveLength(4)
+  await session.close()
+})
+
 test('a keyspace that is created moves no session that has been told to leave it', async () => {
   const { node, session, control } = await open(1)
   const held = holdUses(node)
