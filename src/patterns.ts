@@ -97,6 +97,7 @@ export {
   SchemaPlan,
 } from './patterns/schema-manager.ts'
 export type {
+  InspectOptions,
   NewSessionOptions,
   RevokeAllOptions,
   SessionInspection,

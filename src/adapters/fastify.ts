@@ -9,8 +9,16 @@ import {
   type RateLimitDecision,
   RateLimiter,
   type RateLimiterOptions,
+  type SessionData,
+  type SessionManager,
   type TakeOptions,
 } from '../patterns.ts'
+import {
+  addSessions,
+  type FastifySessionReply,
+  type FastifySessionRequest,
+  type FastifySessionsOptions,
+} from './fastify-web-session.ts'
 import { addressKey, limitRequest, refusalText, type RequestKey } from './request-limit.ts'
 
 import { type SessionStoreClass, sessionStoreOn } from './session-callbacks.ts'
@@ -18,33 +26,39 @@ import { type SessionStoreClass, sessionStoreOn } from './session-callbacks.ts'
 export type { RequestFunction, RequestKey } from './request-limit.ts'
 export type { SessionStore, SessionStoreClass } from './session-callbacks.ts'
 export type { SessionStoreOptions, StoredSession } from './session-store.ts'
+export type {
+  FastifySessionReply,
+  FastifySessionRequest,
+  FastifySessionsOptions,
+} from './fastify-web-session.ts'
+export type { LoginOptions, WebSession, WebSessionOptions } from './web-session.ts'
 
 /** What the plugin reads of a request. */
-export interface FastifyRequestLike {
-  /** Behind a proxy it needs the option `trustProxy` of Fastify. */
-  readonly ip: string
+export interface FastifyRequestLike extends FastifySessionRequest {
   readonly method: string
   readonly routeOptions: { readonly url?: string | undefined; readonly config: object }
 }
 
-interface FastifyReplyLike {
-  header(name: string, value: string): unknown
-}
-
-type FastifyHook = (request: FastifyRequestLike, reply: FastifyReplyLike) => Promise<void>
+type FastifyHook = (request: FastifyRequestLike, reply: FastifySessionReply) => Promise<void>
 
 /** What the plugin uses of an instance of Fastify. */
 export interface FastifyLike {
   decorate(name: 'tsylla', value: FastifyTsylla): unknown
-  addHook(name: 'onRequest' | 'preHandler', hook: FastifyHook): unknown
+  decorateRequest(name: 'tsyllaSession'): unknown
+  addHook(name: 'onRequest' | 'preHandler' | 'onSend', hook: FastifyHook): unknown
   addHook(name: 'onClose', hook: () => Promise<void>): unknown
 }
 
 /** What the plugin adds to the instance, as `tsylla`. */
-export interface FastifyTsylla<Opened extends Executor = Session> {
+export interface FastifyTsylla<
+  Opened extends Executor = Session,
+  Data extends object = SessionData,
+> {
   readonly session: Opened
   /** The limiter of the option `rateLimit`. */
   readonly limiter: RateLimiter | undefined
+  /** The manager of the option `sessions`, for example for `revokeAll` and `listSessions`. */
+  readonly sessions: SessionManager<Data> | undefined
 }
 
 export interface FastifyRateLimitOptions extends RateLimiterOptions {
@@ -73,22 +87,28 @@ export interface FastifyTsyllaOptions {
    * limit, or `TakeOptions`, which count apart from other routes.
    */
   readonly rateLimit?: FastifyRateLimitOptions | undefined
+  /**
+   * Sessions of users, by a signed cookie: every request gets `tsyllaSession`, a `WebSession`. One
+   * round trip for each request that has such a cookie.
+   */
+  readonly sessions?: FastifySessionsOptions | undefined
 }
 
 /**
- * Plugin that adds a session and a rate limiter to an instance and to everything in it. A refused
- * request ends with an error whose `statusCode` is 429, after the fields `RateLimit-Policy`,
- * `RateLimit` and `Retry-After` are set.
+ * Plugin that adds a session of the database, a rate limiter and sessions of users to an instance
+ * and to everything in it. A refused request ends with an error whose `statusCode` is 429, after
+ * the fields `RateLimit-Policy`, `RateLimit` and `Retry-After` are set.
  */
 export async function fastifyTsylla(
   fastify: FastifyLike,
-  { session: given, connect, rateLimit }: FastifyTsyllaOptions,
+  { session: given, connect, rateLimit, sessions: ofUsers }: FastifyTsyllaOptions,
 ): Promise<void> {
   const session = given ?? (await open(connect))
   if (given === undefined) fastify.addHook('onClose', () => session.close())
   else if (connect !== undefined) throw new ConfigError('session and connect exclude each other')
   const limiter = rateLimit && (await addRateLimit(fastify, session, rateLimit))
-  fastify.decorate('tsylla', { session, limiter })
+  const sessions = ofUsers && (await addSessions(fastify, session, ofUsers))
+  fastify.decorate('tsylla', { session, limiter, sessions })
 }
 
 // What `fastify-plugin` sets: the instance itself is decorated, and errors name the plugin.

@@ -13,6 +13,11 @@ export interface NewSessionOptions<Data extends object = SessionData> {
   readonly data?: Data | undefined
 }
 
+export interface InspectOptions {
+  /** Whether it is a use of the session, as `validateSession` is. Default `false`. */
+  readonly use?: boolean | undefined
+}
+
 export interface UpdateOptions {
   /** The update fails unless the session is at this revision. */
   readonly ifRevision?: number | undefined

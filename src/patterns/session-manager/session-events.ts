@@ -29,7 +29,7 @@ export interface SessionEvent {
 /** What `stats` returns: what this object has done since it exists. */
 export interface SessionStats {
   readonly created: number
-  /** Tokens that were found valid by `validateSession`. */
+  /** Uses: tokens that `validateSession`, or `inspectSession` with `use`, found valid. */
   readonly validated: number
   /** Tokens that were not, by reason. */
   readonly refused: Readonly<Record<SessionReason, number>>

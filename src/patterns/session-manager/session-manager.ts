@@ -18,6 +18,7 @@ import type { Runtime } from '../../util/index.ts'
 import {
   checkUserId,
   factOf,
+  type InspectOptions,
   type NewSessionOptions,
   type RevokeAllOptions,
   type SessionInspection,
@@ -27,7 +28,12 @@ import {
 import { type SessionChange, type SessionData, SessionDataCodec } from './session-data.ts'
 import { SessionEnder } from './session-ender.ts'
 import { SessionEvents, type SessionStats } from './session-events.ts'
-import { type FoundSession, SessionFinder, sessionIdOf } from './session-finder.ts'
+import {
+  type FoundSession,
+  SessionFinder,
+  type SessionSearch,
+  sessionIdOf,
+} from './session-finder.ts'
 import { infoOf, listValidSessions, type SessionInfo } from './session-list.ts'
 import type { SessionAnswer } from './session-machine.ts'
 import {
@@ -129,18 +135,21 @@ export class SessionManager<Data extends object = SessionData> {
    */
   async validateSession(token: string): Promise<string | null> {
     const found = await this.#finder.find(token, false)
-    if (!found.ok) {
-      this.#events.refused[found.reason]++
-      return null
-    }
-    this.#events.counts.validated++
-    await this.#touch(found)
-    return found.state.userId
+    await this.#use(found)
+    return found.ok ? found.state.userId : null
   }
 
-  /** Returns why a token is valid or not, and the data of the session. It is not a use. */
-  async inspectSession(token: string): Promise<SessionInspection<Data>> {
+  /**
+   * Returns why a token is valid or not, and the data of the session. It is a use of the session
+   * only with `use`, and returns what was known before that. One round trip, as `validateSession`.
+   */
+  async inspectSession(
+    token: string,
+    options: InspectOptions = {},
+  ): Promise<SessionInspection<Data>> {
+    checkOptions('inspectSession', options, { use: true })
     const found = await this.#finder.find(token, true)
+    if (options.use === true) await this.#use(found)
     if (!found.ok) return { ok: false, reason: found.reason }
     const { state, lastUseMs, isReplaced } = found
     return {
@@ -291,7 +300,14 @@ export class SessionManager<Data extends object = SessionData> {
     return found
   }
 
-  async #touch({ token, lastUseMs }: FoundSession): Promise<void> {
+  /** Counts a use and notes when it was. */
+  async #use(found: SessionSearch): Promise<void> {
+    if (!found.ok) {
+      this.#events.refused[found.reason]++
+      return
+    }
+    this.#events.counts.validated++
+    const { token, lastUseMs } = found
     const { lastUses } = this.#stores
     if (lastUses === undefined) return
     try {

@@ -301,7 +301,11 @@ describePattern('what SessionManager guarantees', (target) => {
       let usedMs = startMs
       for (;;) {
         clock.advance(Math.floor(random() * 110_000))
-        const isValid = (await sessions.validateSession(token)) !== null
+        // Both are uses.
+        const isValid =
+          round % 2 === 0
+            ? (await sessions.validateSession(token)) !== null
+            : (await sessions.inspectSession(token, { use: true })).ok
         const sinceUseMs = clock.nowMs() - usedMs
         if (clock.nowMs() - startMs >= 3_600_000) expect(isValid).toBe(false)
         else if (sinceUseMs < 95_000) expect([sinceUseMs, isValid]).toEqual([sinceUseMs, true])
@@ -310,6 +314,24 @@ describePattern('what SessionManager guarantees', (target) => {
         usedMs = clock.nowMs()
       }
     }
+  })
+
+  test('S5: to inspect a session is a use of it only when that is asked for', async () => {
+    const clock = new VirtualClock(Date.now())
+    const { sessions } = open({ idle: '100s', clock })
+    const token = await sessions.createSession('inspected', '')
+    for (let i = 0; i < 3; i++) {
+      clock.advance(60_000)
+      expect(await sessions.inspectSession(token, { use: true })).toMatchObject({ ok: true })
+    }
+    clock.advance(60_000)
+    expect(await sessions.inspectSession(token)).toMatchObject({ ok: true })
+    clock.advance(60_000)
+    expect(await sessions.inspectSession(token, { use: true })).toMatchObject({ reason: 'idle' })
+    expect(sessions.stats()).toMatchObject({ validated: 3, touched: 3, refused: { idle: 1 } })
+    await expect(sessions.inspectSession(token, { uses: true } as object)).rejects.toMatchObject({
+      code: 'TSYLLA_CONFIG',
+    })
   })
 
   test('S5: a use that arrives late, or of a clock that is behind, does not shorten a session', async () => {
