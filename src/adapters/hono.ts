@@ -88,7 +88,11 @@ export function honoSession<Data extends object = SessionData>(
   options: HonoSessionOptions<Data>,
 ): HonoSessionMiddleware<Data> {
   const web = new WebSessions(sessions, options)
+  const seen = new WeakSet<HonoSessionContext<Data>>()
   return async (context, next) => {
+    // Several patterns of the application may match a request.
+    if (seen.has(context)) return await next()
+    seen.add(context)
     const session = await web.open({
       cookieField: context.req.header('cookie'),
       userAgent: context.req.header('user-agent'),

@@ -36,9 +36,11 @@ export interface WebSession<Data extends object = SessionData> {
   /**
    * Begins a session of a user who has logged in. A valid session that the request had ends: no
    * token that was known before the login stays valid. Keep its data with `data: session.data`.
+   * When it fails, the client keeps the cookie that it has.
    *
    * @param options `userAgent` is that of the request unless given
-   * @throws SessionDataError as `SessionManager.createSession`; the old session stays as it is then
+   * @throws SessionDataError as `SessionManager.createSession`
+   * @throws SessionInvalidError when all sessions of the user were revoked meanwhile
    */
   create(userId: string, options?: LoginOptions<Data>): Promise<void>
   /**
@@ -152,10 +154,13 @@ export class RequestSession<Data extends object> implements WebSession<Data> {
     const { ipAddress = this.#request.ipAddress ?? '', ...rest } = options
     const facts = { ...rest, userAgent: rest.userAgent ?? this.#request.userAgent }
     const token = await this.#sessions.createSession(userId, ipAddress, facts)
-    const [oldToken, old] = [this.#token, this.#valid]
+    const inspection = await this.#sessions.inspectSession(token)
+    // All sessions of the user were revoked meanwhile.
+    if (!inspection.ok) throw new SessionInvalidError(inspection.reason)
+    await this.#end(this.#token, this.#valid)
+    this.#valid = inspection
+    this.#reason = undefined
     this.#send(token)
-    await this.#inspect(token)
-    await this.#end(oldToken, old)
   }
 
   async update(change: SessionChange<Data>, options?: UpdateOptions): Promise<Data> {
@@ -198,7 +203,9 @@ export class RequestSession<Data extends object> implements WebSession<Data> {
       this.#send(await this.#sessions.rotateSession(token))
     } catch (error) {
       if (!(error instanceof SessionInvalidError)) throw error
-      this.#invalidate(error.reason)
+      this.#token = undefined
+      this.#valid = undefined
+      this.#reason = error.reason
     }
   }
 
@@ -209,20 +216,6 @@ export class RequestSession<Data extends object> implements WebSession<Data> {
     // A request that takes longer than the grace has a token that no longer leads to its successor.
     const isReplaced = before.ok ? before.isReplaced : before.reason === 'rotated'
     if (isReplaced) await this.#sessions.revokeSession(session.userId, session.id)
-  }
-
-  async #inspect(token: string): Promise<void> {
-    const inspection = await this.#sessions.inspectSession(token)
-    if (inspection.ok) {
-      this.#valid = inspection
-      this.#reason = undefined
-    } else this.#invalidate(inspection.reason)
-  }
-
-  #invalidate(reason: SessionReason): void {
-    this.#token = undefined
-    this.#valid = undefined
-    this.#reason = reason
   }
 
   #send(token: string): void {

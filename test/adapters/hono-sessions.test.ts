@@ -210,6 +210,57 @@ describeOnServers('sessions in Hono', (target: Target) => {
     expect(await (await browser.get('/')).json()).toMatchObject({ userId: 'frank' })
   })
 
+  test('a login that fails leaves the client as it was', async () => {
+    const { browser } = open()
+    await browser.post('/login/kim')
+    const before = browser.cookies
+    class EndsNone extends SessionManager<Data> {
+      override async destroySession(): Promise<void> {
+        throw new NoNodeAvailableError(new Map())
+      }
+    }
+    class RevokesAtOnce extends SessionManager<Data> {
+      override async createSession(userId: string): Promise<string> {
+        const token = await super.createSession(userId)
+        await this.revokeAll(userId)
+        return token
+      }
+    }
+    const onNone = browserOf(appOn(new EndsNone(target.session)))
+    const failed = await onNone.send('POST', '/login/lea', before)
+    expect([failed.status, failed.headers.getSetCookie()]).toEqual([500, []])
+    const onRevoked = browserOf(appOn(new RevokesAtOnce(target.session)))
+    const revoked = await onRevoked.send('POST', '/login/lea', before)
+    expect([await revoked.text(), revoked.headers.getSetCookie()]).toEqual([
+      'TSYLLA_SESSION_INVALID',
+      [],
+    ])
+    expect(await (await browser.get('/')).json()).toMatchObject({ userId: 'kim' })
+  })
+
+  test('the middleware may stand before a route several times', async () => {
+    const sessions = new SessionManager<Data>(target.session)
+    const middleware = honoSession(sessions, { cookie })
+    const app = new Hono<Env>()
+    app.use(middleware)
+    app.use('/login/*', middleware)
+    app.post('/login/:user', async (c) => {
+      await c.var.session.create(c.req.param('user'))
+      return c.text('welcome')
+    })
+    app.post('/rotate', async (c) => c.body(await c.var.session.rotate().then(() => null)))
+    const browser = browserOf(app)
+    await browser.post('/login/mia')
+    const old = browser.cookies
+    await browser.post('/rotate')
+    // Its token was replaced, so each reading of the session would set a cookie.
+    const login = await browser.send('POST', '/login/ned', old)
+    expect(login.headers.getSetCookie()).toHaveLength(1)
+    browser.take(login.headers)
+    expect(await sessions.listSessions('ned').toArray()).toHaveLength(1)
+    expect(sessions.stats().validated).toBe(2)
+  })
+
   test('errors of the database go to the application', async () => {
     const { browser } = open()
     await browser.post('/login/gil')
