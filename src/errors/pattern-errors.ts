@@ -135,11 +135,13 @@ export class SchemaMismatchError extends TsyllaErrorBase {
 /** Units of a rate limit do not become free in the time that the caller would wait. */
 export class RateLimitedError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_RATE_LIMITED'
-  /** Milliseconds until the units can be free, at the earliest. */
+  /** Milliseconds until the units can be free, at the earliest; infinite when they never are. */
   readonly retryAfterMs: number
   constructor(retryAfterMs: number, timeoutMs: number) {
     super(
-      `The rate limit admits the request in ${Math.ceil(retryAfterMs)} ms at the earliest, later than the ${timeoutMs} ms to wait`,
+      Number.isFinite(retryAfterMs)
+        ? `The rate limit admits the request in ${Math.ceil(retryAfterMs)} ms at the earliest, later than the ${timeoutMs} ms to wait`
+        : 'The rate limit never admits as many units at once: ask for fewer, or raise the limit',
     )
     this.retryAfterMs = retryAfterMs
   }

@@ -15,6 +15,8 @@ export interface LeaseState {
   readonly untilMs: number
   /** What the holder wrote for people who look. */
   readonly note: string
+  /** Fence of the last revocation: what was done under an earlier one is void. 0 for none. */
+  readonly revokedUs: bigint
 }
 
 export type LeaseAsk =
@@ -63,7 +65,8 @@ export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
     }
     if (ask.kind === 'revoke') {
       const fence = nextFence(state, ask.nowUs, ask.fenceSpan)
-      const after = { fence, owner: null, untilMs: state?.untilMs ?? 0, note: '' }
+      const untilMs = state?.untilMs ?? 0
+      const after = { fence, owner: null, untilMs, note: '', revokedUs: fence }
       return { state: after, answer: { holds: false, state: after } }
     }
     const holds = state !== undefined && state.owner === ask.owner
@@ -84,6 +87,7 @@ export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
           owner: ask.owner,
           untilMs,
           note: ask.note,
+          revokedUs: state?.revokedUs ?? 0n,
         }
         return { state: after, answer: { holds: true, state: after } }
       }
@@ -124,6 +128,7 @@ export function leaseTable(name: string, ttlSeconds: number): TableDefinition {
       owner: 'uuid',
       until: 'timestamp',
       note: 'text',
+      revoked: 'bigint',
       op: 'uuid',
     },
     partitionKey: ['name'],
@@ -141,26 +146,30 @@ export function leaseRows(
   return new LwtTable(runner, {
     table: tableText(name),
     keyColumns: ['name'],
-    stateColumns: ['fence', 'owner', 'until', 'note'],
+    stateColumns: ['fence', 'owner', 'until', 'note', 'revoked'],
     keyValues: (key) => [key],
-    encode: ({ fence, owner, untilMs, note }) => [fence, owner, new Date(untilMs), note],
+    encode: ({ fence, owner, untilMs, note, revokedUs }) => [
+      ...[fence, owner, new Date(untilMs), note, revokedUs],
+    ],
     decode: decodeLease,
     ttlSeconds: () => ttlSeconds,
   })
 }
 
 function decodeLease(row: UnknownColumns): LeaseState {
-  const { fence, owner, until, note } = row as {
+  const { fence, owner, until, note, revoked } = row as {
     readonly fence: bigint | number | string
     readonly owner: string | null | undefined
     readonly until: Date | bigint
     readonly note: string | null | undefined
+    readonly revoked: bigint | number | string | null | undefined
   }
   return {
     fence: toBigInt(fence),
     owner: owner ?? null,
     untilMs: toDate(until).getTime(),
     note: note ?? '',
+    revokedUs: toBigInt(revoked ?? 0n),
   }
 }
 

@@ -1,8 +1,8 @@
 import { RequestTimeoutError, TsyllaError } from '../errors/index.ts'
 import { randomUuid } from '../types/index.ts'
-import type { Runtime, Timer } from '../util/index.ts'
+import type { Clock, Runtime, Timer } from '../util/index.ts'
 import { Backoff } from './backoff.ts'
-import type { LwtMachine, LwtRows, LwtVersion } from './lwt-machine.ts'
+import type { LwtMachine, LwtRows, LwtStep, LwtVersion } from './lwt-machine.ts'
 import { LwtRetry } from './lwt-retry.ts'
 
 /** How a request is executed. Requests with equal settings share a write. */
@@ -82,7 +82,8 @@ class LwtRequest<Key, State, Ask, Answer> {
 /** The steps of a round of requests, one after another. */
 interface Fold<State, Answer> {
   readonly state: State | undefined
-  readonly answers: readonly Answer[]
+  /** Nothing for requests that have failed. */
+  readonly answers: readonly (Answer | undefined)[]
   /** Whether the request at the same index changes the state. */
   readonly changes: readonly boolean[]
   readonly hasChanges: boolean
@@ -106,6 +107,8 @@ export class LwtRegister<Key, State, Ask, Answer> {
   #known: LwtVersion<State> | undefined
   /** When it was asked for that version, by the monotonic clock. */
   #knownMs = Number.NEGATIVE_INFINITY
+  /** The clock that this is measured by: those of other callers may count from another origin. */
+  #knownClock: Clock | undefined
 
   constructor(key: Key, machine: LwtMachine<State, Ask, Answer>, counters: LwtCounters) {
     this.key = key
@@ -178,7 +181,7 @@ export class LwtRegister<Key, State, Ask, Answer> {
         if (backoff.isExpired) throw retry.timeout()
         if (this.#known?.op === before?.op) await backoff.pause()
       } else {
-        const ageMs = clock.monotonicMs() - this.#knownMs
+        const ageMs = this.#ageMs(clock)
         if (isCurrent || ageMs < fold.maxAgeMs) return settle(round, fold)
         await this.#refresh(settings, backoff, retry)
       }
@@ -189,10 +192,10 @@ export class LwtRegister<Key, State, Ask, Answer> {
     let state = this.#known?.state
     let hasChanges = false
     let maxAgeMs = Number.POSITIVE_INFINITY
-    const answers: Answer[] = []
+    const answers: (Answer | undefined)[] = []
     const changes: boolean[] = []
-    for (const { ask, isMaybeApplied } of round) {
-      const step = this.#machine.step(state, ask, isMaybeApplied)
+    for (const request of round) {
+      const step = this.#stepOrReject(state, request)
       const isChange = step.state !== state
       hasChanges ||= isChange
       maxAgeMs = Math.min(maxAgeMs, step.maxAgeMs ?? maxAgeMs)
@@ -201,6 +204,25 @@ export class LwtRegister<Key, State, Ask, Answer> {
       state = step.state
     }
     return { state, answers, changes, hasChanges, maxAgeMs }
+  }
+
+  /** A step that throws concerns its own request only, which then changes nothing. */
+  #stepOrReject(
+    state: State | undefined,
+    request: LwtRequest<Key, State, Ask, Answer>,
+  ): LwtStep<State, Answer | undefined> {
+    try {
+      return this.#machine.step(state, request.ask, request.isMaybeApplied)
+    } catch (error) {
+      request.reject(error)
+      return { state, answer: undefined }
+    }
+  }
+
+  /** How long ago the server reported what is known. */
+  #ageMs(clock: Clock): number {
+    if (clock !== this.#knownClock) return Number.POSITIVE_INFINITY
+    return clock.monotonicMs() - this.#knownMs
   }
 
   /**
@@ -231,6 +253,7 @@ export class LwtRegister<Key, State, Ask, Answer> {
           const sentMs = clock.monotonicMs()
           this.#known = await rows.write(this.key, before, after, backoff.startAttempt())
           this.#knownMs = sentMs
+          this.#knownClock = clock
         }
         const isApplied = this.#known?.op === after.op
         if (!isApplied) this.#counters.conflicts++
@@ -269,6 +292,7 @@ export class LwtRegister<Key, State, Ask, Answer> {
     const sentMs = clock.monotonicMs()
     this.#known = await rows.read(this.key, backoff.startAttempt())
     this.#knownMs = sentMs
+    this.#knownClock = clock
   }
 }
 

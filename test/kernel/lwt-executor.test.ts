@@ -3,7 +3,8 @@ import { expect, test } from 'vitest'
 import { RequestTimeoutError, ServerError } from '../../src/index.ts'
 import { LwtExecutor } from '../../src/kernel/lwt-executor.ts'
 import type { LwtMachine, LwtRows, LwtVersion } from '../../src/kernel/lwt-machine.ts'
-import { createRandom, systemRuntime } from '../../src/util/index.ts'
+import type { LwtSettings } from '../../src/kernel/lwt-register.ts'
+import { type Clock, createRandom, systemRuntime } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 /** A counter with a ceiling, the smallest machine that refuses. */
@@ -69,6 +70,7 @@ function setUp(): {
   readonly row: Row
   readonly clock: VirtualClock
   readonly executor: LwtExecutor<string, number, Take, Taken>
+  readonly settings: LwtSettings<string, number>
   readonly take: (units: number, limit?: number, timeoutMs?: number) => Promise<Taken>
 } {
   const row = new Row()
@@ -80,7 +82,15 @@ function setUp(): {
   }
   const take = (units: number, limit = 1_000, timeoutMs = 1_000): Promise<Taken> =>
     executor.submit('k', 'k', { units, limit }, settings, clock.monotonicMs() + timeoutMs)
-  return { row, clock, executor, take }
+  return { row, clock, executor, settings, take }
+}
+
+function bound(clock: Clock): Clock {
+  return {
+    nowMs: () => clock.nowMs(),
+    monotonicMs: () => clock.monotonicMs(),
+    schedule: (...args) => clock.schedule(...args),
+  }
 }
 
 /** Lets promises go on, and time when they wait for it, until `work` has settled. */
@@ -145,6 +155,40 @@ test('a conflict folds the requests again on the state of the server', async () 
   row.set(40)
   expect(await settle(clock, take(2))).toEqual({ ok: true, used: 42, isRepeated: false })
   expect(executor.counters).toMatchObject({ conflicts: 1, conditionalWrites: 3, serialReads: 0 })
+})
+
+test('a request whose step throws fails alone', async () => {
+  const { row, executor, settings, clock } = setUp()
+  const picky: LwtMachine<number, Take, Taken> = {
+    step(state, ask, isRepeated) {
+      if (ask.units < 0) throw new RangeError('negative')
+      return counter.step(state, ask, isRepeated)
+    },
+  }
+  const other = new LwtExecutor<string, number, Take, Taken>(picky)
+  const deadlineMs = clock.monotonicMs() + 1_000
+  const submit = (units: number): Promise<Taken> =>
+    other.submit('k', 'k', { units, limit: 10 }, settings, deadlineMs)
+  const all = await Promise.allSettled([submit(1), submit(-1), submit(2)])
+  expect(all).toMatchObject([
+    { status: 'fulfilled', value: { ok: true, used: 1 } },
+    { status: 'rejected', reason: { message: 'negative' } },
+    { status: 'fulfilled', value: { ok: true, used: 3 } },
+  ])
+  await expect(submit(-1)).rejects.toThrow('negative')
+  expect([row.version?.state, executor.counters.requests]).toEqual([3, 0])
+})
+
+test('what a request by another clock has found is as old as can be', async () => {
+  const { row, executor, settings, take } = setUp()
+  row.set(10)
+  expect(await take(1, 10)).toMatchObject({ ok: false, used: 10 })
+  row.set(0)
+  // Its monotonic time began later.
+  const clock = new VirtualClock()
+  const later = { ...settings, clock: { ...bound(clock), monotonicMs: () => -1_000_000 } }
+  const ask = { units: 1, limit: 10 }
+  expect(await executor.submit('k', 'k', ask, later, 0)).toMatchObject({ ok: true, used: 1 })
 })
 
 test('a failure that leaves nothing open reaches all callers at once', async () => {

@@ -208,6 +208,39 @@ describePattern('Lock', (target) => {
     ])
   })
 
+  test('extend reports a lease that ended while its answer was under way', async () => {
+    const { clock, faulty, a, b } = await openTwo()
+    const name = newName()
+    const lease = await a.acquire(name, { ttl: '3s' })
+    faulty.onRequest = () => clock.advance(3_000)
+    await expect(lease.extend()).rejects.toMatchObject({ code: 'TSYLLA_LOCK_LOST' })
+    faulty.onRequest = () => {}
+    expect(lease.isHeld).toBe(false)
+    // What was extended for nobody is free.
+    await expect.poll(async () => (await b.tryAcquire(name)) !== undefined).toBe(true)
+  })
+
+  test('a leader whose work ends with the reason of its signal takes part again, and stops', async () => {
+    const { clock, a } = await openTwo()
+    const name = newName()
+    let terms = 0
+    const lost: unknown[] = []
+    const election = a.leader(name, {
+      onElected: async (_lease, signal) => {
+        terms++
+        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        signal.throwIfAborted()
+      },
+      onLost: (reason) => lost.push(reason),
+    })
+    await expect.poll(() => election.isLeader).toBe(true)
+    clock.advance(60_000)
+    await expect.poll(() => (clock.advance(100), terms)).toBe(2)
+    expect(lost).toMatchObject([{ code: 'TSYLLA_LOCK_LOST' }])
+    await election.stop()
+    expect(election.isLeader).toBe(false)
+  })
+
   test('one leader at a time; the next takes over when it stops', async () => {
     const { a, b } = await openTwo()
     const name = newName()

@@ -141,8 +141,16 @@ export class CacheCore {
   /** Whether an entry may be used: it is not over, and neither its scopes nor tags are invalid. */
   async isLive(entry: CacheEntry, scopes: readonly string[]): Promise<boolean> {
     if (entry.hardMs <= this.nowMs) return false
-    const latest = await this.epochs.latest([...scopes, ...Array.from(entry.tags, tagEpoch)])
-    return entry.bornUs > latest
+    return await this.isValid(entry.bornUs, entry.tags, scopes)
+  }
+
+  /** Whether neither the scopes nor the tags of a value were invalidated since it was born. */
+  async isValid(
+    bornUs: bigint,
+    tags: ReadonlySet<string>,
+    scopes: readonly string[],
+  ): Promise<boolean> {
+    return bornUs > (await this.epochs.latest([...scopes, ...Array.from(tags, tagEpoch)]))
   }
 
   /**
@@ -168,9 +176,9 @@ export class CacheCore {
     )
   }
 
-  /** Keeps an entry in memory if that resolves to `true` and nobody invalidates the key before. */
+  /** Keeps an entry in memory if it is current, and its key stays valid until that is known. */
   async rememberIf(
-    isCurrent: Promise<boolean>,
+    isCurrent: () => Promise<boolean>,
     key: string,
     entry: CacheEntry,
     made: { readonly value: unknown },
@@ -178,8 +186,13 @@ export class CacheCore {
   ): Promise<void> {
     const read = this.memory?.begin(key)
     if (read === undefined) return
-    if ((await isCurrent) && !read.isStale) this.remember(key, entry, made, sentMs)
-    this.memory?.end(key, read)
+    try {
+      if ((await isCurrent()) && !read.isStale) this.remember(key, entry, made, sentMs)
+    } catch {
+      // What is not known to be valid is read again.
+    } finally {
+      this.memory?.end(key, read)
+    }
   }
 
   /** The key left the memory of this process; tells the others. @param key `undefined` for all */

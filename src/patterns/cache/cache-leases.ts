@@ -23,6 +23,13 @@ export interface CacheLeasesOptions {
   readonly random: RandomSource
 }
 
+/** The right to write a key. */
+export interface KeyRight {
+  readonly lease: Lease
+  /** Entries that were written up to then are deleted, or about to be. */
+  readonly deletedUs: bigint
+}
+
 /** An entry is written once per fence. */
 const fenceSpan = 2
 /** Rows of keys that nothing is made of or deleted are kept this long. */
@@ -75,7 +82,7 @@ export class CacheLeases {
    * @param nowUs smallest fence
    * @returns `undefined` when another process makes the value
    */
-  async tryAcquire(key: string, owner: string, nowUs: bigint): Promise<Lease | undefined> {
+  async tryAcquire(key: string, owner: string, nowUs: bigint): Promise<KeyRight | undefined> {
     const { clock, ttlMs, clockErrorMs } = this.#options
     const sentMs = clock.monotonicMs()
     const { holds, state } = await this.#host.ask(key, {
@@ -86,7 +93,9 @@ export class CacheLeases {
       ...{ owner, ttlMs, nowUs, fenceSpan },
     })
     if (!holds || state === undefined) return undefined
-    return new Lease(this.#host, { name: key, owner, ttlMs, fence: state.fence, sentMs })
+    const { fence, revokedUs } = state
+    const lease = new Lease(this.#host, { name: key, owner, ttlMs, fence, sentMs })
+    return { lease, deletedUs: revokedUs }
   }
 
   /**
@@ -94,13 +103,13 @@ export class CacheLeases {
    *
    * @throws LockHeldError when another process keeps it for longer than a lease lasts
    */
-  async acquire(key: string, nextStamp: () => bigint): Promise<Lease> {
+  async acquire(key: string, nextStamp: () => bigint): Promise<KeyRight> {
     const { clock, random, ttlMs, clockErrorMs } = this.#options
     const deadlineMs = clock.monotonicMs() + 2 * (ttlMs + clockErrorMs)
     const owner = this.newOwner()
     for (;;) {
-      const lease = await this.tryAcquire(key, owner, nextStamp())
-      if (lease !== undefined) return lease
+      const right = await this.tryAcquire(key, owner, nextStamp())
+      if (right !== undefined) return right
       if (clock.monotonicMs() >= deadlineMs) {
         throw new LockHeldError(key, new Date(clock.nowMs() + ttlMs))
       }

@@ -367,7 +367,7 @@ export class Cache {
       const made = await this.#await(key, running ?? start(), found, policy, leftMs)
       if ('stale' in made) return made.stale
       // The factory began before this caller came: its value may have been deleted since.
-      if (running !== undefined && !(await made.isCurrent)) continue
+      if (running !== undefined && !(await made.isCurrent())) continue
       return this.#valueOf(made, running === undefined)
     }
     throw new FactoryTimeoutError(policy.hardTimeoutMs)
@@ -504,22 +504,24 @@ export class Cache {
   ): Promise<boolean> {
     const core = this.#core
     const { activity, stamps } = await core.share()
-    const read = async (): Promise<CacheEntry | undefined> => {
+    const read = async (deletedUs: bigint): Promise<CacheEntry | undefined> => {
       const entry = await core.read(key, this.#scopes)
-      return entry !== undefined && entry.softMs > core.nowMs ? entry : undefined
+      if (entry === undefined || entry.softMs <= core.nowMs) return undefined
+      return entry.writtenUs > deletedUs ? entry : undefined
     }
     let isReplaced = false
     await activity.write(key, async () => {
       if (core.leases === undefined) {
         const stampUs = stamps.next(core.nowMs)
-        isReplaced = await work(stampUs, await read())
+        isReplaced = await work(stampUs, await read(0n))
         return
       }
-      const lease = await core.leases.acquire(key, () => stamps.next(core.nowMs))
+      const nextStamp = (): bigint => stamps.next(core.nowMs)
+      const { lease, deletedUs } = await core.leases.acquire(key, nextStamp)
       let wasHeld = false
       try {
         stamps.observe(lease.fence)
-        const found = await read()
+        const found = await read(deletedUs)
         if (found !== undefined && found.writtenUs >= lease.fence) {
           await lease.raiseFence(found.writtenUs + 1n)
           stamps.observe(lease.fence)

@@ -78,7 +78,7 @@ async function tryAcquire(
 ): Promise<Lease | undefined> {
   const { stamps } = await core.share()
   try {
-    return await leases.tryAcquire(key, owner, stamps.next(core.nowMs))
+    return (await leases.tryAcquire(key, owner, stamps.next(core.nowMs)))?.lease
   } catch (error) {
     const isLate = core.options.clock.monotonicMs() >= deadlineMs
     if (!isLate && faultOf(error) === 'transient') return undefined
@@ -133,7 +133,7 @@ function isNewer(core: CacheCore, entry: CacheEntry, found: CacheEntry | undefin
 
 function foundIn({ bytes }: CacheEntry): Made {
   // It was read after the callers of the run came, or those that came later read again.
-  return { bytes, made: undefined, isCurrent: Promise.resolve(false) }
+  return { bytes, made: undefined, isCurrent: async () => false }
 }
 
 async function make(
@@ -159,7 +159,11 @@ async function make(
   // Whoever has deleted the key or made its value meanwhile has a later timestamp.
   if (isStored) await core.rows.write(key, { ...entry, stampUs })
   const isHeld = lease === undefined ? Promise.resolve(true) : release(lease)
-  const isCurrent = isHeld.then((held) => held && !run.isStale && !run.isLate)
+  const isCurrent = async (): Promise<boolean> =>
+    (await isHeld) &&
+    !run.isStale &&
+    !run.isLate &&
+    (await core.isValid(bornUs, policy.tags, scopes))
   if (isStored) {
     void core.rememberIf(isCurrent, key, { ...entry, writtenUs: stampUs }, { value }, sentMs)
   }

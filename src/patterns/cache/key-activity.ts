@@ -7,10 +7,10 @@ export interface Made {
   /** The object that the factory of this process returned. */
   readonly made: { readonly value: unknown } | undefined
   /**
-   * Whether the key was not deleted since the factory began. It resolves after the value: only
-   * callers that came after the factory began need to know.
+   * Whether the key was neither deleted nor invalidated since the factory began: only callers that
+   * came after the factory began need to know.
    */
-  readonly isCurrent: Promise<boolean>
+  readonly isCurrent: () => Promise<boolean>
 }
 
 /** The making of a value, for all callers that want it. */

@@ -13,8 +13,9 @@ export interface LeaderOptions {
   /** Called when the lease ended while `onElected` was running. */
   readonly onLost?: ((reason: unknown) => void) | undefined
   /**
-   * Called with what `onElected` throws, and with what acquiring fails with; the election goes on
-   * after a second. Default: the election ends, and `stop` rejects with the error.
+   * Called with what `onElected` throws, unless it is the reason of its signal, and with what
+   * acquiring fails with; the election goes on after a second. Default: the election ends, and
+   * `stop` rejects with the error.
    */
   readonly onError?: ((error: unknown) => void) | undefined
 }
@@ -81,8 +82,12 @@ export class LeaderElection implements AsyncDisposable {
     if (onLost !== undefined) {
       lease.signal.addEventListener('abort', () => onLost(lease.signal.reason), { once: true })
     }
+    const signal = AbortSignal.any([lease.signal, this.#stopping.signal])
     try {
-      await onElected(lease, AbortSignal.any([lease.signal, this.#stopping.signal]))
+      await onElected(lease, signal)
+    } catch (error) {
+      // The work has ended as its signal asked for.
+      if (!signal.aborted || error !== signal.reason) throw error
     } finally {
       this.#lease = undefined
       await lease.release().catch(() => {})

@@ -40,12 +40,17 @@ export class LeaseTimer {
     return this.#isEnded
   }
 
-  /** The lease was extended by a request that was sent then. */
-  onExtended(sentMs: number): void {
-    if (this.#isEnded) return
+  /**
+   * The lease was extended by a request that was sent then.
+   *
+   * @returns whether it has not ended meanwhile
+   */
+  onExtended(sentMs: number): boolean {
+    if (this.#isEnded) return false
     this.#endMs = this.#endAfter(sentMs)
     this.#endTimer.cancel()
     this.#endTimer = this.#scheduleEnd()
+    return true
   }
 
   /** Another process has the lease, or may have it. */

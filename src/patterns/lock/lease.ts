@@ -154,7 +154,11 @@ export class Lease implements AsyncDisposable {
       this.#timer.lose()
       throw new LockLostError(this.name, this.#fence)
     }
-    this.#timer.onExtended(sentMs)
+    if (!this.#timer.onExtended(sentMs)) {
+      // It was extended for nobody.
+      this.#host.ask(this.name, { kind: 'release', owner: this.#owner }).catch(() => {})
+      throw new LockLostError(this.name, this.#fence)
+    }
     if (state.fence > this.#fence) {
       this.#fence = state.fence
       this.#writeCount = 0

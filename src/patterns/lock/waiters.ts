@@ -23,11 +23,11 @@ export class LockWaiters {
   leave(name: string, waiter: Waiter): void {
     const queue = this.#queues.get(name)
     if (queue === undefined) return
-    const wasFirst = queue[0] === waiter
-    const rest = queue.filter((other) => other !== waiter)
-    if (rest.length === 0) this.#queues.delete(name)
-    else this.#queues.set(name, rest)
-    if (wasFirst) rest[0]?.wake()
+    const at = queue.indexOf(waiter)
+    if (at === -1) return
+    queue.splice(at, 1)
+    if (queue.length === 0) this.#queues.delete(name)
+    if (at === 0) queue[0]?.wake()
   }
 
   /** A holder of this process has released: the first caller need not wait for its next attempt. */

@@ -143,16 +143,22 @@ export class CellStore implements LimitStore {
     const { rules, cost, nowMs } = ask
     const rule = rules[0]!
     const id = idOf(key, rule, nowMs)
+    const used = await this.#used(id)
+    return answerOf(id, rule, cost, { ok: used + cost <= rule.limit, used })
+  }
+
+  async #used(id: WindowKey): Promise<number> {
+    if (this.#strategy === 'local') return await this.#local.look(id, this.#settings)
     let used = 0
     for (const units of (await this.#rows.read(id, this.#settings.timeoutMs)).values()) {
       used += units
     }
-    return answerOf(id, rule, cost, { ok: used + cost <= rule.limit, used })
+    return used
   }
 
   async #refund(id: WindowKey, cost: number): Promise<void> {
     if (this.#strategy === 'local') this.#local.refund(id, cost, this.#settings)
-    else (await this.#shareQuorum()).refund(id, cost)
+    else (await this.#shareQuorum()).refund(id, cost, this.#settings)
   }
 
   async #shareQuorum(): Promise<QuorumStrategy> {

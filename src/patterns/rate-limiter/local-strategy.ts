@@ -46,6 +46,15 @@ export class LocalStrategy {
     return { ok, used: window.own + window.others }
   }
 
+  /** The units that are used, as far as this process and the table know. */
+  async look(id: WindowKey, { rows, timeoutMs }: LocalSettings): Promise<number> {
+    const cells = await rows.read(id, timeoutMs)
+    const window = this.#windows.get(nameOf(id))
+    let used = window?.own ?? 0
+    for (const [cell, units] of cells) if (cell !== window?.cell) used += units
+    return used
+  }
+
   refund(id: WindowKey, cost: number, settings: LocalSettings): void {
     const window = this.#window(id, settings)
     window.own = Math.max(0, window.own - cost)
@@ -53,7 +62,7 @@ export class LocalStrategy {
   }
 
   #window(id: WindowKey, settings: LocalSettings): LocalWindow {
-    const name = `${id.windowMs}/${id.window}/${id.key}`
+    const name = nameOf(id)
     let window = this.#windows.get(name)
     if (window === undefined) {
       const cell = randomUuid(settings).text
@@ -84,4 +93,8 @@ export class LocalStrategy {
       window.isSyncing = false
     }
   }
+}
+
+function nameOf({ key, windowMs, window }: WindowKey): string {
+  return `${windowMs}/${window}/${key}`
 }

@@ -117,9 +117,10 @@ class QuorumWindow {
     })
   }
 
-  /** Gives back units that this process has admitted. */
-  refund(cost: number): void {
+  /** Gives back units that this process has admitted; other processes soon see it. */
+  refund(cost: number, settings: QuorumSettings, onIdle: () => void): void {
     this.#own = Math.max(0, this.#own - cost)
+    if (!this.#isRunning) void this.#run(settings, onIdle)
   }
 
   async #run(settings: QuorumSettings, onIdle: () => void): Promise<void> {
@@ -136,8 +137,9 @@ class QuorumWindow {
       }
     }
     // Nobody waits for the surplus to be taken back; the next round would do it too.
-    if (this.#written > this.#own) {
-      await this.#write(this.#own, settings, settings.timeoutMs).catch(() => {})
+    let hasFailed = false
+    while (this.#written > this.#own && this.#waiting.length === 0 && !hasFailed) {
+      await this.#write(this.#own, settings, settings.timeoutMs).catch(() => (hasFailed = true))
     }
     this.#isRunning = false
     if (this.#waiting.length > 0) void this.#run(settings, onIdle)
@@ -228,10 +230,13 @@ export class QuorumStrategy {
     return await window.take(demand, settings, () => this.#onIdle(name, settings.clock.nowMs()))
   }
 
-  refund(id: WindowKey, cost: number): void {
+  refund(id: WindowKey, cost: number, settings: QuorumSettings): void {
     const name = nameOf(id)
     const window = this.#running.get(name) ?? this.#known.get(name)
-    window?.refund(cost)
+    if (window === undefined) return
+    this.#known.delete(name)
+    this.#running.set(name, window)
+    window.refund(cost, settings, () => this.#onIdle(name, settings.clock.nowMs()))
   }
 
   #onIdle(name: string, nowMs: number): void {

@@ -29,7 +29,7 @@ import { decisionOf, type RateLimitDecision } from './decision.ts'
 import type { LimitAnswer, LimitAsk } from './limit-machine.ts'
 import { CellStore, ExactStore, type LimitStore } from './limit-store.ts'
 import { MemoryStrategy } from './memory-strategy.ts'
-import { type CheckedRule, checkRule, checkRules, type RateLimitRule } from './rules.ts'
+import { type CheckedRule, checkRule, checkRules, mostAtOnce, type RateLimitRule } from './rules.ts'
 
 export interface RateLimiterOptions extends Partial<RateLimitRule> {
   /** Several rules: units are taken from all of them or from none. Instead of `limit`. */
@@ -272,20 +272,23 @@ export class RateLimiter {
     const timeoutMs = toMilliseconds('timeout', timeout, 0, waitMsMax)
     const deadlineMs = this.#clock.monotonicMs() + timeoutMs
     const limit = { clock: this.#clock, deadlineMs, timeoutMs }
+    const neverFits = this.#rulesFor(take).some((rule) => (take.cost ?? 1) > mostAtOnce(rule))
+    let hasBegun = false
     const turn = async (): Promise<RateLimitDecision> => {
+      hasBegun = true
       for (;;) {
         if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
         const decision = await this.take(key, take)
         if (decision.ok) return decision
         const leftMs = deadlineMs - this.#clock.monotonicMs()
-        if (decision.retryAfterMs > leftMs) {
-          throw new RateLimitedError(decision.retryAfterMs, timeoutMs)
-        }
+        const retryAfterMs = neverFits ? Number.POSITIVE_INFINITY : decision.retryAfterMs
+        if (retryAfterMs > leftMs) throw new RateLimitedError(retryAfterMs, timeoutMs)
         await sleepUntilAborted(this.#clock, Math.max(1, decision.retryAfterMs), signal)
       }
     }
     try {
-      return await this.#waiting.run(key, turn, limit)
+      const waiting = this.#waiting.run(key, turn, limit)
+      return await orAborted(waiting, signal, () => !hasBegun)
     } catch (error) {
       // The deadline has passed before its turn came: others wait for the same units.
       const isLate = TsyllaError.is(error) && error.code === 'TSYLLA_REQUEST_TIMEOUT'
@@ -417,12 +420,30 @@ function checkKey(key: string): void {
   throw new ConfigError(`key must be a text of 1 to ${keyLengthMax} characters`)
 }
 
+/** Waits for work, and no longer than until the signal aborts while `mayLeave`. */
+function orAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+  mayLeave: () => boolean,
+): Promise<T> {
+  if (signal === undefined) return work
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      if (mayLeave()) reject(new AbortedError('not_applied', signal.reason))
+    }
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort)
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
+
 async function sleepUntilAborted(
   clock: Clock,
   delayMs: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   if (signal === undefined) return await sleep(clock, delayMs)
+  if (signal.aborted) return
   await new Promise<void>((resolve) => {
     const onEnd = (): void => {
       timer.cancel()

@@ -70,6 +70,11 @@ export function checkRule(what: string, rule: RateLimitRule): CheckedRule {
   return { algorithm, id, limit, windowMs, burst }
 }
 
+/** The most units that a rule ever admits at once. */
+export function mostAtOnce({ algorithm, limit, burst }: CheckedRule): number {
+  return algorithm === 'gcra' && limit > 0 ? burst : limit
+}
+
 function burstOf(algorithm: AlgorithmName, limit: number, burst: number | undefined): number {
   if (burst === undefined) return limit
   if (algorithm === 'gcra') return checkInteger('burst', burst, 1, Number.MAX_SAFE_INTEGER)

@@ -199,6 +199,27 @@ describePattern('Cache: freshness', (target) => {
     expect(await other.get('tagged')).toBeUndefined()
   })
 
+  test('a caller that comes after an invalidation by another process waits for no factory of before', async () => {
+    const { cache } = open({ invalidationMaxAge: 0, memory: {} })
+    const started = createDeferred<void>()
+    const release = createDeferred<string>()
+    const slow = cache.getOrSet(
+      'joined',
+      () => {
+        started.resolve()
+        return release.promise
+      },
+      { tags: ['j'] },
+    )
+    await started.promise
+    await open().cache.invalidateTags(['j'])
+    const late = cache.getOrSet('joined', () => 'new', { tags: ['j'] })
+    release.resolve('old')
+    expect(await slow).toBe('old')
+    expect(await late).toBe('new')
+    expect(await cache.get('joined')).toBe('new')
+  })
+
   test('no key reaches into a namespace', async () => {
     const { cache } = open()
     await cache.namespace('inner').set('k', 'secret')

@@ -185,6 +185,32 @@ describePattern('Cache over processes', (target) => {
     expect(await other.lookup('expiring')).toEqual({ hit: false })
   })
 
+  test('C2: what is being deleted cannot be replaced by what depends on it', async () => {
+    for (const method of ['expire', 'compareAndSet'] as const) {
+      const [key, other] = [`deleting ${method}`, open()]
+      await other.set(key, 'old')
+      let isReplaced: boolean | undefined
+      // The right was taken, and the value is not deleted yet.
+      const slow = wrapExecutor(
+        target.session,
+        async (call, run) => {
+          const text = call.verb === 'executePrepared' ? call.prepared.getStatement() : ''
+          if (text.startsWith('DELETE FROM cache ')) {
+            isReplaced =
+              method === 'expire'
+                ? await other.expire(key, '1h')
+                : await other.compareAndSet(key, 'old', 'new')
+          }
+          return await run(call)
+        },
+        { isolated: true },
+      )
+      await new Cache(slow).delete(key)
+      expect(isReplaced).toBe(false)
+      expect(await other.lookup(key)).toEqual({ hit: false })
+    }
+  })
+
   test('setIfAbsent: one of many processes stores, and the others learn it', async () => {
     const stored = await Promise.all(
       Array.from({ length: 8 }, (_, i) => open().setIfAbsent('absent', i)),

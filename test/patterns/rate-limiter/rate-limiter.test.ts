@@ -369,6 +369,31 @@ describePattern('RateLimiter', (target) => {
     await expect(limiter.waitFor('wait', { signal })).rejects.toMatchObject({ cause: 'enough' })
   })
 
+  test('waitFor ends at once when its signal aborts, or when the units never fit', async () => {
+    const clock = new VirtualClock()
+    const limiter = new RateLimiter(target.session, { limit: 1, per: '1h', clock })
+    await limiter.take('ends')
+    const ends = { timeout: '2h' } as const
+    const stop = new AbortController()
+    const [first, second] = [1, 2].map(() =>
+      limiter.waitFor('ends', { ...ends, signal: stop.signal }),
+    )
+    const queued = new AbortController()
+    const third = limiter.waitFor('ends', { ...ends, signal: queued.signal })
+    queued.abort('enough')
+    await expect(third).rejects.toMatchObject({ code: 'TSYLLA_ABORTED', cause: 'enough' })
+    stop.abort('enough')
+    await expect(first).rejects.toMatchObject({ code: 'TSYLLA_ABORTED' })
+    await expect(second).rejects.toMatchObject({ code: 'TSYLLA_ABORTED' })
+    for (const algorithm of ['fixed', 'sliding', 'gcra'] as const) {
+      const other = new RateLimiter(target.session, { limit: 2, algorithm, clock })
+      await expect(other.waitFor('never', { ...ends, cost: 3 })).rejects.toMatchObject({
+        ...{ code: 'TSYLLA_RATE_LIMITED', retryAfterMs: Number.POSITIVE_INFINITY },
+        message: expect.stringMatching(/never admits as many units/),
+      })
+    }
+  })
+
   test('without a database, onError local counts in the memory of the process', async () => {
     const session = await target.open()
     await session.close()

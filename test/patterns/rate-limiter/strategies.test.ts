@@ -86,6 +86,21 @@ describePattern('RateLimiter without Paxos', (target) => {
     expect(await limiter.take('refund', { cost: 20 })).toMatchObject({ ok: true, remaining: 0 })
   })
 
+  test('quorum: what is given back is free for other processes', async () => {
+    const [a, b] = [1, 2].map(() => new RateLimiter(new FaultyExecutor(target.session), quorum))
+    const decision = await a!.take('given back', { cost: 20 })
+    await a!.refund(decision)
+    await expect.poll(async () => (await b!.peek('given back')).remaining).toBe(20)
+    expect(await b!.check('given back')).toBe(true)
+  })
+
+  test('local: peek finds what take would', async () => {
+    const limiter = new RateLimiter(new FaultyExecutor(target.session), local)
+    await limiter.take('peek', { cost: 15 })
+    expect(await limiter.peek('peek')).toMatchObject({ ok: true, remaining: 5 })
+    expect(await limiter.peek('peek', { cost: 6 })).toMatchObject({ ok: false })
+  })
+
   test('local: decisions need no request, and processes learn of each other', async () => {
     const clock = new VirtualClock(Date.now())
     const [a, b] = [new FaultyExecutor(target.session), new FaultyExecutor(target.session)]
