@@ -287,8 +287,9 @@ export class Cache {
     options?: number | GetOrSetOptions,
   ): Promise<T> {
     const physical = this.#keyOf(key)
-    const { forceRefresh = false, ...rest } = typeof options === 'object' ? options : {}
-    const policy = this.#policy('getOrSet', typeof options === 'object' ? rest : options)
+    const isObject = typeof options === 'object' && options !== null
+    const { forceRefresh = false, ...rest } = isObject ? options : {}
+    const policy = this.#policy('getOrSet', isObject ? rest : options)
     if (typeof factory !== 'function') throw new ConfigError('factory must be a function')
     const core = this.#core
     core.knownActivity?.refuseOwnFactory(physical)

@@ -410,5 +410,6 @@ describePattern('Cache', (target) => {
     ).singleRow()
     expect(row['life']).toBeGreaterThan(400)
     await expect(cache.get('')).rejects.toMatchObject({ code: 'TSYLLA_CONFIG' })
+    await expect(cache.getOrSet('k', () => 1, null as never)).rejects.toThrow(/are an object/)
   })
 })
