@@ -64,7 +64,9 @@ describe.skipIf(cassandra === undefined)('the engine answers as Cassandra does',
             (known) => known.script === name && known.statement === statement.text,
           )
           const isDifferent = JSON.stringify(ours) !== JSON.stringify(theirs)
-          const isSameOnDisk = JSON.stringify(ours) === JSON.stringify(fromDisk)
+          // What is left of a TTL is compared with Cassandra only: a second may end in between.
+          const isSameOnDisk =
+            /\bttl\(/i.test(statement.text) || JSON.stringify(ours) === JSON.stringify(fromDisk)
           if (isDifferent === isKnown && isSameOnDisk) continue
           const at = `${name}:${statement.line}`
           differences.push({ at, text: statement.text, isKnown, ours, fromDisk, theirs })

@@ -71,7 +71,9 @@ export class CacheCore {
     this.options = options
     const { table, clock, random, serialConsistency } = options
     this.runtime = { ...runtimeOf(executor), clock, random }
-    this.#runner = new PreparedStatementRunner(executor, { clock })
+    // A deletion is found by every read that begins after it, whatever the level of the session.
+    const consistency = serialConsistency === 'SERIAL' ? 'QUORUM' : 'LOCAL_QUORUM'
+    this.#runner = new PreparedStatementRunner(executor, { clock, consistency })
     this.rows = new EntryRows(this.#runner, table, this.runtime)
     this.codec = new ValueCodec(codec, options.valueBytesMax)
     this.epochs = new Epochs(this.#runner, {

@@ -50,40 +50,61 @@ export async function runFactory(core: CacheCore, request: RunRequest, run: Run)
   const { clock, random } = core.options
   const { hardTimeoutMs } = request.policy
   const deadlineMs = clock.monotonicMs() + hardTimeoutMs
-  const owner = core.leases.newOwner()
+  const claim = new LeaseClaim(core, core.leases, request.key)
   let delayMs = pollMsMin
-  for (let polls = 0; ; polls++) {
-    if (polls % pollsPerAttempt === 0) {
-      const lease = await tryAcquire(core, core.leases, request.key, owner, deadlineMs)
-      if (lease !== undefined) return await makeUnderLease(core, request, run, lease)
+  try {
+    for (let polls = 0; ; polls++) {
+      if (polls % pollsPerAttempt === 0) {
+        const lease = await claim.attempt(deadlineMs)
+        if (lease !== undefined) return await makeUnderLease(core, request, run, lease)
+      }
+      if (clock.monotonicMs() >= deadlineMs) throw new FactoryTimeoutError(hardTimeoutMs)
+      await sleep(clock, delayMs)
+      delayMs = pollMsMin + random() * (Math.min(pollMsMax, delayMs * 2) - pollMsMin)
+      const entry = await core.read(request.key, request.scopes)
+      if (entry !== undefined && isNewer(core, entry, request.found)) return foundIn(entry)
     }
-    if (clock.monotonicMs() >= deadlineMs) throw new FactoryTimeoutError(hardTimeoutMs)
-    await sleep(clock, delayMs)
-    delayMs = pollMsMin + random() * (Math.min(pollMsMax, delayMs * 2) - pollMsMin)
-    const entry = await core.read(request.key, request.scopes)
-    if (entry !== undefined && isNewer(core, entry, request.found)) return foundIn(entry)
+  } finally {
+    claim.end()
   }
 }
 
-/**
- * A failure that may pass is no answer: the next attempt finds whether this one has acquired the
- * lease.
- */
-async function tryAcquire(
-  core: CacheCore,
-  leases: CacheLeases,
-  key: string,
-  owner: string,
-  deadlineMs: number,
-): Promise<Lease | undefined> {
-  const { stamps } = await core.share()
-  try {
-    return (await leases.tryAcquire(key, owner, stamps.next(core.nowMs)))?.lease
-  } catch (error) {
-    const isLate = core.options.clock.monotonicMs() >= deadlineMs
-    if (!isLate && faultOf(error) === 'transient') return undefined
-    leases.abandon(key, owner)
-    throw error
+/** The attempts of one caller to acquire the lease of a key. */
+class LeaseClaim {
+  readonly #core: CacheCore
+  readonly #leases: CacheLeases
+  readonly #key: string
+  /** The same for all attempts: each finds what an earlier one has acquired. */
+  readonly #owner: string
+  /** Whether an attempt may have acquired the lease although it failed. */
+  #isDoubtful = false
+
+  constructor(core: CacheCore, leases: CacheLeases, key: string) {
+    this.#core = core
+    this.#leases = leases
+    this.#key = key
+    this.#owner = leases.newOwner()
+  }
+
+  /** A failure that may pass is no answer: the next attempt finds out. */
+  async attempt(deadlineMs: number): Promise<Lease | undefined> {
+    const { stamps } = await this.#core.share()
+    try {
+      const stampUs = stamps.next(this.#core.nowMs)
+      const right = await this.#leases.tryAcquire(this.#key, this.#owner, stampUs)
+      this.#isDoubtful = false
+      return right?.lease
+    } catch (error) {
+      this.#isDoubtful = true
+      const isLate = this.#core.options.clock.monotonicMs() >= deadlineMs
+      if (!isLate && faultOf(error) === 'transient') return undefined
+      throw error
+    }
+  }
+
+  /** Frees a lease that nobody would release. */
+  end(): void {
+    if (this.#isDoubtful) this.#leases.abandon(this.#key, this.#owner)
   }
 }
 

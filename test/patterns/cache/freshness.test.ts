@@ -96,7 +96,11 @@ describePattern('Cache: freshness', (target) => {
     const failure = expect(hanging).rejects.toMatchObject({ code: 'TSYLLA_FACTORY_TIMEOUT' })
     clock.advance(1_000)
     await failure
-    expect(await open().cache.getOrSet('hanging', () => 'made')).toBe('made')
+    // The end of the lease is on its way.
+    const other = open()
+    let made: string | undefined
+    void other.cache.getOrSet('hanging', () => 'made').then((value) => (made = value))
+    await expect.poll(() => (other.clock.advance(50), made), { interval: 5 }).toBe('made')
     const again = open({ hardTimeout: '1s' })
     expect(await again.cache.getOrSet('hanging', () => 'not called')).toBe('made')
     expect(await cache.getOrSet('hanging', () => 'not called')).toBe('made')
@@ -417,7 +421,7 @@ describePattern('Cache: freshness', (target) => {
       Buffer.from('\u0001"from 0.1"'),
     ])
     const cache = new Cache(target.session, { table: 'old_cache' })
-    await expect(cache.get('old')).rejects.toThrow(/soft_at.*createTables\(\)/)
+    await expect(cache.get('old')).rejects.toThrow(/createTables\(\)/)
     await cache.createTables()
     expect(await cache.get('old')).toBe('from 0.1')
     expect(await cache.getOrSet('old', () => 'new')).toBe('from 0.1')

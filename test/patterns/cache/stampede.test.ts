@@ -100,6 +100,19 @@ describePattern('Cache over processes', (target) => {
     expect(failures).toBeGreaterThan(3)
   })
 
+  test('reads and writes are at a quorum, whatever the level of the session', async () => {
+    const session = await target.open((builder) => builder.consistency('ONE'))
+    const counting = new FaultyExecutor(session)
+    const cache = new Cache(counting)
+    await cache.set('level', 1)
+    await cache.get('level')
+    await cache.delete('level')
+    const levels = counting.requests
+      .filter(({ text }) => !text.includes('cache_leases'))
+      .map(({ options }) => options.consistency)
+    expect(new Set(levels)).toEqual(new Set(['LOCAL_QUORUM']))
+  })
+
   test('C2: what a factory makes that began before a deletion is never found after it', async () => {
     const [a, b, c] = [open(), open(), open()]
     const started = createDeferred<void>()
