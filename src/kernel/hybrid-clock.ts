@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../util/index.ts'
 import { toBigInt } from './column-values.ts'
 import { checkOneOf, checkOptions } from './option-checks.ts'
 import { type TimeSpan, toMilliseconds } from './time-span.ts'
+import { WriteStamps } from './write-stamps.ts'
 
 export interface HybridClockOptions {
   /** How far the clock of this machine may be from the cluster's. Default `'1s'`. */
@@ -49,7 +50,7 @@ export class HybridClock implements Clock {
   readonly #sampleCount: number
   #offsetMs = 0
   #errorMs = Number.POSITIVE_INFINITY
-  #lastUs = 0
+  readonly #stamps = new WriteStamps()
 
   constructor(executor: Executor, options: HybridClockOptions = {}) {
     checkOptions('HybridClock', options, {
@@ -93,9 +94,7 @@ export class HybridClock implements Clock {
 
   /** Microseconds since the epoch, greater than every value returned or observed before. */
   nowUs(): bigint {
-    const us = (this.#clock.nowMs() + this.#offsetMs) * 1_000
-    this.#lastUs = Math.max(Math.floor(us), this.#lastUs + 1)
-    return BigInt(this.#lastUs)
+    return this.#stamps.next(this.#clock.nowMs() + this.#offsetMs)
   }
 
   /**
@@ -106,7 +105,7 @@ export class HybridClock implements Clock {
   observe(timestampUs: bigint): void {
     const aheadMs = Number(timestampUs) / 1_000 - this.nowMs()
     if (aheadMs > this.#driftMsMax) throw new ClockDriftError(aheadMs, this.#driftMsMax)
-    this.#lastUs = Math.max(this.#lastUs, Number(timestampUs))
+    this.#stamps.observe(timestampUs)
   }
 
   /**

@@ -1,3 +1,4 @@
+export { ActiveMap } from './active-map.ts'
 export { Backoff, type BackoffOptions } from './backoff.ts'
 export {
   checkInteger,
@@ -38,3 +39,5 @@ export {
 export { type TableDefinition, tableText, tableTexts } from './table-definition.ts'
 export { checkTableName, checkTtl, ttlSecondsMaxAt } from './table-options.ts'
 export { type TimeSpan, timeSpanText, toMilliseconds, toSeconds } from './time-span.ts'
+export { WaitingCaller } from './waiting-caller.ts'
+export { WriteStamps } from './write-stamps.ts'

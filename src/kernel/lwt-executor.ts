@@ -1,4 +1,4 @@
-import { LruMap } from './lru-map.ts'
+import { ActiveMap } from './active-map.ts'
 import type { LwtMachine } from './lwt-machine.ts'
 import { type LwtCounters, LwtRegister, type LwtSettings } from './lwt-register.ts'
 
@@ -19,12 +19,14 @@ export class LwtExecutor<Key, State, Ask, Answer> {
     ambiguousWrites: 0,
     serialReads: 0,
   }
-  /** Rows with waiting requests, by name. */
-  readonly #running = new Map<string, LwtRegister<Key, State, Ask, Answer>>()
-  readonly #known = new LruMap<string, LwtRegister<Key, State, Ask, Answer>>(knownCountMax)
+  readonly #registers: ActiveMap<LwtRegister<Key, State, Ask, Answer>>
 
   constructor(machine: LwtMachine<State, Ask, Answer>) {
     this.#machine = machine
+    this.#registers = new ActiveMap(
+      knownCountMax,
+      ({ state }, nowMs) => state === undefined || machine.isPast?.(state, nowMs) === true,
+    )
   }
 
   get counters(): Readonly<LwtCounters> {
@@ -46,31 +48,15 @@ export class LwtExecutor<Key, State, Ask, Answer> {
     deadlineMs: number,
   ): Promise<Answer> {
     this.#counters.requests++
-    let register = this.#running.get(name)
-    if (register === undefined) {
-      register = this.#known.get(name) ?? new LwtRegister(key, this.#machine, this.#counters)
-      this.#known.delete(name)
-      this.#running.set(name, register)
-    }
-    const onIdle = (): void => this.#onIdle(name, settings.clock.nowMs())
+    const create = (): LwtRegister<Key, State, Ask, Answer> =>
+      new LwtRegister(key, this.#machine, this.#counters)
+    const register = this.#registers.activate(name, create)
+    const onIdle = (): void => this.#registers.rest(name, settings.clock.nowMs())
     return await register.submit(ask, settings, deadlineMs, onIdle)
   }
 
   /** The state of a row that is remembered, which may have been replaced meanwhile. */
   peek(name: string): State | undefined {
-    return (this.#running.get(name) ?? this.#known.get(name))?.state
-  }
-
-  #onIdle(name: string, nowMs: number): void {
-    const register = this.#running.get(name)
-    this.#running.delete(name)
-    this.#known.dropWhile(({ state }) => this.#isPast(state, nowMs))
-    if (register !== undefined && !this.#isPast(register.state, nowMs)) {
-      this.#known.set(name, register)
-    }
-  }
-
-  #isPast(state: State | undefined, nowMs: number): boolean {
-    return state === undefined || this.#machine.isPast?.(state, nowMs) === true
+    return this.#registers.peek(name)?.state
   }
 }

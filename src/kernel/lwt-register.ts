@@ -1,9 +1,10 @@
-import { RequestTimeoutError, TsyllaError } from '../errors/index.ts'
+import { TsyllaError } from '../errors/index.ts'
 import { randomUuid } from '../types/index.ts'
-import type { Clock, Runtime, Timer } from '../util/index.ts'
+import type { Clock, Runtime } from '../util/index.ts'
 import { Backoff } from './backoff.ts'
 import type { LwtMachine, LwtRows, LwtStep, LwtVersion } from './lwt-machine.ts'
 import { LwtRetry } from './lwt-retry.ts'
+import { WaitingCaller } from './waiting-caller.ts'
 
 /** How a request is executed. Requests with equal settings share a write. */
 export interface LwtSettings<Key, State> extends Pick<Runtime, 'clock' | 'random' | 'randomBytes'> {
@@ -27,18 +28,10 @@ export interface LwtCounters {
   serialReads: number
 }
 
-/** A request that waits for its answer, until its own deadline. */
-class LwtRequest<Key, State, Ask, Answer> {
+/** A request that waits for its answer. */
+class LwtRequest<Key, State, Ask, Answer> extends WaitingCaller<Answer> {
   readonly ask: Ask
   readonly settings: LwtSettings<Key, State>
-  /** By the monotonic clock. */
-  readonly deadlineMs: number
-  /** Whether a write in progress, or one whose answer was lost, contains the effect of this. */
-  isMaybeApplied = false
-  isSettled = false
-  readonly #resolve: (answer: Answer) => void
-  readonly #reject: (error: unknown) => void
-  readonly #timer: Timer
 
   constructor(
     ask: Ask,
@@ -47,35 +40,10 @@ class LwtRequest<Key, State, Ask, Answer> {
     resolve: (answer: Answer) => void,
     reject: (error: unknown) => void,
   ) {
-    const { clock } = settings
+    const { clock, timeoutMs } = settings
+    super({ clock, timeoutMs, deadlineMs }, resolve, reject)
     this.ask = ask
     this.settings = settings
-    this.deadlineMs = deadlineMs
-    this.#resolve = resolve
-    this.#reject = reject
-    const leftMs = Math.max(0, deadlineMs - clock.monotonicMs())
-    this.#timer = clock.schedule(leftMs, () => this.#onDeadline(), true)
-  }
-
-  resolve(answer: Answer): void {
-    if (this.#settle()) this.#resolve(answer)
-  }
-
-  reject(error: unknown): void {
-    if (this.#settle()) this.#reject(error)
-  }
-
-  #onDeadline(): void {
-    const outcome = this.isMaybeApplied ? 'unknown' : 'not_applied'
-    this.reject(new RequestTimeoutError(this.settings.timeoutMs, outcome))
-  }
-
-  /** @returns whether this was the first time */
-  #settle(): boolean {
-    if (this.isSettled) return false
-    this.isSettled = true
-    this.#timer.cancel()
-    return true
   }
 }
 

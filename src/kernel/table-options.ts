@@ -2,11 +2,23 @@ import { ConfigError } from '../errors/index.ts'
 import { expirationSecondsMax, ttlSecondsMax } from '../types/index.ts'
 import type { Clock } from '../util/index.ts'
 
-/** @returns `name`, of a table with a keyspace or without @throws ConfigError */
-export function checkTableName(name: string): string {
+const nameLengthMax = 48
+
+/**
+ * @param longestSuffix longest of what follows the name in the names of tables
+ * @returns `name`, of a table with a keyspace or without
+ * @throws ConfigError
+ */
+export function checkTableName(name: string, longestSuffix = ''): string {
   if (!/^([a-z][a-z0-9_]{0,47}\.)?[a-z][a-z0-9_]{0,47}$/.test(name)) {
     throw new ConfigError(
       `A table name is up to 48 lower-case letters, digits and underscores, with a keyspace before a dot or without, not ${JSON.stringify(name)}`,
+    )
+  }
+  const lengthMax = nameLengthMax - longestSuffix.length
+  if (name.slice(name.indexOf('.') + 1).length > lengthMax) {
+    throw new ConfigError(
+      `table must have at most ${lengthMax} characters without its keyspace: the names of its tables are longer`,
     )
   }
   return name

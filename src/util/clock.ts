@@ -55,9 +55,19 @@ export function machineUs(): number {
   return Number(hrtimeOfSystem() / 1_000n)
 }
 
-/** A promise that resolves after `delayMs` and keeps the process alive until then. */
-export function sleep(clock: Clock, delayMs: number): Promise<void> {
+/**
+ * A promise that resolves after `delayMs`, or as soon as the signal aborts, and keeps the process
+ * alive until then.
+ */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve()
   return new Promise((resolve) => {
-    clock.schedule(delayMs, resolve, true)
+    const onEnd = (): void => {
+      timer.cancel()
+      signal?.removeEventListener('abort', onEnd)
+      resolve()
+    }
+    const timer = clock.schedule(delayMs, onEnd, true)
+    signal?.addEventListener('abort', onEnd)
   })
 }

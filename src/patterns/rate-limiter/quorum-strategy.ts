@@ -1,7 +1,7 @@
-import { RequestTimeoutError, TsyllaError } from '../../errors/index.ts'
-import { Backoff, LruMap, LwtRetry } from '../../kernel/index.ts'
+import { TsyllaError } from '../../errors/index.ts'
+import { ActiveMap, Backoff, LwtRetry, WaitingCaller } from '../../kernel/index.ts'
 import { randomUuid } from '../../types/index.ts'
-import type { Runtime, Timer } from '../../util/index.ts'
+import type { Runtime } from '../../util/index.ts'
 import type { CellRows, WindowKey } from './cell-rows.ts'
 
 /** An exhausted window is refused without a request for this long. */
@@ -11,58 +11,6 @@ const refusedFromMemoryMs = 1_000
 export interface QuorumSettings extends Pick<Runtime, 'clock' | 'random' | 'randomBytes'> {
   readonly rows: CellRows
   readonly timeoutMs: number
-}
-
-/** A request for units of one window. */
-class QuorumRequest {
-  readonly limit: number
-  readonly cost: number
-  readonly isForced: boolean
-  readonly deadlineMs: number
-  isMaybeCounted = false
-  isSettled = false
-  readonly #settings: QuorumSettings
-  readonly #resolve: (granted: QuorumGrant) => void
-  readonly #reject: (error: unknown) => void
-  readonly #timer: Timer
-
-  constructor(
-    demand: QuorumDemand,
-    settings: QuorumSettings,
-    resolve: (granted: QuorumGrant) => void,
-    reject: (error: unknown) => void,
-  ) {
-    const { clock, timeoutMs } = settings
-    this.limit = demand.limit
-    this.cost = demand.cost
-    this.isForced = demand.isForced
-    this.deadlineMs = clock.monotonicMs() + timeoutMs
-    this.#settings = settings
-    this.#resolve = resolve
-    this.#reject = reject
-    this.#timer = clock.schedule(timeoutMs, () => this.#onDeadline(), true)
-  }
-
-  resolve(granted: QuorumGrant): void {
-    if (this.#settle()) this.#resolve(granted)
-  }
-
-  reject(error: unknown): void {
-    if (this.#settle()) this.#reject(error)
-  }
-
-  #onDeadline(): void {
-    const outcome = this.isMaybeCounted ? 'unknown' : 'not_applied'
-    this.reject(new RequestTimeoutError(this.#settings.timeoutMs, outcome))
-  }
-
-  /** @returns whether this was the first time */
-  #settle(): boolean {
-    if (this.isSettled) return false
-    this.isSettled = true
-    this.#timer.cancel()
-    return true
-  }
 }
 
 export interface QuorumDemand {
@@ -76,6 +24,22 @@ export interface QuorumGrant {
   readonly ok: boolean
   /** Units of the window that are counted, those of all processes, as far as known. */
   readonly used: number
+}
+
+/** A request for units of one window. */
+class QuorumRequest extends WaitingCaller<QuorumGrant> {
+  readonly demand: QuorumDemand
+
+  constructor(
+    demand: QuorumDemand,
+    { clock, timeoutMs }: QuorumSettings,
+    resolve: (granted: QuorumGrant) => void,
+    reject: (error: unknown) => void,
+  ) {
+    const deadlineMs = clock.monotonicMs() + timeoutMs
+    super({ clock, timeoutMs, deadlineMs }, resolve, reject)
+    this.demand = demand
+  }
 }
 
 /**
@@ -153,8 +117,8 @@ class QuorumWindow {
     const timeoutMs = Math.max(1, lastDeadlineMs - clock.monotonicMs())
     const backoff = new Backoff({ ...settings, timeoutMs })
     const retry = new LwtRetry(backoff)
-    const asked = round.reduce((sum, { cost }) => sum + cost, 0)
-    for (const request of round) request.isMaybeCounted = true
+    const asked = round.reduce((sum, { demand }) => sum + demand.cost, 0)
+    for (const request of round) request.isMaybeApplied = true
     const reserved = this.#own + asked
     for (;;) {
       try {
@@ -192,12 +156,12 @@ class QuorumWindow {
   /** Whether nothing is left for any of the requests, as far as is known since a short time. */
   #isExhausted(round: readonly QuorumRequest[], nowMs: number): boolean {
     const others = nowMs - this.#othersMs < refusedFromMemoryMs ? this.#others : 0
-    return round.every(({ limit, isForced }) => !isForced && this.#own + others >= limit)
+    return round.every(({ demand }) => !demand.isForced && this.#own + others >= demand.limit)
   }
 
   #admit(round: readonly QuorumRequest[]): void {
     for (const request of round) {
-      const { limit, cost, isForced } = request
+      const { limit, cost, isForced } = request.demand
       const ok = this.#own + this.#others + cost <= limit
       // Units of a request that has given up are not taken back: its outcome is unknown.
       if (ok || isForced || request.isSettled) this.#own += cost
@@ -216,34 +180,28 @@ const knownCountMax = 10_000
 
 /** The windows of one table that this process counts in with the strategy `quorum`. */
 export class QuorumStrategy {
-  readonly #running = new Map<string, QuorumWindow>()
-  readonly #known = new LruMap<string, QuorumWindow>(knownCountMax)
+  readonly #windows = new ActiveMap<QuorumWindow>(
+    knownCountMax,
+    ({ id }, nowMs) => (id.window + 1) * id.windowMs <= nowMs,
+  )
 
   async take(id: WindowKey, demand: QuorumDemand, settings: QuorumSettings): Promise<QuorumGrant> {
     const name = nameOf(id)
-    let window = this.#running.get(name)
-    if (window === undefined) {
-      window = this.#known.get(name) ?? new QuorumWindow(id, randomUuid(settings).text)
-      this.#known.delete(name)
-      this.#running.set(name, window)
-    }
-    return await window.take(demand, settings, () => this.#onIdle(name, settings.clock.nowMs()))
+    const create = (): QuorumWindow => new QuorumWindow(id, randomUuid(settings).text)
+    const window = this.#windows.activate(name, create)
+    return await window.take(demand, settings, () => this.#onIdle(name, settings))
   }
 
   refund(id: WindowKey, cost: number, settings: QuorumSettings): void {
     const name = nameOf(id)
-    const window = this.#running.get(name) ?? this.#known.get(name)
-    if (window === undefined) return
-    this.#known.delete(name)
-    this.#running.set(name, window)
-    window.refund(cost, settings, () => this.#onIdle(name, settings.clock.nowMs()))
+    const known = this.#windows.peek(name)
+    if (known === undefined) return
+    this.#windows.activate(name, () => known)
+    known.refund(cost, settings, () => this.#onIdle(name, settings))
   }
 
-  #onIdle(name: string, nowMs: number): void {
-    const window = this.#running.get(name)
-    this.#running.delete(name)
-    this.#known.dropWhile(({ id }) => (id.window + 1) * id.windowMs <= nowMs)
-    if (window !== undefined) this.#known.set(name, window)
+  #onIdle(name: string, { clock }: QuorumSettings): void {
+    this.#windows.rest(name, clock.nowMs())
   }
 }
 

@@ -116,8 +116,7 @@ const waitMsMax = 86_400_000
 const syncMsMin = 10
 const syncMsMax = 60_000
 const windowSecondsMax = 366 * 86_400
-const tableSuffixLength = '_cells'.length
-const tableNameLengthMax = 48
+const longestSuffix = '_cells'
 
 /** The units of a decision, so that they can be given back. */
 interface Taken {
@@ -162,7 +161,7 @@ export class RateLimiter {
     const levels = ['LOCAL_QUORUM', 'QUORUM'] as const
     const { syncInterval = '1s' } = options
     const storeOptions = {
-      table: checkTable(options.table ?? 'rate_limits'),
+      table: checkTableName(options.table ?? 'rate_limits', longestSuffix),
       timeoutMs: timeoutOf(options),
       serialConsistency: checkSerialLevel(options.serialConsistency),
       consistency: checkOneOf('consistency', options.consistency ?? 'LOCAL_QUORUM', levels),
@@ -283,7 +282,7 @@ export class RateLimiter {
         const leftMs = deadlineMs - this.#clock.monotonicMs()
         const retryAfterMs = neverFits ? Number.POSITIVE_INFINITY : decision.retryAfterMs
         if (retryAfterMs > leftMs) throw new RateLimitedError(retryAfterMs, timeoutMs)
-        await sleepUntilAborted(this.#clock, Math.max(1, decision.retryAfterMs), signal)
+        await sleep(this.#clock, Math.max(1, decision.retryAfterMs), signal)
       }
     }
     try {
@@ -401,15 +400,6 @@ function timeoutOf({ timeout, timeoutMs }: RateLimiterOptions): number {
   throw new ConfigError('timeout and timeoutMs are the same: give one of them')
 }
 
-function checkTable(table: string): string {
-  const name = checkTableName(table)
-  if (name.slice(name.indexOf('.') + 1).length + tableSuffixLength <= tableNameLengthMax)
-    return name
-  throw new ConfigError(
-    `table must have at most ${tableNameLengthMax - tableSuffixLength} characters without its keyspace: the names of the tables are longer`,
-  )
-}
-
 /** Whether the database failed, or the way to it, and not the caller. */
 function isOfDatabase(error: unknown): boolean {
   return TsyllaError.is(error) && faultOf(error) !== 'caller'
@@ -434,23 +424,5 @@ function orAborted<T>(
     if (signal.aborted) onAbort()
     signal.addEventListener('abort', onAbort)
     void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
-}
-
-async function sleepUntilAborted(
-  clock: Clock,
-  delayMs: number,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  if (signal === undefined) return await sleep(clock, delayMs)
-  if (signal.aborted) return
-  await new Promise<void>((resolve) => {
-    const onEnd = (): void => {
-      timer.cancel()
-      signal.removeEventListener('abort', onEnd)
-      resolve()
-    }
-    const timer = clock.schedule(delayMs, onEnd, true)
-    signal.addEventListener('abort', onEnd)
   })
 }

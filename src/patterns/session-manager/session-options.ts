@@ -72,8 +72,7 @@ export interface SessionSettings {
 }
 
 const graceMsMax = 3_600_000
-const tableSuffixLength = '_last_use'.length
-const tableNameLengthMax = 48
+const longestSuffix = '_last_use'
 const lifeMsDefault = 3_600_000
 const absoluteMsDefault = 30 * 86_400_000
 
@@ -95,7 +94,7 @@ export function checkSettings<Data extends object>(
     ...lifeOf(options, clock),
     graceMs: toMilliseconds('rotateGrace', rotateGrace, 0, graceMsMax),
     timeoutMs: toMilliseconds('timeout', timeout, 1, timeoutMsMax),
-    table: checkTable(options.table ?? 'sessions'),
+    table: checkTableName(options.table ?? 'sessions', longestSuffix),
     serialConsistency: checkSerialLevel(options.serialConsistency),
     clock,
     random: options.random ?? runtime.random,
@@ -131,13 +130,4 @@ function lifeOf<Data extends object>(
       max,
     ),
   }
-}
-
-function checkTable(name: string): string {
-  const table = checkTableName(name)
-  const [last = ''] = table.split('.').slice(-1)
-  if (last.length + tableSuffixLength <= tableNameLengthMax) return table
-  throw new ConfigError(
-    `The name of the table of sessions is at most ${tableNameLengthMax - tableSuffixLength} characters long, not ${last.length}: the names of its tables begin with it`,
-  )
 }

@@ -1,10 +1,10 @@
-/** Write timestamps of one process for one table: each is later than those before. */
-export class Stamps {
+/** Write timestamps in microseconds: each is later than those before. */
+export class WriteStamps {
   #lastUs = 0n
 
-  /** Microseconds since the epoch. */
+  /** The time as a timestamp, or the first one after those before. @param nowMs may have a fraction */
   next(nowMs: number): bigint {
-    const nowUs = BigInt(nowMs) * 1_000n
+    const nowUs = BigInt(Math.floor(nowMs * 1_000))
     this.#lastUs = nowUs > this.#lastUs ? nowUs : this.#lastUs + 1n
     return this.#lastUs
   }
