@@ -13,6 +13,7 @@ import {
   ttlSecondsMaxAt,
 } from '../../kernel/index.ts'
 import type { Clock, RandomSource, Runtime } from '../../util/index.ts'
+import { checkLeaseTtl } from '../lock/lease-times.ts'
 import type { CacheCodec } from './cache-codec.ts'
 
 /** How long an entry is used, and how its successor is made. */
@@ -150,8 +151,7 @@ export interface CheckedCacheOptions {
  * entry outlives them.
  */
 export const lifeSecondsMax: number = 366 * 86_400
-const tableSuffixLength = '_chunks'.length
-const tableNameLengthMax = 48
+const longestSuffix = '_chunks'
 const valueBytesLimit = 64 * 1_048_576
 const timeoutMsMax = 3_600_000
 const tagCountMax = 32
@@ -175,12 +175,9 @@ export function checkCacheOptions(options: CacheOptions, runtime: Runtime): Chec
   const { clock = runtime.clock, random = runtime.random, valueBytesMax = 1 << 20 } = options
   const { leaseTtl = '10s', clockError = '500ms', invalidationMaxAge = '1s' } = options
   const clockErrorMs = toMilliseconds('clockError', clockError, 0, 60_000)
-  const leaseTtlMs = toMilliseconds('leaseTtl', leaseTtl, 100, timeoutMsMax)
-  if (leaseTtlMs <= 2 * clockErrorMs) {
-    throw new ConfigError('leaseTtl must be more than twice clockError')
-  }
+  const leaseTtlMs = checkLeaseTtl('leaseTtl', leaseTtl, clockErrorMs, timeoutMsMax)
   return {
-    table: checkCacheTable(options.table ?? 'cache'),
+    table: checkTableName(options.table ?? 'cache', longestSuffix),
     isClusterWide:
       checkOneOf('stampede', options.stampede ?? 'cluster', ['cluster', 'process']) === 'cluster',
     ...{ leaseTtlMs, clockErrorMs, clock, random },
@@ -251,13 +248,4 @@ function checkMemory(memory: MemoryOptions): NonNullable<CheckedCacheOptions['me
 function checkNumber(name: string, value: number, max: number): number {
   if (typeof value === 'number' && value >= 0 && value <= max) return value
   throw new ConfigError(`${name} must be a number from 0 to ${max}`)
-}
-
-function checkCacheTable(table: string): string {
-  const name = checkTableName(table)
-  const lengthMax = tableNameLengthMax - tableSuffixLength
-  if (name.slice(name.indexOf('.') + 1).length <= lengthMax) return name
-  throw new ConfigError(
-    `table must have at most ${lengthMax} characters without its keyspace: the names of the other tables are longer`,
-  )
 }

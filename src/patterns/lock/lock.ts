@@ -1,6 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
 import {
-  AbortedError,
   ConfigError,
   LockHeldError,
   type SerialConsistency,
@@ -29,6 +28,8 @@ import { type Executor, randomUuid, runtimeOf } from '../../types/index.ts'
 import type { Clock, RandomSource, Runtime } from '../../util/index.ts'
 import { LeaderElection, type LeaderOptions } from './leader-election.ts'
 import { Lease, type LeaseHost } from './lease.ts'
+import { checkLeaseTtl, leaseMsMax } from './lease-times.ts'
+import { checkLockName } from './lock-name.ts'
 import { LockWaiters } from './waiters.ts'
 
 export interface LockOptions {
@@ -97,14 +98,8 @@ interface AcquireRequest {
 const fenceSpan = 10_000
 /** Rows without an acquisition are kept this long. */
 const rowTtlSeconds = 30 * 86_400
-const ttlMsMin = 100
-const ttlMsMax = 86_400_000
 const waitMsMax = 7 * 86_400_000
-const nameBytesMax = 8_192
 const noteLengthMax = 1_000
-/** Delays between attempts of the first caller that waits, in milliseconds, with jitter. */
-const pollMsMin = 20
-const pollMsMax = 250
 
 /**
  * Locks with leases and fences. At most one process holds a name at a time as long as clocks are
@@ -137,7 +132,7 @@ export class Lock {
     this.#clock = options.clock ?? this.#runtime.clock
     this.#random = options.random ?? this.#runtime.random
     this.#tableName = checkTableName(options.table ?? 'locks')
-    this.#clockErrorMs = toMilliseconds('clockError', clockError, 0, ttlMsMax)
+    this.#clockErrorMs = toMilliseconds('clockError', clockError, 0, leaseMsMax)
     this.#ttlMs = this.#checkTtl(ttl)
     this.#client = new LwtClient(executor, {
       kind: 'lock',
@@ -224,24 +219,15 @@ export class Lock {
     const request = this.#request('acquire', name, options)
     const { wait = '10s', signal } = options
     const waitMs = toMilliseconds('wait', wait, 0, waitMsMax)
-    const deadlineMs = this.#clock.monotonicMs() + waitMs
-    const waiter = this.#waiters.join(name)
-    let pollMs = 0
+    const limit = { clock: this.#clock, random: this.#random, waitMs, signal }
     let holder: LeaseState | undefined
-    try {
-      for (;;) {
-        const leftMs = deadlineMs - this.#clock.monotonicMs()
-        await waiter.sleep(this.#clock, Math.max(0, Math.min(pollMs || leftMs, leftMs)), signal)
-        if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
-        const answer = await this.#attempt(request)
-        if (answer instanceof Lease) return answer
-        holder = answer
-        if (this.#clock.monotonicMs() >= deadlineMs) break
-        pollMs = pollMsMin + this.#random() * Math.min(pollMsMax, pollMs * 3)
-      }
-    } finally {
-      this.#waiters.leave(name, waiter)
-    }
+    const lease = await this.#waiters.wait(name, limit, async () => {
+      const answer = await this.#attempt(request)
+      if (answer instanceof Lease) return answer
+      holder = answer
+      return undefined
+    })
+    if (lease !== undefined) return lease
     throw new LockHeldError(name, new Date(holder?.untilMs ?? this.#clock.nowMs()))
   }
 
@@ -250,7 +236,7 @@ export class Lock {
    * leads at a time, under the conditions of the lock.
    */
   leader(name: string, options: LeaderOptions): LeaderElection {
-    checkName(name)
+    checkLockName('lock', name)
     const acquire = (signal: AbortSignal): Promise<Lease> =>
       this.acquire(name, { wait: '1d', signal })
     return new LeaderElection(acquire, options, this.#clock)
@@ -262,7 +248,7 @@ export class Lock {
 
   #request(method: string, name: string, options: AcquireOptions): AcquireRequest {
     checkOptions(method, options, { ttl: true, wait: true, note: true, signal: true })
-    checkName(name)
+    checkLockName('lock', name)
     const { note = '', ttl } = options
     if (typeof note !== 'string' || note.length > noteLengthMax) {
       throw new ConfigError(`note must be a text of at most ${noteLengthMax} characters`)
@@ -318,15 +304,6 @@ export class Lock {
   }
 
   #checkTtl(ttl: TimeSpan): number {
-    const ttlMs = toMilliseconds('ttl', ttl, ttlMsMin, ttlMsMax)
-    if (ttlMs > 2 * this.#clockErrorMs) return ttlMs
-    throw new ConfigError(
-      'ttl must be more than twice clockError: nothing would be left of a lease',
-    )
+    return checkLeaseTtl('ttl', ttl, this.#clockErrorMs)
   }
-}
-
-function checkName(name: string): void {
-  if (typeof name === 'string' && name !== '' && Buffer.byteLength(name) <= nameBytesMax) return
-  throw new ConfigError(`The name of a lock must be a text of 1 to ${nameBytesMax} bytes`)
 }

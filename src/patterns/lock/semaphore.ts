@@ -1,6 +1,4 @@
 import {
-  AbortedError,
-  ConfigError,
   LockHeldError,
   LockLostError,
   type SerialConsistency,
@@ -23,6 +21,7 @@ import {
 import { type Executor, randomUuid, runtimeOf } from '../../types/index.ts'
 import type { Clock, RandomSource, Runtime } from '../../util/index.ts'
 import { LeaseTimer } from './lease-timer.ts'
+import { checkLeaseTtl, leaseMsMax } from './lease-times.ts'
 import {
   semaphoreMachine,
   type SemaphoreAnswer,
@@ -31,6 +30,7 @@ import {
   type SemaphoreState,
   semaphoreTable,
 } from './semaphore-rows.ts'
+import { checkLockName } from './lock-name.ts'
 import { LockWaiters } from './waiters.ts'
 
 export interface SemaphoreOptions {
@@ -64,14 +64,8 @@ export interface SemaphoreStats {
   readonly lwt: Readonly<LwtCounters>
 }
 
-const ttlMsMin = 100
-const ttlMsMax = 86_400_000
 const waitMsMax = 7 * 86_400_000
 const limitMax = 10_000
-const nameBytesMax = 8_192
-/** Delays between attempts of the first caller that waits, in milliseconds, with jitter. */
-const pollMsMin = 20
-const pollMsMax = 250
 
 /**
  * Limits how many holders a name has at a time, over all processes. The permits of a process that
@@ -102,11 +96,8 @@ export class Semaphore {
     this.#random = options.random ?? this.#runtime.random
     this.#tableName = checkTableName(options.table ?? 'semaphores')
     this.#limit = checkInteger('limit', options.limit, 1, limitMax)
-    this.#clockErrorMs = toMilliseconds('clockError', clockError, 0, ttlMsMax)
-    this.#ttlMs = toMilliseconds('ttl', ttl, ttlMsMin, ttlMsMax)
-    if (this.#ttlMs <= 2 * this.#clockErrorMs) {
-      throw new ConfigError('ttl must be more than twice clockError')
-    }
+    this.#clockErrorMs = toMilliseconds('clockError', clockError, 0, leaseMsMax)
+    this.#ttlMs = checkLeaseTtl('ttl', ttl, this.#clockErrorMs)
     this.#client = new LwtClient(executor, {
       kind: 'semaphore',
       machine: semaphoreMachine,
@@ -135,7 +126,7 @@ export class Semaphore {
 
   /** Acquires a permit if one is free. */
   async tryAcquire(name: string): Promise<Permit | undefined> {
-    checkName(name)
+    checkLockName('semaphore', name)
     const attempt = await this.#attempt(name, randomUuid(this.#runtime).text)
     return attempt instanceof Permit ? attempt : undefined
   }
@@ -148,27 +139,20 @@ export class Semaphore {
    */
   async acquire(name: string, options: PermitOptions = {}): Promise<Permit> {
     checkOptions('acquire', options, { wait: true, signal: true })
-    checkName(name)
+    checkLockName('semaphore', name)
     const { wait = 0, signal } = options
-    const deadlineMs = this.#clock.monotonicMs() + toMilliseconds('wait', wait, 0, waitMsMax)
+    const waitMs = toMilliseconds('wait', wait, 0, waitMsMax)
+    const limit = { clock: this.#clock, random: this.#random, waitMs, signal }
     const owner = randomUuid(this.#runtime).text
-    const waiter = this.#waiters.join(name)
-    let pollMs = 0
-    try {
-      for (;;) {
-        const leftMs = Math.max(0, deadlineMs - this.#clock.monotonicMs())
-        await waiter.sleep(this.#clock, Math.min(pollMs || leftMs, leftMs), signal)
-        if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
-        const attempt = await this.#attempt(name, owner)
-        if (attempt instanceof Permit) return attempt
-        if (this.#clock.monotonicMs() >= deadlineMs) {
-          throw new LockHeldError(name, new Date(attempt.freeMs))
-        }
-        pollMs = pollMsMin + this.#random() * Math.min(pollMsMax, pollMs * 3)
-      }
-    } finally {
-      this.#waiters.leave(name, waiter)
-    }
+    let freeMs = this.#clock.nowMs()
+    const permit = await this.#waiters.wait(name, limit, async () => {
+      const attempt = await this.#attempt(name, owner)
+      if (attempt instanceof Permit) return attempt
+      freeMs = attempt.freeMs
+      return undefined
+    })
+    if (permit !== undefined) return permit
+    throw new LockHeldError(name, new Date(freeMs))
   }
 
   /** Runs `work` while a permit is held. @throws LockHeldError when none is free within `wait` */
@@ -185,7 +169,7 @@ export class Semaphore {
 
   /** How many permits of a name are held now, those of dead processes until they end. */
   async count(name: string): Promise<number> {
-    checkName(name)
+    checkLockName('semaphore', name)
     const nowMs = this.#clock.nowMs()
     return (await this.#ask(name, { kind: 'count', nowMs, errorMs: this.#clockErrorMs })).count
   }
@@ -307,9 +291,4 @@ export class Permit implements AsyncDisposable {
       throw new LockLostError(this.name, 0n)
     }
   }
-}
-
-function checkName(name: string): void {
-  if (typeof name === 'string' && name !== '' && Buffer.byteLength(name) <= nameBytesMax) return
-  throw new ConfigError(`The name of a semaphore must be a text of 1 to ${nameBytesMax} bytes`)
 }

@@ -1,4 +1,17 @@
-import type { Clock } from '../../util/index.ts'
+import { AbortedError } from '../../errors/index.ts'
+import type { Clock, RandomSource } from '../../util/index.ts'
+
+/** How long a caller waits. */
+export interface WaitLimit {
+  readonly clock: Clock
+  readonly random: RandomSource
+  readonly waitMs: number
+  readonly signal: AbortSignal | undefined
+}
+
+/** Delays between attempts of the first caller that waits, in milliseconds, with jitter. */
+const pollMsMin = 20
+const pollMsMax = 250
 
 /**
  * The callers of this process that wait for locks, in the order in which they came. Only the first
@@ -7,8 +20,36 @@ import type { Clock } from '../../util/index.ts'
 export class LockWaiters {
   readonly #queues = new Map<string, Waiter[]>()
 
-  /** Joins the callers that wait for `name`. Call `leave` in any case. */
-  join(name: string): Waiter {
+  /**
+   * Waits for its turn among the callers of `name`, and then attempts again and again.
+   *
+   * @param attempt is called at least once
+   * @returns what `attempt` has returned, or `undefined` when it has returned nothing in time
+   * @throws AbortedError when the signal aborts
+   */
+  async wait<T>(
+    name: string,
+    { clock, random, waitMs, signal }: WaitLimit,
+    attempt: () => Promise<T | undefined>,
+  ): Promise<T | undefined> {
+    const deadlineMs = clock.monotonicMs() + waitMs
+    const waiter = this.#join(name)
+    let pollMs = 0
+    try {
+      for (;;) {
+        const leftMs = Math.max(0, deadlineMs - clock.monotonicMs())
+        await waiter.sleep(clock, Math.min(pollMs || leftMs, leftMs), signal)
+        if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
+        const result = await attempt()
+        if (result !== undefined || clock.monotonicMs() >= deadlineMs) return result
+        pollMs = pollMsMin + random() * Math.min(pollMsMax, pollMs * 3)
+      }
+    } finally {
+      this.#leave(name, waiter)
+    }
+  }
+
+  #join(name: string): Waiter {
     const waiter = new Waiter()
     const queue = this.#queues.get(name)
     if (queue === undefined) {
@@ -20,7 +61,7 @@ export class LockWaiters {
     return waiter
   }
 
-  leave(name: string, waiter: Waiter): void {
+  #leave(name: string, waiter: Waiter): void {
     const queue = this.#queues.get(name)
     if (queue === undefined) return
     const at = queue.indexOf(waiter)
@@ -37,7 +78,7 @@ export class LockWaiters {
 }
 
 /** One caller that waits. */
-export class Waiter {
+class Waiter {
   #isAwake = false
   #resume: () => void = () => {}
 
