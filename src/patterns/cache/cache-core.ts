@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import { PreparedStatementRunner, type TableDefinition } from '../../kernel/index.ts'
+import { PreparedStatementRunner, type TableDefinition, WriteStamps } from '../../kernel/index.ts'
 import { type Executor, runtimeOf } from '../../types/index.ts'
 import type { Runtime } from '../../util/index.ts'
 import { type CacheCodec, ValueCodec } from './cache-codec.ts'
@@ -11,7 +11,6 @@ import { Epochs, epochTable } from './epochs.ts'
 import { busTable, InvalidationBus } from './invalidation-bus.ts'
 import { KeyActivity } from './key-activity.ts'
 import { MemoryTier } from './memory-tier.ts'
-import { Stamps } from './stamps.ts'
 
 /** What subscribers of the channel `tsylla:cache` of `node:diagnostics_channel` receive. */
 export interface CacheEvent {
@@ -38,7 +37,7 @@ interface CacheCounts {
 /** What all caches of one table in this process share. */
 export interface CacheShared {
   readonly activity: KeyActivity
-  readonly stamps: Stamps
+  readonly stamps: WriteStamps
 }
 
 const events = channel('tsylla:cache')
@@ -120,7 +119,7 @@ export class CacheCore {
   }
 
   async share(): Promise<CacheShared> {
-    const create = (): CacheShared => ({ activity: new KeyActivity(), stamps: new Stamps() })
+    const create = (): CacheShared => ({ activity: new KeyActivity(), stamps: new WriteStamps() })
     this.#shared ??= await this.#runner.share('cache', this.rows.selectText, create)
     return this.#shared
   }
@@ -228,6 +227,17 @@ export class CacheCore {
     const softMs = this.nowMs + Math.max(1, shortMs)
     const { tags, graceMs } = policy
     return { bytes, tags, bornUs, costMs, softMs, hardMs: softMs + graceMs }
+  }
+
+  /** Counts and reports that a value was found in the database. */
+  countHit(key: string, isFresh: boolean): void {
+    this.counts[isFresh ? 'hits' : 'stale']++
+    this.publish({ type: isFresh ? 'hit' : 'stale', key, tier: 'database' })
+  }
+
+  countMiss(key: string): void {
+    this.counts.misses++
+    this.publish({ type: 'miss', key })
   }
 
   publish(event: CacheEvent): void {

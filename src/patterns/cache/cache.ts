@@ -1,4 +1,4 @@
-import { ConfigError, FactoryTimeoutError, LockLostError, TsyllaError } from '../../errors/index.ts'
+import { ConfigError } from '../../errors/index.ts'
 import {
   checkOptions,
   createTables,
@@ -19,8 +19,9 @@ import {
   policyOf,
   type SetOptions,
 } from './cache-options.ts'
-import { type Factory, runFactory } from './factory-run.ts'
-import type { KeyActivity, Made, Run } from './key-activity.ts'
+import { EntryWriter } from './entry-writer.ts'
+import type { Factory } from './factory-run.ts'
+import { ValueLoader } from './value-loader.ts'
 
 /** `hit` distinguishes a cached `undefined` from a missing entry. */
 export type CacheLookup<T> =
@@ -65,8 +66,6 @@ const keyBytesMax = 65_533
 const namespaceLengthMax = 256
 /** Between a namespace and what is in it: no key has it. */
 const separator = '\u001f'
-/** Calls that wait for values whose key is deleted again and again give up after so many. */
-const attemptCountMax = 20
 const setOptionNames: OptionNames<SetOptions> = { ...entryOptionNames, tags: true }
 
 /**
@@ -83,6 +82,8 @@ export class Cache {
   readonly #prefix: string
   /** Names of the epochs that entries of this namespace depend on. */
   readonly #scopes: readonly string[]
+  readonly #loader: ValueLoader
+  readonly #writer: EntryWriter
 
   /** @param core of the cache that this is a namespace of; for internal use */
   constructor(executor: Executor, options: CacheOptions = {}, core?: CacheCore) {
@@ -96,6 +97,8 @@ export class Cache {
     this.#scopes = Array.from({ length: path.length + 1 }, (_, length) =>
       scopeEpoch(path.slice(0, length)),
     )
+    this.#loader = new ValueLoader(this.#core, this.#scopes)
+    this.#writer = new EntryWriter(this.#core, this.#scopes)
   }
 
   /** CQL of the tables. */
@@ -144,12 +147,12 @@ export class Cache {
       const decoded = core.codec.decode(entry.bytes)
       // What cannot be read is a miss: another version, or another program, wrote it.
       if (decoded !== undefined) {
-        this.#countHit(physical, isFresh)
+        core.countHit(physical, isFresh)
         const value = decoded.value as T
         return isFresh ? { hit: true, value } : { hit: true, value, stale: true }
       }
     }
-    this.#countMiss(physical)
+    core.countMiss(physical)
     return { hit: false }
   }
 
@@ -183,7 +186,7 @@ export class Cache {
     const bytes = core.codec.encode(value)
     const { activity, stamps } = await core.share()
     await activity.write(physical, () =>
-      this.#store(physical, bytes, policy, stamps.next(core.nowMs)),
+      this.#writer.store(physical, bytes, policy, stamps.next(core.nowMs)),
     )
     core.counts.sets++
     core.publish({ type: 'set', key: physical })
@@ -246,7 +249,7 @@ export class Cache {
     const core = this.#core
     const { policy, clock } = core.options
     const { ttlMs } = policyOf({ ttl }, policy, clock)
-    return await this.#replace(physical, async (stampUs, entry) => {
+    return await this.#writer.replace(physical, async (stampUs, entry) => {
       if (entry === undefined) return false
       const softMs = core.nowMs + ttlMs
       const hardMs = softMs + policy.graceMs
@@ -264,7 +267,7 @@ export class Cache {
     const physical = this.#keyOf(key)
     const core = this.#core
     const { activity } = await core.share()
-    await activity.delete(physical, () => this.#remove(physical))
+    await activity.delete(physical, () => this.#writer.remove(physical))
     core.counts.deletes++
     core.publish({ type: 'delete', key: physical })
   }
@@ -297,8 +300,7 @@ export class Cache {
       const inMemory = this.#fromMemory(physical)
       if (inMemory !== undefined) return inMemory.value as T
     }
-    const { activity } = await core.share()
-    const value = await this.#getOrMake(activity, physical, factory, policy, forceRefresh)
+    const value = await this.#loader.load(physical, factory, policy, forceRefresh)
     return value as T
   }
 
@@ -336,94 +338,6 @@ export class Cache {
     return { ...counts, memoryEntries: memory?.size ?? 0, memoryBytes: memory?.bytes ?? 0 }
   }
 
-  async #getOrMake(
-    activity: KeyActivity,
-    key: string,
-    factory: Factory<unknown>,
-    policy: EntryPolicy,
-    forceRefresh: boolean,
-  ): Promise<unknown> {
-    const core = this.#core
-    const { clock } = core.options
-    const deadlineMs = clock.monotonicMs() + policy.hardTimeoutMs
-    for (let attempts = 0; attempts < attemptCountMax; attempts++) {
-      const found = await activity.read(key, () => core.read(key, this.#scopes))
-      const start = (): Run =>
-        activity.startRun(key, (run) =>
-          runFactory(core, { key, scopes: this.#scopes, policy, factory, found }, run),
-        )
-      if (found !== undefined && found.softMs > core.nowMs && !forceRefresh) {
-        const decoded = core.codec.decode(found.bytes)
-        if (decoded !== undefined) {
-          this.#countHit(key, true)
-          if (this.#isDueEarly(found) && activity.runOf(key) === undefined) {
-            start().promise.catch(() => {})
-          }
-          return decoded.value
-        }
-      }
-      if (attempts === 0) this.#countMiss(key)
-      const running = activity.runOf(key)
-      const leftMs = Math.max(1, deadlineMs - clock.monotonicMs())
-      const made = await this.#await(key, running ?? start(), found, policy, leftMs)
-      if ('stale' in made) return made.stale
-      // The factory began before this caller came: its value may have been deleted since.
-      if (running !== undefined && !(await made.isCurrent())) continue
-      return this.#valueOf(made, running === undefined)
-    }
-    throw new FactoryTimeoutError(policy.hardTimeoutMs)
-  }
-
-  /** Waits for a value, or for as long as the caller would; a value in its grace stands in. */
-  async #await(
-    key: string,
-    run: Run,
-    found: CacheEntry | undefined,
-    policy: EntryPolicy,
-    leftMs: number,
-  ): Promise<Made | { readonly stale: unknown }> {
-    const core = this.#core
-    const stale = found === undefined ? undefined : core.codec.decode(found.bytes)
-    const waitMs = stale === undefined ? leftMs : policy.timeoutMs
-    if (stale !== undefined && waitMs === 0) {
-      run.promise.catch(() => {})
-      return this.#serveStale(key, stale.value)
-    }
-    const late = Symbol('late')
-    let onLate: () => void = () => {}
-    const lateness = new Promise<typeof late>((resolve) => (onLate = () => resolve(late)))
-    const timer = core.options.clock.schedule(waitMs, onLate, true)
-    try {
-      const made = await Promise.race([run.promise, lateness])
-      if (made !== late) return made
-      if (stale === undefined) throw new FactoryTimeoutError(policy.hardTimeoutMs)
-    } catch (error) {
-      if (stale === undefined || !mayServeStale(error)) throw error
-    } finally {
-      timer.cancel()
-    }
-    return this.#serveStale(key, stale.value)
-  }
-
-  #serveStale(key: string, value: unknown): { readonly stale: unknown } {
-    this.#core.counts.stale++
-    this.#core.publish({ type: 'stale', key })
-    return { stale: value }
-  }
-
-  /** The first caller receives what its factory returned, the others values of their own. */
-  #valueOf({ bytes, made }: Made, isFirst: boolean): unknown {
-    if (made !== undefined && (isFirst || this.#core.options.isShared)) return made.value
-    return this.#core.codec.decode(bytes)?.value
-  }
-
-  /** XFetch: the cost of the factory times a random number reaches the end of the value. */
-  #isDueEarly({ softMs, costMs }: CacheEntry): boolean {
-    const { earlyRefresh, random } = this.#core.options
-    if (earlyRefresh === 0 || costMs === 0) return false
-    return this.#core.nowMs - costMs * earlyRefresh * Math.log(random()) >= softMs
-  }
-
   #fromMemory(key: string): { readonly value: unknown } | undefined {
     const core = this.#core
     const found = core.memory?.get(key)
@@ -433,42 +347,6 @@ export class Cache {
     core.counts.memoryHits++
     core.publish({ type: 'hit', key, tier: 'memory' })
     return decoded
-  }
-
-  async #store(
-    key: string,
-    bytes: Uint8Array,
-    policy: EntryPolicy,
-    stampUs: bigint,
-  ): Promise<void> {
-    const core = this.#core
-    const bornUs = await core.bornUs(this.#scopes, policy.tags)
-    const entry = core.entryOf(bytes, false, policy, { bornUs, costMs: 0 })
-    if (entry === undefined) return
-    await core.rows.write(key, { ...entry, stampUs })
-    core.invalidateMemory(key)
-  }
-
-  async #remove(key: string): Promise<void> {
-    const core = this.#core
-    const { stamps } = await core.share()
-    const stampUs = stamps.next(core.nowMs)
-    if (core.leases === undefined) {
-      await core.rows.remove(key, stampUs)
-      // What is still there was stamped by a clock that is ahead: it goes by its own stamp.
-      const writtenUs = await core.rows.readWrittenUs(key)
-      if (writtenUs !== undefined) await core.rows.remove(key, writtenUs)
-    } else {
-      const [revoked, writtenUs = 0n] = await Promise.all([
-        core.leases.revoke(key, stampUs),
-        core.rows.readWrittenUs(key),
-      ])
-      const isAhead = writtenUs > revoked
-      const fence = isAhead ? await core.leases.revoke(key, writtenUs) : revoked
-      stamps.observe(fence)
-      await core.rows.remove(key, fence)
-    }
-    core.invalidateMemory(key)
   }
 
   async #replaceIf(
@@ -486,56 +364,10 @@ export class Cache {
     const bytes = this.#core.codec.encode(value)
     const work = async (stampUs: bigint, found: CacheEntry | undefined): Promise<boolean> => {
       if (!condition(found)) return false
-      await this.#store(physical, bytes, policy, stampUs)
+      await this.#writer.store(physical, bytes, policy, stampUs)
       return true
     }
-    return await this.#replace(physical, work, true)
-  }
-
-  /**
-   * Reads the fresh entry of a key and replaces it. What is deleted in between stays deleted: the
-   * stamp of the write is older. Callers of all processes take turns, unless there are no leases.
-   *
-   * @throws LockLostError when `isExclusive` and another may have had its turn before the write
-   */
-  async #replace(
-    key: string,
-    work: (stampUs: bigint, found: CacheEntry | undefined) => Promise<boolean>,
-    isExclusive = false,
-  ): Promise<boolean> {
-    const core = this.#core
-    const { activity, stamps } = await core.share()
-    const read = async (deletedUs: bigint): Promise<CacheEntry | undefined> => {
-      const entry = await core.read(key, this.#scopes)
-      if (entry === undefined || entry.softMs <= core.nowMs) return undefined
-      return entry.writtenUs > deletedUs ? entry : undefined
-    }
-    let isReplaced = false
-    await activity.write(key, async () => {
-      if (core.leases === undefined) {
-        const stampUs = stamps.next(core.nowMs)
-        isReplaced = await work(stampUs, await read(0n))
-        return
-      }
-      const nextStamp = (): bigint => stamps.next(core.nowMs)
-      const { lease, deletedUs } = await core.leases.acquire(key, nextStamp)
-      let wasHeld = false
-      try {
-        stamps.observe(lease.fence)
-        const found = await read(deletedUs)
-        if (found !== undefined && found.writtenUs >= lease.fence) {
-          await lease.raiseFence(found.writtenUs + 1n)
-          stamps.observe(lease.fence)
-        }
-        lease.checkHeld()
-        isReplaced = await work(lease.fence, found)
-      } finally {
-        // A lease that cannot be released ends by itself.
-        wasHeld = await lease.release().catch(() => false)
-      }
-      if (isReplaced && isExclusive && !wasHeld) throw new LockLostError(key, lease.fence)
-    })
-    return isReplaced
+    return await this.#writer.replace(physical, work, true)
   }
 
   async #invalidate(epochs: readonly string[]): Promise<void> {
@@ -569,16 +401,6 @@ export class Cache {
       `key must be a text of 1 to ${keyBytesMax} bytes, its namespace included, without the character U+001F`,
     )
   }
-
-  #countHit(key: string, isFresh: boolean): void {
-    this.#core.counts[isFresh ? 'hits' : 'stale']++
-    this.#core.publish({ type: isFresh ? 'hit' : 'stale', key, tier: 'database' })
-  }
-
-  #countMiss(key: string): void {
-    this.#core.counts.misses++
-    this.#core.publish({ type: 'miss', key })
-  }
 }
 
 function scopeEpoch(path: readonly string[]): string {
@@ -591,10 +413,4 @@ function checkNamespace(name: string): void {
   throw new ConfigError(
     `A namespace must be a text of 1 to ${namespaceLengthMax} characters without the character U+001F`,
   )
-}
-
-/** Whether a value in its grace may stand in for an error: any but a mistake of the caller. */
-function mayServeStale(error: unknown): boolean {
-  if (!TsyllaError.is(error)) return true
-  return error.code !== 'TSYLLA_CONFIG' && error.code !== 'TSYLLA_CACHE_VALUE'
 }

@@ -2,12 +2,12 @@ import type { Look } from './algorithms.ts'
 import type { LimitAnswer } from './limit-machine.ts'
 import type { CheckedRule } from './rules.ts'
 
-/** What a limiter decided about one request. */
-export interface RateLimitDecision {
+/** What one rule says about a request. */
+export interface RuleDecision {
+  /** Whether the units fit the rule. */
   readonly ok: boolean
-  /** Of the rule that decides: the one that refuses longest, else the one with the least left. */
   readonly limit: number
-  /** Length of the window of that rule, in milliseconds. */
+  /** Length of the window, in milliseconds. */
   readonly windowMs: number
   /** Units left after the decision. */
   readonly remaining: number
@@ -15,6 +15,13 @@ export interface RateLimitDecision {
   readonly resetAt: Date
   /** Milliseconds until {@link resetAt}. */
   readonly resetAfterMs: number
+}
+
+/**
+ * What a limiter decided about one request. Limit, window and what is left are those of the rule
+ * that decides: the one that refuses longest, else the one with the least left.
+ */
+export interface RateLimitDecision extends RuleDecision {
   /** Milliseconds until the same request can be admitted, at the earliest; 0 when admitted. */
   readonly retryAfterMs: number
   /** Whether the key is blocked, by `block`. */
@@ -28,17 +35,6 @@ export interface RateLimitDecision {
   readonly rules?: readonly RuleDecision[]
 }
 
-/** What one of several rules says about a request. */
-export interface RuleDecision {
-  /** Whether the units fit this rule. */
-  readonly ok: boolean
-  readonly limit: number
-  readonly windowMs: number
-  readonly remaining: number
-  readonly resetAt: Date
-  readonly resetAfterMs: number
-}
-
 /** @param nowMs when the request came */
 export function decisionOf(
   { ok, blockedUntilMs, looks }: LimitAnswer,
@@ -48,10 +44,9 @@ export function decisionOf(
 ): RateLimitDecision {
   const parts = rules.map((rule, i) => ruleDecisionOf(rule, looks[i]!, nowMs, ok))
   const at = decidingRule(looks, ok)
-  const { limit, windowMs, remaining, resetAt } = parts[at]!
   const decision: RateLimitDecision = {
-    ...{ ok, limit, windowMs, remaining, resetAt, degraded },
-    resetAfterMs: Math.max(0, resetAt.getTime() - nowMs),
+    ...parts[at]!,
+    ...{ ok, degraded },
     retryAfterMs: ok || looks[at]!.fits ? 0 : Math.max(0, looks[at]!.retryMs - nowMs),
     blocked: false,
     ...(parts.length > 1 && { rules: parts }),

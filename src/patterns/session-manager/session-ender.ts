@@ -1,7 +1,6 @@
 import type { SessionEvents } from './session-events.ts'
-import { sessionIdOf } from './session-finder.ts'
 import type { SessionSettings } from './session-options.ts'
-import { successorState, type SessionState } from './session-state.ts'
+import { sessionIdOf, successorState, type SessionState } from './session-state.ts'
 import type { SessionStores } from './session-stores.ts'
 import { type SessionToken, tagOf } from './session-token.ts'
 import { isInGrace } from './session-validity.ts'

@@ -1,6 +1,6 @@
 import type { SessionEvents, SessionReason } from './session-events.ts'
 import type { SessionSettings } from './session-options.ts'
-import { successorState, type SessionState } from './session-state.ts'
+import { sessionIdOf, successorState, type SessionState } from './session-state.ts'
 import type { SessionStores } from './session-stores.ts'
 import { parseToken, successorOf, type SessionToken, tagOf } from './session-token.ts'
 import { judge } from './session-validity.ts'
@@ -31,10 +31,6 @@ interface StoredToken {
 
 /** A token that was replaced this many times within the grace period is not followed further. */
 const hopCountMax = 16
-
-export function sessionIdOf({ family }: SessionState): string {
-  return Buffer.from(family).toString('base64url')
-}
 
 /** Finds the session of a token and decides whether it is valid. */
 export class SessionFinder {

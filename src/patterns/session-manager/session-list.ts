@@ -1,6 +1,5 @@
 import type { SessionSettings } from './session-options.ts'
-import { sessionIdOf } from './session-finder.ts'
-import type { SessionState } from './session-state.ts'
+import { sessionIdOf, type SessionState } from './session-state.ts'
 import type { SessionStores } from './session-stores.ts'
 import { tagOf } from './session-token.ts'
 import { endMs, judge } from './session-validity.ts'

@@ -28,12 +28,7 @@ import {
 import { type SessionChange, type SessionData, SessionDataCodec } from './session-data.ts'
 import { SessionEnder } from './session-ender.ts'
 import { SessionEvents, type SessionStats } from './session-events.ts'
-import {
-  type FoundSession,
-  SessionFinder,
-  type SessionSearch,
-  sessionIdOf,
-} from './session-finder.ts'
+import { type FoundSession, SessionFinder, type SessionSearch } from './session-finder.ts'
 import { infoOf, listValidSessions, type SessionInfo } from './session-list.ts'
 import type { SessionAnswer } from './session-machine.ts'
 import {
@@ -41,7 +36,7 @@ import {
   type SessionManagerOptions,
   type SessionSettings,
 } from './session-options.ts'
-import { newState, type SessionState } from './session-state.ts'
+import { newState, sessionIdOf, type SessionState } from './session-state.ts'
 import { SessionStores } from './session-stores.ts'
 import { parseToken, successorOf, tagOf, tokenSecretBytes, userToken } from './session-token.ts'
 

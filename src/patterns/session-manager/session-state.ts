@@ -77,3 +77,8 @@ export function revokedState(state: SessionState): SessionState {
 export function withoutData(state: SessionState): SessionState {
   return { ...state, data: noData, updates: [] }
 }
+
+/** What users and lists know a session by. It is the same for all of its tokens. */
+export function sessionIdOf({ family }: SessionState): string {
+  return Buffer.from(family).toString('base64url')
+}
