@@ -1,11 +1,6 @@
 import { type TimeSpan, toMilliseconds } from '../kernel/index.ts'
 import { type Clock, systemRuntime, type Timer } from '../util/index.ts'
-
-interface PendingTimer {
-  readonly atMs: number
-  readonly order: number
-  readonly callback: () => void
-}
+import { TimerQueue } from './timer-queue.ts'
 
 /** 2023-11-14T22:13:20Z. */
 const defaultNowMs = 1_700_000_000_000
@@ -26,8 +21,7 @@ const settleTurns = 20
  */
 export class ManualClock implements Clock {
   #nowMs: number
-  #order = 0
-  readonly #pending = new Set<PendingTimer>()
+  readonly #timers = new TimerQueue()
 
   /** @param now date at which it begins, in milliseconds since the epoch or as a `Date` */
   constructor(now: number | Date = defaultNowMs) {
@@ -44,13 +38,11 @@ export class ManualClock implements Clock {
 
   /** Timers that are not due yet. */
   get pendingCount(): number {
-    return this.#pending.size
+    return this.#timers.size
   }
 
   schedule(delayMs: number, callback: () => void): Timer {
-    const pending = { atMs: this.#nowMs + delayMs, order: this.#order++, callback }
-    this.#pending.add(pending)
-    return { cancel: () => void this.#pending.delete(pending) }
+    return this.#timers.add(this.#nowMs + delayMs, callback)
   }
 
   /**
@@ -61,9 +53,7 @@ export class ManualClock implements Clock {
    */
   advance(span: TimeSpan): void {
     const endMs = this.#nowMs + toMilliseconds('span', span, 0, advanceMsMax)
-    for (let next = this.#next(endMs); next !== undefined; next = this.#next(endMs)) {
-      this.#run(next)
-    }
+    while (this.#runNext(endMs));
     this.#nowMs = endMs
   }
 
@@ -76,31 +66,18 @@ export class ManualClock implements Clock {
   async run(span: TimeSpan): Promise<void> {
     const endMs = this.#nowMs + toMilliseconds('span', span, 0, advanceMsMax)
     await settle()
-    for (let next = this.#next(endMs); next !== undefined; next = this.#next(endMs)) {
-      this.#run(next)
-      await settle()
-    }
+    while (this.#runNext(endMs)) await settle()
     this.#nowMs = endMs
     await settle()
   }
 
-  /** The timer that is due first, if it is due until then. */
-  #next(endMs: number): PendingTimer | undefined {
-    let first: PendingTimer | undefined
-    for (const one of this.#pending) {
-      const isSooner =
-        first === undefined ||
-        one.atMs < first.atMs ||
-        (one.atMs === first.atMs && one.order < first.order)
-      if (one.atMs <= endMs && isSooner) first = one
-    }
-    return first
-  }
-
-  #run(pending: PendingTimer): void {
-    this.#pending.delete(pending)
-    this.#nowMs = Math.max(this.#nowMs, pending.atMs)
-    pending.callback()
+  /** Moves time to the timer that is due first, if it is due until then, and calls it. */
+  #runNext(endMs: number): boolean {
+    const next = this.#timers.take(endMs)
+    if (next === undefined) return false
+    this.#nowMs = Math.max(this.#nowMs, next.atMs)
+    next.callback()
+    return true
   }
 }
 
