@@ -2,6 +2,7 @@
  * Measures one client in a process of its own and prints one JSON line per workload. The best of
  * several windows counts; the first ones warm up.
  */
+import { bestWindow } from '../best-window.ts'
 import { openCassandraDriver, openTsylla } from './clients.ts'
 import { openBareClient } from './bare-client.ts'
 import { batchRowCount, type BenchClient, pageRowCount } from './workload.ts'
@@ -16,8 +17,7 @@ export interface Measurement {
   readonly cpuUs: number
 }
 
-const windowMs = 150
-const windowCount = 8
+const windows = { count: 8, ms: 150 }
 
 /** Opens a client. Drivers get the first address only and discover the other nodes. */
 async function open(kind: string, addresses: readonly string[]): Promise<BenchClient> {
@@ -28,38 +28,13 @@ async function open(kind: string, addresses: readonly string[]): Promise<BenchCl
   return await openTsylla(address, form === 'text', checkout)
 }
 
-/** Keeps `inFlight` operations in flight for one window. */
-async function runWindow(
-  operation: (i: number) => Promise<unknown>,
-  inFlight: number,
-): Promise<{ perSecond: number; cpuUs: number }> {
-  const start = performance.now()
-  const cpu = process.cpuUsage()
-  let count = 0
-  let next = 0
-  const worker = async (): Promise<void> => {
-    while (performance.now() - start < windowMs) {
-      await operation(next++)
-      count++
-    }
-  }
-  await Promise.all(Array.from({ length: inFlight }, worker))
-  const used = process.cpuUsage(cpu)
-  const seconds = (performance.now() - start) / 1000
-  return { perSecond: count / seconds, cpuUs: (used.user + used.system) / count }
-}
-
 async function measure(
   client: BenchClient,
   workload: Measurement['workload'],
   inFlight: number,
 ): Promise<Measurement> {
   const operation = workload === 'page' ? () => client.page() : client[workload]
-  let best = { perSecond: 0, cpuUs: Number.POSITIVE_INFINITY }
-  for (let i = 0; i < windowCount; i++) {
-    const window = await runWindow(operation, inFlight)
-    if (window.perSecond > best.perSecond) best = window
-  }
+  const best = await bestWindow(operation, inFlight, windows)
   const rows = workload === 'page' ? pageRowCount : workload === 'batch' ? batchRowCount : 1
   return {
     client: client.name,

@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { embedded } from 'tsylla/embedded'
+import { bestWindow } from '../best-window.ts'
 
 interface EngineMeasurement {
   readonly workload: string
@@ -14,28 +15,14 @@ interface EngineMeasurement {
 }
 
 const rowCount = 50_000
-const windowMs = 500
-const windowCount = 6
+const windows = { count: 6, ms: 500 }
 
 async function best(
   workload: string,
   inFlight: number,
   operation: (i: number) => Promise<unknown>,
 ): Promise<EngineMeasurement> {
-  let perSecond = 0
-  let next = 0
-  for (let window = 0; window < windowCount; window++) {
-    const start = performance.now()
-    let count = 0
-    const worker = async (): Promise<void> => {
-      while (performance.now() - start < windowMs) {
-        await operation(next++)
-        count++
-      }
-    }
-    await Promise.all(Array.from({ length: inFlight }, worker))
-    perSecond = Math.max(perSecond, (count / (performance.now() - start)) * 1000)
-  }
+  const { perSecond } = await bestWindow(operation, inFlight, windows)
   return { workload, inFlight, perSecond: Math.round(perSecond) }
 }
 

@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { type ContactPoint, Session } from 'tsylla'
 import { embedded } from 'tsylla/embedded'
 import { Cache, createTables, RateLimiter } from 'tsylla/patterns'
+import { bestWindow } from '../best-window.ts'
 import { openPeers, type Peers } from './peers.ts'
 import { measureStampedes } from './stampede.ts'
 
@@ -24,31 +25,16 @@ interface Line {
   readonly perSecond: number
 }
 
-const windowMs = 500
-const windowCount = 4
+const windows = { count: 4, ms: 500 }
 const lines: Line[] = []
 
-/** The best window counts: a busy moment of the machine affects all that are measured. */
 async function measure(
   workload: string,
   what: string,
   inFlight: number,
   operation: (i: number) => unknown,
 ): Promise<void> {
-  let perSecond = 0
-  let next = 0
-  for (let window = 0; window < windowCount; window++) {
-    const start = performance.now()
-    let count = 0
-    const worker = async (): Promise<void> => {
-      while (performance.now() - start < windowMs) {
-        await operation(next++)
-        count++
-      }
-    }
-    await Promise.all(Array.from({ length: inFlight }, worker))
-    perSecond = Math.max(perSecond, (count / (performance.now() - start)) * 1_000)
-  }
+  const { perSecond } = await bestWindow(operation, inFlight, windows)
   lines.push({ workload, what, perSecond: Math.round(perSecond) })
   console.error(`${workload} · ${what}: ${Math.round(perSecond).toLocaleString('en')}/s`)
 }
