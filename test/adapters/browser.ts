@@ -1,3 +1,5 @@
+import { expect } from 'vitest'
+
 /** What a browser does with the cookies of one host. */
 export class Browser {
   readonly #request: (
@@ -43,4 +45,24 @@ export class Browser {
     this.take(response.headers)
     return response
   }
+}
+
+/** Sends three rotations, three reads and a write of one cookie at once, and takes the answers. */
+export async function rotateAmongRequests(
+  browser: Browser,
+): Promise<{ readonly old: string; readonly rotations: readonly Response[] }> {
+  const old = browser.cookies
+  const answers = await Promise.all([
+    ...[1, 2, 3].map(() => browser.send('POST', '/rotate', old)),
+    ...[1, 2, 3].map(() => browser.send('GET', '/', old)),
+    browser.send('POST', '/theme/light', old),
+  ])
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200, 200])
+  for (const page of answers.slice(3, 6)) {
+    expect(await page.json()).toMatchObject({ userId: 'carol' })
+  }
+  for (const { headers } of answers) browser.take(headers)
+  expect(browser.cookies).not.toBe(old)
+  expect(await (await browser.get('/')).json()).toMatchObject({ data: { theme: 'light' } })
+  return { old, rotations: answers.slice(0, 3) }
 }

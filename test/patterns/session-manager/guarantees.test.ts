@@ -1,18 +1,10 @@
 import { beforeAll, expect, test } from 'vitest'
 import { wrapExecutor } from '../../../src/index.ts'
 import { SessionManager, type SessionManagerOptions } from '../../../src/patterns.ts'
-import { type Clock, createRandom, systemClock } from '../../../src/util/index.ts'
+import { SkewedClock } from '../../../src/testing.ts'
+import { createRandom } from '../../../src/util/index.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 import { describePattern, type Fault, FaultyExecutor } from '../support.ts'
-
-/** Timers are those of the system; the time of day is shifted. */
-function shiftedClock(byMs: number): Clock {
-  return {
-    nowMs: () => systemClock.nowMs() + byMs,
-    monotonicMs: () => systemClock.monotonicMs(),
-    schedule: (...args) => systemClock.schedule(...args),
-  }
-}
 
 describePattern('what SessionManager guarantees', (target) => {
   beforeAll(() => new SessionManager(target.session).createTables())
@@ -48,7 +40,7 @@ describePattern('what SessionManager guarantees', (target) => {
       (one: SessionManager) => one.revokeAll('late'),
     ]) {
       const token = await open().sessions.createSession('late', '')
-      const late = open({ idle: '30m', clock: shiftedClock(600_000) })
+      const late = open({ idle: '30m', clock: new SkewedClock(600_000) })
       // The first write is kept back; the one that follows fails.
       late.faulty.writeFaults.push('late', new Error('no network'))
       await run(late.sessions, token).catch(() => {})
