@@ -11,8 +11,7 @@ export interface HybridClockOptions {
   readonly driftMax?: TimeSpan | undefined
   /**
    * What `sync` does when the drift is larger: `throw` a `ClockDriftError`, or `correct` the time
-   * by it
-   * and go on. Default `throw`.
+   * by it and go on. Default `throw`.
    */
   readonly onDrift?: 'throw' | 'correct' | undefined
   /** How many times `sync` asks for the time. Default 5. */

@@ -31,8 +31,7 @@ export interface LwtTableOptions<Key, State> {
  * Cassandra returns the columns of the conditions when a conditional update is not applied, and
  * ScyllaDB the old row whether it is applied or not. Both return nothing of a row that does not
  * exist. Conditions on all columns make the two alike, and save the read after a conflict; `op`
- * alone
- * decides, because every write has its own.
+ * alone decides, because every write has its own.
  */
 export class LwtTable<Key, State> implements LwtRows<Key, State> {
   readonly #runner: PreparedStatementRunner

@@ -84,8 +84,7 @@ export interface CacheOptions extends EntryOptions {
   readonly serialConsistency?: SerialConsistency | undefined
   /**
    * Writes are stamped by it, those of all caches of a session on the table after each other: a
-   * clock
-   * that is ahead moves the others on too. Default: the clock of the machine.
+   * clock that is ahead moves the others on too. Default: the clock of the machine.
    */
   readonly clock?: Clock | undefined
   readonly random?: RandomSource | undefined

@@ -50,9 +50,8 @@ export class KeyActivity {
 
   /**
    * Reads a key when the writes in progress have ended, so that it finds what they wrote. Callers
-   * of
-   * the same moment share a read. A caller never joins one that was sent before it came: what it
-   * returns may have been deleted in between.
+   * of the same moment share a read. A caller never joins one that was sent before it came: what
+   * it returns may have been deleted in between.
    */
   async read(
     key: string,
