@@ -54,7 +54,7 @@ export function refusalText({ retryAfterMs }: RateLimitDecision): string {
  */
 export function addressKey(address: string | undefined): string {
   if (address === undefined || address === '') {
-    throw new ConfigError('The request has no address of a client: give the option key')
+    throw new ConfigError('The request has no client address: set the option key')
   }
   const [withoutZone = ''] = address.split('%')
   let bytes: Uint8Array

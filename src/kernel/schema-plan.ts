@@ -143,7 +143,7 @@ function distinct(definitions: readonly TableDefinition[]): readonly TableDefini
       byName.set(definition.name, definition)
     } else if (JSON.stringify(known.columns) !== JSON.stringify(definition.columns)) {
       throw new ConfigError(
-        `Two patterns use table ${definition.name} with different columns: give one of them another name with the option table`,
+        `Two patterns use table ${definition.name} with different columns: rename one of them with the option table`,
       )
     }
   }

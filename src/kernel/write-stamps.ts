@@ -2,7 +2,11 @@
 export class WriteStamps {
   #lastUs = 0n
 
-  /** The time as a timestamp, or the first one after those before. @param nowMs may have a fraction */
+  /**
+   * Returns the time as a timestamp, or the first one after those before.
+   *
+   * @param nowMs milliseconds since the epoch, which may have a fraction
+   */
   next(nowMs: number): bigint {
     const nowUs = BigInt(Math.floor(nowMs * 1_000))
     this.#lastUs = nowUs > this.#lastUs ? nowUs : this.#lastUs + 1n

@@ -163,7 +163,7 @@ export class ProcessRun<Report = unknown> implements AsyncDisposable {
       return `${index} ${isPaused ? 'is paused' : isWaiting ? 'waits for others' : 'is at work'}`
     })
     this.#error ??= new ProcessRunError(
-      `The processes have not ended within ${timeSpanText(this.#timeoutMs)} (${states.join(', ')}): raise timeout, or give them less work`,
+      `The processes have not ended within ${timeSpanText(this.#timeoutMs)} (${states.join(', ')}): raise timeout, or reduce their work`,
     )
     this.#killAll()
   }

@@ -204,7 +204,7 @@ export function policyOf(
 ): EntryPolicy {
   const { ttl, ttlSeconds, grace, timeout, hardTimeout, negativeTtl, tags } = options
   if (ttl !== undefined && ttlSeconds !== undefined) {
-    throw new ConfigError('ttl and ttlSeconds are the same: give one of them')
+    throw new ConfigError('ttl and ttlSeconds set the same: pass one of them')
   }
   const lifeMsMax = Math.min(lifeSecondsMax, ttlSecondsMaxAt(clock)) * 1_000
   const ofSeconds =

@@ -365,10 +365,11 @@ export class RateLimiter {
         throw new ConfigError('per and windowSeconds need a limit')
       }
       if (this.#rules !== undefined) return this.#rules
-      throw new ConfigError('limit is missing: give it to the call, or to the limiter')
+      throw new ConfigError('limit is missing: pass it to the call or to the RateLimiter')
     }
     if (windowSeconds !== undefined) {
-      if (per !== undefined) throw new ConfigError('per and windowSeconds are the same: give one')
+      if (per !== undefined)
+        throw new ConfigError('per and windowSeconds set the same: pass one of them')
       checkInteger('windowSeconds', windowSeconds, 1, windowSecondsMax)
     }
     const ofCall = windowSeconds === undefined ? per : windowSeconds * 1_000
@@ -397,7 +398,7 @@ function rulesOf(options: RateLimiterOptions): readonly CheckedRule[] | undefine
 function timeoutOf({ timeout, timeoutMs }: RateLimiterOptions): number {
   if (timeout === undefined) return checkInteger('timeoutMs', timeoutMs ?? 10_000, 1, timeoutMsMax)
   if (timeoutMs === undefined) return toMilliseconds('timeout', timeout, 1, timeoutMsMax)
-  throw new ConfigError('timeout and timeoutMs are the same: give one of them')
+  throw new ConfigError('timeout and timeoutMs set the same: pass one of them')
 }
 
 /** Whether the database failed, or the way to it, and not the caller. */
