@@ -453,7 +453,7 @@ describePattern('Cache: freshness', (target) => {
     [{ ttl: '0s' }, /ttl must be a time span/],
     [{ ttl: '30d', grace: '30y' }, /grace must be a time span/],
     [{ ttl: '300d', grace: '100d' }, /together must be at most 366d/],
-    [{ ttl: '1m', ttlSeconds: 60 }, /give one of them/],
+    [{ ttl: '1m', ttlSeconds: 60 }, /pass one of them/],
     [{ jitter: 2 }, /jitter must be a number from 0 to 1/],
     [{ earlyRefresh: Number.NaN }, /earlyRefresh must be a number/],
     [{ stampede: 'off' }, /stampede must be one of cluster, process/],

@@ -423,7 +423,7 @@ describePattern('RateLimiter', (target) => {
     [{ limit: 1.5 }, /limit must be an integer/],
     [{ limit: 1, per: '100ms' }, /per must be a time span from 1s/],
     [{ limit: 1, strategy: 'quorum', algorithm: 'gcra' }, /strategy quorum counts one rule/],
-    [{ timeout: '1s', timeoutMs: 5 }, /give one of them/],
+    [{ timeout: '1s', timeoutMs: 5 }, /pass one of them/],
     [{ table: 'x'.repeat(43) }, /at most 42 characters/],
     [{ consistency: 'ONE' }, /consistency must be one of/],
     [{ onError: 'ignore' }, /onError must be one of/],
