@@ -3,6 +3,9 @@ import { registerCacheDriverTestSuite } from 'bentocache/test_suite'
 import { afterEach, assert, beforeAll, describe, expect, test } from 'vitest'
 import { bentocacheDriver } from '../../src/adapters/bentocache.ts'
 import { describeOnServers } from '../support/targets.ts'
+import { SuiteCount } from './suite-count.ts'
+
+const count = new SuiteCount()
 
 describeOnServers('Bentocache', (target) => {
   beforeAll(() => bentocacheDriver(target.session).createTables())
@@ -12,6 +15,7 @@ describeOnServers('Bentocache', (target) => {
     registerCacheDriverTestSuite({
       createDriver: (config = {}) => layer().factory({ prefix: 'suite', ...config }),
       test: ((title: string, body: (context: object) => Promise<void>) => {
+        count.add(target.name)
         test(title, async ({ onTestFinished }) => {
           await body({ assert, cleanup: onTestFinished })
         })
@@ -63,3 +67,5 @@ describeOnServers('Bentocache', (target) => {
     expect(await bento.get({ key: 'tagged' })).toBeUndefined()
   })
 })
+
+count.testTable('bentocache')
