@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { runJest } from '../support/jest.ts'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 
@@ -26,3 +27,12 @@ test('the example for vitest passes', { timeout: 60_000 }, async () => {
   const output = await run(vitest, 'run', '--config', 'examples/testing/vitest.config.ts')
   expect(output).toMatch(/Tests\s+2 passed \(2\)/)
 })
+
+test.each(['esm', 'cjs'] as const)(
+  'the example for Jest passes as %s',
+  { timeout: 60_000 },
+  async (format) => {
+    const output = await runJest('examples/testing/login-limit.jest.ts', format)
+    expect(output).toMatch(/^Tests: +2 passed, 2 total$/m)
+  },
+)
