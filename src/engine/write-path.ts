@@ -6,6 +6,7 @@ import type { EngineExecuteOptions } from './engine-options.ts'
 import { invalid } from './errors.ts'
 import { type BatchLimits, batchWarnings } from './execute/batch-limits.ts'
 import { appliedAnswer, type ConditionalPart, ConditionalRequest } from './execute/conditional.ts'
+import { checkClusteringLengths } from './execute/key-values.ts'
 import { checkPartitionKeys, mutationsOf, timestampOfPlan } from './execute/modify.ts'
 import { type EngineResult, voidResult } from './execute/result.ts'
 import type { QueryContext } from './query-context.ts'
@@ -94,7 +95,10 @@ export class WritePath {
       for (const { plan, query } of parts) checkPartitionKeys(plan, query)
     }
     for (const { plan, query } of parts) {
-      for (const mutation of mutationsOf(plan, query, timestamp)) mutations.push(mutation)
+      for (const mutation of mutationsOf(plan, query, timestamp)) {
+        checkClusteringLengths(mutation.changes)
+        mutations.push(mutation)
+      }
     }
     const warnings =
       batch === undefined ? [] : batchWarnings(mutations, batch === 'logged', this.#batchLimits)

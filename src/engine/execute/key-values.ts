@@ -21,7 +21,7 @@ import {
   type ListTerm,
   type TupleTerms,
 } from '../evaluate/tuple-terms.ts'
-import type { ClusteringSlice } from '../rows/index.ts'
+import type { Change, ClusteringSlice } from '../rows/index.ts'
 import { sliceBounds } from './slices.ts'
 import { compareValues, splitCollection, splitFields } from '../../values/index.ts'
 
@@ -138,9 +138,26 @@ function whatOf({ columns }: MergedRestriction): string {
 /** QueryProcessor.validateKey */
 export function checkKeyLength(key: PartitionKey): void {
   if (key.bytes.length === 0) throw invalid('Key may not be empty')
-  if (key.bytes.length > keyBytesMax) {
-    throw invalid(`Key length of ${key.bytes.length} is longer than maximum of ${keyBytesMax}`)
+  checkLength(key.bytes.length)
+}
+
+/** ModificationStatement.addUpdates, which conditional requests do not run through. */
+export function checkClusteringLengths(changes: readonly Change[]): void {
+  for (const change of changes) {
+    if ('clustering' in change && change.clustering !== undefined)
+      checkLength(lengthOf(change.clustering.components))
   }
+}
+
+function lengthOf(components: readonly Uint8Array[]): number {
+  let length = 0
+  for (const component of components) length += component.length
+  return length
+}
+
+function checkLength(length: number): void {
+  if (length > keyBytesMax)
+    throw invalid(`Key length of ${length} is longer than maximum of ${keyBytesMax}`)
 }
 
 /** The partitions of a statement that names them, in the order of their values, each once. */
@@ -163,6 +180,8 @@ export function uncheckedPartitionKeysOf(
   query: QueryContext,
 ): PartitionKey[] {
   const values = combinations(access.keys, query)
+  // What several components need around them counts only when they fit without it.
+  if (access.keys.length > 1) for (const components of values) checkLength(lengthOf(components))
   if (values.length > 1) sortUnique(values, table.partitionKey)
   return values.map((components) => partitionKeyOf(table, components))
 }
@@ -187,22 +206,13 @@ function sortUnique(values: Uint8Array[][], columns: readonly ColumnSchema[]): v
 export function clusteringKeysOf(restrictions: Restrictions, query: QueryContext): ClusteringKey[] {
   const { table, clustering } = restrictions
   const values = combinations(clustering, query)
-  if (values.length === 1) return [checkedClustering(table, values[0]!)]
+  if (values.length === 1) return [clusteringKeyOf(table, values[0]!)]
   const byKey = new Map<string, ClusteringKey>()
   for (const components of values) {
-    const key = checkedClustering(table, components)
+    const key = clusteringKeyOf(table, components)
     byKey.set(key.key, key)
   }
   return [...byKey.values()]
-}
-
-function checkedClustering(table: TableSchema, components: readonly Uint8Array[]): ClusteringKey {
-  let length = 0
-  for (const component of components) length += component.length
-  if (length > keyBytesMax) {
-    throw invalid(`Key length of ${length} is longer than maximum of ${keyBytesMax}`)
-  }
-  return clusteringKeyOf(table, components)
 }
 
 /** The slices of a partition WHERE lets through, in order; `undefined` is all of it. */
