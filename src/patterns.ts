@@ -8,6 +8,7 @@ import {
 } from './index.ts'
 import { ConnectionManager } from './patterns/database-manager.ts'
 
+export type { DatabaseEvent, DatabaseStats } from './patterns/database-manager.ts'
 export {
   ClockDriftError,
   FactoryTimeoutError,
@@ -34,6 +35,7 @@ export {
   Permit,
   type PermitOptions,
   Semaphore,
+  type SemaphoreEvent,
   type SemaphoreOptions,
   type SemaphoreStats,
 } from './patterns/lock/semaphore.ts'
@@ -62,15 +64,19 @@ export type {
 export type { Factory, FactoryContext } from './patterns/cache/factory-run.ts'
 export type { NewEvent, StoredEvent } from './patterns/event-commit.ts'
 export {
+  type AppendEvent,
   type AppendOptions,
   EventStore,
   type EventStoreOptions,
+  type EventStoreStats,
   type ReadOptions,
 } from './patterns/event-store.ts'
 export {
   type MetricPoint,
+  type MetricsEvent,
   MetricsStore,
   type MetricsStoreOptions,
+  type MetricsStoreStats,
   type QueryOptions,
 } from './patterns/metrics-store.ts'
 export type { RateLimitDecision, RuleDecision } from './patterns/rate-limiter/decision.ts'
@@ -87,8 +93,10 @@ export type { RateLimitRule } from './patterns/rate-limiter/rules.ts'
 export {
   type DefaultKey,
   Repository,
+  type RepositoryEvent,
   type RepositoryKey,
   type RepositoryOptions,
+  type RepositoryStats,
 } from './patterns/repository.ts'
 export type { RepositoryColumn } from './patterns/repository-property.ts'
 export {

@@ -1,16 +1,8 @@
 import { utf8Read, type WireReader, type WireWriter } from '../protocol/index.ts'
 import { type CustomType, nativeTypes } from '../types/index.ts'
 import { CellOp, Codec } from './codec.ts'
-import { isBytes } from '../util/index.ts'
+import { isBytes, isWellFormed } from '../util/index.ts'
 import { isArrayBuffer, isDetached } from './value-guards.ts'
-
-/** A UTF-16 surrogate without its partner. */
-const loneSurrogate = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/
-
-/** Whether UTF-8 can carry the text: half of a surrogate pair would silently become U+FFFD. */
-export function isWellFormed(text: string): boolean {
-  return !loneSurrogate.test(text)
-}
 
 /** text: UTF-8. */
 export class TextCodec extends Codec {

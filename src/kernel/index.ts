@@ -1,12 +1,14 @@
 export { ActiveMap } from './active-map.ts'
 export { Backoff, type BackoffOptions } from './backoff.ts'
 export {
+  checkExclusive,
   checkInteger,
   checkOneOf,
   checkOptions,
   checkSerialLevel,
   type OptionNames,
   timeoutMsMax,
+  timeoutOf,
 } from './option-checks.ts'
 export { toBigInt, toDate } from './column-values.ts'
 export { depthMax, PlainDataWalker } from './plain-data-walker.ts'
@@ -37,6 +39,7 @@ export {
   type TableOwner,
 } from './schema-plan.ts'
 export { type TableDefinition, tableText, tableTexts } from './table-definition.ts'
+export { checkText, isStorable, storableText } from './text-checks.ts'
 export { checkTableName, checkTtl, ttlSecondsMaxAt } from './table-options.ts'
 export { type TimeSpan, timeSpanText, toMilliseconds, toSeconds } from './time-span.ts'
 export { WaitingCaller } from './waiting-caller.ts'

@@ -1,5 +1,6 @@
 import { ConfigError, type SerialConsistency } from '../errors/index.ts'
 import { didYouMean } from '../util/index.ts'
+import { type TimeSpan, toMilliseconds } from './time-span.ts'
 
 /** Longest delay that a timer of Node takes, in milliseconds. */
 export const timeoutMsMax = 2_147_483_647
@@ -14,6 +15,24 @@ export function checkInteger(name: string, value: number, min: number, max: numb
 export function checkOneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value
   throw new ConfigError(`${name} must be one of ${allowed.join(', ')}, not ${shown(value)}`)
+}
+
+/** @throws ConfigError when two options that set the same are both there */
+export function checkExclusive(options: object, first: string, second: string): void {
+  const values = options as { readonly [name: string]: unknown }
+  if (values[first] === undefined || values[second] === undefined) return
+  throw new ConfigError(`${first} and ${second} set the same: pass one of them`)
+}
+
+/** The option `timeout`, or `timeoutMs` of version 0.1, in milliseconds. @throws ConfigError */
+export function timeoutOf(
+  options: { readonly timeout?: TimeSpan | undefined; readonly timeoutMs?: number | undefined },
+  defaultMs: number,
+): number {
+  checkExclusive(options, 'timeout', 'timeoutMs')
+  const { timeout, timeoutMs = defaultMs } = options
+  if (timeout !== undefined) return toMilliseconds('timeout', timeout, 1, timeoutMsMax)
+  return checkInteger('timeoutMs', timeoutMs, 1, timeoutMsMax)
 }
 
 const serialLevels: readonly SerialConsistency[] = ['SERIAL', 'LOCAL_SERIAL']

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import {
   AlreadyConnectedError,
   ClosedError,
@@ -21,6 +22,25 @@ export type OpenSession<TSession, Options> = (
   signal: AbortSignal,
 ) => Promise<TSession>
 
+/** What subscribers of the channel `tsylla:database` of `node:diagnostics_channel` receive. */
+export interface DatabaseEvent {
+  readonly type: 'connected' | 'failed' | 'closed'
+  /** Name of the manager. */
+  readonly name: string
+}
+
+/** What `stats` returns: what this manager has done. */
+export interface DatabaseStats {
+  /** Sessions that were opened. */
+  readonly connected: number
+  /** Sessions that could not be opened. */
+  readonly failed: number
+  /** Sessions that `close` has closed. */
+  readonly closed: number
+}
+
+const events = channel('tsylla:database')
+
 interface Connected<TSession> {
   readonly fingerprint: readonly unknown[]
   readonly opening: Promise<TSession>
@@ -36,6 +56,7 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
   readonly #name: string
   readonly #open: OpenSession<TSession, Options>
   #connected: Connected<TSession> | undefined
+  readonly #stats = { connected: 0, failed: 0, closed: 0 }
 
   constructor(name: string, open: OpenSession<TSession, Options>) {
     this.#name = name
@@ -69,7 +90,9 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
     this.#connected = connected
     try {
       connected.session = await opening
+      this.#count('connected')
     } catch (error) {
+      this.#count('failed')
       if (this.#connected === connected) this.#connected = undefined
       throw aborting.signal.aborted ? new ClosedError('database manager') : error
     }
@@ -113,7 +136,19 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
     if (connected === undefined) return
     if (connected.session === undefined) connected.aborting.abort()
     const session = await connected.opening.catch(() => undefined)
-    await session?.close()
+    if (session === undefined) return
+    await session.close()
+    this.#count('closed')
+  }
+
+  stats(): DatabaseStats {
+    return { ...this.#stats }
+  }
+
+  #count(type: DatabaseEvent['type']): void {
+    this.#stats[type]++
+    if (!events.hasSubscribers) return
+    events.publish({ type, name: this.#name } satisfies DatabaseEvent)
   }
 }
 

@@ -1,6 +1,10 @@
 import { ConfigError } from '../errors/index.ts'
-import { checkOptions, PlainDataWalker, toJsonText } from '../kernel/index.ts'
+import { checkOptions, checkText, PlainDataWalker, toJsonText } from '../kernel/index.ts'
 import { Uuid } from '../types/index.ts'
+
+/** Bytes of a partition key (Cassandra's FBUtilities.MAX_UNSIGNED_SHORT), less 2 for its length. */
+const streamIdBytesMax = 65_533
+const typeBytesMax = 65_535
 
 /** An event to append. `data` is anything that JSON can hold; dates become ISO text. */
 export interface NewEvent<Data = unknown> {
@@ -67,9 +71,7 @@ function toJsonEvent(event: NewEvent, index: number): Commit['events'][number] {
   const names = { type: true, data: true, version: true, ts: true } as const
   checkOptions<Partial<StoredEvent>>('An event', event, names)
   const { type, data } = event
-  if (typeof type !== 'string' || type === '') {
-    throw new ConfigError('The type of an event is a string that is not empty')
-  }
+  checkText('The type of an event', type, typeBytesMax)
   const walker = new PlainDataWalker(`events[${index}].data`, (path, reason) => {
     const message = `The data of event ${index + 1} would not come back from JSON: ${reason} (see the error's \`path\`)`
     return new ConfigError(message, 'not_applied', { path })
@@ -78,9 +80,7 @@ function toJsonEvent(event: NewEvent, index: number): Commit['events'][number] {
 }
 
 export function checkStreamId(streamId: string): void {
-  if (typeof streamId !== 'string' || streamId === '' || Buffer.byteLength(streamId) > 65_533) {
-    throw new ConfigError('streamId must be a string of 1 … 65,533 bytes')
-  }
+  checkText('streamId', streamId, streamIdBytesMax)
 }
 
 export function checkVersion(name: string, version: number): number {

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import {
   ConcurrencyConflictError,
   RequestTimeoutError,
@@ -18,7 +19,8 @@ import {
   type TableDefinition,
   tableText,
   tableTexts,
-  timeoutMsMax,
+  timeoutOf,
+  type TimeSpan,
   toDate,
   LwtRetry,
 } from '../kernel/index.ts'
@@ -41,9 +43,9 @@ import {
 } from './event-commit.ts'
 
 export interface EventStoreOptions {
-  /**
-   * Time that an append may take, PREPARE and retries included, in milliseconds. Default 10,000.
-   */
+  /** Time that an append may take, PREPARE and retries included. Default `'10s'`. */
+  readonly timeout?: TimeSpan | undefined
+  /** The same in milliseconds. */
   readonly timeoutMs?: number | undefined
   /** Events one append takes at most. Default 1,000. */
   readonly appendCountMax?: number | undefined
@@ -73,6 +75,30 @@ export interface ReadOptions {
   /** Only events after this version. Default 0. */
   readonly fromVersion?: number | undefined
 }
+
+/** What subscribers of the channel `tsylla:event-store` of `node:diagnostics_channel` receive. */
+export interface AppendEvent {
+  readonly type: 'appended' | 'conflict' | 'failed'
+  readonly streamId: string
+  /** Events of the append. */
+  readonly count: number
+}
+
+/** What `stats` returns: what this object has done. */
+export interface EventStoreStats {
+  /** Appends that are in their streams. */
+  readonly appends: number
+  /** Events of these appends. */
+  readonly events: number
+  /** Appends that expected another version. */
+  readonly conflicts: number
+  /** Appends that failed otherwise; they may be in their streams when the outcome is unknown. */
+  readonly failed: number
+  /** Events that were read. */
+  readonly read: number
+}
+
+const appends = channel('tsylla:event-store')
 
 interface EventRow {
   readonly version: bigint | number | string
@@ -106,15 +132,12 @@ export class EventStore {
   readonly #random: RandomSource
   readonly #timeoutMs: number
   readonly #commitRules: CommitRules
+  readonly #stats = { appends: 0, events: 0, conflicts: 0, failed: 0, read: 0 }
 
   constructor(executor: Executor, options: EventStoreOptions = {}) {
     checkOptions('EventStore', options, {
-      timeoutMs: true,
-      appendCountMax: true,
-      table: true,
-      serialConsistency: true,
-      clock: true,
-      random: true,
+      ...{ timeout: true, timeoutMs: true, appendCountMax: true, table: true },
+      ...{ serialConsistency: true, clock: true, random: true },
     })
     this.#executor = executor
     const runtime = runtimeOf(executor)
@@ -124,7 +147,7 @@ export class EventStore {
     this.#tableName = checkTableName(options.table ?? 'events')
     this.#table = tableText(this.#tableName)
     this.#random = options.random ?? runtime.random
-    this.#timeoutMs = checkInteger('timeoutMs', options.timeoutMs ?? 10_000, 1, timeoutMsMax)
+    this.#timeoutMs = timeoutOf(options, 10_000)
     const { appendCountMax = 1_000 } = options
     // One statement more advances the head.
     const countMax = batchStatementCountMax - 1
@@ -187,6 +210,34 @@ export class EventStore {
     checkOptions('append', options, { expectedVersion: true, commitId: true })
     const { expectedVersion } = options
     const commit = toCommit(streamId, events, this.#commitRules, options)
+    try {
+      const version = await this.#append(commit, expectedVersion)
+      this.#count('appended', commit)
+      return version
+    } catch (error) {
+      this.#count(error instanceof ConcurrencyConflictError ? 'conflict' : 'failed', commit)
+      throw error
+    }
+  }
+
+  stats(): EventStoreStats {
+    return { ...this.#stats }
+  }
+
+  #count(type: AppendEvent['type'], { streamId, events }: Commit): void {
+    const { length: count } = events
+    if (type === 'appended') {
+      this.#stats.appends++
+      this.#stats.events += count
+    } else if (type === 'conflict') {
+      this.#stats.conflicts++
+    } else {
+      this.#stats.failed++
+    }
+    if (appends.hasSubscribers) appends.publish({ type, streamId, count } satisfies AppendEvent)
+  }
+
+  async #append(commit: Commit, expectedVersion: number | undefined): Promise<number> {
     const backoff = new Backoff({
       clock: this.#clock,
       random: this.#random,
@@ -198,7 +249,11 @@ export class EventStore {
         ? await this.#appendAtEnd(commit, streams, backoff)
         : await this.#appendAt(commit, expectedVersion, streams, backoff)
     const { deadlineMs, timeoutMs } = backoff
-    return await streams.queue.run(streamId, task, { clock: this.#clock, deadlineMs, timeoutMs })
+    return await streams.queue.run(commit.streamId, task, {
+      clock: this.#clock,
+      deadlineMs,
+      timeoutMs,
+    })
   }
 
   /** Events after `fromVersion` in order; fetched as they are consumed. */
@@ -215,6 +270,7 @@ export class EventStore {
       [streamId, BigInt(fromVersion)],
     )
     for await (const { version, type, data, ts } of rows) {
+      this.#stats.read++
       yield { version: Number(version), type, data: JSON.parse(data) as Data, ts: toDate(ts) }
     }
   }

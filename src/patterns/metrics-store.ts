@@ -1,26 +1,38 @@
+import { channel } from 'node:diagnostics_channel'
 import { AbortedError, ConfigError } from '../errors/index.ts'
 import {
   asyncRows,
   type AsyncRows,
+  checkExclusive,
   checkInteger,
   checkOptions,
   checkTableName,
+  checkText,
   checkTtl,
   createTables,
   PreparedStatementRunner,
   type TableDefinition,
   tableText,
   tableTexts,
+  type TimeSpan,
   toDate,
+  toSeconds,
   ttlSecondsMaxAt,
 } from '../kernel/index.ts'
 import { type Executor, type Page, randomUuid, runtimeOf } from '../types/index.ts'
 import type { Clock, Runtime } from '../util/index.ts'
 
 export interface MetricsStoreOptions {
-  /** How long points are kept, counted from their own time. Default 7 days. */
+  /**
+   * How long points are kept, counted from their own time; whole seconds, rounded up. Default
+   * `'7d'`.
+   */
+  readonly retention?: TimeSpan | undefined
+  /** The same in seconds. */
   readonly retentionSeconds?: number | undefined
-  /** Time span of one partition, in UTC. Default one day. */
+  /** Time span of one partition, in UTC; whole seconds, rounded up. Default `'1d'`. */
+  readonly bucket?: TimeSpan | undefined
+  /** The same in seconds. */
   readonly bucketSeconds?: number | undefined
   /** Buckets a query reads at the same time. Default 4. */
   readonly parallelBuckets?: number | undefined
@@ -43,6 +55,28 @@ export interface MetricPoint {
   readonly tags: ReadonlyMap<string, string>
 }
 
+/** What subscribers of the channel `tsylla:metrics` of `node:diagnostics_channel` receive. */
+export interface MetricsEvent {
+  readonly type: 'recorded' | 'failed'
+  readonly metric: string
+}
+
+/** What `stats` returns: what this object has done. */
+export interface MetricsStoreStats {
+  /** Points that were stored. */
+  readonly recorded: number
+  /** Points whose write has failed; they may be stored when its outcome is unknown. */
+  readonly failed: number
+  /** Points that queries have returned. */
+  readonly read: number
+}
+
+const events = channel('tsylla:metrics')
+/** A partition key of 65,535 bytes, less that of the bucket and what is around both. */
+const metricBytesMax = 65_521
+const tagBytesMax = 65_535
+const retentionSecondsDefault = 604_800
+const bucketSecondsDefault = 86_400
 /** Rows per page of a query: with {@link MetricsStoreOptions.parallelBuckets} it bounds memory. */
 const pageRows = 1_000
 /** Partitions that one query reads at most: a wider range would take minutes. */
@@ -62,27 +96,29 @@ export class MetricsStore {
   readonly #retentionSeconds: number
   readonly #bucketMs: number
   readonly #parallelBuckets: number
+  readonly #stats = { recorded: 0, failed: 0, read: 0 }
 
   constructor(executor: Executor, options: MetricsStoreOptions = {}) {
     checkOptions('MetricsStore', options, {
-      retentionSeconds: true,
-      bucketSeconds: true,
-      parallelBuckets: true,
-      table: true,
-      clock: true,
+      ...{ retention: true, retentionSeconds: true, bucket: true, bucketSeconds: true },
+      ...{ parallelBuckets: true, table: true, clock: true },
     })
+    checkExclusive(options, 'retention', 'retentionSeconds')
+    checkExclusive(options, 'bucket', 'bucketSeconds')
+    const { retentionSeconds = retentionSecondsDefault, bucketSeconds = bucketSecondsDefault } =
+      options
     this.#executor = executor
     this.#runtime = runtimeOf(executor)
     this.#runner = new PreparedStatementRunner(executor)
     this.#clock = options.clock ?? this.#runtime.clock
     this.#tableName = checkTableName(options.table ?? 'metrics')
     this.#table = tableText(this.#tableName)
-    this.#retentionSeconds = checkTtl(
-      'retentionSeconds',
-      options.retentionSeconds ?? 604_800,
-      this.#clock,
-    )
-    this.#bucketMs = checkTtl('bucketSeconds', options.bucketSeconds ?? 86_400, this.#clock) * 1000
+    const secondsOf = (name: string, span: TimeSpan | undefined, seconds: number): number =>
+      span === undefined
+        ? checkTtl(`${name}Seconds`, seconds, this.#clock)
+        : toSeconds(name, span, 1, ttlSecondsMaxAt(this.#clock))
+    this.#retentionSeconds = secondsOf('retention', options.retention, retentionSeconds)
+    this.#bucketMs = secondsOf('bucket', options.bucket, bucketSeconds) * 1_000
     this.#parallelBuckets = checkInteger('parallelBuckets', options.parallelBuckets ?? 4, 1, 1_024)
   }
 
@@ -133,7 +169,7 @@ export class MetricsStore {
     tags: Readonly<Record<string, string>> | ReadonlyMap<string, string> | null = null,
     at?: Date,
   ): Promise<void> {
-    checkMetric(metric)
+    checkText('metric', metric, metricBytesMax)
     if (typeof value !== 'number' || !Number.isFinite(value)) {
       const given = typeof value === 'number' ? String(value) : typeof value
       throw new ConfigError(`value must be a finite number, not ${given}`)
@@ -150,18 +186,37 @@ export class MetricsStore {
         `The point is further ahead than the retention of ${this.#retentionSeconds} s`,
       )
     }
-    await this.#runner.run(
-      `INSERT INTO ${this.#table} (name, bucket, ts, id, value, tags) VALUES (?, ?, ?, ?, ?, ?) USING TTL ?`,
-      [
-        metric,
-        this.#bucketOf(tsMs),
-        new Date(tsMs),
-        randomUuid(this.#runtime),
-        value,
-        tagMap,
-        Math.min(ttlSeconds, ttlSecondsMaxAt(this.#clock)),
-      ],
-    )
+    await this.#write(metric, tsMs, value, tagMap, ttlSeconds)
+  }
+
+  async #write(
+    metric: string,
+    tsMs: number,
+    value: number,
+    tags: ReadonlyMap<string, string>,
+    ttlSeconds: number,
+  ): Promise<void> {
+    const id = randomUuid(this.#runtime)
+    const ttl = Math.min(ttlSeconds, ttlSecondsMaxAt(this.#clock))
+    try {
+      await this.#runner.run(
+        `INSERT INTO ${this.#table} (name, bucket, ts, id, value, tags) VALUES (?, ?, ?, ?, ?, ?) USING TTL ?`,
+        [metric, this.#bucketOf(tsMs), new Date(tsMs), id, value, tags, ttl],
+      )
+    } catch (error) {
+      this.#count({ type: 'failed', metric })
+      throw error
+    }
+    this.#count({ type: 'recorded', metric })
+  }
+
+  #count(event: MetricsEvent): void {
+    this.#stats[event.type]++
+    if (events.hasSubscribers) events.publish(event)
+  }
+
+  stats(): MetricsStoreStats {
+    return { ...this.#stats }
   }
 
   /**
@@ -172,7 +227,7 @@ export class MetricsStore {
    *   buckets
    */
   query(metric: string, from: Date, to: Date, options: QueryOptions = {}): AsyncRows<MetricPoint> {
-    checkMetric(metric)
+    checkText('metric', metric, metricBytesMax)
     checkOptions('query', options, { signal: true, limit: true })
     const { signal, limit = Number.MAX_SAFE_INTEGER } = options
     checkInteger('limit', limit, 1, Number.MAX_SAFE_INTEGER)
@@ -190,7 +245,7 @@ export class MetricsStore {
     const count = Math.floor(toMs / this.#bucketMs) - Math.floor(fromMs / this.#bucketMs) + 1
     if (count <= queryBucketCountMax) return
     throw new ConfigError(
-      `The range from ${isoText(fromMs)} to ${isoText(toMs)} has ${count} buckets of ${this.#bucketMs / 1000} s, and a query reads at most ${queryBucketCountMax}: query a narrower range, or store the metric with larger bucketSeconds`,
+      `The range from ${isoText(fromMs)} to ${isoText(toMs)} has ${count} buckets of ${this.#bucketMs / 1000} s, and a query reads at most ${queryBucketCountMax}: query a narrower range, or store the metric with a larger bucket`,
     )
   }
 
@@ -221,6 +276,7 @@ export class MetricsStore {
       for await (const point of ahead.shift()!.points()) {
         // Pages that were fetched before the abort are not returned either.
         if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
+        this.#stats.read++
         yield point
         if (--left === 0) return
       }
@@ -284,19 +340,20 @@ function toTagMap(
 ): ReadonlyMap<string, string> {
   if (tags === null) return new Map()
   if (typeof tags !== 'object' || Array.isArray(tags)) {
-    throw new ConfigError('tags are an object or a Map of text by name')
+    throw new ConfigError('tags must be an object or a Map of texts by name')
   }
-  return tags instanceof Map ? tags : new Map(Object.entries(tags))
+  const tagMap: ReadonlyMap<string, string> =
+    tags instanceof Map ? tags : new Map(Object.entries(tags))
+  for (const [name, value] of tagMap) {
+    checkText('The name of a tag', name, tagBytesMax)
+    // A tag may have no value.
+    if (value !== '') checkText('The value of a tag', value, tagBytesMax)
+  }
+  return tagMap
 }
 
 function isoText(ms: number): string {
   return new Date(ms).toISOString()
-}
-
-function checkMetric(metric: string): void {
-  if (typeof metric !== 'string' || metric === '') {
-    throw new ConfigError('metric is a string that is not empty')
-  }
 }
 
 function checkDate(name: string, value: Date): number {

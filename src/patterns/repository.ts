@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { ConfigError, RowExistsError, RowNotFoundError } from '../errors/index.ts'
 import {
   checkInteger,
@@ -35,6 +36,18 @@ export interface RepositoryOptions<T extends object, Key extends keyof T & strin
   readonly partitionKeyCount?: number | undefined
 }
 
+/** What subscribers of the channel `tsylla:repository` of `node:diagnostics_channel` receive. */
+export interface RepositoryEvent {
+  /** `refused`: what was to be created exists, or what was to be changed or deleted does not. */
+  readonly type: 'created' | 'read' | 'updated' | 'deleted' | 'refused'
+  readonly table: string
+}
+
+/** What `stats` returns: how many calls of this object ended in which way. */
+export type RepositoryStats = { readonly [Type in RepositoryEvent['type']]: number }
+
+const events = channel('tsylla:repository')
+
 type IsOne<Name, All = Name> = [Name] extends [never]
   ? false
   : Name extends unknown
@@ -65,6 +78,7 @@ export class Repository<T extends object, Key extends keyof T & string = Default
   readonly #keys: readonly EntityProperty[]
   readonly #others: readonly EntityProperty[]
   readonly #partitionKeyCount: number
+  readonly #stats = { created: 0, read: 0, updated: 0, deleted: 0, refused: 0 }
 
   constructor(executor: Executor, options: RepositoryOptions<T, Key>) {
     checkOptions('Repository', options, {
@@ -138,6 +152,7 @@ export class Repository<T extends object, Key extends keyof T & string = Default
       `INSERT INTO ${this.#table} (${columns}) VALUES (${markers}) IF NOT EXISTS`,
       this.#properties.map(({ name }) => valueOf(entity, name)),
     )
+    this.#count('created', result.applied)
     if (result.applied !== true) throw new RowExistsError(this.#name)
   }
 
@@ -152,6 +167,7 @@ export class Repository<T extends object, Key extends keyof T & string = Default
       this.#keyValues('get', key),
     )
     const row = result.firstRow()
+    this.#count('read', true)
     if (row === undefined) return undefined
     const entries = this.#properties.map(({ name, column, read, makeEmpty }) => {
       const value: unknown = row[column] ?? makeEmpty?.() ?? null
@@ -176,6 +192,7 @@ export class Repository<T extends object, Key extends keyof T & string = Default
       `UPDATE ${this.#table} SET ${assignments} WHERE ${this.#keyCondition()} IF EXISTS`,
       [...this.#others.map(({ name }) => valueOf(entity, name)), ...key],
     )
+    this.#count('updated', result.applied)
     if (result.applied !== true) throw new RowNotFoundError(this.#name)
   }
 
@@ -185,7 +202,19 @@ export class Repository<T extends object, Key extends keyof T & string = Default
       `DELETE FROM ${this.#table} WHERE ${this.#keyCondition()} IF EXISTS`,
       this.#keyValues('delete', key),
     )
+    this.#count('deleted', result.applied)
     return result.applied === true
+  }
+
+  stats(): RepositoryStats {
+    return { ...this.#stats }
+  }
+
+  #count(done: RepositoryEvent['type'], applied: boolean | undefined): void {
+    const type = applied === true ? done : 'refused'
+    this.#stats[type]++
+    if (!events.hasSubscribers) return
+    events.publish({ type, table: this.#name } satisfies RepositoryEvent)
   }
 
   #keyCondition(): string {

@@ -1,5 +1,6 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { expect, test } from 'vitest'
-import { Semaphore, type SemaphoreOptions } from '../../src/patterns.ts'
+import { Semaphore, type SemaphoreEvent, type SemaphoreOptions } from '../../src/patterns.ts'
 import { createRandom, sleep, systemClock } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { describePattern, FaultyExecutor } from './support.ts'
@@ -84,6 +85,36 @@ describePattern('Semaphore', (target) => {
     expect((await semaphore.tryAcquire(name))?.isHeld).toBe(true)
   })
 
+  test('an acquisition whose answer takes longer than the permit lasts returns none', async () => {
+    const name = newName()
+    const clock = new VirtualClock(Date.now())
+    const { semaphore, faulty } = await open({ limit: 1, ttl: '3s', clock })
+    faulty.onRequest = () => clock.advance(2_600)
+    expect(await semaphore.tryAcquire(name)).toBeUndefined()
+    faulty.onRequest = () => {}
+    expect(semaphore.stats().held).toBe(0)
+    // What was acquired too late is free.
+    await expect.poll(async () => await semaphore.count(name)).toBe(0)
+  })
+
+  test('permits that are acquired, released and lost are published to tsylla:semaphore', async () => {
+    const name = newName()
+    const clock = new VirtualClock(Date.now())
+    const { semaphore, faulty } = await open({ limit: 1, ttl: '3s', clock })
+    const seen: SemaphoreEvent[] = []
+    const listener = (event: unknown): void => void seen.push(event as SemaphoreEvent)
+    subscribe('tsylla:semaphore', listener)
+    await (await semaphore.acquire(name)).release()
+    const second = await semaphore.acquire(name)
+    faulty.writeFaults.push(...Array.from({ length: 1_000 }, () => new Error('no network')))
+    clock.advance(3_000)
+    unsubscribe('tsylla:semaphore', listener)
+    expect(second.isHeld).toBe(false)
+    expect(semaphore.stats()).toMatchObject({ held: 0, lost: 1 })
+    expect(seen.map(({ type }) => type)).toEqual(['acquired', 'released', 'acquired', 'lost'])
+    expect(seen.every((event) => event.name === name)).toBe(true)
+  })
+
   test('a permit is extended while it is held', async () => {
     const name = newName()
     const clock = new VirtualClock(Date.now())
@@ -98,6 +129,21 @@ describePattern('Semaphore', (target) => {
     }
     expect(permit.isHeld).toBe(true)
     await permit.release()
+  })
+
+  test('a permit that ends while its extension is under way is free at once', async () => {
+    const name = newName()
+    const clock = new VirtualClock(Date.now())
+    const { semaphore, faulty } = await open({ limit: 1, ttl: '30s', timeout: '1m', clock })
+    const permit = (await semaphore.tryAcquire(name))!
+    faulty.onRequest = () => {
+      faulty.onRequest = () => {}
+      clock.advance(20_000)
+    }
+    clock.advance(10_000)
+    await expect.poll(() => permit.isHeld).toBe(false)
+    const other = (await open({ limit: 1, ttl: '30s', clock })).semaphore
+    await expect.poll(async () => (await other.tryAcquire(name)) !== undefined).toBe(true)
   })
 
   test.each([

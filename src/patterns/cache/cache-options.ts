@@ -1,12 +1,15 @@
 import { ConfigError, type SerialConsistency } from '../../errors/index.ts'
 import {
+  checkExclusive,
   checkInteger,
   checkOneOf,
   checkOptions,
   checkSerialLevel,
   checkTableName,
   checkTtl,
+  isStorable,
   type OptionNames,
+  storableText,
   type TimeSpan,
   timeSpanText,
   toMilliseconds,
@@ -154,7 +157,7 @@ const longestSuffix = '_chunks'
 const valueBytesLimit = 64 * 1_048_576
 const timeoutMsMax = 3_600_000
 const tagCountMax = 32
-const tagLengthMax = 1_000
+const tagBytesMax = 3_000
 const noTags: ReadonlySet<string> = new Set()
 
 export const entryOptionNames: OptionNames<EntryOptions> = {
@@ -203,9 +206,7 @@ export function policyOf(
   clock: Clock,
 ): EntryPolicy {
   const { ttl, ttlSeconds, grace, timeout, hardTimeout, negativeTtl, tags } = options
-  if (ttl !== undefined && ttlSeconds !== undefined) {
-    throw new ConfigError('ttl and ttlSeconds set the same: pass one of them')
-  }
+  checkExclusive(options, 'ttl', 'ttlSeconds')
   const lifeMsMax = Math.min(lifeSecondsMax, ttlSecondsMaxAt(clock)) * 1_000
   const ofSeconds =
     ttlSeconds === undefined ? undefined : checkTtl('ttlSeconds', ttlSeconds, clock) * 1_000
@@ -225,11 +226,10 @@ export function policyOf(
 
 /** @throws ConfigError unless they are tags that an entry can have */
 export function checkTags(tags: readonly string[]): ReadonlySet<string> {
-  const isTag = (tag: unknown): boolean =>
-    typeof tag === 'string' && tag !== '' && tag.length <= tagLengthMax
+  const isTag = (tag: unknown): boolean => isStorable(tag, tagBytesMax)
   if (Array.isArray(tags) && tags.length <= tagCountMax && tags.every(isTag)) return new Set(tags)
   throw new ConfigError(
-    `tags must be a list of at most ${tagCountMax} texts of 1 to ${tagLengthMax} characters`,
+    `tags must be a list of at most ${tagCountMax}, each ${storableText(tagBytesMax)}`,
   )
 }
 

@@ -2,7 +2,9 @@ import { ConfigError } from '../../errors/index.ts'
 import {
   checkOptions,
   createTables,
+  isStorable,
   type OptionNames,
+  storableText,
   type TableDefinition,
   tableTexts,
   type TimeSpan,
@@ -63,7 +65,7 @@ export interface CacheStats {
 }
 
 const keyBytesMax = 65_533
-const namespaceLengthMax = 256
+const namespaceBytesMax = 768
 /** Between a namespace and what is in it: no key has it. */
 const separator = '\u001f'
 const setOptionNames: OptionNames<SetOptions> = { ...entryOptionNames, tags: true }
@@ -390,15 +392,13 @@ export class Cache {
   }
 
   #keyOf(key: string): string {
-    const physical = this.#prefix + key
-    // A character takes at most three bytes: most keys need not be measured.
-    const isShort = physical.length * 3 <= keyBytesMax
     // With the separator it would be a key of another namespace.
     if (typeof key === 'string' && key !== '' && !key.includes(separator)) {
-      if (isShort || Buffer.byteLength(physical) <= keyBytesMax) return physical
+      const physical = this.#prefix + key
+      if (isStorable(physical, keyBytesMax)) return physical
     }
     throw new ConfigError(
-      `key must be a text of 1 to ${keyBytesMax} bytes, its namespace included, without the character U+001F`,
+      `key must be ${storableText(keyBytesMax)}, its namespace included, and without the character U+001F`,
     )
   }
 }
@@ -408,9 +408,8 @@ function scopeEpoch(path: readonly string[]): string {
 }
 
 function checkNamespace(name: string): void {
-  const isName = typeof name === 'string' && name !== '' && name.length <= namespaceLengthMax
-  if (isName && !name.includes(separator)) return
+  if (isStorable(name, namespaceBytesMax) && !name.includes(separator)) return
   throw new ConfigError(
-    `A namespace must be a text of 1 to ${namespaceLengthMax} characters without the character U+001F`,
+    `A namespace must be ${storableText(namespaceBytesMax)}, and without the character U+001F`,
   )
 }

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import {
   LockHeldError,
   LockLostError,
@@ -56,13 +57,24 @@ export interface PermitOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** What subscribers of the channel `tsylla:semaphore` of `node:diagnostics_channel` receive. */
+export interface SemaphoreEvent {
+  readonly type: 'acquired' | 'released' | 'lost'
+  /** Name of the semaphore. */
+  readonly name: string
+}
+
 /** What `stats` returns. */
 export interface SemaphoreStats {
   /** Permits of this object that are held now. */
   readonly held: number
+  /** Permits of this object that ended before they were released. */
+  readonly lost: number
   /** Conditional writes and reads of all semaphores on the table. */
   readonly lwt: Readonly<LwtCounters>
 }
+
+const events = channel('tsylla:semaphore')
 
 const waitMsMax = 7 * 86_400_000
 const limitMax = 10_000
@@ -83,6 +95,7 @@ export class Semaphore {
   readonly #client: LwtClient<string, SemaphoreState, SemaphoreAsk, SemaphoreAnswer>
   readonly #waiters = new LockWaiters()
   #heldCount = 0
+  #lostCount = 0
 
   constructor(executor: Executor, options: SemaphoreOptions) {
     checkOptions('Semaphore', options, {
@@ -175,7 +188,7 @@ export class Semaphore {
   }
 
   stats(): SemaphoreStats {
-    return { held: this.#heldCount, lwt: { ...this.#client.counters } }
+    return { held: this.#heldCount, lost: this.#lostCount, lwt: { ...this.#client.counters } }
   }
 
   async #attempt(name: string, owner: string): Promise<Permit | SemaphoreAnswer> {
@@ -183,18 +196,25 @@ export class Semaphore {
     try {
       const answer = await this.#ask(name, { kind: 'acquire', owner, ...this.#times() })
       if (!answer.holds) return answer
-      return this.#permit(name, owner, sentMs)
+      if (this.#clock.monotonicMs() < sentMs + this.#ttlMs - this.#clockErrorMs)
+        return this.#permit(name, owner, sentMs)
+      // The answer took longer than the permit lasts.
+      this.#abandon(name, owner)
+      return answer
     } catch (error) {
-      if (TsyllaError.is(error) && error.outcome === 'unknown') {
-        // The permit may be held without anybody knowing; otherwise its time has to pass.
-        this.#ask(name, { kind: 'release', owner }).catch(() => {})
-      }
+      if (TsyllaError.is(error) && error.outcome === 'unknown') this.#abandon(name, owner)
       throw error
     }
   }
 
+  /** Frees a permit that may be held without anybody knowing; otherwise its time has to pass. */
+  #abandon(name: string, owner: string): void {
+    this.#ask(name, { kind: 'release', owner }).catch(() => {})
+  }
+
   #permit(name: string, owner: string, sentMs: number): Permit {
     this.#heldCount++
+    this.#publish({ type: 'acquired', name })
     return new Permit(name, {
       clock: this.#clock,
       ttlMs: this.#ttlMs,
@@ -205,11 +225,20 @@ export class Semaphore {
       release: async () => {
         await this.#ask(name, { kind: 'release', owner })
       },
-      onEnd: () => {
-        this.#heldCount--
-        this.#waiters.onRelease(name)
-      },
+      abandon: () => this.#abandon(name, owner),
+      onEnd: (isLost) => this.#onEnd(name, isLost),
     })
+  }
+
+  #onEnd(name: string, isLost: boolean): void {
+    this.#heldCount--
+    if (isLost) this.#lostCount++
+    this.#publish({ type: isLost ? 'lost' : 'released', name })
+    this.#waiters.onRelease(name)
+  }
+
+  #publish(event: SemaphoreEvent): void {
+    if (events.hasSubscribers) events.publish(event)
   }
 
   #times(): { limit: number; ttlMs: number; nowMs: number; errorMs: number } {
@@ -232,7 +261,10 @@ interface PermitHost {
   /** @returns whether the permit is still held */
   readonly extend: () => Promise<boolean>
   readonly release: () => Promise<void>
-  readonly onEnd: () => void
+  /** Frees a permit that has ended here, and may be held all the same. */
+  readonly abandon: () => void
+  /** Called once when the permit has ended. @param isLost whether before it was released */
+  readonly onEnd: (isLost: boolean) => void
 }
 
 /** A permit of a semaphore. It is extended until `release`. */
@@ -249,7 +281,7 @@ export class Permit implements AsyncDisposable {
     const { clock, ttlMs, clockErrorMs } = host
     const onLost = (): void => {
       this.#controller.abort(new LockLostError(name, 0n))
-      host.onEnd()
+      host.onEnd(true)
     }
     const extend = (): Promise<void> => this.#extend()
     this.#timer = new LeaseTimer({ clock, ttlMs, clockErrorMs, extend, onLost }, host.sentMs)
@@ -273,7 +305,7 @@ export class Permit implements AsyncDisposable {
   /** Gives the permit back. When the server cannot be reached, it ends by itself after its time. */
   async release(): Promise<void> {
     if (!this.#timer.end()) return
-    this.#host.onEnd()
+    this.#host.onEnd(false)
     await this.#host.release()
   }
 
@@ -284,11 +316,11 @@ export class Permit implements AsyncDisposable {
 
   async #extend(): Promise<void> {
     const sentMs = this.#host.clock.monotonicMs()
-    if (await this.#host.extend()) {
-      this.#timer.onExtended(sentMs)
-    } else {
-      this.#timer.lose()
-      throw new LockLostError(this.name, 0n)
-    }
+    const isHeld = await this.#host.extend()
+    if (isHeld && this.#timer.onExtended(sentMs)) return
+    // It was extended for nobody.
+    if (isHeld) this.#host.abandon()
+    this.#timer.lose()
+    throw new LockLostError(this.name, 0n)
   }
 }

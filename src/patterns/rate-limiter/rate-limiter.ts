@@ -9,17 +9,19 @@ import {
   TsyllaError,
 } from '../../errors/index.ts'
 import {
+  checkExclusive,
   checkInteger,
   checkOneOf,
   checkOptions,
   checkSerialLevel,
   checkTableName,
+  checkText,
   createTables,
   KeyedQueue,
   type LwtCounters,
   type TableDefinition,
   tableTexts,
-  timeoutMsMax,
+  timeoutOf,
   type TimeSpan,
   toMilliseconds,
 } from '../../kernel/index.ts'
@@ -110,7 +112,7 @@ export interface RateLimitEvent {
 
 const decisions = channel('tsylla:rate-limit')
 
-const keyLengthMax = 8_192
+const keyBytesMax = 24_576
 const blockMsMax = 366 * 86_400_000
 const waitMsMax = 86_400_000
 const syncMsMin = 10
@@ -162,7 +164,7 @@ export class RateLimiter {
     const { syncInterval = '1s' } = options
     const storeOptions = {
       table: checkTableName(options.table ?? 'rate_limits', longestSuffix),
-      timeoutMs: timeoutOf(options),
+      timeoutMs: timeoutOf(options, 10_000),
       serialConsistency: checkSerialLevel(options.serialConsistency),
       consistency: checkOneOf('consistency', options.consistency ?? 'LOCAL_QUORUM', levels),
       syncMs: toMilliseconds('syncInterval', syncInterval, syncMsMin, syncMsMax),
@@ -242,7 +244,7 @@ export class RateLimiter {
 
   /** Refuses every request of a key for some time; 0 ends that. Strategy `exact` only. */
   async block(key: string, duration: TimeSpan): Promise<void> {
-    checkKey(key)
+    checkText('key', key, keyBytesMax)
     const nowMs = this.#clock.nowMs()
     const untilMs = nowMs + toMilliseconds('duration', duration, 0, blockMsMax)
     await this.#store.submit(key, { kind: 'block', untilMs, nowMs })
@@ -253,7 +255,7 @@ export class RateLimiter {
    * for another second. Strategy `exact` only.
    */
   async reset(key: string): Promise<void> {
-    checkKey(key)
+    checkText('key', key, keyBytesMax)
     await this.#store.submit(key, { kind: 'reset', nowMs: this.#clock.nowMs() })
   }
 
@@ -310,7 +312,7 @@ export class RateLimiter {
     isForced: boolean,
   ): Promise<RateLimitDecision> {
     checkOptions('take', options, takeOptionNames)
-    checkKey(key)
+    checkText('key', key, keyBytesMax)
     const { cost = 1 } = options
     if (!Number.isSafeInteger(cost) || cost < 1) {
       throw new ConfigError('cost must be a whole number from 1')
@@ -359,7 +361,9 @@ export class RateLimiter {
     return { ok, blockedUntilMs: 0, looks }
   }
 
-  #rulesFor({ limit, per, windowSeconds }: TakeOptions): readonly CheckedRule[] {
+  #rulesFor(options: TakeOptions): readonly CheckedRule[] {
+    const { limit, per, windowSeconds } = options
+    checkExclusive(options, 'per', 'windowSeconds')
     if (limit === undefined) {
       if (per !== undefined || windowSeconds !== undefined) {
         throw new ConfigError('per and windowSeconds need a limit')
@@ -367,14 +371,12 @@ export class RateLimiter {
       if (this.#rules !== undefined) return this.#rules
       throw new ConfigError('limit is missing: pass it to the call or to the RateLimiter')
     }
-    if (windowSeconds !== undefined) {
-      if (per !== undefined)
-        throw new ConfigError('per and windowSeconds set the same: pass one of them')
+    if (windowSeconds !== undefined)
       checkInteger('windowSeconds', windowSeconds, 1, windowSecondsMax)
-    }
-    const ofCall = windowSeconds === undefined ? per : windowSeconds * 1_000
     const { algorithm, burst } = this.#defaults
-    const rule = checkRule('take', { limit, per: ofCall ?? this.#defaults.per, algorithm, burst })
+    const ofCall = windowSeconds === undefined ? per : windowSeconds * 1_000
+    const window = ofCall === undefined ? this.#defaults.per : ofCall
+    const rule = checkRule('take', { limit, per: window, algorithm, burst })
     this.#store.checkRules([rule])
     return [rule]
   }
@@ -395,20 +397,9 @@ function rulesOf(options: RateLimiterOptions): readonly CheckedRule[] | undefine
   return checkRules('rules', rules)
 }
 
-function timeoutOf({ timeout, timeoutMs }: RateLimiterOptions): number {
-  if (timeout === undefined) return checkInteger('timeoutMs', timeoutMs ?? 10_000, 1, timeoutMsMax)
-  if (timeoutMs === undefined) return toMilliseconds('timeout', timeout, 1, timeoutMsMax)
-  throw new ConfigError('timeout and timeoutMs set the same: pass one of them')
-}
-
 /** Whether the database failed, or the way to it, and not the caller. */
 function isOfDatabase(error: unknown): boolean {
   return TsyllaError.is(error) && faultOf(error) !== 'caller'
-}
-
-function checkKey(key: string): void {
-  if (typeof key === 'string' && key !== '' && key.length <= keyLengthMax) return
-  throw new ConfigError(`key must be a text of 1 to ${keyLengthMax} characters`)
 }
 
 /** Waits for work, and no longer than until the signal aborts while `mayLeave`. */

@@ -1,4 +1,6 @@
 import { ConfigError } from '../../errors/index.ts'
+import { checkText } from '../../kernel/index.ts'
+import { wellFormed } from '../../util/index.ts'
 import type { SessionData } from './session-data.ts'
 import type { SessionReason } from './session-events.ts'
 import type { SessionInfo } from './session-list.ts'
@@ -47,22 +49,14 @@ export type SessionInspection<Data extends object = SessionData> =
 
 const userIdBytesMax = 8_192
 const factLengthMax = 512
-const loneSurrogates = /\p{Surrogate}/gu
 
 /** @throws ConfigError unless `userId` is that of a user */
 export function checkUserId(userId: string): void {
-  if (typeof userId !== 'string' || userId === '') {
-    throw new ConfigError('userId must be a string that is not empty')
-  }
-  if (Buffer.byteLength(userId) > userIdBytesMax || userId.search(loneSurrogates) !== -1) {
-    throw new ConfigError(
-      `userId must be well-formed Unicode of at most ${userIdBytesMax} bytes in UTF-8`,
-    )
-  }
+  checkText('userId', userId, userIdBytesMax)
 }
 
 /** What clients say of themselves may be anything: it is cut and repaired instead of refused. */
 export function factOf(name: string, text: string): string {
   if (typeof text !== 'string') throw new ConfigError(`${name} must be a string`)
-  return text.slice(0, factLengthMax).replaceAll(loneSurrogates, '\ufffd')
+  return wellFormed(text.slice(0, factLengthMax))
 }

@@ -19,7 +19,7 @@ export interface SessionEnd {
 
 /** What subscribers of the channel `tsylla:session` of `node:diagnostics_channel` receive. */
 export interface SessionEvent {
-  readonly kind: 'created' | 'rotated' | 'ended' | 'revoked'
+  readonly type: 'created' | 'rotated' | 'ended' | 'revoked'
   readonly userId: string
   readonly sessionId: string | undefined
   /** Of `ended` and `revoked`. */
@@ -72,12 +72,12 @@ export class SessionEvents {
 
   created(userId: string, sessionId: string): void {
     this.counts.created++
-    publish({ kind: 'created', userId, sessionId, reason: undefined })
+    publish({ type: 'created', userId, sessionId, reason: undefined })
   }
 
   rotated(userId: string, sessionId: string): void {
     this.counts.rotated++
-    publish({ kind: 'rotated', userId, sessionId, reason: undefined })
+    publish({ type: 'rotated', userId, sessionId, reason: undefined })
   }
 
   destroyed(userId: string, sessionId: string): void {
@@ -97,8 +97,8 @@ export class SessionEvents {
     this.#end('ended', { userId, sessionId, reason })
   }
 
-  #end(kind: 'ended' | 'revoked', end: SessionEnd): void {
-    publish({ kind, ...end })
+  #end(type: 'ended' | 'revoked', end: SessionEnd): void {
+    publish({ type, ...end })
     const onEnd = this.#onEnd
     if (onEnd !== undefined) this.#runtime.defer(() => onEnd(end))
   }

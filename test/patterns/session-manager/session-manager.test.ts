@@ -191,7 +191,7 @@ describePattern('SessionManager', (target) => {
       { userId: 'reported', sessionId: undefined, reason: 'revoked' },
     ])
     const ofUser = seen.filter(({ userId }) => userId === 'reported')
-    expect(ofUser.map(({ kind }) => kind)).toEqual([
+    expect(ofUser.map(({ type }) => type)).toEqual([
       ...['created', 'rotated', 'ended', 'created', 'ended', 'revoked'],
     ])
     expect(sessions.stats()).toMatchObject({
