@@ -9,6 +9,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { openPostgres } from './postgres.ts'
 
 const packages = {
   'rate-limiter-flexible': '11.4.0',
@@ -16,10 +17,13 @@ const packages = {
   keyv: '5.5.5',
   '@keyv/redis': '5.1.5',
   ioredis: '5.9.0',
+  pg: '8.23.1',
 }
 
 export interface Peers {
   readonly redisPort: number
+  /** `undefined` where there is no PostgreSQL. */
+  readonly postgresPort: number | undefined
   readonly folder: string
   /** Loads one of the packages, or a path in it. */
   readonly load: <T>(name: string) => Promise<T>
@@ -41,13 +45,17 @@ export async function openPeers(): Promise<Peers | undefined> {
   const redis = spawn('redis-server', ['--port', String(redisPort), ...options], {
     stdio: 'ignore',
   })
+  const postgres = openPostgres(15_432)
   await untilOpen(redisPort)
+  if (postgres !== undefined) await untilOpen(postgres.port)
   return {
     redisPort,
+    postgresPort: postgres?.port,
     folder,
     load: (name) => loadFrom(folder, name),
     close: () => {
       redis.kill()
+      postgres?.close()
       rmSync(folder, { recursive: true, force: true })
     },
   }
@@ -70,5 +78,5 @@ async function untilOpen(port: number): Promise<void> {
     if (isOpen) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  throw new Error('Redis did not start')
+  throw new Error(`No server answers on port ${port}`)
 }

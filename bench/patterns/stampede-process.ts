@@ -7,14 +7,16 @@ const [kind = '', address = '', folder = ''] = process.argv.slice(2)
 const callerCount = 64
 const factoryMs = 50
 
-async function open(): Promise<(key: string, factory: () => Promise<number>) => Promise<unknown>> {
-  if (kind !== 'bento') {
-    const session = await Session.connect([address], { keyspace: 'stampede' })
-    const stampede = kind === 'process' ? 'process' : 'cluster'
-    const cache = new Cache(session, { stampede })
-    await cache.get('warm')
-    return async (key, factory) => await cache.getOrSet(`${kind} ${key}`, factory)
-  }
+type GetOrSet = (key: string, factory: () => Promise<number>) => Promise<unknown>
+
+async function openTsylla(): Promise<GetOrSet> {
+  const session = await Session.connect([address], { keyspace: 'stampede' })
+  const cache = new Cache(session, { stampede: kind === 'process' ? 'process' : 'cluster' })
+  await cache.get('warm')
+  return async (key, factory) => await cache.getOrSet(`${kind} ${key}`, factory)
+}
+
+async function openBento(): Promise<GetOrSet> {
   const { BentoCache, bentostore } = await loadFrom<{
     BentoCache: new (
       options: object,
@@ -32,7 +34,26 @@ async function open(): Promise<(key: string, factory: () => Promise<number>) => 
   return async (key, factory) => await cache.getOrSet({ key, factory })
 }
 
-const getOrSet = await open()
+/** Keyv has no getOrSet: its callers get, make and set. */
+async function openKeyv(): Promise<GetOrSet> {
+  const { Keyv } = await loadFrom<{
+    Keyv: new (
+      store: unknown,
+    ) => { get(key: string): Promise<unknown>; set(key: string, value: unknown): Promise<unknown> }
+  }>(folder, 'keyv')
+  const keyvRedis = await loadFrom<{ default: new (url: string) => unknown }>(folder, '@keyv/redis')
+  const keyv = new Keyv(new keyvRedis.default(`redis://127.0.0.1:${address}`))
+  await keyv.get('warm')
+  return async (key, factory) => {
+    const known = await keyv.get(key)
+    if (known !== undefined) return known
+    const made = await factory()
+    await keyv.set(key, made)
+    return made
+  }
+}
+
+const getOrSet = await (kind === 'bento' ? openBento : kind === 'keyv' ? openKeyv : openTsylla)()
 process.on('message', (round: number) => {
   let calls = 0
   const factory = async (): Promise<number> => {

@@ -30,8 +30,13 @@ export async function measureStampedes(
     { what: 'tsylla, one factory per process', calls: await run(['process', server.address]) },
   ]
   if (peers !== undefined) {
-    const calls = await run(['bento', String(peers.redisPort), peers.folder])
-    stampedes.push({ what: 'BentoCache on Redis', calls })
+    for (const [kind, what] of [
+      ['bento', 'BentoCache on Redis'],
+      ['keyv', 'Keyv on Redis'],
+    ] as const) {
+      const calls = await run([kind, String(peers.redisPort), peers.folder])
+      stampedes.push({ what, calls })
+    }
   }
   return stampedes
 }
