@@ -77,8 +77,11 @@ function tableOptions(definition: TableDefinition, dialect: ServerDialect): read
     // Cassandra recommends it without making it the default. ScyllaDB has its own default.
     options.push("compaction = {'class': 'UnifiedCompactionStrategy'}")
   }
-  if (ttlSeconds !== undefined)
+  if (ttlSeconds !== undefined) {
     options.push(gcGraceOption(definition.hasDeletions === true ? ttlSeconds : 0))
+    // With tablets ScyllaDB keeps expired rows until a repair, and ignores gc_grace_seconds.
+    if (dialect.server === 'scylla') options.push("tombstone_gc = {'mode': 'timeout'}")
+  }
   options.push(`comment = 'tsylla: ${writes} writes only'`)
   return options
 }

@@ -141,6 +141,7 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
     this.#count('closed')
   }
 
+  /** Counts what this object has done. */
   stats(): DatabaseStats {
     return { ...this.#stats }
   }

@@ -220,6 +220,7 @@ export class EventStore {
     }
   }
 
+  /** Counts what this object has done. */
   stats(): EventStoreStats {
     return { ...this.#stats }
   }

@@ -215,6 +215,7 @@ export class MetricsStore {
     if (events.hasSubscribers) events.publish(event)
   }
 
+  /** Counts what this object has done. */
   stats(): MetricsStoreStats {
     return { ...this.#stats }
   }

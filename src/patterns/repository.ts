@@ -206,6 +206,7 @@ export class Repository<T extends object, Key extends keyof T & string = Default
     return result.applied === true
   }
 
+  /** Counts what this object has done. */
   stats(): RepositoryStats {
     return { ...this.#stats }
   }

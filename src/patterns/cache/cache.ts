@@ -335,6 +335,7 @@ export class Cache {
     }
   }
 
+  /** Counts what this object has done. */
   stats(): CacheStats {
     const { counts, memory } = this.#core
     return { ...counts, memoryEntries: memory?.size ?? 0, memoryBytes: memory?.bytes ?? 0 }

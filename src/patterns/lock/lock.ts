@@ -242,6 +242,7 @@ export class Lock {
     return new LeaderElection(acquire, options, this.#clock)
   }
 
+  /** Counts what this object has done. */
   stats(): LockStats {
     return { held: this.#heldCount, lost: this.#lostCount, lwt: { ...this.#client.counters } }
   }

@@ -187,6 +187,7 @@ export class Semaphore {
     return (await this.#ask(name, { kind: 'count', nowMs, errorMs: this.#clockErrorMs })).count
   }
 
+  /** Counts what this object has done. */
   stats(): SemaphoreStats {
     return { held: this.#heldCount, lost: this.#lostCount, lwt: { ...this.#client.counters } }
   }

@@ -300,6 +300,7 @@ export class RateLimiter {
     }
   }
 
+  /** Counts what this object has done. */
   stats(): RateLimiterStats {
     const { lwt } = this.#store
     return { ...this.#counts, lwt: lwt && { ...lwt } }

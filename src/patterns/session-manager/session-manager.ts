@@ -284,6 +284,7 @@ export class SessionManager<Data extends object = SessionData> {
     this.#events.revoked(userId, undefined)
   }
 
+  /** Counts what this object has done. */
   stats(): SessionStats {
     const { counts, refused } = this.#events
     return { ...counts, refused: { ...refused }, lwt: this.#stores.lwt }
