@@ -1,4 +1,4 @@
-/** Measures packages on Redis and PostgreSQL. They are not installed, so their types are not known. */
+/** Measures packages on Redis and PostgreSQL. The project does not have their types. */
 import type { Peers } from './peers.ts'
 import { hotKey, manyKeys, type Measure, memoryHit, misses, storeHit, value } from './workloads.ts'
 
