@@ -66,9 +66,11 @@ export function decodeCacheValue(bytes: Uint8Array): { readonly value: unknown }
   if (bytes[0] !== version) return undefined
   try {
     const { buffer, byteOffset, length } = bytes
-    return {
-      value: fromJson(JSON.parse(Buffer.from(buffer, byteOffset + 1, length - 1).toString()), 0),
-    }
+    const text = Buffer.from(buffer, byteOffset + 1, length - 1).toString()
+    const json = JSON.parse(text) as Json
+    // Most values are JSON as they are. Each level of nesting takes at least two characters.
+    const isPlain = text.length <= depthMax * 2 && !text.includes('"$"')
+    return { value: isPlain ? json : restored(json, 0) }
   } catch {
     return undefined
   }
@@ -159,17 +161,51 @@ function recordToJson(value: object, walker: PlainDataWalker): Json {
   return Object.hasOwn(record, '$') ? tagged('object', record) : record
 }
 
-/** @throws TypeError when the JSON is not an encoded value */
-function fromJson(json: Json, depth: number): unknown {
+/**
+ * The value of JSON that was just parsed, which becomes the value: only tagged parts are replaced.
+ *
+ * @throws TypeError when the JSON is not an encoded value
+ */
+function restored(json: Json, depth: number): unknown {
   if (json === null || typeof json !== 'object') return json
   // No value is encoded deeper; deeper JSON would overflow the stack.
   if (depth > depthMax) throw new TypeError('nested too deep')
-  if (Array.isArray(json)) return json.map((item) => fromJson(item, depth + 1))
-  if (!Object.hasOwn(json, '$')) return toRecord(json, Object.prototype, depth)
-  const [tag, value] = json['$'] as [string, Json]
-  const read = readers.get(tag)
-  if (read === undefined) throw new TypeError(`unknown tag ${tag}`)
-  return read(value, depth)
+  if (!Array.isArray(json) && Object.hasOwn(json, '$')) {
+    const [tag, value] = json['$'] as [string, Json]
+    const read = readers.get(tag)
+    if (read === undefined) throw new TypeError(`unknown tag ${tag}`)
+    return read(value, depth)
+  }
+  return withRestoredParts(json, depth)
+}
+
+/** Restores the parts of an array or a record in their place. */
+function withRestoredParts<T extends Json[] | JsonObject>(json: T, depth: number): T {
+  const parts = json as { [key: string]: unknown }
+  for (const key of Object.keys(json)) {
+    const part = parts[key] as Json
+    if (part === null || typeof part !== 'object') continue
+    const value = restored(part, depth + 1)
+    // A key `__proto__` is an own property here, so that this does not set the prototype.
+    if (value !== part) parts[key] = value
+  }
+  return json
+}
+
+function arrayOf(json: Json): Json[] {
+  if (Array.isArray(json)) return json
+  throw new TypeError('not a list')
+}
+
+function recordOf(json: Json): JsonObject {
+  if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json
+  throw new TypeError('not a record')
+}
+
+function entryOf(json: Json, depth: number): readonly [unknown, unknown] {
+  const pair = withRestoredParts(arrayOf(json), depth)
+  if (pair.length === 2) return pair as [unknown, unknown]
+  throw new TypeError('not an entry')
 }
 
 /** How the value of each tag is read. */
@@ -187,19 +223,13 @@ const readers: ReadonlyMap<string, (value: Json, depth: number) => unknown> = ne
     'float32',
     (value) => new Float32Array(new Uint8Array(Buffer.from(value as string, 'base64')).buffer),
   ],
+  ['map', (value, depth) => new Map(arrayOf(value).map((pair) => entryOf(pair, depth)))],
+  ['set', (value, depth) => new Set(withRestoredParts(arrayOf(value), depth))],
+  ['object', (value, depth) => withRestoredParts(recordOf(value), depth)],
   [
-    'map',
-    (value, depth) =>
-      new Map(
-        (value as [Json, Json][]).map(([key, item]) => [
-          fromJson(key, depth + 1),
-          fromJson(item, depth + 1),
-        ]),
-      ),
+    'null-prototype',
+    (value, depth) => Object.setPrototypeOf(withRestoredParts(recordOf(value), depth), null),
   ],
-  ['set', (value, depth) => new Set((value as Json[]).map((item) => fromJson(item, depth + 1)))],
-  ['object', (value, depth) => toRecord(value as JsonObject, Object.prototype, depth)],
-  ['null-prototype', (value, depth) => toRecord(value as JsonObject, null, depth)],
   [
     'Decimal',
     (value) => {
@@ -215,17 +245,3 @@ const readers: ReadonlyMap<string, (value: Json, depth: number) => unknown> = ne
   ['TimeUuid', (value) => TimeUuid.parse(value as string)],
   ['Uuid', (value) => Uuid.parse(value as string)],
 ])
-
-/** Defines properties, so that a key `__proto__` stays a key. */
-function toRecord(json: JsonObject, prototype: object | null, depth: number): object {
-  const record: object = Object.create(prototype)
-  for (const [key, value] of Object.entries(json)) {
-    Object.defineProperty(record, key, {
-      value: fromJson(value, depth + 1),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    })
-  }
-  return record
-}

@@ -205,7 +205,9 @@ describe('cache values', () => {
     const texts = [
       '\x01{',
       '\x01{"$":["constructor","x"]}',
-      '\x01{"$":["map",5]}',
+      ...['\x01{"$":["map",5]}', '\x01{"$":["map",[5]]}', '\x01{"$":["map",[[1]]]}'],
+      ...['\x01{"$":["set","abc"]}', '\x01{"$":["set",null]}', '\x01{"$":["object",5]}'],
+      ...['\x01{"$":["object",[1]]}', '\x01{"$":["null-prototype","x"]}', '\x01{"$":5}'],
       '\x02{}',
       'cos\nsystem\n',
       '',
@@ -214,6 +216,12 @@ describe('cache values', () => {
     const polluting = decodeCacheValue(Buffer.from('\x01{"__proto__":{"polluted":1}}'))
     expect(Object.getPrototypeOf(polluting?.value)).toBe(Object.prototype)
     expect(({} as { polluted?: number }).polluted).toBeUndefined()
+    const restored = decodeCacheValue(Buffer.from('\x01{"__proto__":{"$":["date",0]},"a":1}'))
+    expect(Object.getPrototypeOf(restored?.value)).toBe(Object.prototype)
+    expect(Object.entries(restored?.value as object)).toEqual([
+      ['__proto__', new Date(0)],
+      ['a', 1],
+    ])
   })
 })
 
