@@ -6,6 +6,7 @@ export const adapterEntries: readonly string[] = [
   'fastify',
   'hono',
   'keyv',
+  'next',
   'rate-limiter-flexible',
 ].map((name) => `adapters/${name}`)
 

@@ -1,10 +1,12 @@
 /** Compares the size of the entry points, bundled as by an application, with a budget. */
 import { build } from 'esbuild'
+import { basename } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
 const budgets: readonly (readonly [entry: string, gzipBytesMax: number])[] = [
   ['dist/index.mjs', 79_000],
   ['dist/patterns.mjs', 130_000],
+  ['dist/adapters/next.mjs', 105_000],
 ]
 
 for (const [entry, gzipBytesMax] of budgets) {
@@ -22,9 +24,7 @@ for (const [entry, gzipBytesMax] of budgets) {
   })
   // The engine is loaded when `embedded:` is first used: it is no part of the entry.
   const names = new Map(outputFiles.map((file) => [file.path, file]))
-  const first = outputFiles.find(({ path }) =>
-    path.endsWith(entry.replace('dist/', '').replace('.mjs', '.js')),
-  )
+  const first = outputFiles.find(({ path }) => path.endsWith(`/${basename(entry, '.mjs')}.js`))
   if (first === undefined) throw new Error(`no bundle for ${entry}`)
   const loaded = new Set([first.path])
   for (const path of loaded) {

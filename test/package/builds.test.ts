@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as esmCore from 'tsylla'
+import * as esmNext from 'tsylla/adapters/next'
 import * as esmEmbedded from 'tsylla/embedded'
 import * as esmPatterns from 'tsylla/patterns'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -51,6 +52,22 @@ describe('the ESM and the CJS build in one process', () => {
     expect(rows.filter(({ v }) => v !== 'new')).toEqual([])
     await Promise.all([a.close(), b.close()])
     await listener.close()
+    await db.close()
+  })
+
+  test('share the cache of Next.js', async () => {
+    const db = await esm.embedded.embedded()
+    const { address } = await db.listen({ port: 0 })
+    const connect = { nodes: [address], keyspace: 'app', createKeyspace: true }
+    const [one, other] = [esmNext, require('tsylla/adapters/next') as typeof esmNext].map(
+      ({ nextCacheHandler }) => nextCacheHandler({ connect, createTables: true }),
+    )
+    const times = { stale: 1, revalidate: 1, expire: 60, timestamp: Date.now() }
+    const entry = { ...times, tags: [], value: new Blob(['made']).stream() }
+    const set = one!.set('key', new Promise((resolve) => setTimeout(resolve, 50, entry)))
+    // It waits for what is in progress.
+    expect(await other!.get('key', [])).toMatchObject({ expire: 60 })
+    await set
     await db.close()
   })
 

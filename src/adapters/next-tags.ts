@@ -1,0 +1,182 @@
+import type { Clock, Executor } from '../index.ts'
+import type { TableDefinition } from '../patterns.ts'
+
+/** Whether what is stored may be used. A stale value may be, while its successor is made. */
+export type TagStatus = 'fresh' | 'stale' | 'expired'
+
+export interface NextTagsOptions {
+  readonly table: string
+  /** Rows outlive all entries. */
+  readonly ttlSeconds: number
+  /** How old the knowledge about a tag may be. */
+  readonly maxAgeMs: number
+  /** How far the clocks of processes may be apart. */
+  readonly clockErrorMs: number
+  readonly clock: Clock
+}
+
+/** Times in milliseconds since the epoch; what was begun until then is meant. */
+interface TagTimes {
+  readonly expiredMs: number
+  readonly staleMs: number
+  /** When the stale ones expire. */
+  readonly staleEndMs: number
+}
+
+interface KnownTag extends TagTimes {
+  /** When this process learned it, or was asked for it, by the clock of dates. */
+  readonly learnedMs: number
+  /** When it was asked for, by the monotonic clock. */
+  readonly readMs: number
+}
+
+type TagRow = { readonly [column in 'expired_ms' | 'stale_ms' | 'stale_end_ms']: unknown }
+
+const neverMs = Number.MAX_SAFE_INTEGER
+/** Tags that are remembered. */
+const knownCountMax = 10_000
+const quorum = { consistency: 'LOCAL_QUORUM', idempotent: true } as const
+
+/**
+ * When tags were revalidated. A tag has one row, whose columns are written with the time as their
+ * timestamp: of revalidations at the same time the later one stays.
+ */
+export class NextTags {
+  readonly #executor: Executor
+  readonly #options: NextTagsOptions
+  readonly #known = new Map<string, KnownTag>()
+  readonly #reading = new Map<string, Promise<KnownTag>>()
+
+  constructor(executor: Executor, options: NextTagsOptions) {
+    this.#executor = executor
+    this.#options = options
+  }
+
+  tableDefinitions(): readonly TableDefinition[] {
+    const { table: name, ttlSeconds } = this.#options
+    const columns = {
+      tag: 'text',
+      expired_ms: 'bigint',
+      stale_ms: 'bigint',
+      stale_end_ms: 'bigint',
+    }
+    return [{ name, columns, partitionKey: ['tag'], writes: 'plain', ttlSeconds }]
+  }
+
+  /** @param bornMs when the making of a value began that has these tags */
+  async statusOf(tags: readonly string[], bornMs: number): Promise<TagStatus> {
+    const found = await Promise.all(Array.from(new Set(tags), (tag) => this.#of(tag)))
+    const nowMs = this.#options.clock.nowMs()
+    const isOver = (tag: TagTimes): boolean =>
+      bornMs <= tag.expiredMs || (bornMs <= tag.staleMs && tag.staleEndMs <= nowMs)
+    if (found.some(isOver)) return 'expired'
+    return found.some(({ staleMs }) => bornMs <= staleMs) ? 'stale' : 'fresh'
+  }
+
+  /**
+   * The birth of a value whose making began then: later than all revalidations that this process
+   * knew at that time, although they reach ahead of its clock.
+   */
+  bornMs(tags: readonly string[], startMs: number): number {
+    let bornMs = Math.floor(startMs)
+    for (const tag of tags) {
+      const known = this.#known.get(tag)
+      if (known === undefined || known.learnedMs > startMs) continue
+      bornMs = Math.max(bornMs, known.expiredMs + 1, known.staleMs + 1)
+    }
+    return bornMs
+  }
+
+  /**
+   * @param expireSeconds how long what was made before may be used while its successor is made; 0:
+   *   not at all
+   */
+  async revalidate(tags: readonly string[], expireSeconds: number): Promise<void> {
+    await Promise.all(Array.from(new Set(tags), (tag) => this.#revalidate(tag, expireSeconds)))
+  }
+
+  async #revalidate(tag: string, expireSeconds: number): Promise<void> {
+    const { clock, clockErrorMs } = this.#options
+    const askedMs = clock.nowMs()
+    const before = await this.#read(tag)
+    const nowMs = clock.nowMs()
+    // Values that were made after an earlier revalidation may be born ahead of this clock.
+    const untilMs = Math.max(nowMs + clockErrorMs, before.expiredMs + 1, before.staleMs + 1)
+    if (expireSeconds <= 0) {
+      await this.#write(tag, 'expired_ms', [untilMs], untilMs)
+      this.#remember(tag, { ...before, expiredMs: untilMs }, askedMs)
+      return
+    }
+    const isEnded = before.staleEndMs <= nowMs
+    if (isEnded) await this.#write(tag, 'expired_ms', [before.staleMs], untilMs)
+    // Values that were stale already do not get more time.
+    const endMs = Math.min(nowMs + expireSeconds * 1_000, isEnded ? neverMs : before.staleEndMs)
+    const staleEndMs = Math.min(Math.floor(endMs), neverMs)
+    await this.#write(tag, 'stale_ms, stale_end_ms', [untilMs, staleEndMs], untilMs)
+    const expiredMs = isEnded ? before.staleMs : before.expiredMs
+    this.#remember(tag, { expiredMs, staleMs: untilMs, staleEndMs }, askedMs)
+  }
+
+  async #write(
+    tag: string,
+    columns: string,
+    times: readonly number[],
+    untilMs: number,
+  ): Promise<void> {
+    const { table, ttlSeconds } = this.#options
+    const markers = times.map(() => '?').join(', ')
+    await this.#executor.execute(
+      `INSERT INTO ${table} (tag, ${columns}) VALUES (?, ${markers}) USING TTL ? AND TIMESTAMP ?`,
+      [tag, ...times, ttlSeconds, BigInt(untilMs) * 1_000n],
+      quorum,
+    )
+  }
+
+  async #of(tag: string): Promise<KnownTag> {
+    const { clock, maxAgeMs } = this.#options
+    const known = this.#known.get(tag)
+    if (known !== undefined && clock.monotonicMs() - known.readMs < maxAgeMs) return known
+    let reading = this.#reading.get(tag)
+    if (reading === undefined || maxAgeMs === 0) {
+      reading = this.#read(tag).finally(() => this.#reading.delete(tag))
+      this.#reading.set(tag, reading)
+    }
+    return await reading
+  }
+
+  async #read(tag: string): Promise<KnownTag> {
+    const readMs = this.#options.clock.monotonicMs()
+    const { table } = this.#options
+    const text = `SELECT expired_ms, stale_ms, stale_end_ms FROM ${table} WHERE tag = ?`
+    const row = (await this.#executor.execute<TagRow>(text, [tag], quorum)).firstRow()
+    const timeOf = (value: unknown, other: number): number => Number(value ?? other)
+    const found = {
+      expiredMs: timeOf(row?.expired_ms, 0),
+      staleMs: timeOf(row?.stale_ms, 0),
+      staleEndMs: timeOf(row?.stale_end_ms, neverMs),
+    }
+    return this.#remember(tag, found, this.#options.clock.nowMs(), readMs)
+  }
+
+  /** @returns what is known: an answer that comes late does not undo a revalidation */
+  #remember(
+    tag: string,
+    found: TagTimes,
+    nowMs: number,
+    readMs: number = this.#options.clock.monotonicMs(),
+  ): KnownTag {
+    const known = this.#known.get(tag)
+    const { staleMs, staleEndMs } =
+      known !== undefined && known.staleMs > found.staleMs ? known : found
+    const expiredMs = Math.max(found.expiredMs, known?.expiredMs ?? 0)
+    const isSame = expiredMs === known?.expiredMs && staleMs === known.staleMs
+    // The date has whole milliseconds: the end of this one is later than all before.
+    const learnedMs = isSame ? known.learnedMs : nowMs + 1
+    const remembered = { expiredMs, staleMs, staleEndMs, learnedMs, readMs }
+    this.#known.delete(tag)
+    this.#known.set(tag, remembered)
+    const [oldest] = this.#known.size > knownCountMax ? this.#known.keys() : []
+    if (oldest !== undefined) this.#known.delete(oldest)
+    return remembered
+  }
+}
