@@ -32,7 +32,7 @@ function versionOf(packageName: string): string {
 /** Version, and how many tests pass on the engine and on Cassandra. */
 function rowOf(packageName: string): string[] {
   const lines = readFileSync(new URL('docs/adapters.md', root), 'utf8').split('\n')
-  const row = lines.find((line) => line.startsWith(`| \`${packageName}`) && /\d \|$/.test(line))
+  const row = lines.find((line) => line.startsWith(`| \`${packageName}`) && /\d +\|$/.test(line))
   const cells = row?.split('|').map((cell) => cell.trim()) ?? []
   return cells.slice(-4, -1)
 }
