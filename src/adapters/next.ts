@@ -45,6 +45,8 @@ export interface NextUseCacheHandler {
   getExpiration(tags: readonly string[]): Promise<number>
   /** Rejects when the database has failed: what has these tags would be used further. */
   updateTags(tags: readonly string[], durations?: NextTagDurations): Promise<void>
+  /** What Next.js 15 calls instead of `updateTags`. */
+  expireTags(...tags: readonly string[]): Promise<void>
 }
 
 /** The class is what `cacheHandler` wants, and also an object that `cacheHandlers` wants. */
@@ -65,7 +67,7 @@ export function nextCacheHandler(options: NextCacheOptions): NextCacheHandlerCla
   const calls = new NextUseCache(ofProcess)
   const revalidate = async (
     tags: readonly string[],
-    durations: NextTagDurations | undefined,
+    durations?: NextTagDurations,
   ): Promise<void> => {
     // Without a time until it expires, what is stale stays so.
     const seconds = durations === undefined ? 0 : (durations.expire ?? Number.MAX_SAFE_INTEGER)
@@ -76,6 +78,7 @@ export function nextCacheHandler(options: NextCacheOptions): NextCacheHandlerCla
     static get = calls.get.bind(calls)
     static set = calls.set.bind(calls)
     static updateTags = revalidate
+    static expireTags = (...tags: readonly string[]): Promise<void> => revalidate(tags)
     /** Tags are asked for when an entry that has them is read. */
     static refreshTags = async (): Promise<void> => {}
     /** Infinite: `get` is to look at the tags of the request itself. */

@@ -335,8 +335,12 @@ describeOnServers('Next.js', (target) => {
       clock.advance(1_000)
       await set('a')
       expect(await readCall(Handler, 'a')).toEqual(['a', 900])
-      await set('b')
       await Handler.updateTags(['t'])
+      expect(await readCall(Handler, 'a')).toBeUndefined()
+      clock.advance(1_000)
+      await set('a')
+      expect(await readCall(Handler, 'a')).toEqual(['a', 900])
+      await Handler.expireTags('other', 't')
       expect(await readCall(Handler, 'a')).toBeUndefined()
       expect([await Handler.refreshTags(), await Handler.getExpiration(['t'])]).toEqual([
         undefined,

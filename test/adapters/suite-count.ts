@@ -15,11 +15,15 @@ export class SuiteCount {
     this.#counts[name]++
   }
 
-  /** @param packageName of the suite, whose cell in the table begins with it */
-  testTable(packageName: string): void {
-    test(`docs/adapters.md has the counts of the suite of ${packageName}`, () => {
+  /**
+   * @param packageName of the suite, with which its cell in the table begins
+   * @param what runs, if the cell names it, too
+   */
+  testTable(packageName: string, what = ''): void {
+    test(`docs/adapters.md has the counts of the suite of ${packageName} ${what}`, () => {
       const { engine, cassandra } = this.#counts
-      expect(rowOf(packageName)).toEqual([versionOf(packageName), `${engine}`, `${cassandra}`])
+      const row = rowOf(packageName, what)
+      expect(row).toEqual([versionOf(packageName), `${engine}`, `${cassandra}`])
     })
   }
 }
@@ -30,9 +34,11 @@ function versionOf(packageName: string): string {
 }
 
 /** Version, and how many tests pass on the engine and on Cassandra. */
-function rowOf(packageName: string): string[] {
+function rowOf(packageName: string, what: string): string[] {
   const lines = readFileSync(new URL('docs/adapters.md', root), 'utf8').split('\n')
-  const row = lines.find((line) => line.startsWith(`| \`${packageName}`) && /\d +\|$/.test(line))
+  const isRow = (line: string): boolean =>
+    line.startsWith(`| \`${packageName}`) && line.includes(what) && /\d +\|$/.test(line)
+  const row = lines.find(isRow)
   const cells = row?.split('|').map((cell) => cell.trim()) ?? []
   return cells.slice(-4, -1)
 }
