@@ -57,7 +57,7 @@ const startCountMax = 1_000
 export class NextResponses {
   readonly #process: NextProcess
   readonly #context: NextHandlerContext
-  /** When the values of keys began to be made: a value is as old as the read before it. */
+  /** When the values of keys began to be made: when the read before did not find them. */
   readonly #starts = new Map<string, number>()
   #buildId: Promise<string> | undefined
 
@@ -92,14 +92,15 @@ export class NextResponses {
     const space = await this.#spaceOf(kind)
     await this.#process.set(`${space} ${key}`, async () => {
       await this.#process.attempt({ operation: 'set', key }, async (store) => {
-        const startMs = this.#starts.get(key) ?? store.clock.nowMs()
+        const lastModified = store.clock.nowMs()
+        const startMs = this.#starts.get(key) ?? lastModified
         this.#starts.delete(key)
         const { tags = [], cacheControl } = context
         const all = [...tags, ...tagsOf(value)]
         const bornMs = store.tags.bornMs(all, startMs)
         const ofEntry = { bornMs, tags: all, ...(cacheControl !== undefined && { cacheControl }) }
-        const entry: StoredResponse = { value, lastModified: startMs, ...ofEntry }
-        const endMs = startMs + (cacheControl?.expire ?? Number.POSITIVE_INFINITY) * 1_000
+        const entry: StoredResponse = { value, lastModified, ...ofEntry }
+        const endMs = lastModified + (cacheControl?.expire ?? Number.POSITIVE_INFINITY) * 1_000
         await store.write(space, key, entry, endMs)
       })
     })

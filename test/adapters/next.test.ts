@@ -185,6 +185,11 @@ describeOnServers('Next.js', (target) => {
       clock.advance(1_000)
       await slow.set('/slow', pageOf('of old data', 'slow'), {})
       expect(await readPage(Handler, '/slow')).toBeNull()
+      // Its age for Next.js begins when it is made: slow pages are fresh, too.
+      await slow.get('/other', page)
+      clock.advance(1_000)
+      await slow.set('/other', pageOf('other'), {})
+      expect(await slow.get('/other', page)).toMatchObject({ lastModified: clock.nowMs() })
     })
 
     test('what a process makes after its own revalidation is used at once', async () => {

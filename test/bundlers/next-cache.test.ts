@@ -21,6 +21,8 @@ const png =
 
 let application: Application
 let database: EmbeddedDatabase
+/** Of what the application is told, but the name of the process. */
+let settings: object
 let one: NextServer
 let two: NextServer
 let fetchCount = 0
@@ -33,13 +35,9 @@ beforeAll(async () => {
   database = await embedded()
   const { address } = await database.listen({ port: 0 })
   await new Promise<void>((resolve) => origin.listen(0, '127.0.0.1', resolve))
-  const env = {
-    CQL_NODE: address,
-    ORIGIN: `http://127.0.0.1:${(origin.address() as AddressInfo).port}`,
-  }
-  await application.run('npx', ['next', 'build'], env)
-  one = await application.startNext({ ...env, PROCESS_NAME: 'one' })
-  two = await application.startNext({ ...env, PROCESS_NAME: 'two' })
+  const { port } = origin.address() as AddressInfo
+  settings = { CQL_NODE: address, ORIGIN: `http://127.0.0.1:${port}` }
+  await buildAndStart({})
 }, 580_000)
 
 afterAll(async () => {
@@ -49,6 +47,13 @@ afterAll(async () => {
   await database.close()
   await application[Symbol.asyncDispose]()
 })
+
+async function buildAndStart(more: object): Promise<void> {
+  const env = { ...settings, ...more }
+  await application.run('npx', ['next', 'build'], env)
+  one = await application.startNext({ ...env, PROCESS_NAME: 'one' })
+  two = await application.startNext({ ...env, PROCESS_NAME: 'two' })
+}
 
 /** What a process shows at a path: who has made it, and when. */
 async function show(server: NextServer, path: string): Promise<string> {
@@ -134,10 +139,22 @@ test('the types of Next.js take the handler', async () => {
   await application.run(process.execPath, [compiler, ...flags, ...lib, 'types.mts'])
 })
 
+test('the shell of a page is shared with cacheComponents', { timeout: 300_000 }, async () => {
+  one.stop()
+  two.stop()
+  await buildAndStart({ APPLICATION: 'components' })
+  const made = await show(one, '/shell')
+  expect(made).not.toBe('')
+  expect(await show(two, '/shell')).toBe(made)
+  await revalidate(two, { tag: 'shell', expire: 0 })
+  await expect.poll(() => show(one, '/shell'), patience).not.toBe(made)
+  expect(await show(two, '/shell')).toBe(await show(one, '/shell'))
+})
+
 test('without the database pages are made for every request', async () => {
   await database.close()
-  const made = await show(one, '/static')
+  const made = await show(one, '/shell')
   expect(made).toMatch(/^made by one /)
-  expect(await show(one, '/static')).not.toBe(made)
-  expect(await show(two, '/cached')).toMatch(/^made by two /)
+  expect(await show(one, '/shell')).not.toBe(made)
+  expect(await show(two, '/shell')).toMatch(/^made by two /)
 })
