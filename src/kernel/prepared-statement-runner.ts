@@ -100,7 +100,7 @@ export class PreparedStatementRunner {
   async *stream<C>(text: string, values: BindValues): AsyncGenerator<RowOf<C>> {
     const prepared = await this.#prepare(text)
     try {
-      yield* this.#executor.stream<C>(prepared, values)
+      yield* this.#executor.stream<C>(prepared, values, this.#complete(undefined))
     } catch (error) {
       throw withHint(error)
     }

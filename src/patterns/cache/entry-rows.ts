@@ -175,12 +175,12 @@ export class EntryRows {
     const { value, generation, chunk_count: chunkCount } = row
     if (generation === null || chunkCount === null) return value ?? undefined
     const parts: Uint8Array[] = []
-    const rows = this.#runner.stream<{ part: number; bytes: Uint8Array }>(
+    const rows = this.#runner.stream<{ part: number; bytes: Uint8Array | null }>(
       `SELECT part, bytes FROM ${this.#chunks} WHERE key = ? AND generation = ?`,
       [key, generation],
     )
     for await (const { part, bytes } of rows) {
-      if (part !== parts.length) return undefined
+      if (part !== parts.length || part >= chunkCount || bytes === null) return undefined
       parts.push(bytes)
     }
     return parts.length === chunkCount ? Buffer.concat(parts) : undefined

@@ -68,7 +68,7 @@ export class EntryWriter {
     await activity.write(key, async () => {
       if (core.leases === undefined) {
         const stampUs = stamps.next(core.nowMs)
-        isReplaced = await work(stampUs, await read(0n))
+        isReplaced = await work(stampUs, this.#readable(await read(0n)))
         return
       }
       const nextStamp = (): bigint => stamps.next(core.nowMs)
@@ -82,7 +82,7 @@ export class EntryWriter {
           stamps.observe(lease.fence)
         }
         lease.checkHeld()
-        isReplaced = await work(lease.fence, found)
+        isReplaced = await work(lease.fence, this.#readable(found))
       } finally {
         // A lease that cannot be released ends by itself.
         wasHeld = await lease.release().catch(() => false)
@@ -90,5 +90,11 @@ export class EntryWriter {
       if (isReplaced && isExclusive && !wasHeld) throw new LockLostError(key, lease.fence)
     })
     return isReplaced
+  }
+
+  /** What cannot be read is a miss: another version, or another program, wrote it. */
+  #readable(found: CacheEntry | undefined): CacheEntry | undefined {
+    const decoded = found && this.#core.codec.decode(found.bytes)
+    return decoded === undefined ? undefined : found
   }
 }

@@ -46,8 +46,11 @@ const pollsPerAttempt = 5
  */
 export async function runFactory(core: CacheCore, request: RunRequest, run: Run): Promise<Made> {
   const { stamps } = await core.share()
-  if (core.leases === undefined) return await make(core, request, run, stamps.next(core.nowMs))
   const { clock, random } = core.options
+  if (core.leases === undefined) {
+    const sentMs = clock.monotonicMs()
+    return await make(core, request, run, { stampUs: stamps.next(core.nowMs), sentMs })
+  }
   const { hardTimeoutMs } = request.policy
   const deadlineMs = clock.monotonicMs() + hardTimeoutMs
   const claim = new LeaseClaim(core, core.leases, request.key)
@@ -62,7 +65,8 @@ export async function runFactory(core: CacheCore, request: RunRequest, run: Run)
       await sleep(clock, delayMs)
       delayMs = pollMsMin + random() * (Math.min(pollMsMax, delayMs * 2) - pollMsMin)
       const entry = await core.read(request.key, request.scopes)
-      if (entry !== undefined && isNewer(core, entry, request.found)) return foundIn(entry)
+      const found = foundIn(core, entry, request.found)
+      if (found !== undefined) return found
     }
   } finally {
     claim.end()
@@ -115,22 +119,22 @@ async function makeUnderLease(
   lease: Lease,
 ): Promise<Made> {
   const { stamps } = await core.share()
+  const sentMs = core.options.clock.monotonicMs()
   try {
     stamps.observe(lease.fence)
     // Another process may have made the value between the read of this one and the lease.
     const there = await core.rows.read(request.key)
-    if (there !== undefined && isNewer(core, there, request.found)) {
-      if (await core.isLive(there, request.scopes)) {
-        void release(lease)
-        return foundIn(there)
-      }
+    const found = foundIn(core, there, request.found)
+    if (found !== undefined && (await core.isLive(there!, request.scopes))) {
+      void release(lease)
+      return found
     }
     // What is there was stamped by a clock that is ahead: what is written now would lose.
     if (there !== undefined && there.writtenUs >= lease.fence) {
       await lease.raiseFence(there.writtenUs + 1n)
       stamps.observe(lease.fence)
     }
-    return await make(core, request, run, lease.fence, lease)
+    return await make(core, request, run, { stampUs: lease.fence, sentMs, lease })
   } catch (error) {
     void release(lease)
     throw error
@@ -147,22 +151,33 @@ async function release(lease: Lease): Promise<boolean> {
   }
 }
 
-function isNewer(core: CacheCore, entry: CacheEntry, found: CacheEntry | undefined): boolean {
-  if (entry.softMs <= core.nowMs) return false
-  return found === undefined || entry.writtenUs > found.writtenUs
+/** The value of an entry that another has stored; what cannot be read is no value. */
+function foundIn(
+  core: CacheCore,
+  entry: CacheEntry | undefined,
+  before: CacheEntry | undefined,
+): Made | undefined {
+  if (entry === undefined || entry.softMs <= core.nowMs) return undefined
+  if (before !== undefined && entry.writtenUs <= before.writtenUs) return undefined
+  const made = core.codec.decode(entry.bytes)
+  if (made === undefined) return undefined
+  // It was read after the callers of the run came, or those that came later read again.
+  return { bytes: entry.bytes, made, isCurrent: async () => false }
 }
 
-function foundIn({ bytes }: CacheEntry): Made {
-  // It was read after the callers of the run came, or those that came later read again.
-  return { bytes, made: undefined, isCurrent: async () => false }
+/** The right to store what a factory makes. */
+interface MakingRight {
+  readonly stampUs: bigint
+  /** By the monotonic clock: nothing newer was stored before. What is set later is not noticed. */
+  readonly sentMs: number
+  readonly lease?: Lease
 }
 
 async function make(
   core: CacheCore,
   request: RunRequest,
   run: Run,
-  stampUs: bigint,
-  lease?: Lease,
+  { stampUs, sentMs, lease }: MakingRight,
 ): Promise<Made> {
   const { key, scopes, policy } = request
   const { clock } = core.options
@@ -175,8 +190,6 @@ async function make(
   const isNothing = value === undefined || value === null
   const entry = core.entryOf(bytes, isNothing, policy, { bornUs, costMs })
   const isStored = entry !== undefined && !run.isStale
-  // Without a lease the key may have been deleted at any time since the factory began.
-  const sentMs = lease === undefined ? startMs : clock.monotonicMs()
   // Whoever has deleted the key or made its value meanwhile has a later timestamp.
   if (isStored) await core.rows.write(key, { ...entry, stampUs })
   const isHeld = lease === undefined ? Promise.resolve(true) : release(lease)

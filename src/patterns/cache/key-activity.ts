@@ -4,7 +4,7 @@ import type { CacheEntry } from './cache-entry.ts'
 /** A value that a run has made, or found. */
 export interface Made {
   readonly bytes: Uint8Array
-  /** The object that the factory of this process returned. */
+  /** The object that the factory of this process returned, or the one that was found instead. */
   readonly made: { readonly value: unknown } | undefined
   /**
    * Whether the key was neither deleted nor invalidated since the factory began: only callers that

@@ -295,6 +295,19 @@ describePattern('Cache: freshness', (target) => {
       ],
     )
     expect(await cache.lookup('long')).toEqual({ hit: false })
+    // Another program has written a part without bytes.
+    await cache.set('long', long)
+    await target.session.execute(
+      'INSERT INTO cache_chunks (key, generation, part, bytes) VALUES (?, ?, ?, null)',
+      [
+        'long',
+        (
+          await target.session.execute("SELECT generation FROM cache WHERE key = 'long'")
+        ).singleRow()['generation'],
+        3,
+      ],
+    )
+    expect(await cache.lookup('long')).toEqual({ hit: false })
     await expect(cache.set('too long', Buffer.alloc(7_000_000))).rejects.toMatchObject({
       code: 'TSYLLA_CACHE_VALUE',
     })
@@ -364,6 +377,26 @@ describePattern('Cache: freshness', (target) => {
     expect(await cache.get('kept')).toBeUndefined()
     expect(await cache.getOrSet('kept', () => 'new')).toBe('new')
     await expect.poll(() => cache.stats().memoryEntries).toBe(1)
+  })
+
+  test('C6: what is set while a factory runs is found when the time in memory is over', async () => {
+    const { cache, clock } = open({ memory: { ttl: '4s', syncInterval: '1h' } })
+    const started = createDeferred<void>()
+    const release = createDeferred<string>()
+    const slow = cache.getOrSet('replaced', () => {
+      started.resolve()
+      return release.promise
+    })
+    await started.promise
+    clock.advance(1)
+    const other = new Cache(new FaultyExecutor(target.session), { clock })
+    await other.set('replaced', 'new')
+    clock.advance(3_000)
+    release.resolve('old')
+    expect(await slow).toBe('old')
+    await expect.poll(() => cache.stats().memoryEntries).toBe(1)
+    clock.advance(1_000)
+    expect(await cache.get('replaced')).toBe('new')
   })
 
   test('memory: nobody is asked for messages when all of it is over', () => {

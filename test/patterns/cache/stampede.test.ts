@@ -56,13 +56,15 @@ describePattern('Cache over processes', (target) => {
 
   test('C1: a factory that fails leaves the right to the next process at once', async () => {
     const [a, b] = [open(), open()]
+    const started = createDeferred<void>()
     const failing = a.getOrSet('fails', async () => {
+      started.resolve()
       await sleep(systemClock, 20)
       throw new Error('no source')
     })
     const both = await Promise.allSettled([
       failing,
-      sleep(systemClock, 5).then(() => b.getOrSet('fails', () => 'made')),
+      started.promise.then(() => b.getOrSet('fails', () => 'made')),
     ])
     expect(both).toMatchObject([{ status: 'rejected' }, { status: 'fulfilled', value: 'made' }])
   })
@@ -222,6 +224,32 @@ describePattern('Cache over processes', (target) => {
       expect(isReplaced).toBe(false)
       expect(await other.lookup(key)).toEqual({ hit: false })
     }
+  })
+
+  test('C4: bytes that cannot be read are no value to who waits for one', async () => {
+    const [a, b] = [open(), open()]
+    const garble = async (): Promise<void> => {
+      const insert = 'INSERT INTO cache (key, value) VALUES (?, ?) USING TIMESTAMP ?'
+      const stamp = BigInt(Date.now() + 60_000) * 1_000n
+      await target.session.execute(insert, ['garbled', Buffer.from([2, 1]), stamp])
+    }
+    const started = createDeferred<void>()
+    const release = createDeferred<string>()
+    const slow = a.getOrSet('garbled', () => {
+      started.resolve()
+      return release.promise
+    })
+    await started.promise
+    const waiting = b.getOrSet('garbled', () => 'made by b')
+    await garble()
+    release.resolve('made by a')
+    expect(await slow).toBe('made by a')
+    expect(await waiting).toBe('made by b')
+    expect(await a.get('garbled')).toBe('made by b')
+    await b.delete('garbled')
+    await garble()
+    expect(await a.setIfAbsent('garbled', 'set')).toBe(true)
+    expect(await b.get('garbled')).toBe('set')
   })
 
   test('setIfAbsent: one of many processes stores, and the others learn it', async () => {
