@@ -30,6 +30,11 @@ export interface CassandraOptions {
   /** Largest Java heap, as the JVM spells it. */
   readonly heap?: string
   readonly readyTimeoutMs?: number
+  /**
+   * Whether nodes are killed and started again. A schema that was not flushed is unknown to a node
+   * that replays its commit log, so that it drops the rows of the tables. Takes longer per DDL.
+   */
+  readonly survivesKill?: boolean
 }
 
 export interface CassandraCluster {
@@ -164,7 +169,7 @@ function launch(jars: string, node: PreparedNode, options: CassandraOptions): nu
     `-Dcassandra.ring_delay_ms=${ringDelayMs}`,
     '-Dcassandra.superuser_setup_delay_ms=0',
     '-Dcassandra.sai.vector.allow_custom_parameters=true',
-    '-Dcassandra.test.flush_local_schema_changes=false',
+    `-Dcassandra.test.flush_local_schema_changes=${options.survivesKill ?? false}`,
     ...['-cp', `${conf}:${join(jars, '*')}`, 'org.apache.cassandra.service.CassandraDaemon'],
   ]
   const output = openSync(join(node.folder, 'stdout.log'), 'w')

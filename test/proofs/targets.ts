@@ -62,6 +62,7 @@ export async function openCluster(): Promise<ProofTarget> {
   const options: CassandraOptions = {
     ...{ folder, dataFolder: folder, port: 9042, heap: '512m', readyTimeoutMs: 240_000 },
     addresses: [1, 2, 3].map((host) => `${net}.${host}`),
+    survivesKill: true,
   }
   const cluster = await startCassandra(options)
   const pids = [...cluster.pids]
