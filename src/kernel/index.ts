@@ -10,7 +10,7 @@ export {
   timeoutMsMax,
   timeoutOf,
 } from './option-checks.ts'
-export { toBigInt, toDate } from './column-values.ts'
+export { decodeRow, toBigInt, toDate } from './column-values.ts'
 export { depthMax, PlainDataWalker } from './plain-data-walker.ts'
 export { toJsonText } from './json-text.ts'
 export { KeyedQueue } from './keyed-queue.ts'

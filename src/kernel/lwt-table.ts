@@ -1,4 +1,5 @@
 import type { Result, UnknownColumns } from '../types/index.ts'
+import { decodeRow } from './column-values.ts'
 import type { LwtRows, LwtVersion } from './lwt-machine.ts'
 import type { PreparedStatementRunner } from './prepared-statement-runner.ts'
 
@@ -87,7 +88,10 @@ export class LwtTable<Key, State> implements LwtRows<Key, State> {
   #versionOf(result: Result): LwtVersion<State> | undefined {
     const row = result.firstRow()
     if (row === undefined) return undefined
-    const op = row['op']
-    return typeof op === 'string' ? { state: this.#options.decode(row), op } : undefined
+    const { table, decode } = this.#options
+    return decodeRow(table, row, () => {
+      const op = row['op']
+      return op === null || op === undefined ? undefined : { state: decode(row), op: String(op) }
+    })
   }
 }

@@ -226,3 +226,38 @@ describeOnServers('numbers and time spans that are none', (target) => {
     expect(() => new EventStore(faulty, { timeout: undefined, timeoutMs: 5 })).not.toThrow()
   })
 })
+
+describeOnServers('rows that no pattern has written', (target) => {
+  const unreadable = { code: 'TSYLLA_DECODE', message: expect.stringContaining('Delete the row') }
+
+  test('are reported with what to do, and onError decides about limits', async () => {
+    const { session } = target
+    const { exact, lock, semaphore, sessions } = open(target)
+    const allowing = new RateLimiter(session, {
+      ...{ limit: 5, per: '1d', table: 'bad_exact', onError: 'allow' },
+    })
+    await createTables(session, [exact, lock, semaphore, sessions])
+    const op = '00000000-0000-4000-8000-000000000000'
+    for (const [table, key] of [
+      ['bad_exact_keys', 'key'],
+      ['bad_locks', 'name'],
+      ['bad_semaphores', 'name'],
+    ] as const) {
+      await session.execute(`INSERT INTO ${table} (${key}, op) VALUES ('no columns', ?)`, [op])
+      await session.execute(`UPDATE ${table} SET op = null WHERE ${key} = 'no op'`)
+    }
+    await session.execute("INSERT INTO bad_exact_keys (key) VALUES ('no op')")
+    await session.execute("INSERT INTO bad_locks (name, fence) VALUES ('no op', 5)")
+    for (const name of ['no columns', 'no op']) {
+      await expect(exact.take(name)).rejects.toMatchObject(unreadable)
+      expect(await allowing.take(name)).toMatchObject({ ok: true, degraded: true })
+      await expect(lock.tryAcquire(name)).rejects.toMatchObject(unreadable)
+    }
+    await expect(semaphore.tryAcquire('no columns')).rejects.toMatchObject(unreadable)
+    const token = await sessions.createSession('ada', '')
+    const { id } = (await session.execute('SELECT id FROM bad_sessions_state')).singleRow()
+    await session.execute('UPDATE bad_sessions_state SET epoch = null WHERE id = ?', [id])
+    await expect(sessions.validateSession(token)).rejects.toMatchObject(unreadable)
+    await expect(sessions.rotateSession(token)).rejects.toMatchObject(unreadable)
+  })
+})

@@ -63,10 +63,15 @@ const cases: readonly Case[] = [
       const sessions = new SessionManager(session, table('sessions'))
       await sessions.createTables()
       await sessions.destroySession(await sessions.createSession('ada', ''))
+      await sessions.revokeAll('ada')
       return sessions.stats()
     },
-    stats: { created: 1 },
-    events: [{ type: 'created' }, { type: 'ended', reason: 'destroyed' }],
+    stats: { created: 1, destroyed: 1, revoked: 1, lwt: { conditionalWrites: 3 } },
+    events: [
+      { type: 'created' },
+      { type: 'ended', reason: 'destroyed' },
+      { type: 'revoked', reason: 'revoked' },
+    ],
   },
   {
     name: 'Lock',

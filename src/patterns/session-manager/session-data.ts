@@ -89,6 +89,7 @@ export class SessionDataCodec<Data extends object> {
     if (this.#schema === undefined) return data
     const result = this.#schema['~standard'].validate(data)
     if (isThenable(result)) {
+      ignore(result)
       throw new ConfigError(
         'The schema of sessions must validate synchronously: an update is checked within its write',
       )
@@ -104,11 +105,17 @@ function applyFunction<Data extends object>(
 ): unknown {
   const changed: unknown = change(data)
   if (isThenable(changed)) {
+    ignore(changed)
     throw new ConfigError(
       'The function of update must be synchronous: read the session first, and pass ifRevision',
     )
   }
   return changed === undefined ? data : changed
+}
+
+/** What it fails with is of no interest: that it is asynchronous is reported. */
+function ignore(result: PromiseLike<unknown>): void {
+  result.then(undefined, () => {})
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -3,7 +3,6 @@ import type { SessionSettings } from './session-options.ts'
 import { sessionIdOf, successorState, type SessionState } from './session-state.ts'
 import type { SessionStores } from './session-stores.ts'
 import { type SessionToken, tagOf } from './session-token.ts'
-import { isInGrace } from './session-validity.ts'
 
 /** Tokens of one session that are ended at most, one after another. */
 const tokenCountMax = 1_000
@@ -20,12 +19,16 @@ export class SessionEnder {
     this.#events = events
   }
 
-  /** Ends the session of a token. A token that was replaced long ago ends only itself. */
+  /**
+   * Ends the session of a token, also of one that was replaced, however long ago: whether a
+   * rotation came first is a question of moments and clocks, and a token that should be used no
+   * more does no harm by ending its session.
+   */
   async destroy({ id, tag }: SessionToken): Promise<void> {
     const { legacy } = this.#stores
-    const { timeoutMs, clock, graceMs } = this.#settings
+    const { timeoutMs } = this.#settings
     const base = tag === undefined ? await legacy.read(id, timeoutMs) : undefined
-    const last = await this.#revoke(id, base, (state) => isInGrace(state, clock.nowMs(), graceMs))
+    const last = await this.#revoke(id, base)
     // Processes of version 0.1 know only this row.
     if (base !== undefined) await legacy.delete(id, timeoutMs)
     if (last === undefined) return
@@ -44,7 +47,7 @@ export class SessionEnder {
     const id = (await this.#stores.byUser.idOf(tag, family, timeoutMs)) ?? family
     const state = await this.#stores.readState(id, false)
     if (state?.userId !== userId || Buffer.compare(state.family, family) !== 0) return false
-    const last = await this.#revoke(id, undefined, () => true)
+    const last = await this.#revoke(id, undefined)
     if (last === undefined) return false
     this.#events.revoked(userId, sessionIdOf(last))
     await this.#forget(last)
@@ -52,29 +55,39 @@ export class SessionEnder {
   }
 
   /**
-   * Revokes a token and those that have replaced it, as far as `follows` says. A successor whose
-   * row is still to be written gets one that is revoked.
+   * Revokes a token and those that have replaced it. A successor whose row is still to be written
+   * gets one that is revoked.
    *
    * @returns the last state that this has revoked
    */
   async #revoke(
     first: Uint8Array,
     firstBase: SessionState | undefined,
-    follows: (state: SessionState) => boolean,
   ): Promise<SessionState | undefined> {
     let [id, base]: [Uint8Array, SessionState | undefined] = [first, firstBase]
     let ended: SessionState | undefined
     for (let count = 0; count < tokenCountMax; count++) {
       const { state, isChange } = await this.#stores.ask(id, { kind: 'revoke', base })
       if (state === undefined) break
-      const follow = state.next !== undefined && follows(state)
-      // A token that was replaced is not what the session ends with.
-      if (isChange && (state.next === undefined || follow)) ended = state
-      if (!follow || state.next === undefined) break
-      id = state.next.id
-      base = successorState(state)
+      if (isChange) ended = state
+      if (state.next === undefined) break
+      // A session may have been rotated thousands of times: its present token is noted.
+      const noted = count === 0 ? await this.#presentId(state, id) : undefined
+      id = noted ?? state.next.id
+      base = noted === undefined ? successorState(state) : undefined
     }
     return ended
+  }
+
+  /** The token that a session had when that was last noted; `undefined` when it is `id`. */
+  async #presentId(
+    { userId, family }: SessionState,
+    id: Uint8Array,
+  ): Promise<Uint8Array | undefined> {
+    const { timeoutMs } = this.#settings
+    const noted = await this.#stores.byUser.idOf(tagOf(userId), family, timeoutMs)
+    if (noted === undefined || Buffer.compare(noted, id) === 0) return undefined
+    return (await this.#stores.readState(noted, false)) === undefined ? undefined : noted
   }
 
   /** The row only says where to look, and it expires: not removing it is harmless. */

@@ -1,4 +1,5 @@
 import {
+  decodeRow,
   LwtClient,
   type LwtCounters,
   PreparedStatementRunner,
@@ -77,7 +78,14 @@ export class SessionStores {
   }
 
   get lwt(): LwtCounters {
-    return { ...this.#sessions.counters }
+    const [ofSessions, ofEpochs] = [this.#sessions.counters, this.#epochs.counters]
+    return {
+      requests: ofSessions.requests + ofEpochs.requests,
+      conditionalWrites: ofSessions.conditionalWrites + ofEpochs.conditionalWrites,
+      conflicts: ofSessions.conflicts + ofEpochs.conflicts,
+      ambiguousWrites: ofSessions.ambiguousWrites + ofEpochs.ambiguousWrites,
+      serialReads: ofSessions.serialReads + ofEpochs.serialReads,
+    }
   }
 
   tableDefinitions(): readonly TableDefinition[] {
@@ -95,12 +103,12 @@ export class SessionStores {
   /** @param withData whether `updates` and `data` are read too; else they are empty */
   async readState(id: Uint8Array, withData: boolean): Promise<SessionState | undefined> {
     const row = await this.#readRow(withData ? this.#stateText : this.#factsText, id)
-    return row && decodeSession(row)
+    return row && decodeRow(`${this.#settings.table}_state`, row, decodeSession)
   }
 
   async readEpoch(tag: Uint8Array): Promise<UserEpoch | undefined> {
     const row = await this.#readRow(this.#epochText, tag)
-    return row && decodeEpoch(row)
+    return row && decodeRow(`${this.#settings.table}_users`, row, decodeEpoch)
   }
 
   async readLastUse(id: Uint8Array): Promise<number | undefined> {

@@ -223,6 +223,19 @@ describePattern('data of SessionManager', (target) => {
     expect(faulty.writeCount).toBe(0)
   })
 
+  test('what is asynchronous is refused, also when it fails', async () => {
+    const { sessions } = open()
+    const token = await sessions.createSession('asynchronous', '')
+    const fail = async (): Promise<never> => {
+      throw new Error('nobody waits for this')
+    }
+    const isRefused = { code: 'TSYLLA_CONFIG', outcome: 'not_applied' }
+    await expect(sessions.update(token, fail as never)).rejects.toMatchObject(isRefused)
+    const schema = { '~standard': { version: 1, vendor: 'test', validate: fail } } as const
+    const create = open({ schema }).sessions.createSession('asynchronous', '', { data: { a: 1 } })
+    await expect(create).rejects.toMatchObject(isRefused)
+  })
+
   test('data that is too large, or not plain, is refused before anything is written', async () => {
     const { faulty, sessions } = open()
     const big = 'x'.repeat(130 * 1_024)

@@ -130,6 +130,52 @@ describePattern('what SessionManager guarantees', (target) => {
     }
   })
 
+  test('S1: a token that was replaced ends the session, whatever clocks and rotateGrace are', async () => {
+    const clock = new VirtualClock(Date.now())
+    for (const destroyer of [
+      { rotateGrace: 0 },
+      { clock: new SkewedClock(600_000) },
+      { clock: new SkewedClock(-600_000) },
+    ]) {
+      const { sessions } = open({ clock, ...destroyer })
+      const token = await open().sessions.createSession('replaced', '')
+      const successor = await open(destroyer).sessions.rotateSession(token)
+      await sessions.destroySession(token)
+      expect(await open().sessions.inspectSession(successor)).toEqual({
+        ok: false,
+        reason: 'revoked',
+      })
+    }
+  })
+
+  test('S1: the first token of many ends the session by a few requests', async () => {
+    const { faulty, sessions } = open()
+    const first = await sessions.createSession('many rotations', '')
+    const tokens = [first]
+    for (let i = 0; i < 40; i++) tokens.push(await sessions.rotateSession(tokens.at(-1)!))
+    faulty.requests.length = 0
+    await sessions.destroySession(first)
+    expect(faulty.requests.length).toBeLessThan(10)
+    for (const i of [0, 20, 40]) await isInvalid(tokens[i]!)
+    expect(await sessions.listSessions('many rotations').toArray()).toEqual([])
+  })
+
+  test('S1: a note of the present token that is late or lost keeps no session alive', async () => {
+    for (const fault of ['late', new Error('no network')] as const) {
+      const { faulty, sessions } = open()
+      const first = await sessions.createSession('not noted', '')
+      const second = await sessions.rotateSession(first)
+      faulty.onRequest = (text) => {
+        if (text.startsWith('INSERT') && text.includes('_by_user')) faulty.writeFaults.push(fault)
+      }
+      const third = await sessions.rotateSession(second)
+      faulty.onRequest = () => {}
+      await open().sessions.destroySession(first)
+      await faulty.deliver()
+      for (const token of [first, second, third]) await isInvalid(token)
+    }
+  })
+
   test('S1: a destroySession whose answers are lost ends the session all the same', async () => {
     for (const fault of ['lost', 'late'] as const) {
       const { faulty, sessions } = open()
@@ -252,10 +298,8 @@ describePattern('what SessionManager guarantees', (target) => {
     clock.advance(10_000)
     expect(await sessions.inspectSession(token)).toEqual({ ok: false, reason: 'rotated' })
     expect(await sessions.validateSession(second)).toBe('grace')
-    // A token that was replaced long ago cannot end the session.
+    // Any token of a session ends it.
     await sessions.destroySession(token)
-    expect(await sessions.validateSession(third)).toBe('grace')
-    await sessions.destroySession(second)
     for (const one of [token, second, third]) await isInvalid(one)
   })
 
