@@ -1,3 +1,4 @@
+import type { Outcome } from './outcome.ts'
 import { TsyllaErrorBase } from './tsylla-error.ts'
 
 /** An event stream is not at the version that the caller expected. */
@@ -109,9 +110,17 @@ export class LockLostError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_LOCK_LOST'
   /** Name of the lock. As data of the caller it is in no message, and printing omits it. */
   declare readonly lockName: string
-  readonly fence: bigint
-  constructor(lockName: string, fence: bigint, options?: ErrorOptions) {
-    super(`The lease with fence ${fence} ended before it was released`, 'not_applied', options)
+  /** `undefined` for a permit of a semaphore, which has none. */
+  readonly fence: bigint | undefined
+  /** @param outcome `unknown` when something was done under the lease */
+  constructor(
+    lockName: string,
+    fence?: bigint,
+    outcome: Outcome = 'not_applied',
+    options?: ErrorOptions,
+  ) {
+    const what = fence === undefined ? 'The permit' : `The lease with fence ${fence}`
+    super(`${what} ended before it was released`, outcome, options)
     this.hide('lockName', lockName)
     this.fence = fence
   }

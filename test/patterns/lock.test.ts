@@ -1,9 +1,23 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { expect, test } from 'vitest'
-import { Lock, type LockEvent, type LockOptions } from '../../src/patterns.ts'
+import { Batch, Statement } from '../../src/index.ts'
+import { type AcquireOptions, Lock, type LockEvent, type LockOptions } from '../../src/patterns.ts'
 import { type Clock, systemClock } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { describePattern, FaultyExecutor } from './support.ts'
+
+/** Dates go on while the machine is suspended; the monotonic clock stands still. */
+class SuspendedClock extends VirtualClock {
+  #suspendedMs = 0
+
+  suspend(ms: number): void {
+    this.#suspendedMs += ms
+  }
+
+  override nowMs(): number {
+    return super.nowMs() + this.#suspendedMs
+  }
+}
 
 describePattern('Lock', (target) => {
   let nameCount = 0
@@ -241,6 +255,113 @@ describePattern('Lock', (target) => {
     expect(election.isLeader).toBe(false)
   })
 
+  test('K2: a lease ends when its time has passed by dates, though the machine was suspended', async () => {
+    const { a, b, faulty, clock } = await openTwo(new SuspendedClock())
+    const name = newName()
+    const lease = await a.acquire(name, { ttl: '10s' })
+    faulty.writeFaults.push(...Array.from({ length: 100 }, () => new Error('no network')))
+    clock.suspend(60_000)
+    expect(lease.isHeld).toBe(false)
+    expect(lease.signal.reason).toMatchObject({ code: 'TSYLLA_LOCK_LOST', outcome: 'unknown' })
+    expect((await b.tryAcquire(name))?.isHeld).toBe(true)
+  })
+
+  test('an acquisition that is aborted while it is under way leaves the lock free', async () => {
+    const { a, b, faulty } = await openTwo()
+    const name = newName()
+    const controller = new AbortController()
+    faulty.onRequest = () => controller.abort('enough')
+    await expect(a.acquire(name, { signal: controller.signal })).rejects.toMatchObject({
+      code: 'TSYLLA_ABORTED',
+    })
+    await expect.poll(async () => (await b.tryAcquire(name)) !== undefined).toBe(true)
+    expect(a.stats().held).toBe(0)
+  })
+
+  test('K3: statements with a timestamp of their own are not fenced, and refused', async () => {
+    const { a } = await openTwo()
+    await target.session.execute(
+      'CREATE TABLE IF NOT EXISTS stamped (name text PRIMARY KEY, fence bigint)',
+    )
+    const lease = await a.acquire(newName())
+    const { fenced } = lease
+    const ofText = "UPDATE stamped USING TIMESTAMP 5 SET fence = 1 WHERE name = 'a'"
+    const refused = { code: 'TSYLLA_CONFIG', message: expect.stringContaining('USING TIMESTAMP') }
+    await expect(fenced.execute(ofText)).rejects.toMatchObject(refused)
+    await expect(fenced.execute(new Statement(ofText))).rejects.toMatchObject(refused)
+    await expect(fenced.prepare(ofText)).rejects.toMatchObject(refused)
+    await expect(fenced.batch(new Batch().append(ofText))).rejects.toMatchObject(refused)
+    const prepared = await target.session.prepare(ofText)
+    await expect(fenced.executePrepared(prepared)).rejects.toMatchObject(refused)
+    // The option of a statement gives way to the fence.
+    const insert = "INSERT INTO stamped (name, fence) VALUES ('b', 1)"
+    await fenced.execute(new Statement(insert).withTimestamp(5n))
+    const select = "SELECT writetime(fence) AS us FROM stamped WHERE name = 'b'"
+    const row = (await target.session.execute<{ us: bigint }>(select)).singleRow()
+    expect(BigInt(row.us)).toBe(lease.fence)
+    await lease.release()
+  })
+
+  test('run says that its work may have been done when the lease has ended', async () => {
+    const { clock, a } = await openTwo()
+    const run = a.run(newName(), async () => void clock.advance(60_000))
+    await expect(run).rejects.toMatchObject({ code: 'TSYLLA_LOCK_LOST', outcome: 'unknown' })
+  })
+
+  test('leaving a block does not fail because the lease cannot be released', async () => {
+    const { faulty, a } = await openTwo()
+    const lease = await a.acquire(newName())
+    faulty.writeFaults.push(...Array.from({ length: 10 }, () => new Error('no network')))
+    await lease[Symbol.asyncDispose]()
+    expect(lease.isHeld).toBe(false)
+  })
+
+  test('a leader that is stopped while it is elected does not lead, and the lock is free', async () => {
+    const { a, b, faulty } = await openTwo()
+    const name = newName()
+    let terms = 0
+    let stopping: Promise<void> | undefined
+    faulty.onRequest = () => (stopping ??= election.stop())
+    const election = a.leader(name, { onElected: async () => void terms++ })
+    await expect.poll(() => stopping !== undefined).toBe(true)
+    await stopping
+    expect([terms, election.isLeader]).toEqual([0, false])
+    await expect.poll(async () => (await b.tryAcquire(name)) !== undefined).toBe(true)
+  })
+
+  test('a leader whose work ends at once, or fails, takes part again a second later', async () => {
+    const { clock, a, b } = await openTwo()
+    const name = newName()
+    const inner = await b.acquire(newName())
+    const errors: unknown[] = []
+    let terms = 0
+    const election = a.leader(name, {
+      onElected: async () => {
+        if (terms++ > 0) await a.acquire(inner.name, { wait: 0 })
+      },
+      onError: (error) => void errors.push(error),
+    })
+    await expect.poll(() => terms).toBe(1)
+    // It waits for the time, not for a number of requests.
+    for (let second = 2; second < 5; second++) {
+      await expect.poll(() => a.stats().held).toBe(0)
+      expect(terms).toBe(second - 1)
+      await expect.poll(() => (clock.advance(1_000), terms)).toBe(second)
+    }
+    await election.stop()
+    expect(errors).toMatchObject([{ code: 'TSYLLA_LOCK_HELD' }, { code: 'TSYLLA_LOCK_HELD' }, {}])
+    terms = 1
+    const failing = a.leader(name, {
+      onElected: async () => {
+        terms++
+        await a.acquire(inner.name, { wait: 0 })
+      },
+    })
+    await expect.poll(() => terms).toBe(2)
+    await expect.poll(() => a.stats().held).toBe(0)
+    await expect(failing.stop()).rejects.toMatchObject({ code: 'TSYLLA_LOCK_HELD' })
+  })
+
   test('one leader at a time; the next takes over when it stops', async () => {
     const { a, b } = await openTwo()
     const name = newName()
@@ -271,6 +392,19 @@ describePattern('Lock', (target) => {
     [{ tll: '5s' }, /no option "tll"\. Did you mean "ttl"/],
   ])('a wrong option is refused: %j', (options, message) => {
     expect(() => new Lock(target.session, options as LockOptions)).toThrow(message)
+  })
+
+  test.each([
+    [{ wait: 'soon' }, /^wait must be a time span/],
+    [{ note: '\ud800' }, /^note must be a text/],
+    [{ ttl: '1s' }, /^ttl must be more than twice/],
+  ])('a wrong option of a call is refused: %j', async (options, message) => {
+    const { a } = await openTwo()
+    const calls = [
+      a.acquire(newName(), options as AcquireOptions),
+      a.tryAcquire('x', options as object),
+    ]
+    for (const call of calls) await expect(call).rejects.toThrow(message)
   })
 
   test.each(['', 'x'.repeat(8_193), 5, null])('a wrong name is refused: %s', async (name) => {

@@ -12,6 +12,7 @@ import {
 import { type Executor, randomUuid, runtimeOf } from '../../types/index.ts'
 import { type Clock, type RandomSource, type Runtime, sleep } from '../../util/index.ts'
 import { Lease, type LeaseHost } from '../lock/lease.ts'
+import { momentOf } from '../lock/lease-times.ts'
 
 export interface CacheLeasesOptions {
   readonly table: string
@@ -84,17 +85,17 @@ export class CacheLeases {
    */
   async tryAcquire(key: string, owner: string, nowUs: bigint): Promise<KeyRight | undefined> {
     const { clock, ttlMs, clockErrorMs } = this.#options
-    const sentMs = clock.monotonicMs()
+    const sent = momentOf(clock)
     const { holds, state } = await this.#host.ask(key, {
       kind: 'acquire',
-      nowMs: clock.nowMs(),
+      nowMs: sent.dateMs,
       errorMs: clockErrorMs,
       note: '',
       ...{ owner, ttlMs, nowUs, fenceSpan },
     })
     if (!holds || state === undefined) return undefined
     const { fence, revokedUs } = state
-    const lease = new Lease(this.#host, { name: key, owner, ttlMs, fence, sentMs })
+    const lease = new Lease(this.#host, { name: key, owner, ttlMs, fence, sent })
     return { lease, deletedUs: revokedUs }
   }
 

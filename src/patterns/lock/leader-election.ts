@@ -21,6 +21,8 @@ export interface LeaderOptions {
 }
 
 const pauseAfterErrorMs = 1_000
+/** A process whose work ends sooner takes part again only then. */
+const termMsMin = 1_000
 
 /** An election that runs until `stop`. */
 export class LeaderElection implements AsyncDisposable {
@@ -64,16 +66,39 @@ export class LeaderElection implements AsyncDisposable {
   async #run(acquire: (signal: AbortSignal) => Promise<Lease>): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
-      try {
-        await this.#lead(await acquire(signal))
-      } catch (error) {
-        if (signal.aborted && isAborted(error)) return
-        if (isHeld(error)) continue
-        if (this.#options.onError === undefined) throw error
-        this.#options.onError(error)
-        if (!signal.aborted) await sleep(this.#clock, pauseAfterErrorMs)
-      }
+      const lease = await this.#orReported(() => acquire(signal), isHeld)
+      if (lease === undefined) continue
+      const startMs = this.#clock.monotonicMs()
+      // A lease that was acquired while `stop` was called is for nobody.
+      if (signal.aborted) await lease.release().catch(() => {})
+      else await this.#orReported(() => this.#lead(lease))
+      await this.#pause(termMsMin - (this.#clock.monotonicMs() - startMs))
     }
+  }
+
+  /**
+   * @param isExpected whether a failure only means that the election goes on
+   * @throws what `work` fails with, unless it is expected, reported, or of no interest after `stop`
+   */
+  async #orReported<T>(
+    work: () => Promise<T>,
+    isExpected: (error: unknown) => boolean = () => false,
+  ): Promise<T | undefined> {
+    try {
+      return await work()
+    } catch (error) {
+      const isStopped = this.#stopping.signal.aborted && isAborted(error)
+      if (isStopped || isExpected(error)) return undefined
+      if (this.#options.onError === undefined) throw error
+      this.#options.onError(error)
+      await this.#pause(pauseAfterErrorMs)
+      return undefined
+    }
+  }
+
+  /** Ends at once when `stop` is called. */
+  async #pause(ms: number): Promise<void> {
+    if (ms > 0) await sleep(this.#clock, ms, this.#stopping.signal)
   }
 
   async #lead(lease: Lease): Promise<void> {

@@ -1,5 +1,6 @@
 import { TsyllaError } from '../../errors/index.ts'
 import type { Clock, Timer } from '../../util/index.ts'
+import { hasPassed, type Moment } from './lease-times.ts'
 
 export interface LeaseTimerOptions {
   readonly clock: Clock
@@ -20,24 +21,29 @@ const extendRetryMs = 250
 /** Keeps a lease: extends it until `end`, and reports when that fails for too long. */
 export class LeaseTimer {
   readonly #options: LeaseTimerOptions
-  /** When the holder must have stopped, by the monotonic clock. */
-  #endMs: number
+  /** When the lease was last acquired or extended: when the request for that was sent. */
+  #since: Moment
   #isEnded = false
   #endTimer: Timer
   #extendTimer: Timer
 
-  /** @param sentMs when the acquisition was sent, by the monotonic clock */
-  constructor(options: LeaseTimerOptions, sentMs: number) {
+  /** @param sent when the acquisition was sent */
+  constructor(options: LeaseTimerOptions, sent: Moment) {
     this.#options = options
-    this.#endMs = this.#endAfter(sentMs)
+    this.#since = sent
     this.#endTimer = this.#scheduleEnd()
     this.#extendTimer = this.#scheduleExtend(options.ttlMs * extendFraction)
   }
 
   /** Whether the lease has ended. Timers of a process that was stopped fire late. */
   get isEnded(): boolean {
-    if (!this.#isEnded && this.#options.clock.monotonicMs() >= this.#endMs) this.lose()
+    if (!this.#isEnded && hasPassed(this.#options.clock, this.#since, this.#lifeMs)) this.lose()
     return this.#isEnded
+  }
+
+  /** The holder must have stopped this long after the last extension. */
+  get #lifeMs(): number {
+    return this.#options.ttlMs - this.#options.clockErrorMs
   }
 
   /**
@@ -45,9 +51,9 @@ export class LeaseTimer {
    *
    * @returns whether it has not ended meanwhile
    */
-  onExtended(sentMs: number): boolean {
-    if (this.#isEnded) return false
-    this.#endMs = this.#endAfter(sentMs)
+  onExtended(sent: Moment): boolean {
+    if (this.isEnded) return false
+    this.#since = sent
     this.#endTimer.cancel()
     this.#endTimer = this.#scheduleEnd()
     return true
@@ -67,13 +73,9 @@ export class LeaseTimer {
     return true
   }
 
-  #endAfter(sentMs: number): number {
-    return sentMs + this.#options.ttlMs - this.#options.clockErrorMs
-  }
-
   #scheduleEnd(): Timer {
     const { clock } = this.#options
-    const delayMs = Math.max(0, this.#endMs - clock.monotonicMs())
+    const delayMs = Math.max(0, this.#since.ms + this.#lifeMs - clock.monotonicMs())
     return clock.schedule(delayMs, () => this.lose())
   }
 

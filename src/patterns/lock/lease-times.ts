@@ -1,5 +1,6 @@
 import { ConfigError } from '../../errors/index.ts'
 import { type TimeSpan, toMilliseconds } from '../../kernel/index.ts'
+import type { Clock } from '../../util/index.ts'
 
 /** The longest life of a lease, in milliseconds: a day. */
 export const leaseMsMax = 86_400_000
@@ -23,4 +24,21 @@ export function checkLeaseTtl(
   throw new ConfigError(
     `${name} must be more than twice clockError: nothing would be left of a lease`,
   )
+}
+
+/** A moment by both clocks: one stands still while the machine is suspended, the other is set. */
+export interface Moment {
+  /** By the monotonic clock. */
+  readonly ms: number
+  /** Milliseconds since the epoch. */
+  readonly dateMs: number
+}
+
+export function momentOf(clock: Clock): Moment {
+  return { ms: clock.monotonicMs(), dateMs: clock.nowMs() }
+}
+
+/** Whether so many milliseconds have passed since, by either clock. */
+export function hasPassed(clock: Clock, since: Moment, ms: number): boolean {
+  return clock.monotonicMs() >= since.ms + ms || clock.nowMs() >= since.dateMs + ms
 }

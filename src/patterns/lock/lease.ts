@@ -2,7 +2,9 @@ import { LockLostError } from '../../errors/index.ts'
 import type { LeaseAnswer, LeaseAsk } from '../../kernel/index.ts'
 import { type Executor, wrapExecutor } from '../../types/index.ts'
 import type { Clock } from '../../util/index.ts'
+import { checkFenceable } from './fenced-call.ts'
 import { LeaseTimer } from './lease-timer.ts'
+import { type Moment, momentOf } from './lease-times.ts'
 
 /** What a lease needs of its lock. */
 export interface LeaseHost {
@@ -27,8 +29,8 @@ export interface LeaseFacts {
   readonly owner: string
   readonly ttlMs: number
   readonly fence: bigint
-  /** When the acquisition was sent, by the monotonic clock. */
-  readonly sentMs: number
+  /** When the acquisition was sent. */
+  readonly sent: Moment
 }
 
 /**
@@ -48,7 +50,7 @@ export class Lease implements AsyncDisposable {
   #raising: Promise<void> | undefined
   readonly #timer: LeaseTimer
 
-  constructor(host: LeaseHost, { name, owner, ttlMs, fence, sentMs }: LeaseFacts) {
+  constructor(host: LeaseHost, { name, owner, ttlMs, fence, sent }: LeaseFacts) {
     this.name = name
     this.#host = host
     this.#owner = owner
@@ -60,11 +62,11 @@ export class Lease implements AsyncDisposable {
         ...{ clock, ttlMs, clockErrorMs },
         extend: () => this.#extend(),
         onLost: () => {
-          this.#controller.abort(new LockLostError(name, this.#fence))
+          this.#controller.abort(new LockLostError(name, this.#fence, 'unknown'))
           host.onEnd(this, true)
         },
       },
-      sentMs,
+      sent,
     )
   }
 
@@ -88,11 +90,13 @@ export class Lease implements AsyncDisposable {
 
   /**
    * An executor whose plain writes are stamped with the fence: a write of this holder never
-   * overrides one of a later holder, however late it arrives and whatever clocks say. Conditional
-   * writes have no timestamp and are not fenced.
+   * overrides one of a later holder, however late it arrives and whatever clocks say. Statements
+   * with `USING TIMESTAMP` are refused. Conditional writes and counters have no timestamp: they are
+   * not fenced.
    */
   get fenced(): Executor {
     return wrapExecutor(this.#host.executor, async (call, next) => {
+      checkFenceable(call)
       if (call.verb === 'prepare') return await next(call)
       const timestamp = await this.#nextTimestamp()
       return await next({ ...call, options: { ...call.options, timestamp } })
@@ -130,7 +134,8 @@ export class Lease implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.release()
+    // What was done under the lease succeeded whether or not it could be released.
+    await this.release().catch(() => {})
   }
 
   /** @throws LockLostError when the lease has ended */
@@ -141,12 +146,12 @@ export class Lease implements AsyncDisposable {
   async #extend(raiseFenceToUs?: bigint): Promise<void> {
     this.checkHeld()
     const { clock } = this.#host
-    const sentMs = clock.monotonicMs()
+    const sent = momentOf(clock)
     const { holds, state } = await this.#host.ask(this.name, {
       kind: 'extend',
       owner: this.#owner,
       ttlMs: this.#ttlMs,
-      nowMs: clock.nowMs(),
+      nowMs: sent.dateMs,
       fenceSpan: this.#host.fenceSpan,
       raiseFenceToUs,
     })
@@ -154,7 +159,7 @@ export class Lease implements AsyncDisposable {
       this.#timer.lose()
       throw new LockLostError(this.name, this.#fence)
     }
-    if (!this.#timer.onExtended(sentMs)) {
+    if (!this.#timer.onExtended(sent)) {
       // It was extended for nobody.
       this.#host.ask(this.name, { kind: 'release', owner: this.#owner }).catch(() => {})
       throw new LockLostError(this.name, this.#fence)

@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel'
 import {
   ConfigError,
   LockHeldError,
+  LockLostError,
   type SerialConsistency,
   TsyllaError,
 } from '../../errors/index.ts'
@@ -9,6 +10,7 @@ import {
   checkOptions,
   checkSerialLevel,
   checkTableName,
+  checkText,
   createTables,
   type LeaseAnswer,
   type LeaseAsk,
@@ -28,7 +30,7 @@ import { type Executor, randomUuid, runtimeOf } from '../../types/index.ts'
 import type { Clock, RandomSource, Runtime } from '../../util/index.ts'
 import { LeaderElection, type LeaderOptions } from './leader-election.ts'
 import { Lease, type LeaseHost } from './lease.ts'
-import { checkLeaseTtl, leaseMsMax } from './lease-times.ts'
+import { checkLeaseTtl, hasPassed, leaseMsMax, momentOf } from './lease-times.ts'
 import { checkLockName } from './lock-name.ts'
 import { LockWaiters } from './waiters.ts'
 
@@ -99,7 +101,7 @@ const fenceSpan = 10_000
 /** Rows without an acquisition are kept this long. */
 const rowTtlSeconds = 30 * 86_400
 const waitMsMax = 7 * 86_400_000
-const noteLengthMax = 1_000
+const noteBytesMax = 3_000
 
 /**
  * Locks with leases and fences. At most one process holds a name at a time as long as clocks are
@@ -190,7 +192,7 @@ export class Lock {
     const lease = await this.acquire(name, options)
     try {
       const result = await work(lease)
-      lease.checkHeld()
+      if (!lease.isHeld) throw new LockLostError(name, lease.fence, 'unknown')
       return result
     } finally {
       // A release that fails changes nothing about the result: the lease ends by itself.
@@ -209,8 +211,8 @@ export class Lock {
   }
 
   /**
-   * Acquires the lock, waiting while another holds it. Callers of one process get it in the order
-   * in which they came.
+   * Acquires the lock, waiting while another holds it. Callers of one object that wait get it in
+   * the order in which they came; a call that does not wait may come before them.
    *
    * @throws LockHeldError when another holds it until `wait` is over
    * @throws AbortedError when `signal` aborts
@@ -221,12 +223,14 @@ export class Lock {
     const waitMs = toMilliseconds('wait', wait, 0, waitMsMax)
     const limit = { clock: this.#clock, random: this.#random, waitMs, signal }
     let holder: LeaseState | undefined
-    const lease = await this.#waiters.wait(name, limit, async () => {
+    const attempt = async (): Promise<Lease | undefined> => {
       const answer = await this.#attempt(request)
       if (answer instanceof Lease) return answer
       holder = answer
       return undefined
-    })
+    }
+    const release = (late: Lease): void => void late.release().catch(() => {})
+    const lease = await this.#waiters.wait(name, limit, attempt, release)
     if (lease !== undefined) return lease
     throw new LockHeldError(name, new Date(holder?.untilMs ?? this.#clock.nowMs()))
   }
@@ -249,11 +253,10 @@ export class Lock {
 
   #request(method: string, name: string, options: AcquireOptions): AcquireRequest {
     checkOptions(method, options, { ttl: true, wait: true, note: true, signal: true })
+    if (options.wait !== undefined) toMilliseconds('wait', options.wait, 0, waitMsMax)
     checkLockName('lock', name)
     const { note = '', ttl } = options
-    if (typeof note !== 'string' || note.length > noteLengthMax) {
-      throw new ConfigError(`note must be a text of at most ${noteLengthMax} characters`)
-    }
+    if (note !== '') checkText('note', note, noteBytesMax)
     const ttlMs = ttl === undefined ? this.#ttlMs : this.#checkTtl(ttl)
     return { name, note, ttlMs, owner: randomUuid(this.#runtime).text }
   }
@@ -261,8 +264,8 @@ export class Lock {
   /** @returns the state of the lock when another holds it */
   async #attempt(request: AcquireRequest): Promise<Lease | LeaseState | undefined> {
     const { name, owner, ttlMs, note } = request
-    const sentMs = this.#clock.monotonicMs()
-    const nowMs = this.#clock.nowMs()
+    const sent = momentOf(this.#clock)
+    const nowMs = sent.dateMs
     try {
       const { holds, state } = await this.#host.ask(name, {
         kind: 'acquire',
@@ -272,11 +275,11 @@ export class Lock {
         ...{ owner, ttlMs, nowMs, note },
       })
       if (!holds || state === undefined) return state
-      if (this.#clock.monotonicMs() < sentMs + ttlMs - this.#clockErrorMs) {
+      if (!hasPassed(this.#clock, sent, ttlMs - this.#clockErrorMs)) {
         const { fence } = state
         this.#heldCount++
         this.#publish({ type: 'acquired', name, fence })
-        return new Lease(this.#host, { name, owner, ttlMs, fence, sentMs })
+        return new Lease(this.#host, { name, owner, ttlMs, fence, sent })
       }
       // The answer took longer than the lease lasts.
       this.#abandon(request)

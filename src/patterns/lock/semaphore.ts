@@ -22,7 +22,7 @@ import {
 import { type Executor, randomUuid, runtimeOf } from '../../types/index.ts'
 import type { Clock, RandomSource, Runtime } from '../../util/index.ts'
 import { LeaseTimer } from './lease-timer.ts'
-import { checkLeaseTtl, leaseMsMax } from './lease-times.ts'
+import { checkLeaseTtl, hasPassed, leaseMsMax, type Moment, momentOf } from './lease-times.ts'
 import {
   semaphoreMachine,
   type SemaphoreAnswer,
@@ -158,12 +158,14 @@ export class Semaphore {
     const limit = { clock: this.#clock, random: this.#random, waitMs, signal }
     const owner = randomUuid(this.#runtime).text
     let freeMs = this.#clock.nowMs()
-    const permit = await this.#waiters.wait(name, limit, async () => {
-      const attempt = await this.#attempt(name, owner)
-      if (attempt instanceof Permit) return attempt
-      freeMs = attempt.freeMs
+    const attempt = async (): Promise<Permit | undefined> => {
+      const answer = await this.#attempt(name, owner)
+      if (answer instanceof Permit) return answer
+      freeMs = answer.freeMs
       return undefined
-    })
+    }
+    const release = (late: Permit): void => void late.release().catch(() => {})
+    const permit = await this.#waiters.wait(name, limit, attempt, release)
     if (permit !== undefined) return permit
     throw new LockHeldError(name, new Date(freeMs))
   }
@@ -176,7 +178,7 @@ export class Semaphore {
   ): Promise<T> {
     await using permit = await this.acquire(name, options)
     const result = await work(permit)
-    permit.checkHeld()
+    if (!permit.isHeld) throw new LockLostError(name, undefined, 'unknown')
     return result
   }
 
@@ -193,12 +195,12 @@ export class Semaphore {
   }
 
   async #attempt(name: string, owner: string): Promise<Permit | SemaphoreAnswer> {
-    const sentMs = this.#clock.monotonicMs()
+    const sent = momentOf(this.#clock)
     try {
       const answer = await this.#ask(name, { kind: 'acquire', owner, ...this.#times() })
       if (!answer.holds) return answer
-      if (this.#clock.monotonicMs() < sentMs + this.#ttlMs - this.#clockErrorMs)
-        return this.#permit(name, owner, sentMs)
+      if (!hasPassed(this.#clock, sent, this.#ttlMs - this.#clockErrorMs))
+        return this.#permit(name, owner, sent)
       // The answer took longer than the permit lasts.
       this.#abandon(name, owner)
       return answer
@@ -213,14 +215,14 @@ export class Semaphore {
     this.#ask(name, { kind: 'release', owner }).catch(() => {})
   }
 
-  #permit(name: string, owner: string, sentMs: number): Permit {
+  #permit(name: string, owner: string, sent: Moment): Permit {
     this.#heldCount++
     this.#publish({ type: 'acquired', name })
     return new Permit(name, {
       clock: this.#clock,
       ttlMs: this.#ttlMs,
       clockErrorMs: this.#clockErrorMs,
-      sentMs,
+      sent,
       extend: async () =>
         (await this.#ask(name, { kind: 'extend', owner, ...this.#times() })).holds,
       release: async () => {
@@ -257,8 +259,8 @@ interface PermitHost {
   readonly clock: Clock
   readonly ttlMs: number
   readonly clockErrorMs: number
-  /** When the acquisition was sent, by the monotonic clock. */
-  readonly sentMs: number
+  /** When the acquisition was sent. */
+  readonly sent: Moment
   /** @returns whether the permit is still held */
   readonly extend: () => Promise<boolean>
   readonly release: () => Promise<void>
@@ -281,11 +283,11 @@ export class Permit implements AsyncDisposable {
     this.#host = host
     const { clock, ttlMs, clockErrorMs } = host
     const onLost = (): void => {
-      this.#controller.abort(new LockLostError(name, 0n))
+      this.#controller.abort(new LockLostError(name, undefined, 'unknown'))
       host.onEnd(true)
     }
     const extend = (): Promise<void> => this.#extend()
-    this.#timer = new LeaseTimer({ clock, ttlMs, clockErrorMs, extend, onLost }, host.sentMs)
+    this.#timer = new LeaseTimer({ clock, ttlMs, clockErrorMs, extend, onLost }, host.sent)
   }
 
   /** Aborts with a `LockLostError` when the permit ends before `release`. */
@@ -300,7 +302,7 @@ export class Permit implements AsyncDisposable {
 
   /** @throws LockLostError when the permit has ended */
   checkHeld(): void {
-    if (!this.isHeld) throw new LockLostError(this.name, 0n)
+    if (!this.isHeld) throw new LockLostError(this.name)
   }
 
   /** Gives the permit back. When the server cannot be reached, it ends by itself after its time. */
@@ -316,12 +318,12 @@ export class Permit implements AsyncDisposable {
   }
 
   async #extend(): Promise<void> {
-    const sentMs = this.#host.clock.monotonicMs()
+    const sent = momentOf(this.#host.clock)
     const isHeld = await this.#host.extend()
-    if (isHeld && this.#timer.onExtended(sentMs)) return
+    if (isHeld && this.#timer.onExtended(sent)) return
     // It was extended for nobody.
     if (isHeld) this.#host.abandon()
     this.#timer.lose()
-    throw new LockLostError(this.name, 0n)
+    throw new LockLostError(this.name)
   }
 }

@@ -1,4 +1,5 @@
 import { AbortedError } from '../../errors/index.ts'
+import { orAborted } from '../../kernel/index.ts'
 import type { Clock, RandomSource } from '../../util/index.ts'
 
 /** How long a caller waits. */
@@ -24,6 +25,7 @@ export class LockWaiters {
    * Waits for its turn among the callers of `name`, and then attempts again and again.
    *
    * @param attempt is called at least once
+   * @param abandon takes what an attempt returns after the signal has aborted
    * @returns what `attempt` has returned, or `undefined` when it has returned nothing in time
    * @throws AbortedError when the signal aborts
    */
@@ -31,6 +33,7 @@ export class LockWaiters {
     name: string,
     { clock, random, waitMs, signal }: WaitLimit,
     attempt: () => Promise<T | undefined>,
+    abandon: (result: T) => void,
   ): Promise<T | undefined> {
     const deadlineMs = clock.monotonicMs() + waitMs
     const waiter = this.#join(name)
@@ -40,12 +43,31 @@ export class LockWaiters {
         const leftMs = Math.max(0, deadlineMs - clock.monotonicMs())
         await waiter.sleep(clock, Math.min(pollMs || leftMs, leftMs), signal)
         if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
-        const result = await attempt()
+        const result = await this.#attempt(attempt(), signal, abandon)
         if (result !== undefined || clock.monotonicMs() >= deadlineMs) return result
         pollMs = pollMsMin + random() * Math.min(pollMsMax, pollMs * 3)
       }
     } finally {
       this.#leave(name, waiter)
+    }
+  }
+
+  async #attempt<T>(
+    attempt: Promise<T | undefined>,
+    signal: AbortSignal | undefined,
+    abandon: (result: T) => void,
+  ): Promise<T | undefined> {
+    try {
+      return await orAborted(attempt, signal)
+    } catch (error) {
+      // What the attempt acquires later is for nobody; what it fails with was reported here.
+      if (signal?.aborted === true) {
+        attempt.then(
+          (result) => result !== undefined && abandon(result),
+          () => {},
+        )
+      }
+      throw error
     }
   }
 

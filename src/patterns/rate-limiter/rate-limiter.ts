@@ -18,6 +18,7 @@ import {
   checkText,
   createTables,
   KeyedQueue,
+  orAborted,
   type LwtCounters,
   type TableDefinition,
   tableTexts,
@@ -401,21 +402,4 @@ function rulesOf(options: RateLimiterOptions): readonly CheckedRule[] | undefine
 /** Whether the database failed, or the way to it, and not the caller. */
 function isOfDatabase(error: unknown): boolean {
   return TsyllaError.is(error) && faultOf(error) !== 'caller'
-}
-
-/** Waits for work, and no longer than until the signal aborts while `mayLeave`. */
-function orAborted<T>(
-  work: Promise<T>,
-  signal: AbortSignal | undefined,
-  mayLeave: () => boolean,
-): Promise<T> {
-  if (signal === undefined) return work
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      if (mayLeave()) reject(new AbortedError('not_applied', signal.reason))
-    }
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort)
-    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

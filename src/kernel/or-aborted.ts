@@ -1,0 +1,23 @@
+import { AbortedError } from '../errors/index.ts'
+
+/**
+ * Waits for work, and no longer than until the signal aborts. The work goes on.
+ *
+ * @param mayLeave whether the work may be left when the signal aborts; asked then
+ * @throws AbortedError when the signal aborts
+ */
+export function orAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal | undefined,
+  mayLeave: () => boolean = () => true,
+): Promise<T> {
+  if (signal === undefined) return work
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      if (mayLeave()) reject(new AbortedError('not_applied', signal.reason))
+    }
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort)
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}
