@@ -209,7 +209,7 @@ describePattern('RateLimiter', (target) => {
     await expect(limiter.check('k', 1, 0)).rejects.toThrow(/windowSeconds/)
     await expect(limiter.take('k', { limit: 1, cost: 0 })).rejects.toThrow(/cost/)
     expect(await limiter.check('zero', 0)).toBe(false)
-    await expect(limiter.check('\ud800', 1)).rejects.toMatchObject({ code: 'TSYLLA_BIND_VALUE' })
+    await expect(limiter.check('\ud800', 1)).rejects.toMatchObject({ code: 'TSYLLA_CONFIG' })
     await expect(limiter.take('k', undefined as never)).rejects.toThrow(/limit is missing/)
     await expect(limiter.take('k', null as never)).rejects.toThrow(/options of take/)
     await expect(limiter.take('k', { limit: 1, costs: 2 } as never)).rejects.toThrow(/"costs"/)
