@@ -73,6 +73,7 @@ export class FaultyExecutor extends WrappedExecutor {
   readonly prepareFaults: Fault[] = []
   readonly requests: { readonly text: string; readonly options: ExecuteOptions }[] = []
   #late: (() => Promise<unknown>)[] = []
+  #inFlightCount = 0
   clock: Clock = systemClock
   onRequest: (text: string) => void = () => {}
 
@@ -80,7 +81,7 @@ export class FaultyExecutor extends WrappedExecutor {
     super(
       inner,
       (call, next) => {
-        const work = (): Promise<ExecutorAnswer> => next(call)
+        const work = (): Promise<ExecutorAnswer> => this.#counted(next(call))
         switch (call.verb) {
           case 'prepare':
             return this.#apply('PREPARE', this.prepareFaults.shift(), 30_000, work)
@@ -102,6 +103,23 @@ export class FaultyExecutor extends WrappedExecutor {
 
   get conditionalWriteCount(): number {
     return this.requests.filter(({ text }) => / IF |^BATCH$/.test(text)).length
+  }
+
+  /**
+   * Whether no request is under way: a test that moves time meanwhile would let it time out on a
+   * machine that is busy.
+   */
+  get isIdle(): boolean {
+    return this.#inFlightCount === 0
+  }
+
+  async #counted<T>(answer: Promise<T>): Promise<T> {
+    this.#inFlightCount++
+    try {
+      return await answer
+    } finally {
+      this.#inFlightCount--
+    }
   }
 
   /** Applies what was kept back. */
