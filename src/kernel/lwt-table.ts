@@ -91,7 +91,7 @@ export class LwtTable<Key, State> implements LwtRows<Key, State> {
     const { table, decode } = this.#options
     return decodeRow(table, row, () => {
       const op = row['op']
-      return op === null || op === undefined ? undefined : { state: decode(row), op: String(op) }
+      return typeof op === 'string' ? { state: decode(row), op } : undefined
     })
   }
 }
