@@ -4,6 +4,8 @@
  */
 import type { Session } from '../../src/index.ts'
 import { Lock } from '../../src/patterns.ts'
+import { brokenCaches } from './broken-cache.ts'
+import { brokenSessions } from './broken-sessions.ts'
 import { lockProofs } from './lock.ts'
 import type { Proof, ProofWork } from './proof.ts'
 import { overLimit } from './rate-limiter.ts'
@@ -25,7 +27,7 @@ const naiveLimiter: Proof = {
   guarantee: 'At most the limit is admitted',
   ...{ keyCount: 1, roundCount: 2 },
   async createTables(session) {
-    await session.execute('CREATE TABLE naive (key text PRIMARY KEY, used int)')
+    await session.execute('CREATE TABLE IF NOT EXISTS naive (key text PRIMARY KEY, used int)')
   },
   async work(work) {
     const callers = work.keys.flatMap((key) =>
@@ -87,4 +89,10 @@ async function writeStamped(
   })
 }
 
-export const brokenProofs: readonly Proof[] = [naiveLimiter, wrongClocks, unfencedWrites]
+export const brokenProofs: readonly Proof[] = [
+  naiveLimiter,
+  wrongClocks,
+  unfencedWrites,
+  ...brokenCaches,
+  ...brokenSessions,
+]

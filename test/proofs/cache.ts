@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from '../../src/index.ts'
 import { Cache } from '../../src/patterns.ts'
 import { foldInvariant } from '../../src/testing.ts'
-import { type Proof, type ProofWork, type RecordedOperation, scaled } from './proof.ts'
+import { perSession, type Proof, type ProofWork, type RecordedOperation, scaled } from './proof.ts'
 
 /** What factories return: when they began, by the clock of the machine. */
 interface Made {
@@ -12,42 +12,74 @@ interface Made {
 
 const common = { pattern: 'Cache', file: 'test/proofs/cache.ts' } as const
 const factoryMs = 20
+/** So long that a process is killed while it makes a value, and that the others wait for it. */
+const longFactoryMs = 1_500
+const hardTimeoutMs = 20_000
 
-const caches = new WeakMap<Session, Cache>()
+export type CacheOf = (work: ProofWork) => Cache
 
-function cacheOf({ session, clock, timeScale }: ProofWork): Cache {
-  const cache = caches.get(session) ?? new Cache(session, { leaseTtl: 10_000 * timeScale, clock })
-  caches.set(session, cache)
-  return cache
-}
+const patientCache = perSession(({ session, clock, timeScale }: ProofWork) => {
+  return new Cache(session, { leaseTtl: 10_000 * timeScale, clock })
+})
+const killedCache = perSession(({ session, clock, timeScale }: ProofWork) => {
+  return new Cache(session, { leaseTtl: 3_000 * timeScale, clock })
+})
 
 async function createTables(session: Session): Promise<void> {
   await new Cache(session).createTables()
 }
 
 /** Reads a value, or makes it; both are recorded. */
-async function read(work: ProofWork, key: string): Promise<void> {
-  const factory = async (): Promise<Made> => {
-    const made = { beganUs: work.machineUs() }
-    await work.record(key, 'factory', async () => made)
-    await sleep(factoryMs)
-    return made
-  }
+async function read(
+  work: ProofWork,
+  key: string,
+  cacheOf: CacheOf = patientCache,
+  makeMs = factoryMs,
+): Promise<void> {
+  const factory = (): Promise<Made> => make(work, key, makeMs)
   await work.record(key, 'read', () => {
-    return cacheOf(work).getOrSet(key, factory, { hardTimeout: scaled(work, 20_000) })
+    return cacheOf(work).getOrSet(key, factory, { hardTimeout: scaled(work, hardTimeoutMs) })
   })
 }
 
-/** C1: every caller has the value of the one factory call. */
+/** The factory: it has an answer in the history when it was not killed. */
+async function make(work: ProofWork, key: string, makeMs: number): Promise<Made> {
+  const made = { beganUs: work.machineUs() }
+  await work.record(key, 'factory', async () => {
+    await sleep(makeMs)
+    return made
+  })
+  return made
+}
+
+/** All callers read every key at the same time. */
+export async function readAll(work: ProofWork, cacheOf: CacheOf, makeMs: number): Promise<void> {
+  const reads = work.keys.flatMap((key) =>
+    Array.from({ length: work.callerCount }, () => read(work, key, cacheOf, makeMs)),
+  )
+  await Promise.all(reads)
+}
+
+/**
+ * C1: one factory call, and every caller has its value. A process that was killed may have called
+ * the factory besides.
+ */
 export function severalMade(history: readonly RecordedOperation[]): readonly string[] {
   const calls = history.filter(({ input }) => input === 'factory')
   const reads = history.filter(({ input, output }) => input === 'read' && output !== undefined)
   const values = new Set(reads.map(({ output }) => (output as Made).beganUs))
+  const isUnanswered = ({ output, error }: RecordedOperation): boolean =>
+    output === undefined && error === undefined
+  const killed = new Set(history.filter(isUnanswered).map(({ process }) => process))
+  const ofKilled = calls.filter(({ process }) => killed.has(process)).length
+  const ofLiving = calls.length - ofKilled
   // None: every caller was told that there is no answer.
-  if (calls.length <= 1 && values.size <= 1) return []
+  const least = reads.length === 0 ? 0 : 1
+  const isOnce = ofLiving <= 1 && ofKilled <= killed.size && calls.length >= least
+  if (isOnce && values.size <= 1) return []
   const errors = new Set(history.flatMap(({ error }) => error?.code ?? []))
   return [
-    `the factory was called ${calls.length} times, callers have ${values.size} values, and ${[...errors].join(', ') || 'no error'}`,
+    `the factory was called ${calls.length} times, ${ofKilled} times by the ${killed.size} killed, callers have ${values.size} values, and ${[...errors].join(', ') || 'no error'}`,
   ]
 }
 
@@ -74,20 +106,27 @@ export function staleReads(history: readonly RecordedOperation[]): readonly stri
   return violations.map(({ reason }) => reason)
 }
 
+const faults = { lostResponses: 0.05, delays: 0.1, delayMsMax: 40, skewMs: 200 }
+
 export const cacheProofs: readonly Proof[] = [
   {
     ...common,
     id: 'C1',
     guarantee:
-      'A key that all callers miss is made at most once, over all processes, while its maker lives',
-    faults: { lostResponses: 0.05, delays: 0.1, delayMsMax: 40, skewMs: 200 },
-    ...{ keyCount: 8, roundCount: 2, createTables },
-    async work(work) {
-      const reads = work.keys.flatMap((key) =>
-        Array.from({ length: work.callerCount }, () => read(work, key)),
-      )
-      await Promise.all(reads)
-    },
+      'A factory is called exactly once for all callers of all processes that miss a key, while its process lives',
+    faults,
+    ...{ keyCount: 8, roundCount: 2, requestTimeoutMs: 5_000, createTables },
+    work: (work) => readAll(work, patientCache, factoryMs),
+    check: async (_, history) => severalMade(history),
+  },
+  {
+    ...common,
+    id: 'C1',
+    variant: 'kill',
+    guarantee: 'Of a factory whose process is killed one more call is made, after `leaseTtl`',
+    faults: { ...faults, kill: true },
+    ...{ keyCount: 16, roundCount: 1, callerCount: 16, requestTimeoutMs: 5_000, createTables },
+    work: (work) => readAll(work, killedCache, scaled(work, longFactoryMs)),
     check: async (_, history) => severalMade(history),
   },
   {
@@ -99,7 +138,7 @@ export const cacheProofs: readonly Proof[] = [
       ...{ lostResponses: 0.05, delays: 0.1, delayMsMax: 100, resets: 0.002, killNode: true },
       ...{ pauseMs: 700, skewMs: 200 },
     },
-    ...{ keyCount: 8, roundCount: 1, callerCount: 8, createTables },
+    ...{ keyCount: 24, roundCount: 1, callerCount: 8, createTables },
     async work(work) {
       const callers = work.keys.flatMap((key) =>
         Array.from({ length: work.callerCount }, async (_, caller) => {
@@ -107,7 +146,7 @@ export const cacheProofs: readonly Proof[] = [
             await read(work, key)
             if (caller > 1) continue
             await work.record(key, 'delete', async () => {
-              await cacheOf(work).delete(key)
+              await patientCache(work).delete(key)
               return true
             })
           }

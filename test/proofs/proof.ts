@@ -1,5 +1,9 @@
-import type { Session } from '../../src/index.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Session, TsyllaError } from '../../src/index.ts'
 import type { HistoryOperation, SkewedClock } from '../../src/testing.ts'
+
+/** Between two attempts of what is asked for until it is answered. */
+const retryMs = 20
 
 /** What goes wrong while a guarantee is proved. Probabilities are those of one request. */
 export interface ProofFaults {
@@ -72,6 +76,8 @@ export interface Proof {
   readonly roundCount: number
   /** Callers of each process and key. Default 64. */
   readonly callerCount?: number
+  /** How long a request may take on a target that is as fast as the engine. Default 1 s. */
+  readonly requestTimeoutMs?: number
   createTables(session: Session): Promise<void>
   /** What must be there for the histories; `session` has no faults. */
   prepare?(session: Session, keys: readonly string[]): Promise<void>
@@ -86,6 +92,7 @@ export interface Proof {
     key: string,
     history: readonly RecordedOperation[],
     session: Session,
+    timeScale: number,
   ): Promise<readonly string[] | undefined>
 }
 
@@ -102,4 +109,26 @@ export function mayHaveEffect(history: readonly RecordedOperation[]): readonly R
 /** Milliseconds on a target that is as fast as the engine, for the one that is used. */
 export function scaled({ timeScale }: ProofWork, ms: number): number {
   return ms * timeScale
+}
+
+/** Makes a function that returns one object per session: callers of a process share it. */
+export function perSession<T>(create: (work: ProofWork) => T): (work: ProofWork) => T {
+  const known = new WeakMap<Session, { readonly value: T }>()
+  return (work) => {
+    const { value } = known.get(work.session) ?? { value: create(work) }
+    known.set(work.session, { value })
+    return value
+  }
+}
+
+/** Asks again for what was not answered. */
+export async function insist<T>(run: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await run()
+    } catch (error) {
+      if (!TsyllaError.is(error)) throw error
+      await sleep(retryMs)
+    }
+  }
 }

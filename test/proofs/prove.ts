@@ -4,6 +4,7 @@ import { Session, TsyllaError } from '../../src/index.ts'
 import { FaultProxy, type ProcessRun, runProcesses } from '../../src/testing.ts'
 import { createRandom } from '../../src/util/index.ts'
 import { nameOfProof, type Proof, type ProofFaults, type RecordedOperation } from './proof.ts'
+import { bundledProver } from './prover-bundle.ts'
 import type { ProverArgs, ProverReport } from './prover-process.ts'
 import type { ProofTarget } from './targets.ts'
 
@@ -24,11 +25,11 @@ export interface ProveOptions {
   readonly processCount?: number
   /** Default: that of the proof. */
   readonly roundCount?: number
+  /** Histories of a round at most. Default: those of the proof. */
+  readonly keyCountMax?: number
   /** Callers per process and key at most. Default: those of the proof. */
   readonly callerCountMax?: number
 }
-
-const proverModule = new URL('prover-process.ts', import.meta.url)
 
 /** Runs several processes once, with the faults of a proof, and checks every history. */
 export async function prove(
@@ -44,15 +45,15 @@ export async function prove(
       createKeyspace: { replicationFactor: target.replicationFactor },
       ...{ requestTimeoutMs: 30_000, connectionTimeoutMs: 10_000 },
     })
-  const session = await open()
+  await whenAble(open, (session) => proof.createTables(session))
   const proxies = await FaultProxy.openAll(target.nodes, { seed })
   try {
-    await proof.createTables(session)
     for (const proxy of proxies) injectFaults(proxy, proof.faults)
+    const keyCount = Math.min(proof.keyCount, options.keyCountMax ?? proof.keyCount)
     const keys = Array.from({ length: roundCount }, (_, round) =>
-      Array.from({ length: proof.keyCount }, (_, i) => `key-${seed}-${round}-${i}`),
+      Array.from({ length: keyCount }, (_, i) => `key-${seed}-${round}-${i}`),
     )
-    await proof.prepare?.(session, keys.flat())
+    await whenAble(open, async (session) => await proof.prepare?.(session, keys.flat()))
     const args: ProverArgs = {
       ...{ proof: nameOfProof(proof), keyspace, seed, keys },
       timeScale: target.timeScale,
@@ -60,11 +61,12 @@ export async function prove(
       contactPoints: proxies.map(({ address }) => address),
     }
     const histories = await runProvers(proof, target, args, processCount)
-    return await judge(proof, open, keys.flat(), histories, proxies)
+    return await judge(proof, open, args, histories, proxies)
   } finally {
     await Promise.all(proxies.map((proxy) => proxy.close()))
-    await session.execute(`DROP KEYSPACE ${keyspace}`).catch(() => {})
-    await session.close()
+    await whenAble(open, async (session) => {
+      await session.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`).catch(() => {})
+    })
   }
 }
 
@@ -95,8 +97,9 @@ async function runProvers(
   const { skewMs = 0 } = faults
   const skewOf = (): number => Math.round((random() * 2 - 1) * skewMs)
   const operations = new Map<string, RecordedOperation>()
+  const module = await bundledProver()
   await using run: ProcessRun<ProverReport> = await runProcesses<ProverReport>({
-    ...{ module: proverModule, count, args, execArgv: ['--import', 'tsx'], timeout: '5m' },
+    ...{ module, count, args, execArgv: ['--enable-source-maps'], timeout: '5m' },
     skewMs: skewOf,
     onReport: (report, { index }) => addReport(operations, report, index),
   })
@@ -156,20 +159,20 @@ async function disturb(
   if (isNodeKilled) await target.restoreNode?.()
 }
 
-/** A node that was killed refuses what it is asked until it has learned the tables again. */
-const checkAttemptsMax = 60
+/** A node that was killed refuses what it is asked until the others have heard that it is back. */
+const attemptsMax = 60
 
-/** Checks with a session of its own: one that saw a node come back may be in no keyspace there. */
-async function checkWhenAble<T>(
+/** Works with a session of its own: one that saw a node come back may be in no keyspace there. */
+async function whenAble<T>(
   open: () => Promise<Session>,
-  check: (session: Session) => Promise<T>,
+  work: (session: Session) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       await using session = await open()
-      return await check(session)
+      return await work(session)
     } catch (error) {
-      if (!TsyllaError.is(error) || attempt === checkAttemptsMax) throw error
+      if (!TsyllaError.is(error) || attempt === attemptsMax) throw error
       await sleep(1_000)
     }
   }
@@ -178,17 +181,18 @@ async function checkWhenAble<T>(
 async function judge(
   proof: Proof,
   open: () => Promise<Session>,
-  keys: readonly string[],
+  { keys, timeScale }: ProverArgs,
   operations: ReadonlyMap<string, RecordedOperation>,
   proxies: readonly FaultProxy[],
 ): Promise<ProofResult> {
-  const byKey = new Map<string, RecordedOperation[]>(keys.map((key) => [key, []]))
+  const byKey = new Map<string, RecordedOperation[]>(keys.flat().map((key) => [key, []]))
   for (const operation of operations.values()) byKey.get(operation.key)?.push(operation)
   const violations: string[] = []
   let histories = 0
   for (const [key, history] of byKey) {
     if (history.length === 0) continue
-    const found = await checkWhenAble(open, (session) => proof.check(key, history, session))
+    const check = (session: Session) => proof.check(key, history, session, timeScale)
+    const found = await whenAble(open, check)
     if (found === undefined) continue
     histories++
     violations.push(...found.map((text) => `${nameOfProof(proof)} ${key}: ${text}`))

@@ -36,7 +36,7 @@ const proof = proofNamed(name)
 const session = await new SessionBuilder()
   .knownNodes(contactPoints)
   .useKeyspace(keyspace, false)
-  .requestTimeout(5_000 * timeScale)
+  .requestTimeout((proof.requestTimeoutMs ?? 1_000) * timeScale)
   .build()
 const random = createRandom(seed + me.index)
 let operationCount = 0

@@ -240,7 +240,7 @@ export const rateLimiterProofs: readonly Proof[] = [
     id: 'L2',
     guarantee:
       'Exactly min(limit, demand) is admitted while every write has an answer, and the limiter is linearizable',
-    ...{ faults: {}, keyCount: 4, roundCount: 6, createTables },
+    ...{ faults: {}, keyCount: 4, roundCount: 6, requestTimeoutMs: 5_000, createTables },
     work: takeWithAnswers,
     async check(_, history) {
       if (history.some(({ input, output }) => input === 'ambiguous' && output !== 0))
@@ -286,7 +286,7 @@ export const rateLimiterProofs: readonly Proof[] = [
     ...common,
     id: 'L6',
     guarantee: 'One conditional write in flight per key and process; a burst needs at most two',
-    ...{ faults: {}, keyCount: 4, roundCount: 6, createTables },
+    ...{ faults: {}, keyCount: 4, roundCount: 6, requestTimeoutMs: 5_000, createTables },
     work: burst,
     check: async (_, history) => tooManyWrites(history),
   },

@@ -99,7 +99,7 @@ export const semaphoreProofs: readonly Proof[] = [
       ...{ lostResponses: 0.02, delays: 0.1, delayMsMax: 40, resets: 0.002, killNode: true },
       ...{ kill: true, pauseMs: 2_500, skewMs: 200 },
     },
-    ...{ keyCount: 4, roundCount: 1 },
+    ...{ keyCount: 16, roundCount: 1 },
     createTables: (session) => new Semaphore(session, { limit }).createTables(),
     work: acquireAll,
     check: async (key, history, session) => [

@@ -1,46 +1,17 @@
 /** Proofs of the guarantees of `SessionManager`. */
-import type { Session } from '../../src/index.ts'
 import { SessionManager } from '../../src/patterns.ts'
 import { foldInvariant } from '../../src/testing.ts'
-import type { Proof, ProofWork, RecordedOperation } from './proof.ts'
+import { perSession, type Proof, type ProofWork, type RecordedOperation } from './proof.ts'
+import { createSessions, createTokenTables, tokenOf } from './session-tokens.ts'
 
 type Access = 'validate' | 'destroy'
 
 const common = { pattern: 'SessionManager', file: 'test/proofs/session-manager.ts' } as const
 const faults = { lostResponses: 0.05, delays: 0.2, delayMsMax: 100, resets: 0.005, killNode: true }
 
-const managers = new WeakMap<Session, SessionManager>()
-
-function managerOf({ session, clock }: ProofWork): SessionManager {
-  const manager = managers.get(session) ?? new SessionManager(session, { clock })
-  managers.set(session, manager)
-  return manager
-}
-
-async function createTables(session: Session): Promise<void> {
-  await new SessionManager(session).createTables()
-  await session.execute('CREATE TABLE tokens (key text PRIMARY KEY, value text)')
-}
-
-/** Makes a session for each key, whose token all processes know. */
-async function createSessions(session: Session, keys: readonly string[]): Promise<void> {
-  const manager = new SessionManager(session)
-  for (const key of keys) {
-    const token = await manager.createSession(key, '192.0.2.1')
-    await session.execute('INSERT INTO tokens (key, value) VALUES (?, ?)', [key, token])
-  }
-}
-
-async function tokenOf({ session }: ProofWork, key: string): Promise<string> {
-  const select = 'SELECT value FROM tokens WHERE key = ?'
-  for (;;) {
-    try {
-      return (await session.execute<{ value: string }>(select, [key])).singleRow().value
-    } catch {
-      // Its answer was lost: it is asked for again.
-    }
-  }
-}
+const managerOf = perSession(({ session, clock }: ProofWork) => {
+  return new SessionManager(session, { clock })
+})
 
 /** S1: validations that began after a session was destroyed, and succeeded. */
 export function validAfterEnd(history: readonly RecordedOperation[]): readonly string[] {
@@ -69,7 +40,7 @@ export const sessionManagerProofs: readonly Proof[] = [
     guarantee:
       'Once `destroySession` resolves no validation succeeds, whatever is under way and whatever clocks do',
     faults: { ...faults, lostResponses: 0.01, pauseMs: 700, skewMs: 5_000, jumps: true },
-    ...{ keyCount: 8, roundCount: 1, callerCount: 8, createTables },
+    ...{ keyCount: 24, roundCount: 1, callerCount: 8, createTables: createTokenTables },
     prepare: createSessions,
     async work(work) {
       const manager = managerOf(work)
@@ -102,7 +73,7 @@ export const sessionManagerProofs: readonly Proof[] = [
     id: 'S4',
     guarantee: 'Concurrent rotations of a token return one successor',
     faults: { ...faults, pauseMs: 700, skewMs: 200 },
-    ...{ keyCount: 8, roundCount: 2, callerCount: 16, createTables },
+    ...{ keyCount: 24, roundCount: 1, callerCount: 16, createTables: createTokenTables },
     prepare: createSessions,
     async work(work) {
       const callers = work.keys.flatMap((key) =>
