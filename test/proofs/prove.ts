@@ -169,13 +169,21 @@ async function whenAble<T>(
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await using session = await open()
-      return await work(session)
+      return await workOnce(open, work)
     } catch (error) {
       if (!TsyllaError.is(error) || attempt === attemptsMax) throw error
       await sleep(1_000)
     }
   }
+}
+
+/** Apart from the loop: esbuild would throw the first error of `await using` in every turn. */
+async function workOnce<T>(
+  open: () => Promise<Session>,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  await using session = await open()
+  return await work(session)
 }
 
 async function judge(
