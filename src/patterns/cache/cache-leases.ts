@@ -12,7 +12,7 @@ import {
 import { type Executor, randomUuid, runtimeOf } from '../../types/index.ts'
 import { type Clock, type RandomSource, type Runtime, sleep } from '../../util/index.ts'
 import { Lease, type LeaseHost } from '../lock/lease.ts'
-import { momentOf } from '../lock/lease-times.ts'
+import { hasPassed, momentOf } from '../lock/lease-times.ts'
 
 export interface CacheLeasesOptions {
   readonly table: string
@@ -35,6 +35,9 @@ export interface KeyRight {
 const fenceSpan = 2
 /** Rows of keys that nothing is made of or deleted are kept this long. */
 const rowTtlSeconds = 86_400
+/** Part of a lease that the answer of its acquisition may take; after that it is extended. */
+const answerShareMax = 1 / 3
+const acquireAttemptsMax = 3
 /** Delay between attempts, in milliseconds; with jitter it is up to twice as long. */
 const pollMsMin = 10
 
@@ -85,18 +88,23 @@ export class CacheLeases {
    */
   async tryAcquire(key: string, owner: string, nowUs: bigint): Promise<KeyRight | undefined> {
     const { clock, ttlMs, clockErrorMs } = this.#options
-    const sent = momentOf(clock)
-    const { holds, state } = await this.#host.ask(key, {
-      kind: 'acquire',
-      nowMs: sent.dateMs,
-      errorMs: clockErrorMs,
-      note: '',
-      ...{ owner, ttlMs, nowUs, fenceSpan },
-    })
-    if (!holds || state === undefined) return undefined
-    const { fence, revokedUs } = state
-    const lease = new Lease(this.#host, { name: key, owner, ttlMs, fence, sent })
-    return { lease, deletedUs: revokedUs }
+    for (let attempts = 1; ; attempts++) {
+      const sent = momentOf(clock)
+      const { holds, state } = await this.#host.ask(key, {
+        kind: 'acquire',
+        nowMs: sent.dateMs,
+        errorMs: clockErrorMs,
+        note: '',
+        ...{ owner, ttlMs, nowUs, fenceSpan },
+      })
+      if (!holds || state === undefined) return undefined
+      // Its answer took so long that it may end before it is extended: the same owner asks again.
+      const isShort = hasPassed(clock, sent, ttlMs * answerShareMax)
+      if (isShort && attempts < acquireAttemptsMax) continue
+      const { fence, revokedUs } = state
+      const lease = new Lease(this.#host, { name: key, owner, ttlMs, fence, sent })
+      return { lease, deletedUs: revokedUs }
+    }
   }
 
   /**

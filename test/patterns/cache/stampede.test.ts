@@ -84,6 +84,35 @@ describePattern('Cache over processes', (target) => {
     expect(lostCount).toBeGreaterThan(0)
   })
 
+  test('C1: a lease whose answer took most of its time lasts while the factory runs', async () => {
+    const clock = new VirtualClock(Date.now())
+    const faulty = new FaultyExecutor(target.session)
+    faulty.clock = clock
+    let silentCount = 0
+    faulty.onRequest = (text) => {
+      if (/cache_leases.* IF /.test(text) && silentCount++ === 0) faulty.writeFaults.push('silent')
+    }
+    const options = { clock, leaseTtl: '3s' } as const
+    const [a, b] = [new Cache(faulty, options), open(options)]
+    const advanceUntil = async (isDone: () => boolean): Promise<void> => {
+      for (; !isDone(); await sleep(systemClock, 4)) clock.advance(20)
+    }
+    let [startedMs, isOver] = [0, false]
+    const release = createDeferred<string>()
+    const slow = a.getOrSet('late lease', () => {
+      startedMs = clock.monotonicMs()
+      return release.promise
+    })
+    await advanceUntil(() => startedMs > 0)
+    // The lease is over by its first time, but not by the one from which it was asked for again.
+    await advanceUntil(() => clock.monotonicMs() > startedMs + 1_500)
+    const waiting = b.getOrSet('late lease', () => 'made by b').finally(() => (isOver = true))
+    await advanceUntil(() => clock.monotonicMs() > startedMs + 2_500)
+    release.resolve('made by a')
+    await advanceUntil(() => isOver)
+    expect(await Promise.all([slow, waiting])).toEqual(['made by a', 'made by a'])
+  })
+
   test('C1: a database that is gone for a while fails no caller that may wait', async () => {
     const faulty = new FaultyExecutor(target.session)
     const cache = new Cache(faulty, { hardTimeout: '20s' })
