@@ -3,6 +3,7 @@ import { SessionBuilder, TsyllaError } from '../../src/index.ts'
 import { worker } from '../../src/testing.ts'
 import { createRandom } from '../../src/util/index.ts'
 import { proofNamed } from './all-proofs.ts'
+import { insist } from './proof.ts'
 
 export interface ProverArgs {
   readonly proof: string
@@ -33,11 +34,12 @@ export type ProverReport =
 const me = worker<ProverReport, ProverArgs>()
 const { proof: name, contactPoints, keyspace, seed, keys, callerCount, timeScale } = me.args
 const proof = proofNamed(name)
-const session = await new SessionBuilder()
+const builder = new SessionBuilder()
   .knownNodes(contactPoints)
   .useKeyspace(keyspace, false)
   .requestTimeout((proof.requestTimeoutMs ?? 1_000) * timeScale)
-  .build()
+// The target may be busy, and one of its nodes on its way back.
+const session = await insist(() => builder.build())
 const random = createRandom(seed + me.index)
 let operationCount = 0
 
