@@ -62,24 +62,24 @@ export async function readAll(work: ProofWork, cacheOf: CacheOf, makeMs: number)
 
 /**
  * C1: one factory call, and every caller has its value. A process that was killed may have called
- * the factory besides.
+ * the factory besides, and so may one that told its callers that the value could not be stored.
  */
 export function severalMade(history: readonly RecordedOperation[]): readonly string[] {
   const calls = history.filter(({ input }) => input === 'factory')
   const reads = history.filter(({ input, output }) => input === 'read' && output !== undefined)
   const values = new Set(reads.map(({ output }) => (output as Made).beganUs))
-  const isUnanswered = ({ output, error }: RecordedOperation): boolean =>
-    output === undefined && error === undefined
-  const killed = new Set(history.filter(isUnanswered).map(({ process }) => process))
-  const ofKilled = calls.filter(({ process }) => killed.has(process)).length
-  const ofLiving = calls.length - ofKilled
+  const failed = new Set(
+    history.filter(({ output }) => output === undefined).map(({ process }) => process),
+  )
+  const ofFailed = calls.filter(({ process }) => failed.has(process)).length
+  const ofOthers = calls.length - ofFailed
   // None: every caller was told that there is no answer.
   const least = reads.length === 0 ? 0 : 1
-  const isOnce = ofLiving <= 1 && ofKilled <= killed.size && calls.length >= least
+  const isOnce = ofOthers <= 1 && ofFailed <= failed.size && calls.length >= least
   if (isOnce && values.size <= 1) return []
   const errors = new Set(history.flatMap(({ error }) => error?.code ?? []))
   return [
-    `the factory was called ${calls.length} times, ${ofKilled} times by the ${killed.size} killed, callers have ${values.size} values, and ${[...errors].join(', ') || 'no error'}`,
+    `the factory was called ${calls.length} times, ${ofFailed} times by ${failed.size} processes that were killed or have failed, callers have ${values.size} values, and ${[...errors].join(', ') || 'no error'}`,
   ]
 }
 
