@@ -82,7 +82,10 @@ export class LwtTable<Key, State> implements LwtRows<Key, State> {
     const updated = [ttl, ...values, ...keys, ...expected]
     const result = await this.#runner.run(this.#updateText, updated, options)
     if (result.applied === true) return after
-    return isOpOnly ? await this.read(key, timeoutMs) : this.#versionOf(result)
+    if (isOpOnly) return await this.read(key, timeoutMs)
+    // Of a row that does not exist, which may have expired, Cassandra returns no column and ScyllaDB
+    // nulls. Whether there is a row without an id, an insert or a read tells.
+    return isNone(result.firstRow()?.['op']) ? undefined : this.#versionOf(result)
   }
 
   #versionOf(result: Result): LwtVersion<State> | undefined {
@@ -94,4 +97,8 @@ export class LwtTable<Key, State> implements LwtRows<Key, State> {
       return typeof op === 'string' ? { state: decode(row), op } : undefined
     })
   }
+}
+
+function isNone(value: unknown): boolean {
+  return value === null || value === undefined
 }
