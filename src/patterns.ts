@@ -81,11 +81,11 @@ export {
 } from './patterns/metrics-store.ts'
 export type { RateLimitDecision, RuleDecision } from './patterns/rate-limiter/decision.ts'
 export { rateLimitHeaders } from './patterns/rate-limiter/headers.ts'
+export type { RateLimitEvent } from './patterns/rate-limiter/limit-events.ts'
 export {
   RateLimiter,
   type RateLimiterOptions,
   type RateLimiterStats,
-  type RateLimitEvent,
   type TakeOptions,
   type WaitOptions,
 } from './patterns/rate-limiter/rate-limiter.ts'

@@ -39,8 +39,8 @@ const cases: readonly Case[] = [
     },
     stats: { admitted: 1, refused: 1, failed: 0, degraded: 0, lwt: { conditionalWrites: 1 } },
     events: [
-      { key: 'key', cost: 1, decision: { ok: true } },
-      { key: 'key', cost: 1, decision: { ok: false } },
+      { type: 'admitted', key: 'key', cost: 1, decision: { ok: true } },
+      { type: 'refused', key: 'key', cost: 1, decision: { ok: false } },
     ],
   },
   {

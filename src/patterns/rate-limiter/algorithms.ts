@@ -6,13 +6,16 @@ export interface Algorithm {
   readonly refund: (state: Counts, rule: CountedRule, cost: number, taken: TakenUnits) => Counts
   /** What a request for units would find. */
   readonly look: (state: Counts, rule: CountedRule, cost: number, nowMs: number) => Look
+  /** When all units of a state are free again, whatever the limit is. */
+  readonly endMs: (state: Counts, windowMs: number) => number
 }
 
-/** When units were taken that are given back. */
+/** When units were taken that are given back, and when they were to be free by themselves. */
 export interface TakenUnits {
   readonly takenMs: number
-  /** How long it still takes, from now on, until the units that were taken then are all free. */
-  readonly remainingMs: number
+  /** `resetMs` of the look that followed when they were taken. */
+  readonly resetMs: number
+  readonly nowMs: number
 }
 
 /** What an algorithm needs to know of a rule. */
@@ -48,9 +51,10 @@ const fixed: Algorithm = {
     const [window, used] = windowAt(state, rule, nowMs)
     return [window, Math.min(countMax, used + cost)]
   },
-  refund(state, { windowMs }, cost, { takenMs }) {
+  refund(state, { windowMs }, cost, { resetMs }) {
     const [window, used = 0] = state
-    return window === Math.floor(takenMs / windowMs) ? [window, Math.max(0, used - cost)] : state
+    const taken = Math.round(resetMs / windowMs) - 1
+    return window === taken ? [window, Math.max(0, used - cost)] : state
   },
   look(state, rule, cost, nowMs) {
     const [window, used] = windowAt(state, rule, nowMs)
@@ -58,6 +62,7 @@ const fixed: Algorithm = {
     const remaining = Math.max(0, rule.limit - used)
     return { fits: cost <= remaining, remaining, resetMs, retryMs: resetMs }
   },
+  endMs: ([window = -1], windowMs) => (window + 1) * windowMs,
 }
 
 /** The window of the state, when a process with a clock ahead has begun it, else that of now. */
@@ -84,9 +89,10 @@ const sliding: Algorithm = {
     const [newest = 0, ...older] = counts
     return trimmed(last, [Math.min(countMax, newest + cost), ...older])
   },
-  refund(state, rule, cost, { takenMs }) {
+  refund(state, rule, cost, { resetMs }) {
     const [last = -1, ...counts] = state
-    const at = last - Math.floor(takenMs / partMs(rule))
+    // A part that units were just added to is the newest one with units: that of the reset.
+    const at = last - (Math.round(resetMs / partMs(rule)) - partCount - 1)
     const found = counts[at]
     if (found === undefined) return state
     return trimmed(last, counts.with(at, Math.max(0, found - cost)))
@@ -107,9 +113,10 @@ const sliding: Algorithm = {
     }
     return { fits: cost <= remaining, remaining, resetMs, retryMs }
   },
+  endMs: ([last = -1], windowMs) => Math.ceil((last + partCount + 1) * partMs({ windowMs })),
 }
 
-function partMs({ windowMs }: CountedRule): number {
+function partMs({ windowMs }: Pick<CountedRule, 'windowMs'>): number {
   return windowMs / partCount
 }
 
@@ -139,24 +146,33 @@ function sum(counts: readonly number[]): number {
  * The generic cell rate algorithm, also known as token bucket: units return one by one, evenly, up
  * to `burst`. In every interval of t at most burst + t × limit / window units are admitted.
  *
- * The state is the theoretical arrival time: when all units will be available, as an exact time.
+ * The state is the theoretical arrival time, when all units will be available, as an exact time
+ * followed by the limit that it was counted by. By another limit the same units take another time
+ * to return: units that are used stay used when the limit of a window changes, and those that have
+ * not returned yet return at the speed of the limit of the last request that was counted.
  */
 const gcra: Algorithm = {
   add(state, rule, cost, nowMs) {
     // A limit of 0 admits nothing, whatever is counted.
     if (rule.limit === 0) return state
-    return plus(laterOf(state, atMs(nowMs)), durationOf(rule, cost), rule)
+    const start = laterOf(arrivalOf(state, rule, nowMs), atMs(nowMs))
+    return [...plus(start, durationOf(rule, cost), rule), rule.limit]
   },
-  refund(state, rule, cost, { remainingMs }) {
+  refund(state, rule, cost, { takenMs, resetMs, nowMs }) {
     if (rule.limit === 0) return state
-    // Units that have returned by themselves do not return again.
-    const remaining = atMs(Math.max(0, remainingMs))
+    const limit = limitOf(state, rule)
+    // Units that have returned by themselves, which a larger limit makes faster, do not return
+    // again.
+    const passed = atMs(Math.max(0, nowMs - takenMs))
+    const returned = rescaled(passed, Math.max(limit, rule.limit), rule.limit)
+    const remaining = laterOf(minus(atMs(resetMs - takenMs), returned, rule), atMs(0))
     const duration = durationOf(rule, cost)
-    return minus(state, isLater(duration, remaining) ? remaining : duration, rule)
+    const given = rescaled(isLater(duration, remaining) ? remaining : duration, rule.limit, limit)
+    return [...minus(state, given, { limit }), limit]
   },
   look(state, rule, cost, nowMs) {
     const now = atMs(nowMs)
-    const start = laterOf(state, now)
+    const start = laterOf(arrivalOf(state, rule, nowMs), now)
     const tolerance = durationOf(rule, rule.burst)
     const fitsAt = minus(plus(start, durationOf(rule, cost), rule), tolerance, rule)
     const fits = !isLater(fitsAt, now)
@@ -168,6 +184,41 @@ const gcra: Algorithm = {
       retryMs: cost > rule.burst ? resetMs : Math.min(resetMs, toMs(fitsAt)),
     }
   },
+  endMs: (state) => toMs(state),
+}
+
+/** The limit that a state was counted by. */
+function limitOf([, , limit]: Counts, rule: CountedRule): number {
+  return limit ?? rule.limit
+}
+
+/** The arrival time of a state by the limit of a rule: as many units are used as before. */
+function arrivalOf(state: Counts, rule: CountedRule, nowMs: number): ExactTime {
+  const limit = limitOf(state, rule)
+  const now = atMs(nowMs)
+  if (limit === rule.limit || !isLater(state, now)) return state
+  return plus(now, rescaled(minus(state, now, { limit }), limit, rule.limit), rule)
+}
+
+/** The time that units take by one limit as the time that they take by another, exactly. */
+function rescaled([us = 0, parts = 0]: ExactTime, from: number, to: number): ExactTime {
+  return from === to ? [us, parts] : quotientOf(us, from, parts, to)
+}
+
+/**
+ * The state that has as many units in use as several together. Rows of earlier versions hold one
+ * arrival time per limit.
+ */
+export function mergedArrival(states: readonly Counts[], rule: CountedRule, nowMs: number): Counts {
+  const [first = [], ...others] = states
+  if (others.length === 0 || rule.limit === 0) return first
+  const now = atMs(nowMs)
+  let sum = now
+  for (const state of states) {
+    const arrival = laterOf(arrivalOf(state, rule, nowMs), now)
+    sum = plus(sum, minus(arrival, now, rule), rule)
+  }
+  return [...sum, rule.limit]
 }
 
 /**
@@ -206,7 +257,7 @@ function plus(
 function minus(
   [a = 0, partsOfA = 0]: ExactTime,
   [b = 0, partsOfB = 0]: ExactTime,
-  { limit }: CountedRule,
+  { limit }: Pick<CountedRule, 'limit'>,
 ): ExactTime {
   const parts = partsOfA - partsOfB
   return parts < 0 ? [a - b - 1, parts + limit] : [a - b, parts]
@@ -214,14 +265,19 @@ function minus(
 
 /** How long it takes until as many units have returned. */
 function durationOf({ limit, windowMs }: CountedRule, cost: number): ExactTime {
-  const product = cost * windowMs * 1_000
-  if (product <= countMax) {
-    const parts = product % limit
-    return [(product - parts) / limit, parts]
+  return quotientOf(cost, windowMs * 1_000, 0, limit)
+}
+
+/** (a × b + c) / divisor, in whole numbers and without a rounded step. */
+function quotientOf(a: number, b: number, c: number, divisor: number): ExactTime {
+  const dividend = a * b + c
+  if (dividend <= countMax) {
+    const parts = dividend % divisor
+    return [(dividend - parts) / divisor, parts]
   }
-  const exact = BigInt(cost) * BigInt(windowMs * 1_000)
-  const us = Number(exact / BigInt(limit))
-  return us > countMax ? [countMax, 0] : [us, Number(exact % BigInt(limit))]
+  const exact = BigInt(a) * BigInt(b) + BigInt(c)
+  const us = Number(exact / BigInt(divisor))
+  return us > countMax ? [countMax, 0] : [us, Number(exact % BigInt(divisor))]
 }
 
 /** Units that return within a time. */

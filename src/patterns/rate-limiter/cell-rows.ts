@@ -1,5 +1,6 @@
 import type { Consistency } from '../../errors/index.ts'
 import {
+  decodeRow,
   type PreparedStatementRunner,
   type TableDefinition,
   tableText,
@@ -66,19 +67,32 @@ export class CellRows {
 
   /** The units of the window, by process. */
   async read(id: WindowKey, timeoutMs: number): Promise<ReadonlyMap<string, number>> {
-    const result = await this.#runner.run<{ process: string; units: bigint | number | string }>(
-      this.#selectText(),
-      keyValues(id),
-      { consistency: this.#consistency, timeout: timeoutMs },
-    )
-    return new Map(
-      result.rows().map(({ process, units }) => [process, Number(toBigInt(units))] as const),
-    )
+    const result = await this.#runner.run<CellRow>(this.#selectText(), keyValues(id), {
+      ...{ consistency: this.#consistency, timeout: timeoutMs },
+    })
+    return new Map(result.rows().map((row) => decodeRow(this.#table, row, unitsOf)))
   }
 
   #selectText(): string {
     return `SELECT process, units FROM ${this.#table} WHERE key = ? AND window_ms = ? AND window = ?`
   }
+}
+
+interface CellRow {
+  readonly process: string
+  /** `null` in a row that no limiter has written. */
+  readonly units: bigint | number | string | null
+}
+
+/** @returns `undefined` unless the units are a count */
+function unitsOf({ process, units }: CellRow): readonly [string, number] | undefined {
+  const count = units === null ? -1 : Number(toBigInt(units))
+  return count >= 0 ? [process, count] : undefined
+}
+
+/** A text of its own for every window. */
+export function nameOf({ key, windowMs, window }: WindowKey): string {
+  return `${windowMs}/${window}/${key}`
 }
 
 function keyValues({ key, windowMs, window }: WindowKey): readonly unknown[] {

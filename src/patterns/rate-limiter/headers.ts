@@ -19,10 +19,11 @@ export function rateLimitHeaders(
   const parts = decision.rules ?? [decision]
   const named = (i: number): string => quoted(parts.length === 1 ? name : `${name}-${i + 1}`)
   const policies = parts.map(
-    ({ limit, windowMs }, i) => `${named(i)};q=${limit};w=${toSeconds(windowMs)}`,
+    ({ limit, windowMs }, i) => `${named(i)};q=${clamped(limit)};w=${toSeconds(windowMs)}`,
   )
   const states = parts.map(
-    ({ remaining, resetAfterMs }, i) => `${named(i)};r=${remaining};t=${toSeconds(resetAfterMs)}`,
+    ({ remaining, resetAfterMs }, i) =>
+      `${named(i)};r=${clamped(remaining)};t=${toSeconds(resetAfterMs)}`,
   )
   return {
     'RateLimit-Policy': policies.join(', '),
@@ -31,9 +32,16 @@ export function rateLimitHeaders(
   }
 }
 
+/** The largest integer of structured fields (RFC 9651, section 3.3.1). */
+const integerMax = 999_999_999_999_999
+
 /** A string of structured fields (RFC 9651, section 3.3.3). */
 function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`
+}
+
+function clamped(count: number): number {
+  return Math.min(count, integerMax)
 }
 
 function toSeconds(ms: number): number {

@@ -1,6 +1,7 @@
+import { ConfigError } from '../../errors/index.ts'
 import type { LwtMachine, LwtStep } from '../../kernel/index.ts'
-import { algorithms, type Counts, type Look } from './algorithms.ts'
-import type { CheckedRule } from './rules.ts'
+import { algorithms, type Counts, type Look, mergedArrival } from './algorithms.ts'
+import { type CheckedRule, isEarlierIdOf, partsOfId } from './rules.ts'
 
 /** What is counted of one key. */
 export interface LimitState {
@@ -46,7 +47,11 @@ const noLooks: readonly Look[] = []
  * A key that is exhausted or blocked is refused without asking the server for this long, which is
  * how late a reset, a refund or the end of a block by another process is noticed.
  */
-const refusedFromMemoryMs = 1_000
+export const refusedFromMemoryMs = 1_000
+/** What is past is kept for this long, for callers whose clocks are behind. */
+export const slackMs = 60_000
+/** Different rules, by algorithm and window, whose counts one row holds. */
+const ruleCountMax = 64
 
 /** The rules of a limiter, all of one key together: units are taken from all rules or from none. */
 export const limitMachine: LwtMachine<LimitState, LimitAsk, LimitAnswer> = {
@@ -59,8 +64,10 @@ export const limitMachine: LwtMachine<LimitState, LimitAsk, LimitAnswer> = {
       case 'refund':
         return refund(state, before, ask, isRepeated)
       case 'block': {
-        const after = stateOf(before.counts, ask.untilMs, ask.nowMs, before.pastMs)
-        return changed(after)
+        // Nothing is blocked when this ends a block that is not there.
+        const isEnd = ask.untilMs <= ask.nowMs && before.blockedUntilMs === 0
+        if (isEnd) return { ...unchanged(state), maxAgeMs: 0 }
+        return changed(stateOf(before.counts, ask.untilMs, ask.nowMs, before.pastMs))
       }
       case 'reset':
         return isEmpty(before) ? { ...unchanged(state), maxAgeMs: 0 } : changed(none)
@@ -85,12 +92,16 @@ function take(
     const maxAgeMs = isExhausted ? refusedFromMemoryMs : 0
     return { state, answer: { ok, blockedUntilMs, looks }, maxAgeMs }
   }
-  // When all of it is past, rules that are not used any more are dropped.
-  const taken = new Map(before.pastMs > nowMs ? before.counts : [])
+  const taken = currentCounts(before, nowMs)
   for (const rule of rules) {
-    const counts = taken.get(rule.id) ?? []
+    const counts = countsOf(taken, rule, nowMs)
+    // A limit of 0 counts nothing of gcra, so that nothing is merged either.
+    if (rule.limit > 0) {
+      for (const id of taken.keys()) if (isEarlierIdOf(rule, id)) taken.delete(id)
+    }
     taken.set(rule.id, algorithms[rule.algorithm].add(counts, rule, cost, nowMs))
   }
+  checkCount(taken, before.counts)
   const pastMs = rules.reduce(
     (latest, rule) => Math.max(latest, lookAt(taken, rule, 0, nowMs).resetMs),
     before.pastMs,
@@ -98,6 +109,38 @@ function take(
   const after = stateOf(taken, blockedUntilMs, nowMs, pastMs)
   const afterwards = rules.map((rule) => lookAt(taken, rule, cost, nowMs))
   return { state: after, answer: { ok, blockedUntilMs, looks: afterwards } }
+}
+
+/** The counts that still matter: those of rules that are not used any more are dropped. */
+function currentCounts({ counts, pastMs }: LimitState, nowMs: number): Map<string, Counts> {
+  return new Map(
+    Array.from(counts).filter(([id, numbers]) => {
+      const parts = partsOfId(id)
+      const endMs =
+        parts === undefined ? pastMs : algorithms[parts.algorithm].endMs(numbers, parts.windowMs)
+      return endMs + slackMs > nowMs
+    }),
+  )
+}
+
+/** @throws ConfigError when a row would hold the counts of too many rules */
+function checkCount(after: ReadonlyMap<string, Counts>, before: ReadonlyMap<string, Counts>): void {
+  if (after.size <= ruleCountMax || after.size <= before.size) return
+  throw new ConfigError(
+    `A key is counted by at most ${ruleCountMax} different windows at a time: pass fewer different lengths of \`per\` for one key`,
+  )
+}
+
+/** What is counted by a rule, also by earlier versions, which counted gcra per limit. */
+function countsOf(counts: ReadonlyMap<string, Counts>, rule: CheckedRule, nowMs: number): Counts {
+  const found = counts.get(rule.id)
+  if (rule.algorithm !== 'gcra') return found ?? []
+  const states = found === undefined ? [] : [found]
+  for (const [id, numbers] of counts) {
+    // Their arrival time is followed by no limit: it is in the id.
+    if (isEarlierIdOf(rule, id)) states.push([...numbers, Number(id.split('/')[2])])
+  }
+  return mergedArrival(states, rule, nowMs)
 }
 
 function refund(
@@ -112,7 +155,7 @@ function refund(
   for (const [i, rule] of rules.entries()) {
     const found = counts.get(rule.id)
     if (found === undefined) continue
-    const taken = { takenMs, remainingMs: (resetMs[i] ?? nowMs) - nowMs }
+    const taken = { takenMs, resetMs: resetMs[i] ?? nowMs, nowMs }
     counts.set(rule.id, algorithms[rule.algorithm].refund(found, rule, cost, taken))
   }
   // What is not known is read first.
@@ -126,11 +169,12 @@ function lookAt(
   cost: number,
   nowMs: number,
 ): Look {
-  if (rule.limit > 0) {
-    return algorithms[rule.algorithm].look(counts.get(rule.id) ?? [], rule, cost, nowMs)
-  }
+  const { algorithm, limit, windowMs } = rule
+  const counted = countsOf(counts, rule, nowMs)
+  if (limit > 0) return algorithms[algorithm].look(counted, rule, cost, nowMs)
   // Nothing is ever admitted, whatever the algorithm is.
-  const resetMs = (Math.floor(nowMs / rule.windowMs) + 1) * rule.windowMs
+  const endMs = algorithm === 'gcra' ? 0 : algorithms[algorithm].endMs(counted, windowMs)
+  const resetMs = endMs > nowMs ? endMs : (Math.floor(nowMs / windowMs) + 1) * windowMs
   return { fits: false, remaining: 0, resetMs, retryMs: resetMs }
 }
 

@@ -9,10 +9,7 @@ import {
 } from '../../kernel/index.ts'
 import type { UnknownColumns } from '../../types/index.ts'
 import type { Clock } from '../../util/index.ts'
-import type { LimitState } from './limit-machine.ts'
-
-/** Rows outlive what they count by this, for callers whose clocks are behind. */
-const slackSeconds = 60
+import { type LimitState, slackMs } from './limit-machine.ts'
 
 /** The table of the strategy `exact`. */
 export function limitTable(name: string): TableDefinition {
@@ -48,7 +45,7 @@ export function limitRows(
     ],
     decode: decodeState,
     ttlSeconds: ({ pastMs }) => {
-      const seconds = Math.ceil(Math.max(0, pastMs - clock.nowMs()) / 1_000) + slackSeconds
+      const seconds = Math.ceil((Math.max(0, pastMs - clock.nowMs()) + slackMs) / 1_000)
       return Math.min(seconds, ttlSecondsMaxAt(clock))
     },
   })

@@ -30,8 +30,6 @@ export interface LimitStoreOptions {
 export interface LimitStore {
   readonly lwt: Readonly<LwtCounters> | undefined
   tableDefinitions(): readonly TableDefinition[]
-  /** @throws ConfigError when the strategy cannot count by these rules */
-  checkRules(rules: readonly CheckedRule[]): void
   submit(key: string, ask: LimitAsk): Promise<LimitAnswer>
 }
 
@@ -59,10 +57,6 @@ export class ExactStore implements LimitStore {
 
   tableDefinitions(): readonly TableDefinition[] {
     return [limitTable(this.#table)]
-  }
-
-  checkRules(): void {
-    // Every rule can be counted.
   }
 
   async submit(key: string, ask: LimitAsk): Promise<LimitAnswer> {
@@ -95,13 +89,6 @@ export class CellStore implements LimitStore {
 
   tableDefinitions(): readonly TableDefinition[] {
     return [cellTable(this.#table)]
-  }
-
-  checkRules(rules: readonly CheckedRule[]): void {
-    if (rules.length === 1 && rules[0]?.algorithm === 'fixed') return
-    throw new ConfigError(
-      `The strategy ${this.#strategy} counts one rule of the algorithm fixed: several rules, and other algorithms, need the strategy exact`,
-    )
   }
 
   async submit(key: string, ask: LimitAsk): Promise<LimitAnswer> {

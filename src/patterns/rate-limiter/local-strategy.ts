@@ -1,11 +1,11 @@
 import { LruMap } from '../../kernel/index.ts'
 import { randomUuid } from '../../types/index.ts'
-import type { Runtime } from '../../util/index.ts'
-import type { CellRows, WindowKey } from './cell-rows.ts'
+import { RingQueue, type Runtime } from '../../util/index.ts'
+import { type CellRows, nameOf, type WindowKey } from './cell-rows.ts'
 import type { QuorumDemand, QuorumGrant } from './quorum-strategy.ts'
 
 /** What requests with the strategy `local` need. */
-export interface LocalSettings extends Pick<Runtime, 'clock' | 'randomBytes'> {
+export interface LocalSettings extends Pick<Runtime, 'clock' | 'random' | 'randomBytes'> {
   readonly rows: CellRows
   readonly timeoutMs: number
   /** How often a window that changes is reconciled with the other processes. */
@@ -17,14 +17,20 @@ interface LocalWindow {
   readonly cell: string
   /** Units that this process has admitted. */
   own: number
+  /** What the cell of this process holds, 0 when there is none; `undefined` when not known. */
+  written: number | undefined
   /** Units of the other processes when they were last asked. */
   others: number
   /** Whether a reconciliation is scheduled or running. */
   isSyncing: boolean
+  /** Whether one was scheduled before. */
+  hasSynced: boolean
 }
 
 /** Windows that are counted: about 300 bytes each, plus the key. */
 const windowCountMax = 100_000
+/** Windows that are exchanged at the same time; others wait until one of them is done. */
+const exchangeCountMax = 64
 
 /**
  * Counts in this process, and exchanges the counts with the other processes in the background. A
@@ -33,6 +39,9 @@ const windowCountMax = 100_000
  */
 export class LocalStrategy {
   readonly #windows = new LruMap<string, LocalWindow>(windowCountMax)
+  /** Windows that are due to be exchanged. */
+  readonly #due = new RingQueue<LocalWindow>()
+  #exchangeCount = 0
 
   take(
     id: WindowKey,
@@ -66,22 +75,46 @@ export class LocalStrategy {
     let window = this.#windows.get(name)
     if (window === undefined) {
       const cell = randomUuid(settings).text
-      window = { id, cell, own: 0, others: 0, isSyncing: false }
+      window = { id, cell, own: 0, written: 0, others: 0, isSyncing: false, hasSynced: false }
       this.#windows.set(name, window)
     }
     return window
   }
 
+  /** Windows that begin together are exchanged at different times, within the interval. */
   #scheduleSync(window: LocalWindow, settings: LocalSettings): void {
     if (window.isSyncing) return
     window.isSyncing = true
-    settings.clock.schedule(settings.syncMs, () => void this.#sync(window, settings))
+    const { clock, random, syncMs } = settings
+    const delayMs = window.hasSynced ? syncMs : Math.ceil(syncMs * random())
+    window.hasSynced = true
+    clock.schedule(delayMs, () => {
+      this.#due.push(window)
+      this.#exchangeDue(settings)
+    })
+  }
+
+  #exchangeDue(settings: LocalSettings): void {
+    while (this.#exchangeCount < exchangeCountMax) {
+      const window = this.#due.shift()
+      if (window === undefined) return
+      this.#exchangeCount++
+      void this.#exchange(window, settings).finally(() => {
+        this.#exchangeCount--
+        this.#exchangeDue(settings)
+      })
+    }
   }
 
   /** Failures change nothing: the next request of the window schedules the next exchange. */
-  async #sync(window: LocalWindow, { rows, timeoutMs }: LocalSettings): Promise<void> {
+  async #exchange(window: LocalWindow, { rows, timeoutMs }: LocalSettings): Promise<void> {
     try {
-      await rows.write(window.id, window.cell, window.own, timeoutMs)
+      const { own } = window
+      if (own !== window.written) {
+        window.written = undefined
+        await rows.write(window.id, window.cell, own, timeoutMs)
+        window.written = own
+      }
       let others = 0
       for (const [cell, units] of await rows.read(window.id, timeoutMs)) {
         if (cell !== window.cell) others += units
@@ -93,8 +126,4 @@ export class LocalStrategy {
       window.isSyncing = false
     }
   }
-}
-
-function nameOf({ key, windowMs, window }: WindowKey): string {
-  return `${windowMs}/${window}/${key}`
 }

@@ -2,10 +2,8 @@ import { TsyllaError } from '../../errors/index.ts'
 import { ActiveMap, Backoff, LwtRetry, WaitingCaller } from '../../kernel/index.ts'
 import { randomUuid } from '../../types/index.ts'
 import type { Runtime } from '../../util/index.ts'
-import type { CellRows, WindowKey } from './cell-rows.ts'
-
-/** An exhausted window is refused without a request for this long. */
-const refusedFromMemoryMs = 1_000
+import { type CellRows, nameOf, type WindowKey } from './cell-rows.ts'
+import { refusedFromMemoryMs } from './limit-machine.ts'
 
 /** What requests with the strategy `quorum` need. */
 export interface QuorumSettings extends Pick<Runtime, 'clock' | 'random' | 'randomBytes'> {
@@ -47,7 +45,8 @@ class QuorumRequest extends WaitingCaller<QuorumGrant> {
  * admitted; a process that has forgotten the window, or started again, begins another cell.
  *
  * A round adds the units that are asked for to the cell, at a quorum, and **then** reads all cells,
- * at a quorum. It admits what fits beside the others' units, and takes the rest back.
+ * at a quorum. It admits what fits beside the others' units, and takes the rest back. What cannot
+ * fit beside the units that are known is not written.
  *
  * No more than the limit is admitted: of all rounds that admit something, consider the one whose
  * write was acknowledged last. Its read shares a node with the write of each of the others, so it
@@ -117,8 +116,10 @@ class QuorumWindow {
     const timeoutMs = Math.max(1, lastDeadlineMs - clock.monotonicMs())
     const backoff = new Backoff({ ...settings, timeoutMs })
     const retry = new LwtRetry(backoff)
-    const asked = round.reduce((sum, { demand }) => sum + demand.cost, 0)
-    for (const request of round) request.isMaybeApplied = true
+    const demanding = await this.#refuseMisfits(round, settings, backoff, retry)
+    if (demanding.length === 0) return
+    const asked = demanding.reduce((sum, { demand }) => sum + demand.cost, 0)
+    for (const request of demanding) request.isMaybeApplied = true
     const reserved = this.#own + asked
     for (;;) {
       try {
@@ -128,19 +129,63 @@ class QuorumWindow {
         await this.#retryOrCount(retry, error, reserved)
       }
     }
+    await this.#readOthers(reserved, settings, backoff, retry)
+    this.#admit(demanding)
+  }
+
+  /**
+   * Refuses, before anything is written, what does not fit beside the units that are known: units
+   * that are asked for in vain keep other processes from theirs as long as they are in the cell.
+   *
+   * @returns the requests that may fit
+   */
+  async #refuseMisfits(
+    round: readonly QuorumRequest[],
+    settings: QuorumSettings,
+    backoff: Backoff,
+    retry: LwtRetry,
+  ): Promise<readonly QuorumRequest[]> {
+    const misfits = round.filter(({ demand }) => !this.#mayFit(demand))
+    if (misfits.length === 0) return round
+    const ageMs = settings.clock.monotonicMs() - this.#othersMs
+    // What is left to others may have become more, and an answer says how much is left.
+    const neverFits = misfits.every(({ demand }) => this.#own + demand.cost > demand.limit)
+    if (!neverFits || ageMs >= refusedFromMemoryMs) {
+      await this.#readOthers(this.#own, settings, backoff, retry)
+    }
+    const fitting: QuorumRequest[] = []
+    for (const request of round) {
+      // One that has given up meanwhile has written nothing.
+      if (request.isSettled) continue
+      if (this.#mayFit(request.demand)) fitting.push(request)
+      else request.resolve({ ok: false, used: this.#own + this.#others })
+    }
+    return fitting
+  }
+
+  #mayFit({ limit, cost, isForced }: QuorumDemand): boolean {
+    return isForced || this.#own + this.#others + cost <= limit
+  }
+
+  /** @param reserved what this process may have counted when the read fails */
+  async #readOthers(
+    reserved: number,
+    { clock, rows }: QuorumSettings,
+    backoff: Backoff,
+    retry: LwtRetry,
+  ): Promise<void> {
     for (;;) {
       try {
         const sentMs = clock.monotonicMs()
-        const cells = await settings.rows.read(this.id, backoff.startAttempt())
+        const cells = await rows.read(this.id, backoff.startAttempt())
         this.#others = 0
         for (const [cell, units] of cells) if (cell !== this.#cell) this.#others += units
         this.#othersMs = sentMs
-        break
+        return
       } catch (error) {
         await this.#retryOrCount(retry, error, reserved)
       }
     }
-    this.#admit(round)
   }
 
   /** Units whose admission cannot be decided count as used, for their requests report a failure. */
@@ -203,8 +248,4 @@ export class QuorumStrategy {
   #onIdle(name: string, { clock }: QuorumSettings): void {
     this.#windows.rest(name, clock.nowMs())
   }
-}
-
-function nameOf({ key, windowMs, window }: WindowKey): string {
-  return `${windowMs}/${window}/${key}`
 }

@@ -1,4 +1,3 @@
-import { channel } from 'node:diagnostics_channel'
 import {
   AbortedError,
   ConfigError,
@@ -29,10 +28,18 @@ import {
 import { type Executor, runtimeOf } from '../../types/index.ts'
 import { type Clock, type RandomSource, sleep } from '../../util/index.ts'
 import { decisionOf, type RateLimitDecision } from './decision.ts'
+import { type LimitCounts, LimitEvents } from './limit-events.ts'
 import type { LimitAnswer, LimitAsk } from './limit-machine.ts'
 import { CellStore, ExactStore, type LimitStore } from './limit-store.ts'
 import { MemoryStrategy } from './memory-strategy.ts'
-import { type CheckedRule, checkRule, checkRules, mostAtOnce, type RateLimitRule } from './rules.ts'
+import {
+  type CheckedRule,
+  checkRule,
+  checkRules,
+  checkStrategy,
+  mostAtOnce,
+  type RateLimitRule,
+} from './rules.ts'
 
 export interface RateLimiterOptions extends Partial<RateLimitRule> {
   /** Several rules: units are taken from all of them or from none. Instead of `limit`. */
@@ -93,25 +100,10 @@ export interface WaitOptions extends TakeOptions {
 }
 
 /** What `stats` returns: decisions of this limiter since it exists. */
-export interface RateLimiterStats {
-  readonly admitted: number
-  readonly refused: number
-  /** Decisions of `onError`; they are among the admitted and the refused. */
-  readonly degraded: number
-  /** Decisions that ended with an error. */
-  readonly failed: number
+export interface RateLimiterStats extends LimitCounts {
   /** Conditional writes and reads of all limiters on the table; `exact` only. */
   readonly lwt: Readonly<LwtCounters> | undefined
 }
-
-/** What subscribers of the channel `tsylla:rate-limit` of `node:diagnostics_channel` receive. */
-export interface RateLimitEvent {
-  readonly key: string
-  readonly cost: number
-  readonly decision: RateLimitDecision
-}
-
-const decisions = channel('tsylla:rate-limit')
 
 const keyBytesMax = 24_576
 const blockMsMax = 366 * 86_400_000
@@ -140,13 +132,14 @@ export class RateLimiter {
   readonly #executor: Executor
   readonly #clock: Clock
   readonly #onError: 'throw' | 'allow' | 'deny' | 'local'
+  readonly #strategy: 'exact' | 'quorum' | 'local'
   readonly #store: LimitStore
   readonly #defaults: Partial<RateLimitRule>
   readonly #rules: readonly CheckedRule[] | undefined
   readonly #memory = new MemoryStrategy()
   readonly #waiting = new KeyedQueue()
   readonly #taken = new WeakMap<RateLimitDecision, Taken>()
-  readonly #counts = { admitted: 0, refused: 0, degraded: 0, failed: 0 }
+  readonly #events = new LimitEvents()
 
   constructor(executor: Executor, options: RateLimiterOptions = {}) {
     checkOptions('RateLimiter', options, {
@@ -161,6 +154,7 @@ export class RateLimiter {
     this.#onError = checkOneOf('onError', options.onError ?? 'throw', onErrors)
     const strategies = ['exact', 'quorum', 'local'] as const
     const strategy = checkOneOf('strategy', options.strategy ?? 'exact', strategies)
+    this.#strategy = strategy
     const levels = ['LOCAL_QUORUM', 'QUORUM'] as const
     const { syncInterval = '1s' } = options
     const storeOptions = {
@@ -179,7 +173,7 @@ export class RateLimiter {
     const { per, algorithm, burst } = options
     this.#defaults = { per, algorithm, burst }
     this.#rules = rulesOf(options)
-    if (this.#rules !== undefined) this.#store.checkRules(this.#rules)
+    if (this.#rules !== undefined) checkStrategy(strategy, this.#rules)
   }
 
   /** CQL of the table. */
@@ -224,7 +218,8 @@ export class RateLimiter {
 
   /**
    * Gives back the units of a decision, once, for example because the request was not served. A
-   * window that has ended since does not get them.
+   * window that has ended since does not get them. A refund that fails with the outcome
+   * `not_applied` can be repeated.
    *
    * @param decision returned by `take`, `penalty` or `waitFor` of this limiter
    */
@@ -240,15 +235,22 @@ export class RateLimiter {
     }
     this.#taken.delete(decision)
     const { key, ...rest } = taken
-    await this.#store.submit(key, { kind: 'refund', ...rest, nowMs: this.#clock.nowMs() })
+    try {
+      await this.#store.submit(key, { kind: 'refund', ...rest, nowMs: this.#clock.nowMs() })
+    } catch (error) {
+      if (TsyllaError.is(error) && error.outcome === 'not_applied') this.#taken.set(decision, taken)
+      throw error
+    }
+    this.#events.publish({ type: 'refunded', key, cost: taken.cost, decision })
   }
 
   /** Refuses every request of a key for some time; 0 ends that. Strategy `exact` only. */
   async block(key: string, duration: TimeSpan): Promise<void> {
     checkText('key', key, keyBytesMax)
     const nowMs = this.#clock.nowMs()
-    const untilMs = nowMs + toMilliseconds('duration', duration, 0, blockMsMax)
-    await this.#store.submit(key, { kind: 'block', untilMs, nowMs })
+    const durationMs = toMilliseconds('duration', duration, 0, blockMsMax)
+    await this.#store.submit(key, { kind: 'block', untilMs: nowMs + durationMs, nowMs })
+    this.#events.publish({ type: 'blocked', key, durationMs })
   }
 
   /**
@@ -258,6 +260,7 @@ export class RateLimiter {
   async reset(key: string): Promise<void> {
     checkText('key', key, keyBytesMax)
     await this.#store.submit(key, { kind: 'reset', nowMs: this.#clock.nowMs() })
+    this.#events.publish({ type: 'reset', key })
   }
 
   /**
@@ -301,10 +304,10 @@ export class RateLimiter {
     }
   }
 
-  /** Counts what this object has done. */
+  /** Counts what this object has done; `peek` decides nothing and is not counted. */
   stats(): RateLimiterStats {
     const { lwt } = this.#store
-    return { ...this.#counts, lwt: lwt && { ...lwt } }
+    return { ...this.#events.counts, lwt: lwt && { ...lwt } }
   }
 
   async #take(
@@ -325,14 +328,12 @@ export class RateLimiter {
     const { answer, isDegraded } = await this.#answer(key, ask)
     const decision = decisionOf(answer, rules, nowMs, isDegraded)
     if (kind === 'look') return decision
-    this.#counts[decision.ok ? 'admitted' : 'refused']++
     if ((decision.ok || isForced) && !decision.degraded) {
       const resetMs = answer.looks.map((look) => look.resetMs)
       this.#taken.set(decision, { key, rules, cost, takenMs: nowMs, resetMs })
     }
-    if (decisions.hasSubscribers) {
-      decisions.publish({ key, cost, decision } satisfies RateLimitEvent)
-    }
+    const type = isForced ? 'penalized' : decision.ok ? 'admitted' : 'refused'
+    this.#events.publish({ type, key, cost, decision })
     return decision
   }
 
@@ -344,10 +345,9 @@ export class RateLimiter {
       return { answer: await this.#store.submit(key, ask), isDegraded: false }
     } catch (error) {
       if (this.#onError === 'throw' || !isOfDatabase(error)) {
-        this.#counts.failed++
+        if (ask.kind === 'take') this.#events.publish({ type: 'failed', key, cost: ask.cost })
         throw error
       }
-      this.#counts.degraded++
       return { answer: this.#answerWithout(key, ask), isDegraded: true }
     }
   }
@@ -379,7 +379,7 @@ export class RateLimiter {
     const ofCall = windowSeconds === undefined ? per : windowSeconds * 1_000
     const window = ofCall === undefined ? this.#defaults.per : ofCall
     const rule = checkRule('take', { limit, per: window, algorithm, burst })
-    this.#store.checkRules([rule])
+    checkStrategy(this.#strategy, [rule])
     return [rule]
   }
 }

@@ -65,9 +65,32 @@ export function checkRule(what: string, rule: RateLimitRule): CheckedRule {
   if (algorithm === 'gcra' && Math.max(limit, burst) > windowMs * gcraUnitsPerMsMax) {
     throw new ConfigError('limit and burst of gcra must be at most one unit per microsecond of per')
   }
-  // The arrival time of gcra means another count when the limit changes.
-  const id = algorithm === 'gcra' ? `gcra/${windowMs}/${limit}` : `${algorithm}/${windowMs}`
-  return { algorithm, id, limit, windowMs, burst }
+  return { algorithm, id: `${algorithm}/${windowMs}`, limit, windowMs, burst }
+}
+
+/** What the id of a rule says; `undefined` when it is none that this version knows. */
+export function partsOfId(
+  id: string,
+): { readonly algorithm: AlgorithmName; readonly windowMs: number } | undefined {
+  const [algorithm = '', windowMs = ''] = id.split('/')
+  if (!Object.hasOwn(algorithms, algorithm) || !/^\d{1,12}$/.test(windowMs)) return undefined
+  return { algorithm: algorithm as AlgorithmName, windowMs: Number(windowMs) }
+}
+
+/** Whether an id is that of a rule, with a limit, in rows of earlier versions: `gcra/60000/10`. */
+export function isEarlierIdOf({ algorithm, id }: CheckedRule, other: string): boolean {
+  return algorithm === 'gcra' && other.startsWith(`${id}/`)
+}
+
+/** @throws ConfigError when a strategy cannot count by these rules */
+export function checkStrategy(
+  strategy: 'exact' | 'quorum' | 'local',
+  rules: readonly CheckedRule[],
+): void {
+  if (strategy === 'exact' || (rules.length === 1 && rules[0]?.algorithm === 'fixed')) return
+  throw new ConfigError(
+    `The strategy ${strategy} counts one rule of the algorithm fixed: several rules, and other algorithms, need the strategy exact`,
+  )
 }
 
 /** The most units that a rule ever admits at once. */

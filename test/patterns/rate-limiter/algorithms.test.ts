@@ -132,8 +132,9 @@ test.each(['fixed', 'sliding', 'gcra'] as const)(
         for (const { afterMs, cost } of all) counts = add(counts, rule, cost, startMs + afterMs)
         const takenMs = startMs + 701
         const before = look(counts, rule, 1, takenMs + laterMs)
-        const taken = { takenMs, remainingMs: Number.MAX_SAFE_INTEGER }
-        const after = refund(add(counts, rule, 7, takenMs), rule, 7, taken)
+        const more = add(counts, rule, 7, takenMs)
+        const { resetMs } = look(more, rule, 1, takenMs)
+        const after = refund(more, rule, 7, { takenMs, resetMs, nowMs: takenMs })
         const { remaining } = look(after, rule, 1, takenMs + laterMs)
         expect(remaining).toBe(before.remaining)
       }),
@@ -152,6 +153,55 @@ test.each(['fixed', 'sliding'] as const)(
   },
 )
 
+test.each(['fixed', 'sliding'] as const)(
+  '%s: units that were counted in the window of a clock ahead are given back',
+  (algorithm) => {
+    for (const per of [1_000, 2_000, 3_601_007]) {
+      const rule = checkRule('test', { limit: 10, per, algorithm })
+      const { add, look, refund } = algorithms[algorithm]
+      const ahead = add([], rule, 1, startMs + per + 1)
+      const counts = add(ahead, rule, 3, startMs)
+      const { resetMs } = look(counts, rule, 1, startMs)
+      const taken = { takenMs: startMs, resetMs, nowMs: startMs }
+      expect(look(refund(counts, rule, 3, taken), rule, 1, startMs).remaining).toBe(9)
+    }
+  },
+)
+
+test('gcra: units that are used stay used, exactly, when the limit changes', () => {
+  const changes = fc.array(fc.integer({ min: 1, max: 1_000_000 }), { minLength: 1, maxLength: 20 })
+  fc.assert(
+    fc.property(changes, fc.integer({ min: 1, max: 1_000 }), (limits, cost) => {
+      const { add, look } = algorithms.gcra
+      const burst = 1_000_000
+      const rules = limits.map((limit) =>
+        checkRule('test', { limit, burst, per: '1h', algorithm: 'gcra' }),
+      )
+      let counts: Counts = []
+      let used = 0
+      for (const rule of rules) {
+        expect(look(counts, rule, 1, startMs).remaining).toBe(burst - used)
+        counts = add(counts, rule, cost, startMs)
+        used += cost
+      }
+      expect(counts.every(Number.isSafeInteger)).toBe(true)
+    }),
+  )
+})
+
+test('gcra: units that a larger limit has returned are not given back', () => {
+  const { add, look, refund } = algorithms.gcra
+  const slow = checkRule('test', { limit: 10, burst: 100, per: '10s', algorithm: 'gcra' })
+  const fast = checkRule('test', { limit: 100, per: '10s', algorithm: 'gcra' })
+  const first = add([], slow, 10, startMs)
+  const { resetMs } = look(first, slow, 1, startMs)
+  const second = add(first, fast, 1, startMs)
+  const laterMs = startMs + 2_000
+  const third = add(second, fast, 50, laterMs)
+  const taken = { takenMs: startMs, resetMs, nowMs: laterMs }
+  expect(look(refund(third, slow, 10, taken), fast, 1, laterMs).remaining).toBe(50)
+})
+
 test('gcra: the burst can be taken at once unit by unit, whatever the time of a unit is', () => {
   const pers = fc.integer({ min: 1_000, max: 366 * 86_400_000 })
   fc.assert(
@@ -169,11 +219,12 @@ test('gcra: units that have returned by themselves are not given back', () => {
   const first = add([], rule, 10, startMs)
   const laterMs = startMs + 10_000
   const second = add(first, rule, 10, laterMs)
-  const taken = { takenMs: startMs, remainingMs: look(first, rule, 1, startMs).resetMs - laterMs }
+  const { resetMs } = look(first, rule, 1, startMs)
+  const taken = { takenMs: startMs, resetMs, nowMs: laterMs }
   expect(look(refund(second, rule, 10, taken), rule, 1, laterMs).remaining).toBe(0)
   // Half of the time has passed: half of the units return by the refund.
   const halfMs = startMs + 5_000
-  const half = { takenMs: startMs, remainingMs: 5_000 }
+  const half = { takenMs: startMs, resetMs, nowMs: halfMs }
   const loaded = add(first, rule, 5, halfMs)
   expect(look(refund(loaded, rule, 10, half), rule, 1, halfMs).remaining).toBe(5)
 })

@@ -23,6 +23,14 @@ test('a refused request has Retry-After too, in whole seconds, at least one', ()
   expect(rateLimitHeaders({ ...refused, retryAfterMs: 0 })).toMatchObject({ 'Retry-After': '1' })
 })
 
+test('integers have at most 15 digits, as structured fields do (RFC 9651)', () => {
+  const many = Number.MAX_SAFE_INTEGER
+  expect(rateLimitHeaders({ ...decision, limit: many, remaining: many })).toEqual({
+    'RateLimit-Policy': '"default";q=999999999999999;w=60',
+    RateLimit: '"default";r=999999999999999;t=30',
+  })
+})
+
 test('several rules are several policies', () => {
   const { ok, limit, windowMs, remaining, resetAt, resetAfterMs } = decision
   const rule = { ok, limit, windowMs, remaining, resetAt, resetAfterMs }

@@ -9,6 +9,13 @@ import { describePattern, FaultyExecutor } from '../support.ts'
 describePattern('RateLimiter', (target) => {
   beforeAll(() => new RateLimiter(target.session).createTables())
 
+  /** The ids of the rules that a row counts. */
+  const countsOf = async (key: string): Promise<readonly string[]> => {
+    const text = 'SELECT counts FROM rate_limits_keys WHERE key = ?'
+    const row = (await target.session.execute(text, [key])).singleRow()
+    return Array.from((row['counts'] as ReadonlyMap<string, unknown>).keys()).sort()
+  }
+
   test('exactly the limit is admitted, however many ask at once', async () => {
     const limiter = new RateLimiter(target.session)
     const answers = await Promise.all(
@@ -285,6 +292,84 @@ describePattern('RateLimiter', (target) => {
     expect((await limiter.peek('refund lost')).remaining).toBe(7)
   })
 
+  test('a refund that was not applied can be repeated', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(faulty, { limit: 10, per: '1h', timeout: '200ms' })
+    const decision = await limiter.take('refund again', { cost: 3 })
+    faulty.writeFaults.push(
+      ...Array.from({ length: 50 }, () => new NoNodeAvailableError(new Map())),
+    )
+    await expect(limiter.refund(decision)).rejects.toMatchObject({ outcome: 'not_applied' })
+    faulty.writeFaults.length = 0
+    expect(limiter.stats().refunded).toBe(0)
+    await limiter.refund(decision)
+    expect((await limiter.peek('refund again')).remaining).toBe(10)
+    await expect(limiter.refund(decision)).rejects.toMatchObject({ code: 'TSYLLA_CONFIG' })
+    expect(limiter.stats().refunded).toBe(1)
+  })
+
+  test('units that were counted in the window of a clock ahead are given back', async () => {
+    const clock = new VirtualClock(Math.floor(Date.now() / 60_000) * 60_000)
+    const ahead = new VirtualClock(clock.nowMs() + 61_000)
+    await new RateLimiter(target.session, { limit: 10, clock: ahead }).take('ahead')
+    const limiter = new RateLimiter(target.session, { limit: 10, clock })
+    await limiter.refund(await limiter.take('ahead'))
+    expect((await limiter.peek('ahead')).remaining).toBe(9)
+  })
+
+  test('gcra: another limit is no other bucket, and the row holds one', async () => {
+    const clock = new VirtualClock(Date.now())
+    const limiter = new RateLimiter(target.session, { limit: 100, algorithm: 'gcra', clock })
+    let admitted = 0
+    for (let i = 0; i < 100; i++) {
+      const { ok } = await limiter.take('adaptive', { limit: 100 + i, per: '1h', cost: 100 })
+      if (ok) admitted += 100
+    }
+    expect(admitted).toBe(100)
+    expect(await limiter.peek('adaptive', { limit: 150, per: '1h' })).toMatchObject({
+      ...{ ok: true, remaining: 50 },
+    })
+    expect(await countsOf('adaptive')).toEqual(['gcra/3600000'])
+  })
+
+  test('gcra: units that earlier versions counted per limit stay used', async () => {
+    const clock = new VirtualClock(Date.now())
+    const nowUs = clock.nowMs() * 1_000
+    const usedUs = 1_800_000_000
+    await target.session.execute(
+      `INSERT INTO rate_limits_keys (key, counts, blocked_until, past_at, op) VALUES ('earlier', {'gcra/3600000/10': [${nowUs + usedUs}, 0], 'gcra/3600000/20': [${nowUs + usedUs}, 0], 'gcra/60000/5': [${nowUs}, 0]}, 0, ${clock.nowMs() + 3_600_000}, uuid()) IF NOT EXISTS`,
+    )
+    const limiter = new RateLimiter(target.session, {
+      ...{ limit: 30, per: '1h', algorithm: 'gcra', clock },
+    })
+    // Half of 10 and half of 20.
+    expect(await limiter.peek('earlier')).toMatchObject({ ok: true, remaining: 15 })
+    expect(await limiter.take('earlier', { cost: 15 })).toMatchObject({ ok: true, remaining: 0 })
+    expect(await countsOf('earlier')).toEqual(['gcra/3600000', 'gcra/60000/5'])
+  })
+
+  test('rules whose windows have ended are dropped, and a row holds 64 at most', async () => {
+    const clock = new VirtualClock(Date.now())
+    const limiter = new RateLimiter(target.session, { clock })
+    await limiter.take('rules', { limit: 9, per: '1d' })
+    for (let i = 1; i < 64; i++) await limiter.take('rules', { limit: 9, windowSeconds: i })
+    await expect(limiter.take('rules', { limit: 9, per: '2d' })).rejects.toMatchObject({
+      ...{ code: 'TSYLLA_CONFIG', message: expect.stringMatching(/at most 64 different windows/) },
+    })
+    expect(await limiter.take('rules', { limit: 9, per: '1d' })).toMatchObject({ remaining: 7 })
+    // A minute longer than the longest of the others, for clocks that are behind.
+    clock.advance(124_000)
+    expect(await limiter.take('rules', { limit: 9, per: '2d' })).toMatchObject({ ok: true })
+    expect(await countsOf('rules')).toEqual(['fixed/172800000', 'fixed/86400000'])
+  })
+
+  test('the end of a block that is not there writes nothing', async () => {
+    const counting = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(counting, { limit: 1 })
+    await limiter.block('never blocked', 0)
+    expect(counting.writeCount).toBe(0)
+  })
+
   test('a penalty counts beyond the limit, block refuses, and reset forgets both', async () => {
     const clock = new VirtualClock()
     const limiter = new RateLimiter(target.session, { limit: 5, per: '1h', clock })
@@ -399,16 +484,38 @@ describePattern('RateLimiter', (target) => {
     const taken = await Promise.all(Array.from({ length: 5 }, () => limiter.take('memory')))
     expect(taken.filter(({ ok }) => ok)).toHaveLength(3)
     expect(taken[0]).toMatchObject({ ok: true, remaining: 2, degraded: true })
+    await limiter.peek('memory')
     expect(limiter.stats()).toMatchObject({ admitted: 3, refused: 2, degraded: 5 })
   })
 
-  test('decisions are published to subscribers of tsylla:rate-limit', async () => {
+  test('everything that is done is published to subscribers of tsylla:rate-limit', async () => {
     const seen: unknown[] = []
     const listener = (event: unknown): void => void seen.push(event)
+    const faulty = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(faulty, { limit: 5 })
     subscribe('tsylla:rate-limit', listener)
-    const decision = await new RateLimiter(target.session, { limit: 5 }).take('seen', { cost: 2 })
+    const decision = await limiter.take('seen', { cost: 2 })
+    const refused = await limiter.take('seen', { cost: 6 })
+    const penalty = await limiter.penalty('seen')
+    await limiter.peek('seen')
+    await limiter.refund(decision)
+    await limiter.block('seen', '1m')
+    await limiter.reset('seen')
+    faulty.writeFaults.push(new ClosedError('session'))
+    await expect(limiter.take('seen')).rejects.toThrow()
     unsubscribe('tsylla:rate-limit', listener)
-    expect(seen).toEqual([{ key: 'seen', cost: 2, decision }])
+    expect(seen).toEqual([
+      { type: 'admitted', key: 'seen', cost: 2, decision },
+      { type: 'refused', key: 'seen', cost: 6, decision: refused },
+      { type: 'penalized', key: 'seen', cost: 1, decision: penalty },
+      { type: 'refunded', key: 'seen', cost: 2, decision },
+      { type: 'blocked', key: 'seen', durationMs: 60_000 },
+      { type: 'reset', key: 'seen' },
+      { type: 'failed', key: 'seen', cost: 1 },
+    ])
+    expect(limiter.stats()).toMatchObject({
+      ...{ admitted: 1, refused: 1, penalized: 1, refunded: 1, degraded: 0, failed: 1 },
+    })
   })
 
   test.each([

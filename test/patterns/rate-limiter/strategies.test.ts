@@ -21,6 +21,42 @@ describePattern('RateLimiter without Paxos', (target) => {
     expect(await limiter.peek('sequential')).toMatchObject({ ok: false, remaining: 0 })
   })
 
+  test('quorum: what can never fit is refused without a write that others would see', async () => {
+    const [hog, other] = [new FaultyExecutor(target.session), new FaultyExecutor(target.session)]
+    const [greedy, modest] = [new RateLimiter(hog, quorum), new RateLimiter(other, quorum)]
+    expect(await greedy.take('hog', { cost: 21 })).toMatchObject({ ok: false, remaining: 20 })
+    expect(hog.writeCount).toBe(0)
+    expect(await modest.take('hog', { cost: 15 })).toMatchObject({ ok: true, remaining: 5 })
+    // The first request writes, because nothing is known of the others yet.
+    expect(await greedy.take('hog', { cost: 6 })).toMatchObject({ ok: false, remaining: 5 })
+    await expect.poll(() => hog.writeCount).toBe(2)
+    for (let i = 0; i < 5; i++) {
+      expect(await greedy.take('hog', { cost: 6 })).toMatchObject({ ok: false, remaining: 5 })
+    }
+    expect(hog.writeCount).toBe(2)
+    expect(await modest.take('hog', { cost: 5 })).toMatchObject({ ok: true, remaining: 0 })
+  })
+
+  test('quorum: what does not fit keeps what fits from nothing', async () => {
+    const counting = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(counting, quorum)
+    const costs = [21, 5, 1_000, 16, 15]
+    const all = await Promise.all(costs.map((cost) => limiter.take('mixed', { cost })))
+    expect(all.map(({ ok }) => ok)).toEqual([false, true, false, false, true])
+    const penalty = await limiter.penalty('mixed', { cost: 100 })
+    expect(penalty).toMatchObject({ ok: false, remaining: 0 })
+  })
+
+  test('quorum: a cell that no limiter has written is an error, not a count', async () => {
+    const clock = new VirtualClock(3_600_000 * 500_000)
+    const limiter = new RateLimiter(target.session, { ...quorum, clock })
+    await target.session.execute(
+      "INSERT INTO rate_limits_cells (key, window_ms, window, process) VALUES ('foreign', 3600000, 500000, uuid())",
+    )
+    await expect(limiter.take('foreign')).rejects.toMatchObject({ code: 'TSYLLA_DECODE' })
+    await expect(limiter.peek('foreign')).rejects.toMatchObject({ code: 'TSYLLA_DECODE' })
+  })
+
   test('quorum: callers that ask at the same time share a write and a read', async () => {
     const counting = new FaultyExecutor(target.session)
     const limiter = new RateLimiter(counting, quorum)
@@ -120,6 +156,44 @@ describePattern('RateLimiter without Paxos', (target) => {
     expect(await fits()).toBe(true)
     await expect.poll(fits, { interval: 5 }).toBe(false)
     expect(await second.take('local')).toMatchObject({ ok: true, remaining: 1 })
+  })
+
+  test('local: a process that only refuses writes nothing', async () => {
+    const clock = new VirtualClock(Date.now())
+    const counting = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(counting, { ...local, limit: 1, clock })
+    const exchange = async (count: number): Promise<void> => {
+      clock.advance(1_000)
+      await expect.poll(() => counting.requests.length).toBe(count)
+    }
+    await limiter.take('refusing')
+    await exchange(2)
+    expect(counting.writeCount).toBe(1)
+    for (let i = 1; i <= 3; i++) {
+      await expect.poll(async () => (await limiter.check('refusing'), clock.pendingCount)).toBe(1)
+      await exchange(2 + i)
+    }
+    expect(counting.writeCount).toBe(1)
+  })
+
+  test('local: keys that begin together are exchanged at different times, a few at once', async () => {
+    const clock = new VirtualClock(Date.now())
+    const counting = new FaultyExecutor(target.session)
+    counting.clock = clock
+    const options = { ...local, clock, random: createRandom(3) }
+    const limiter = new RateLimiter(counting, options)
+    for (let i = 0; i < 200; i++) await limiter.take(`burst ${i}`)
+    counting.writeFaults.push(...Array.from({ length: 64 }, () => 'silent' as const))
+    clock.advance(500)
+    // No answer comes until the timeout, and the others wait.
+    await expect.poll(() => counting.writeCount).toBe(64)
+    await limiter.peek('another')
+    expect(counting.writeCount).toBe(64)
+    const firstDueCount = 200 - (clock.pendingCount - 64)
+    expect(firstDueCount).toBeGreaterThan(70)
+    expect(firstDueCount).toBeLessThan(130)
+    clock.advance(10_000)
+    await expect.poll(() => counting.writeCount, { timeout: 10_000 }).toBe(200)
   })
 
   test('local: without a database decisions are made all the same', async () => {
