@@ -1,5 +1,7 @@
 import { embedded, type EmbeddedDatabase } from './embedded.ts'
+import { ClosedError, ConfigError } from './errors/index.ts'
 import type { Session, SessionOptions } from './index.ts'
+import { checkOptions } from './kernel/index.ts'
 import { ManualClock } from './testing/index.ts'
 import { type Clock, systemClock } from './util/index.ts'
 
@@ -77,16 +79,40 @@ export function engineFixture(options: EngineFixtureOptions = {}): EngineFixture
 export class EngineFixture implements AsyncDisposable {
   readonly #options: EngineFixtureOptions
   readonly #open = new Set<TestDatabase>()
+  /** Copies that are being made. */
+  readonly #opening = new Set<Promise<TestDatabase>>()
+  #closing: Promise<void> | undefined
   #template: Promise<EmbeddedDatabase> | undefined
   #clock: ManualClock | undefined
 
   /** @internal */
   constructor(options: EngineFixtureOptions) {
+    checkOptions('engineFixture', options, {
+      ...{ keyspace: true, setUp: true, now: true, session: true },
+    })
+    if (options.setUp !== undefined && typeof options.setUp !== 'function') {
+      throw new ConfigError('setUp must be a function of a session and a clock')
+    }
     this.#options = options
   }
 
-  /** A copy of what `setUp` has made. @throws what `setUp` throws */
+  /**
+   * A copy of what `setUp` has made.
+   *
+   * @throws what `setUp` throws, and ClosedError while the fixture is being closed
+   */
   async open(): Promise<TestDatabase> {
+    if (this.#closing !== undefined) throw new ClosedError('engine fixture')
+    const opening = this.#copy()
+    this.#opening.add(opening)
+    try {
+      return await opening
+    } finally {
+      this.#opening.delete(opening)
+    }
+  }
+
+  async #copy(): Promise<TestDatabase> {
     this.#template ??= this.#setUp()
     const template = await this.#template
     // What setUp has stamped is not later than the copy's time.
@@ -106,8 +132,14 @@ export class EngineFixture implements AsyncDisposable {
     return opened
   }
 
-  /** Closes everything that is still open. */
+  /** Closes everything that is still open, or is being opened. Afterwards `open` sets up again. */
   async close(): Promise<void> {
+    this.#closing ??= this.#close().finally(() => (this.#closing = undefined))
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#opening)
     for (const database of this.#open) await database.close()
     const template = await this.#template?.catch(() => undefined)
     this.#template = undefined

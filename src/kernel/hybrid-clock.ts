@@ -1,8 +1,8 @@
-import { ConfigError, ClockDriftError } from '../errors/index.ts'
+import { ClockDriftError } from '../errors/index.ts'
 import { type Executor, runtimeOf } from '../types/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
 import { toBigInt } from './column-values.ts'
-import { checkOneOf, checkOptions } from './option-checks.ts'
+import { checkInteger, checkOneOf, checkOptions } from './option-checks.ts'
 import { type TimeSpan, toMilliseconds } from './time-span.ts'
 import { WriteStamps } from './write-stamps.ts'
 
@@ -63,10 +63,7 @@ export class HybridClock implements Clock {
     this.#clock = options.clock ?? runtimeOf(executor).clock
     this.#driftMsMax = toMilliseconds('driftMax', driftMax, 1, driftMsMax)
     this.#onDrift = checkOneOf('onDrift', onDrift, ['throw', 'correct'])
-    if (!Number.isInteger(sampleCount) || sampleCount < 1 || sampleCount > sampleCountMax) {
-      throw new ConfigError(`sampleCount must be an integer from 1 to ${sampleCountMax}`)
-    }
-    this.#sampleCount = sampleCount
+    this.#sampleCount = checkInteger('sampleCount', sampleCount, 1, sampleCountMax)
   }
 
   /** Milliseconds that the cluster is ahead of this machine, as last measured. */

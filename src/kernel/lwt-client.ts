@@ -57,11 +57,6 @@ export class LwtClient<Key, State, Ask, Answer> {
     return this.#executor?.counters ?? noCounters
   }
 
-  /** The state of a row as last reported by the server; it may have been replaced meanwhile. */
-  peek(name: string): State | undefined {
-    return this.#executor?.peek(name)
-  }
-
   /**
    * Executes a request on the row `key`.
    *

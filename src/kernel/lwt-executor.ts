@@ -54,9 +54,4 @@ export class LwtExecutor<Key, State, Ask, Answer> {
     const onIdle = (): void => this.#registers.rest(name, settings.clock.nowMs())
     return await register.submit(ask, settings, deadlineMs, onIdle)
   }
-
-  /** The state of a row that is remembered, which may have been replaced meanwhile. */
-  peek(name: string): State | undefined {
-    return this.#registers.peek(name)?.state
-  }
 }

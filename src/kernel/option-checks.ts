@@ -1,6 +1,6 @@
 import { ConfigError, type SerialConsistency } from '../errors/index.ts'
 import { didYouMean } from '../util/index.ts'
-import { type TimeSpan, toMilliseconds } from './time-span.ts'
+import { shown, type TimeSpan, toMilliseconds } from './time-span.ts'
 
 /** Longest delay that a timer of Node takes, in milliseconds. */
 export const timeoutMsMax = 2_147_483_647
@@ -65,12 +65,4 @@ export function checkOptions<T extends object>(what: string, options: T, names: 
     )
   }
   return options
-}
-
-/** An option's value in a message: numbers and short texts as they are, else the type. */
-function shown(value: unknown): string {
-  if (value === null || ['number', 'boolean', 'undefined'].includes(typeof value))
-    return String(value)
-  if (typeof value === 'string' && value.length <= 40) return JSON.stringify(value)
-  return `a value of type ${typeof value}`
 }

@@ -19,8 +19,7 @@ export interface TableDefinition {
   /** Order of each clustering column, in the order of the key. Default: none. */
   readonly clusteringKey?: { readonly [name: string]: 'asc' | 'desc' } | undefined
   /**
-   * How every row is written. Cells written both ways would be ordered by two different clocks, see
-   * decision 4.
+   * How every row is written. Cells written both ways would be ordered by two different clocks.
    */
   readonly writes: 'conditional' | 'plain'
   /** Longest time that a row lives, in seconds; `undefined` when rows live for ever. */

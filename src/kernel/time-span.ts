@@ -55,7 +55,9 @@ function parseTimeSpan(text: string): number {
   return Math.round(Number(match[1]) * unitMs[match[2] as TimeSpanUnit])
 }
 
-function shown(span: unknown): string {
-  if (typeof span === 'string') return JSON.stringify(span.slice(0, 40))
-  return typeof span === 'number' ? String(span) : `a value of type ${typeof span}`
+/** An option's value in a message: numbers and texts, cut short, as they are, else the type. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 40))
+  const isShort = value === null || ['number', 'boolean', 'undefined'].includes(typeof value)
+  return isShort ? String(value) : `a value of type ${typeof value}`
 }

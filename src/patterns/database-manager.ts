@@ -56,6 +56,8 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
   readonly #name: string
   readonly #open: OpenSession<TSession, Options>
   #connected: Connected<TSession> | undefined
+  /** Every `close` that has not resolved yet. */
+  #closing: Promise<void> | undefined
   readonly #stats = { connected: 0, failed: 0, closed: 0 }
 
   constructor(name: string, open: OpenSession<TSession, Options>) {
@@ -128,12 +130,23 @@ export class ConnectionManager<TSession extends ManagedSession, Options extends 
 
   /**
    * Closes the session. A `connect` that is still in progress is stopped and rejects with
-   * `ClosedError`. Afterwards `connect` works again.
+   * `ClosedError`. Afterwards `connect` works again. A second call waits for the first.
    */
   async close(): Promise<void> {
     const connected = this.#connected
     this.#connected = undefined
-    if (connected === undefined) return
+    if (connected !== undefined) {
+      const closing = Promise.all([this.#closing, this.#close(connected)]).then(() => {})
+      this.#closing = closing
+      const forget = (): void => {
+        if (this.#closing === closing) this.#closing = undefined
+      }
+      closing.then(forget, forget)
+    }
+    await this.#closing
+  }
+
+  async #close(connected: Connected<TSession>): Promise<void> {
     if (connected.session === undefined) connected.aborting.abort()
     const session = await connected.opening.catch(() => undefined)
     if (session === undefined) return

@@ -162,7 +162,7 @@ export class EventStore {
     return tableTexts(this.tableDefinitions())
   }
 
-  /** The table, which is written by conditional batches only as data. */
+  /** The table as data. It is written by conditional batches only. */
   tableDefinitions(): readonly TableDefinition[] {
     return [
       {
@@ -183,7 +183,7 @@ export class EventStore {
     ]
   }
 
-  /** Creates what is missing of the table, which is written by conditional batches only. */
+  /** Creates what is missing of the table. */
   async createTables(): Promise<void> {
     await createTables(this.#executor, [this])
   }

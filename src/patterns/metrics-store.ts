@@ -14,12 +14,19 @@ import {
   type TableDefinition,
   tableText,
   tableTexts,
+  timeoutOf,
   type TimeSpan,
   toDate,
   toSeconds,
   ttlSecondsMaxAt,
 } from '../kernel/index.ts'
-import { type Executor, type Page, randomUuid, runtimeOf } from '../types/index.ts'
+import {
+  type ExecuteOptions,
+  type Executor,
+  type Page,
+  randomUuid,
+  runtimeOf,
+} from '../types/index.ts'
 import type { Clock, Runtime } from '../util/index.ts'
 
 export interface MetricsStoreOptions {
@@ -36,6 +43,8 @@ export interface MetricsStoreOptions {
   readonly bucketSeconds?: number | undefined
   /** Buckets a query reads at the same time. Default 4. */
   readonly parallelBuckets?: number | undefined
+  /** Time that a write, or the read of a page, may take. Default: that of the executor. */
+  readonly timeout?: TimeSpan | undefined
   /** Default `metrics`. */
   readonly table?: string | undefined
   readonly clock?: Clock | undefined
@@ -96,12 +105,13 @@ export class MetricsStore {
   readonly #retentionSeconds: number
   readonly #bucketMs: number
   readonly #parallelBuckets: number
+  readonly #timeoutMs: number | undefined
   readonly #stats = { recorded: 0, failed: 0, read: 0 }
 
   constructor(executor: Executor, options: MetricsStoreOptions = {}) {
     checkOptions('MetricsStore', options, {
       ...{ retention: true, retentionSeconds: true, bucket: true, bucketSeconds: true },
-      ...{ parallelBuckets: true, table: true, clock: true },
+      ...{ parallelBuckets: true, timeout: true, table: true, clock: true },
     })
     checkExclusive(options, 'retention', 'retentionSeconds')
     checkExclusive(options, 'bucket', 'bucketSeconds')
@@ -120,6 +130,8 @@ export class MetricsStore {
     this.#retentionSeconds = secondsOf('retention', options.retention, retentionSeconds)
     this.#bucketMs = secondsOf('bucket', options.bucket, bucketSeconds) * 1_000
     this.#parallelBuckets = checkInteger('parallelBuckets', options.parallelBuckets ?? 4, 1, 1_024)
+    const { timeout } = options
+    this.#timeoutMs = timeout === undefined ? undefined : timeoutOf({ timeout }, 0)
   }
 
   /** CQL of the table. */
@@ -202,6 +214,7 @@ export class MetricsStore {
       await this.#runner.run(
         `INSERT INTO ${this.#table} (name, bucket, ts, id, value, tags) VALUES (?, ?, ?, ?, ?, ?) USING TTL ?`,
         [metric, this.#bucketOf(tsMs), new Date(tsMs), id, value, tags, ttl],
+        { timeout: this.#timeoutMs },
       )
     } catch (error) {
       this.#count({ type: 'failed', metric })
@@ -267,10 +280,11 @@ export class MetricsStore {
     let next = Math.floor(fromMs / this.#bucketMs)
     let left = limit
     const ahead: BucketRead[] = []
+    const options = { pageSize: pageRows, signal, timeout: this.#timeoutMs }
     const startMore = (): void => {
       for (; next <= last && ahead.length < this.#parallelBuckets; next++) {
         const values = [metric, BigInt(next), new Date(fromMs), new Date(toMs)]
-        ahead.push(new BucketRead(this.#runner, text, values, signal))
+        ahead.push(new BucketRead(this.#runner, text, values, options))
       }
     }
     for (startMore(); ahead.length > 0; startMore()) {
@@ -301,26 +315,26 @@ class BucketRead {
   readonly #runner: PreparedStatementRunner
   readonly #text: string
   readonly #values: readonly unknown[]
-  readonly #signal: AbortSignal | undefined
+  readonly #options: ExecuteOptions
   readonly #firstPage: Promise<Page<PointRow>>
 
   constructor(
     runner: PreparedStatementRunner,
     text: string,
     values: readonly unknown[],
-    signal: AbortSignal | undefined,
+    options: ExecuteOptions,
   ) {
     this.#runner = runner
     this.#text = text
     this.#values = values
-    this.#signal = signal
+    this.#options = options
     this.#firstPage = this.#read(undefined)
     // A partition that fails before its turn reports the failure when its turn comes.
     this.#firstPage.catch(() => {})
   }
 
   #read(pagingState: Uint8Array | undefined): Promise<Page<PointRow>> {
-    const options = { pageSize: pageRows, pagingState, signal: this.#signal }
+    const options = { ...this.#options, pagingState }
     return this.#runner.page<PointRow>(this.#text, this.#values, options)
   }
 

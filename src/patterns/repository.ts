@@ -1,16 +1,24 @@
 import { channel } from 'node:diagnostics_channel'
-import { ConfigError, RowExistsError, RowNotFoundError } from '../errors/index.ts'
+import {
+  ConfigError,
+  RowExistsError,
+  RowNotFoundError,
+  type SerialConsistency,
+} from '../errors/index.ts'
 import {
   checkInteger,
   checkOptions,
+  checkSerialLevel,
   checkTableName,
   createTables,
   PreparedStatementRunner,
   type TableDefinition,
   tableText,
   tableTexts,
+  timeoutOf,
+  type TimeSpan,
 } from '../kernel/index.ts'
-import type { Executor } from '../types/index.ts'
+import type { Executor, Result } from '../types/index.ts'
 import {
   checkNames,
   hasProperty,
@@ -34,12 +42,24 @@ export interface RepositoryOptions<T extends object, Key extends keyof T & strin
   readonly key: readonly Key[]
   /** How many properties of `key` form the partition key. Default 1. */
   readonly partitionKeyCount?: number | undefined
+  /**
+   * Where writes are ordered: per data center, or over all of them. All repositories on a table
+   * must use the same. Default: that of the executor.
+   */
+  readonly serialConsistency?: SerialConsistency | undefined
+  /** Time that a request may take. Default: that of the executor. */
+  readonly timeout?: TimeSpan | undefined
 }
 
 /** What subscribers of the channel `tsylla:repository` of `node:diagnostics_channel` receive. */
 export interface RepositoryEvent {
-  /** `refused`: what was to be created exists, or what was to be changed or deleted does not. */
-  readonly type: 'created' | 'read' | 'updated' | 'deleted' | 'refused'
+  /**
+   * - `created`, `read`, `updated`, `deleted`: a row was.
+   * - `missing`: `get` has found no row.
+   * - `refused`: what was to be created exists, or what was to be changed or deleted does not.
+   * - `failed`: the database has failed; a write may be applied when its outcome is unknown.
+   */
+  readonly type: 'created' | 'read' | 'missing' | 'updated' | 'deleted' | 'refused' | 'failed'
   readonly table: string
 }
 
@@ -78,17 +98,21 @@ export class Repository<T extends object, Key extends keyof T & string = Default
   readonly #keys: readonly EntityProperty[]
   readonly #others: readonly EntityProperty[]
   readonly #partitionKeyCount: number
-  readonly #stats = { created: 0, read: 0, updated: 0, deleted: 0, refused: 0 }
+  readonly #timeoutMs: number | undefined
+  readonly #stats = {
+    ...{ created: 0, read: 0, missing: 0, updated: 0, deleted: 0, refused: 0, failed: 0 },
+  }
 
   constructor(executor: Executor, options: RepositoryOptions<T, Key>) {
     checkOptions('Repository', options, {
-      table: true,
-      columns: true,
-      key: true,
-      partitionKeyCount: true,
+      ...{ table: true, columns: true, key: true, partitionKeyCount: true },
+      ...{ serialConsistency: true, timeout: true },
     })
     this.#executor = executor
-    this.#runner = new PreparedStatementRunner(executor)
+    const { serialConsistency, timeout } = options
+    if (serialConsistency !== undefined) checkSerialLevel(serialConsistency)
+    this.#timeoutMs = timeout === undefined ? undefined : timeoutOf({ timeout }, 0)
+    this.#runner = new PreparedStatementRunner(executor, { serialConsistency })
     this.#name = checkTableName(options.table)
     this.#table = tableText(this.#name)
     this.#properties = propertiesOf(options.columns)
@@ -116,7 +140,7 @@ export class Repository<T extends object, Key extends keyof T & string = Default
     return tableTexts(this.tableDefinitions())
   }
 
-  /** The table, which is written by conditional writes only as data. */
+  /** The table as data. It is written by conditional writes only. */
   tableDefinitions(): readonly TableDefinition[] {
     const keys = this.#keys.map(({ column }) => column)
     return [
@@ -132,7 +156,7 @@ export class Repository<T extends object, Key extends keyof T & string = Default
     ]
   }
 
-  /** Creates what is missing of the table, which is written by conditional writes only. */
+  /** Creates what is missing of the table. */
   async createTables(): Promise<void> {
     await createTables(this.#executor, [this])
   }
@@ -148,11 +172,11 @@ export class Repository<T extends object, Key extends keyof T & string = Default
     keyValues('create', this.#keys, entity)
     const columns = this.#properties.map(({ text }) => text).join(', ')
     const markers = this.#properties.map(() => '?').join(', ')
-    const result = await this.#runner.run(
+    const result = await this.#run(
       `INSERT INTO ${this.#table} (${columns}) VALUES (${markers}) IF NOT EXISTS`,
       this.#properties.map(({ name }) => valueOf(entity, name)),
     )
-    this.#count('created', result.applied)
+    this.#count(result.applied === true ? 'created' : 'refused')
     if (result.applied !== true) throw new RowExistsError(this.#name)
   }
 
@@ -162,12 +186,12 @@ export class Repository<T extends object, Key extends keyof T & string = Default
    */
   async get(key: RepositoryKey<T, Key>): Promise<T | undefined> {
     const columns = this.#properties.map(({ text }) => text).join(', ')
-    const result = await this.#runner.run(
+    const result = await this.#run(
       `SELECT ${columns} FROM ${this.#table} WHERE ${this.#keyCondition()}`,
       this.#keyValues('get', key),
     )
     const row = result.firstRow()
-    this.#count('read', true)
+    this.#count(row === undefined ? 'missing' : 'read')
     if (row === undefined) return undefined
     const entries = this.#properties.map(({ name, column, read, makeEmpty }) => {
       const value: unknown = row[column] ?? makeEmpty?.() ?? null
@@ -188,21 +212,21 @@ export class Repository<T extends object, Key extends keyof T & string = Default
     if (this.#others.length === 0) throw new ConfigError(`${this.#name} has key columns only`)
     const key = keyValues('update', this.#keys, entity)
     const assignments = this.#others.map(({ text }) => `${text} = ?`).join(', ')
-    const result = await this.#runner.run(
+    const result = await this.#run(
       `UPDATE ${this.#table} SET ${assignments} WHERE ${this.#keyCondition()} IF EXISTS`,
       [...this.#others.map(({ name }) => valueOf(entity, name)), ...key],
     )
-    this.#count('updated', result.applied)
+    this.#count(result.applied === true ? 'updated' : 'refused')
     if (result.applied !== true) throw new RowNotFoundError(this.#name)
   }
 
   /** @returns whether there was such an entity */
   async delete(key: RepositoryKey<T, Key>): Promise<boolean> {
-    const result = await this.#runner.run(
+    const result = await this.#run(
       `DELETE FROM ${this.#table} WHERE ${this.#keyCondition()} IF EXISTS`,
       this.#keyValues('delete', key),
     )
-    this.#count('deleted', result.applied)
+    this.#count(result.applied === true ? 'deleted' : 'refused')
     return result.applied === true
   }
 
@@ -211,8 +235,16 @@ export class Repository<T extends object, Key extends keyof T & string = Default
     return { ...this.#stats }
   }
 
-  #count(done: RepositoryEvent['type'], applied: boolean | undefined): void {
-    const type = applied === true ? done : 'refused'
+  async #run(text: string, values: readonly unknown[]): Promise<Result> {
+    try {
+      return await this.#runner.run(text, values, { timeout: this.#timeoutMs })
+    } catch (error) {
+      this.#count('failed')
+      throw error
+    }
+  }
+
+  #count(type: RepositoryEvent['type']): void {
     this.#stats[type]++
     if (!events.hasSubscribers) return
     events.publish({ type, table: this.#name } satisfies RepositoryEvent)

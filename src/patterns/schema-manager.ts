@@ -149,7 +149,11 @@ export class SchemaManager {
   }
 }
 
-/** SHA-256 of everything that a definition says, independent of the order of its properties. */
+/**
+ * SHA-256 of the name, the columns, the key and the kind of writes of a definition, independent of
+ * the order of its properties. The options of the table, which `ttlSeconds`, `hasDeletions` and
+ * `compaction` lead to, are not part of it.
+ */
 function checksumOf(definition: TableDefinition): string {
   const { name, columns, partitionKey, clusteringKey = {}, writes } = definition
   const facts = [

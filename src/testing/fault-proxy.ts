@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { ConfigError } from '../errors/index.ts'
+import { checkInteger, checkOptions } from '../kernel/index.ts'
 import { type Clock, createRandom, type RandomSource, systemClock } from '../util/index.ts'
 import { ActiveRule, type FaultRule, type InjectedFault } from './fault-rule.ts'
 import { NodeAddresses, socketAddressOf } from './node-addresses.ts'
@@ -18,6 +19,16 @@ export interface FaultProxyOptions {
   readonly seed?: number | undefined
   /** By which frames are delayed. Default: the clock of the machine. */
   readonly clock?: Clock | undefined
+}
+
+const optionNames = { host: true, seed: true, clock: true } as const
+
+/** @throws ConfigError */
+function checkValues(options: FaultProxyOptions): FaultProxyOptions {
+  const { port = 0, seed = 1 } = options
+  checkInteger('port', port, 0, 65_535)
+  checkInteger('seed', seed, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+  return options
 }
 
 /** Connections have sequences of random numbers that begin this far apart. */
@@ -63,7 +74,8 @@ export class FaultProxy implements AsyncDisposable {
    * @throws ConfigError when the address is none, or cannot be listened on
    */
   static async open(node: string, options: FaultProxyOptions = {}): Promise<FaultProxy> {
-    const proxy = new FaultProxy(node, options, new NodeAddresses())
+    checkOptions('FaultProxy.open', options, { ...optionNames, port: true })
+    const proxy = new FaultProxy(node, checkValues(options), new NodeAddresses())
     await proxy.#listen()
     return proxy
   }
@@ -80,6 +92,8 @@ export class FaultProxy implements AsyncDisposable {
     nodes: readonly string[],
     options: Omit<FaultProxyOptions, 'port'> = {},
   ): Promise<readonly FaultProxy[]> {
+    checkOptions('FaultProxy.openAll', options, optionNames)
+    checkValues(options)
     const addresses = new NodeAddresses()
     const { seed = 1 } = options
     const proxies = nodes.map(

@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors/index.ts'
-import { checkOneOf } from '../kernel/index.ts'
+import { checkInteger, checkOneOf, checkOptions, timeoutMsMax } from '../kernel/index.ts'
 import { Opcode } from '../protocol/index.ts'
 import type { RandomSource } from '../util/index.ts'
 
@@ -109,8 +109,12 @@ export class ActiveRule {
   readonly #requests: readonly RequestName[] | undefined
   #matchCount = 0
 
-  /** @throws ConfigError when the fault is none that can happen there */
+  /** @throws ConfigError when the fault is none that can happen there, or an option is wrong */
   constructor(rule: FaultRule) {
+    checkOptions('A fault rule', rule, {
+      ...{ fault: true, on: true, request: true, connection: true, when: true },
+      ...{ probability: true, skip: true, times: true, delayMs: true },
+    })
     this.#rule = rule
     this.fault = rule.fault
     this.#on = rule.on ?? (rule.fault === 'loseRequest' ? 'request' : 'response')
@@ -120,6 +124,30 @@ export class ActiveRule {
     checkOneOf(`fault on ${this.#on}`, rule.fault, faultsOn[this.#on])
     if (!(probability >= 0 && probability <= 1)) {
       throw new ConfigError(`probability must be from 0 to 1, not ${String(probability)}`)
+    }
+    this.#checkValues()
+  }
+
+  #checkValues(): void {
+    const { connection = 0, skip = 0, times = 0, when } = this.#rule
+    checkInteger('connection', connection, 0, Number.MAX_SAFE_INTEGER)
+    checkInteger('skip', skip, 0, Number.MAX_SAFE_INTEGER)
+    checkInteger('times', times, 0, Number.MAX_SAFE_INTEGER)
+    if (when !== undefined && typeof when !== 'function') {
+      throw new ConfigError('when must be a function of a frame')
+    }
+    if (this.#requests !== undefined && !Array.isArray(this.#requests)) {
+      throw new ConfigError('request must be the name of a request, or a list of names')
+    }
+    const names = [...requestNames.values()]
+    for (const name of this.#requests ?? []) checkOneOf('request', name, names)
+    const { delayMs = 0 } = this.#rule
+    const [min, max, ...others] = Array.isArray(delayMs) ? delayMs : [delayMs, delayMs]
+    const areNumbers = typeof min === 'number' && typeof max === 'number' && others.length === 0
+    if (!areNumbers || !(min >= 0 && min <= max && max <= timeoutMsMax)) {
+      throw new ConfigError(
+        `delayMs must be from 0 to ${timeoutMsMax}, or a pair of such numbers of which the first is not larger`,
+      )
     }
   }
 

@@ -1,5 +1,7 @@
-import { checkInteger } from '../kernel/index.ts'
+import { ConfigError } from '../errors/index.ts'
+import { checkInteger, checkOptions } from '../kernel/index.ts'
 import type { HistoryOperation } from './history.ts'
+import { nameOfValue } from './value-name.ts'
 
 /** What an object does when operations come one after another. */
 export interface HistoryModel<State, Input, Output> {
@@ -12,8 +14,8 @@ export interface HistoryModel<State, Input, Output> {
    */
   readonly step: (state: State, input: Input, output: Output | undefined) => readonly State[]
   /**
-   * A text that is the same for equal states only. Default: their JSON, where maps, sets and
-   * bigints have a form of their own.
+   * A text that is the same for equal states only. Default: one that tells apart data of every
+   * kind, dates, bytes, maps and sets included. States with private fields need their own.
    */
   readonly nameOf?: ((state: State) => string) | undefined
 }
@@ -53,12 +55,14 @@ const twinSearchCountMax = 512
  * that of Wing and Gong with the memory of Lowe.
  *
  * @throws HistoryTooComplexError after `stepsMax` steps
+ * @throws ConfigError for a wrong option, and for a state that needs `nameOf`
  */
 export function checkLinearizable<State, Input, Output>(
   history: Iterable<HistoryOperation<Input, Output>>,
   model: HistoryModel<State, Input, Output>,
   options: CheckOptions = {},
 ): LinearizabilityResult<Input, Output> {
+  checkOptions('checkLinearizable', options, { stepsMax: true })
   const { stepsMax = stepsMaxDefault } = options
   checkInteger('stepsMax', stepsMax, 1, Number.MAX_SAFE_INTEGER)
   const budget = { steps: 0, stepsMax }
@@ -147,7 +151,7 @@ class Search<State, Input, Output> {
     this.#key = key
     this.#operations = [...operations].sort((a, b) => a.call - b.call)
     this.#model = model
-    this.#nameOf = model.nameOf ?? nameOfValue
+    this.#nameOf = model.nameOf ?? nameOfState
     this.#budget = budget
     this.#placed = this.#operations.map(() => false)
     this.#twins = twinsOf(this.#operations)
@@ -294,6 +298,7 @@ function twinsOf(
   const alike = new Map<string, number[]>()
   return operations.map((operation, index) => {
     const name = nameOfValue([operation.input, operation.output ?? null, isOpen(operation)])
+    if (name === undefined) return undefined
     const before = alike.get(name) ?? []
     alike.set(name, before)
     const end = endOf(operation)
@@ -343,15 +348,17 @@ function tooComplex({ stepsMax }: Budget, key: string): HistoryTooComplexError {
 
 function textOf({ process, input, output }: HistoryOperation<unknown, unknown>): string {
   const who = process === undefined ? '' : `${process}: `
-  return `${who}${nameOfValue(input)} → ${output === undefined ? 'not known' : nameOfValue(output)}`
+  return `${who}${displayed(input)} → ${output === undefined ? 'not known' : displayed(output)}`
 }
 
-/** JSON of plain data, in which maps, sets and bigints are not lost. */
-function nameOfValue(value: unknown): string {
-  const text = JSON.stringify(value, (_, inner: unknown) => {
-    if (typeof inner === 'bigint') return `${inner}n`
-    if (inner instanceof Map) return { map: [...inner] }
-    return inner instanceof Set ? { set: [...inner] } : inner
-  })
-  return text ?? 'undefined'
+function displayed(value: unknown): string {
+  return nameOfValue(value) ?? String(value)
+}
+
+function nameOfState(state: unknown): string {
+  const name = nameOfValue(state)
+  if (name !== undefined) return name
+  throw new ConfigError(
+    'The states of the model are no plain data: give the model a nameOf, which returns the same text for equal states only',
+  )
 }

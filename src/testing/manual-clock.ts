@@ -1,3 +1,4 @@
+import { ConfigError } from '../errors/index.ts'
 import { type TimeSpan, toMilliseconds } from '../kernel/index.ts'
 import { type Clock, systemRuntime, type Timer } from '../util/index.ts'
 import { TimerQueue } from './timer-queue.ts'
@@ -23,9 +24,14 @@ export class ManualClock implements Clock {
   #nowMs: number
   readonly #timers = new TimerQueue()
 
-  /** @param now date at which it begins, in milliseconds since the epoch or as a `Date` */
+  /**
+   * @param now date at which it begins, in milliseconds since the epoch or as a `Date`
+   * @throws ConfigError when that is no date
+   */
   constructor(now: number | Date = defaultNowMs) {
-    this.#nowMs = typeof now === 'number' ? now : now.getTime()
+    this.#nowMs = now instanceof Date ? now.getTime() : now
+    if (Number.isFinite(this.#nowMs)) return
+    throw new ConfigError('now must be a valid Date, or a number of milliseconds since the epoch')
   }
 
   nowMs(): number {
@@ -47,14 +53,19 @@ export class ManualClock implements Clock {
 
   /**
    * Moves time on, and calls the timers that are due on the way, in their order. What they cause
-   * later, by promises, happens after this call, at the new time.
+   * later, by promises, happens after this call, at the new time. Time that a timer moves further
+   * itself stays there.
    *
    * @throws ConfigError when `span` is no time span
+   * @throws what a timer throws, after time has moved and the other timers were called; an
+   *   `AggregateError` when several do
    */
   advance(span: TimeSpan): void {
-    const endMs = this.#nowMs + toMilliseconds('span', span, 0, advanceMsMax)
-    while (this.#runNext(endMs));
-    this.#nowMs = endMs
+    const endMs = this.#endOf(span)
+    const errors: unknown[] = []
+    while (this.#runNext(endMs, errors));
+    this.#nowMs = Math.max(this.#nowMs, endMs)
+    throwAll(errors)
   }
 
   /**
@@ -62,23 +73,39 @@ export class ManualClock implements Clock {
    * timer: requests to an engine in this process, for example.
    *
    * @throws ConfigError when `span` is no time span
+   * @throws what a timer throws, as `advance` does
    */
   async run(span: TimeSpan): Promise<void> {
-    const endMs = this.#nowMs + toMilliseconds('span', span, 0, advanceMsMax)
+    const endMs = this.#endOf(span)
+    const errors: unknown[] = []
     await settle()
-    while (this.#runNext(endMs)) await settle()
-    this.#nowMs = endMs
+    while (this.#runNext(endMs, errors)) await settle()
+    this.#nowMs = Math.max(this.#nowMs, endMs)
     await settle()
+    throwAll(errors)
+  }
+
+  #endOf(span: TimeSpan): number {
+    return this.#nowMs + toMilliseconds('span', span, 0, advanceMsMax)
   }
 
   /** Moves time to the timer that is due first, if it is due until then, and calls it. */
-  #runNext(endMs: number): boolean {
+  #runNext(endMs: number, errors: unknown[]): boolean {
     const next = this.#timers.take(endMs)
     if (next === undefined) return false
     this.#nowMs = Math.max(this.#nowMs, next.atMs)
-    next.callback()
+    try {
+      next.callback()
+    } catch (error) {
+      errors.push(error)
+    }
     return true
   }
+}
+
+function throwAll(errors: readonly unknown[]): void {
+  if (errors.length > 1) throw new AggregateError(errors, `${errors.length} timers have thrown`)
+  if (errors.length === 1) throw errors[0]
 }
 
 async function settle(): Promise<void> {

@@ -1,6 +1,12 @@
 import { fileURLToPath } from 'node:url'
 import { ConfigError } from '../errors/index.ts'
-import { checkInteger, type TimeSpan, timeSpanText, toMilliseconds } from '../kernel/index.ts'
+import {
+  checkInteger,
+  checkOptions,
+  type TimeSpan,
+  timeSpanText,
+  toMilliseconds,
+} from '../kernel/index.ts'
 import { systemClock, type Timer } from '../util/index.ts'
 import { WorkerProcess } from './worker-process.ts'
 
@@ -62,8 +68,17 @@ export class ProcessRun<Report = unknown> implements AsyncDisposable {
 
   /** @internal */
   constructor(options: RunProcessesOptions<Report>) {
+    checkOptions('runProcesses', options, {
+      ...{ module: true, count: true, args: true, skewMs: true, execArgv: true },
+      ...{ timeout: true, onReport: true },
+    })
     const { module, count, args = null, skewMs = () => 0, execArgv = [], onReport } = options
     checkInteger('count', count, 1, countMax)
+    if (typeof skewMs !== 'function') throw new ConfigError('skewMs must be a function of an index')
+    if (!Array.isArray(execArgv)) throw new ConfigError('execArgv must be a list of parameters')
+    if (onReport !== undefined && typeof onReport !== 'function') {
+      throw new ConfigError('onReport must be a function of a report')
+    }
     const { timeout = timeoutDefault } = options
     this.#timeoutMs = toMilliseconds('timeout', timeout, timeoutMsMin, timeoutMsMax)
     const host = {

@@ -82,6 +82,26 @@ test('connecting while the previous session is being closed returns a new sessio
   expect(manager.session).toBe(second)
 })
 
+test('every call of close resolves when the sessions are closed', async () => {
+  const finish: (() => void)[] = []
+  const open = async (): Promise<ManagedSession> =>
+    ({ isClosed: false, close: () => new Promise<void>((done) => finish.push(done)) }) as never
+  const manager = new ConnectionManager<ManagedSession, object>('twice', open)
+  const seen: string[] = []
+  await manager.connect(['a'])
+  const first = manager.close().then(() => seen.push('first'))
+  await manager.connect(['b'])
+  const others = [manager.close(), manager.close()].map((one) => one.then(() => seen.push('other')))
+  await expect.poll(() => finish.length).toBe(2)
+  finish[1]!()
+  await Promise.resolve()
+  expect(seen).toEqual([])
+  finish[0]!()
+  await Promise.all([first, ...others])
+  expect(seen).toEqual(['first', 'other', 'other'])
+  await manager.close()
+})
+
 test('an option that is undefined is one that is left out', async () => {
   const first = await db.connect(['embedded:'], 'app', { createKeyspace: true })
   const options = { createKeyspace: true, poolSize: undefined, session: undefined }

@@ -133,6 +133,20 @@ describePattern('MetricsStore', (target) => {
     )
   })
 
+  test('requests have the time limit of the store', async () => {
+    const counting = new FaultyExecutor(target.session)
+    const metrics = new MetricsStore(counting, { table: 'points', timeout: '3s' })
+    await metrics.createTables()
+    await metrics.record('timed', 1)
+    await metrics.query('timed', new Date(), new Date()).toArray()
+    const limits = counting.requests.map(({ options }) => options.timeout ?? 0)
+    expect(limits).toHaveLength(2)
+    // The time of the PREPARE is taken off.
+    for (const limit of limits) expect(limit).toBeGreaterThan(0)
+    for (const limit of limits) expect(limit).toBeLessThanOrEqual(3_000)
+    expect(() => new MetricsStore(counting, { timeout: 'soon' as never })).toThrow(/timeout/)
+  })
+
   test('wrong arguments are named', async () => {
     const metrics = new MetricsStore(target.session)
     await expect(metrics.record('', 1)).rejects.toThrow(/metric/)

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { RowExistsError, RowNotFoundError } from '../../src/index.ts'
 import { Repository, UserRepository } from '../../src/patterns.ts'
-import { describePattern } from './support.ts'
+import { describePattern, FaultyExecutor } from './support.ts'
 
 interface Item {
   readonly org: string
@@ -43,6 +43,28 @@ describePattern('Repository', (target) => {
       Array.from({ length: 10 }, (_, i) => users.create({ ...user, id: 4, name: `n${i}` })),
     )
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  })
+
+  test('requests have the time limit and the serial level of the repository', async () => {
+    const counting = new FaultyExecutor(target.session)
+    const open = (options: object): Repository<{ id: number }> =>
+      new Repository<{ id: number }>(counting, {
+        ...{ table: 'levels', columns: { id: 'int' }, key: ['id'], ...options },
+      })
+    const rows = open({ timeout: '3s', serialConsistency: 'SERIAL' })
+    await rows.createTables()
+    await rows.create({ id: 1 })
+    await rows.get(1)
+    await rows.delete(1)
+    expect(counting.requests).toHaveLength(3)
+    for (const { options } of counting.requests) {
+      expect(options.serialConsistency).toBe('SERIAL')
+      // The time of the PREPARE is taken off.
+      expect(options.timeout).toBeGreaterThan(0)
+      expect(options.timeout).toBeLessThanOrEqual(3_000)
+    }
+    expect(() => open({ serialConsistency: 'QUORUM' })).toThrow(/must be one of SERIAL/)
+    expect(() => open({ timeout: 'soon' })).toThrow(/timeout/)
   })
 
   test('a column that is added later changes nothing', async () => {

@@ -25,7 +25,7 @@ interface Case {
 
 const table = (name: string): { readonly table: string } => ({ table: `stats_${name}` })
 
-/** Every pattern: what it counts and publishes of the same work. */
+/** Every pattern with statistics: what it counts and publishes of the same work. */
 const cases: readonly Case[] = [
   {
     name: 'RateLimiter',
@@ -150,19 +150,22 @@ const cases: readonly Case[] = [
         ...{ columns, key: ['id'] },
         ...table('users'),
       })
+      await expect(users.get(1)).rejects.toThrow(/createTables/)
       await users.createTables()
       await users.create({ id: 1, name: 'Ada' })
       await expect(users.create({ id: 1, name: 'Ada' })).rejects.toThrow()
       await users.update({ id: 1, name: 'Eve' })
       await expect(users.update({ id: 2, name: 'Eve' })).rejects.toThrow()
       await users.get(1)
+      expect(await users.get(2)).toBeUndefined()
       expect([await users.delete(1), await users.delete(1)]).toEqual([true, false])
       return users.stats()
     },
-    stats: { created: 1, read: 1, updated: 1, deleted: 1, refused: 3 },
-    events: ['created', 'refused', 'updated', 'refused', 'read', 'deleted', 'refused'].map(
-      (type) => ({ type, table: 'stats_users' }),
-    ),
+    stats: { created: 1, read: 1, missing: 1, updated: 1, deleted: 1, refused: 3, failed: 1 },
+    events: [
+      ...['failed', 'created', 'refused', 'updated', 'refused'],
+      ...['read', 'missing', 'deleted', 'refused'],
+    ].map((type) => ({ type, table: 'stats_users' })),
   },
   {
     name: 'DatabaseManager',

@@ -77,7 +77,66 @@ describe('a fixture', () => {
   })
 })
 
+describe('a fixture that is being closed', () => {
+  test('opens nothing, and closes what is being opened', async () => {
+    const own = engineFixture()
+    const opening = own.open()
+    const closing = own.close()
+    await expect(own.open()).rejects.toMatchObject({ code: 'TSYLLA_CLOSED' })
+    await Promise.all([closing, own.close()])
+    const { session } = await opening
+    await expect(session.execute('SELECT key FROM system.local')).rejects.toMatchObject({
+      outcome: 'not_applied',
+    })
+    await using reopened = await own.open()
+    expect(await reopened.session.execute('SELECT key FROM system.local')).toHaveLength(1)
+    await own.close()
+  })
+
+  test('options that are none are refused', () => {
+    expect(() => engineFixture({ setup: () => {} } as never)).toThrow(/Did you mean "setUp"/)
+    expect(() => engineFixture({ setUp: 'CREATE' as never })).toThrow(/setUp must be a function/)
+  })
+})
+
 describe('a manual clock', () => {
+  test('never goes back, also when timers move time themselves', async () => {
+    const clock = new ManualClock(0)
+    clock.schedule(10, () => clock.advance('1h'))
+    clock.advance(20)
+    expect(clock.monotonicMs()).toBe(3_600_010)
+    const running = clock.run('1m')
+    clock.advance('1h')
+    await running
+    expect(clock.monotonicMs()).toBe(7_200_010)
+  })
+
+  test('moves on when a timer throws, calls the others, and then throws that', async () => {
+    const clock = new ManualClock(0)
+    const seen: number[] = []
+    const fail = (): never => {
+      seen.push(clock.nowMs())
+      throw new Error(`at ${clock.nowMs()}`)
+    }
+    clock.schedule(10, fail)
+    clock.schedule(20, () => seen.push(clock.nowMs()))
+    expect(() => clock.advance(100)).toThrow('at 10')
+    expect([clock.nowMs(), seen]).toEqual([100, [10, 20]])
+    clock.schedule(10, fail)
+    clock.schedule(20, fail)
+    await expect(clock.run(50)).rejects.toMatchObject({
+      ...{ name: 'AggregateError', errors: [{ message: 'at 110' }, { message: 'at 120' }] },
+    })
+    expect(clock.nowMs()).toBe(150)
+  })
+
+  test.each([Number.NaN, Number.POSITIVE_INFINITY, new Date(Number.NaN), '2026' as never])(
+    'does not begin at %s',
+    (now) => {
+      expect(() => new ManualClock(now)).toThrow(/now must be a valid Date/)
+    },
+  )
+
   test('calls timers in the order of time while it advances', () => {
     const clock = new ManualClock(1_000)
     const seen: string[] = []

@@ -48,6 +48,32 @@ async function stored(): Promise<number[]> {
 const insert = 'INSERT INTO t (id, v) VALUES (?, ?)'
 const conditional = 'INSERT INTO t (id, v) VALUES (?, ?) IF NOT EXISTS'
 
+test.each([
+  [{ fault: 'loseResponse', time: 1 }, /A fault rule has no option "time".*Did you mean "times"/],
+  [{ fault: 'loseResponse', times: -1 }, /times must be an integer from 0/],
+  [{ fault: 'loseResponse', skip: 0.5 }, /skip must be an integer from 0/],
+  [{ fault: 'loseResponse', connection: '0' }, /connection must be an integer from 0/],
+  [{ fault: 'loseResponse', request: 'SELECT' }, /request must be one of STARTUP/],
+  [{ fault: 'loseResponse', request: 5 }, /request must be the name/],
+  [{ fault: 'loseResponse', when: true }, /when must be a function/],
+  [{ fault: 'delay', delayMs: -5 }, /delayMs must be from 0/],
+  [{ fault: 'delay', delayMs: [5, 1] }, /delayMs must be from 0/],
+  [{ fault: 'delay', delayMs: '5ms' }, /delayMs must be from 0/],
+  [{ fault: 'delay', delayMs: null }, /delayMs must be from 0/],
+])('a rule that cannot be is refused: %j', async (rule, message) => {
+  const proxy = await openProxy()
+  expect(() => proxy.inject(rule as never)).toThrow(message)
+})
+
+test.each([
+  [{ seeds: 1 }, /no option "seeds".*Did you mean "seed"/],
+  [{ seed: 'x' }, /seed must be an integer/],
+  [{ port: 70_000 }, /port must be an integer from 0 to 65535/],
+])('options of a proxy that cannot be are refused: %j', async (options, message) => {
+  await expect(FaultProxy.open(node, options as never)).rejects.toThrow(message)
+  await expect(FaultProxy.openAll([node], options as never)).rejects.toThrow(/option|integer/)
+})
+
 describe('without faults', () => {
   test('a session knows nothing but the proxy, and all its requests pass', async () => {
     const proxy = await openProxy()

@@ -274,3 +274,73 @@ test('a search that takes too long ends with an error that says what to do', () 
   expect(check).toThrow(/within 10000 steps.*fewer/)
   expect(() => checkLinearizable([], registerModel, { stepsMax: 0 })).toThrow(/stepsMax/)
 })
+
+describe('states', () => {
+  type Input = { readonly write: unknown } | 'read'
+  const model: HistoryModel<{ readonly value: unknown }, Input, { readonly value: unknown }> = {
+    initial: () => ({ value: null }),
+    step(state, input, output) {
+      if (input !== 'read') return [{ value: input.write }]
+      return output === undefined || Object.is(output.value, state.value) ? [state] : []
+    },
+  }
+
+  /** Of two writes at the same time, either may be the last. */
+  const findsBoth = (a: unknown, b: unknown): boolean =>
+    [a, b].every((last) => {
+      const writes = [a, b].map((write) => ({
+        ...{ input: { write }, output: { value: null }, call: 0, return: 10 },
+      }))
+      const read = { input: 'read' as const, output: { value: last }, call: 20, return: 30 }
+      return checkLinearizable([...writes, read], model).ok
+    })
+
+  class Point {
+    readonly x: number
+    constructor(x: number) {
+      this.x = x
+    }
+  }
+  const distinct: readonly unknown[] = [
+    ...[1, '1', 1n, '1n', true, 'true', null, 'null', undefined, 'undefined'],
+    ...[0, -0, Number.NaN, 'NaN', Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+    ...[[], [undefined], [null], new Array(1), ['', ''], ['","']],
+    ...[{}, { a: 1 }, { a: undefined }, { a: '1' }, { b: 1 }, new Point(1), new Point(2), { x: 1 }],
+    ...[new Date(0), new Date(1), new Date(Number.NaN), '1970-01-01T00:00:00.000Z', 0n],
+    ...[new Map(), new Map([[1, 1]]), new Map([['1', 1]]), { map: [] }, new Set(), new Set([1])],
+    ...[new Uint8Array(), new Uint8Array([1]), new Int8Array([1]), { 0: 1 }, { set: [] }],
+    ...[new URL('http://a/'), 'http://a/'],
+  ]
+
+  test('that differ have different names', () => {
+    for (const [i, a] of distinct.entries()) {
+      for (const b of distinct.slice(i + 1)) {
+        expect([a, b, findsBoth(a, b)]).toEqual([a, b, true])
+      }
+    }
+  })
+
+  test('without a name that tells them apart need nameOf', () => {
+    class Hidden {
+      readonly #value: number
+      constructor(value: number) {
+        this.#value = value
+      }
+      get value(): number {
+        return this.#value
+      }
+    }
+    const history = [{ input: 1, output: 1, call: 0, return: 1 }]
+    const hidden: HistoryModel<Hidden, number, number> = {
+      initial: () => new Hidden(0),
+      step: (_, input) => [new Hidden(input)],
+    }
+    expect(() => checkLinearizable(history, hidden)).toThrow(/give the model a nameOf/)
+    const named = { ...hidden, nameOf: ({ value }: Hidden) => String(value) }
+    expect(checkLinearizable(history, named)).toEqual({ ok: true })
+  })
+
+  test('options that are none are refused', () => {
+    expect(() => checkLinearizable([], model, { steps: 1 } as never)).toThrow(/no option "steps"/)
+  })
+})
