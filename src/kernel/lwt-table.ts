@@ -83,8 +83,8 @@ export class LwtTable<Key, State> implements LwtRows<Key, State> {
     const result = await this.#runner.run(this.#updateText, updated, options)
     if (result.applied === true) return after
     if (isOpOnly) return await this.read(key, timeoutMs)
-    // Of a row that does not exist, which may have expired, Cassandra returns no column and ScyllaDB
-    // nulls. Whether there is a row without an id, an insert or a read tells.
+    // Of a row that does not exist, which may have expired, Cassandra returns no column and
+    // ScyllaDB nulls. Whether there is a row without an id, an insert or a read tells.
     return isNone(result.firstRow()?.['op']) ? undefined : this.#versionOf(result)
   }
 

@@ -1,4 +1,5 @@
 import { AbortedError } from '../errors/index.ts'
+import { onAbort } from '../util/index.ts'
 
 /**
  * Waits for work, and no longer than until the signal aborts. The work goes on.
@@ -13,11 +14,11 @@ export function orAborted<T>(
 ): Promise<T> {
   if (signal === undefined) return work
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
+    const leave = (): void => {
       if (mayLeave()) reject(new AbortedError('not_applied', signal.reason))
     }
-    if (signal.aborted) onAbort()
-    signal.addEventListener('abort', onAbort)
-    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    if (signal.aborted) leave()
+    const forget = signal.aborted ? undefined : onAbort(signal, leave)
+    void work.then(resolve, reject).finally(forget)
   })
 }

@@ -1,3 +1,5 @@
+import { onAbort } from './abort-listeners.ts'
+
 /** A pending callback of a {@link Clock}. */
 export interface Timer {
   cancel(): void
@@ -64,10 +66,10 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   return new Promise((resolve) => {
     const onEnd = (): void => {
       timer.cancel()
-      signal?.removeEventListener('abort', onEnd)
+      forget?.()
       resolve()
     }
+    const forget = signal && onAbort(signal, onEnd)
     const timer = clock.schedule(delayMs, onEnd, true)
-    signal?.addEventListener('abort', onEnd)
   })
 }

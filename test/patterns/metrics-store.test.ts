@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { MetricsStore } from '../../src/patterns.ts'
+import { WrappedExecutor } from '../../src/types/index.ts'
 import { describePattern, FaultyExecutor } from './support.ts'
 
 const hourMs = 3_600_000
@@ -134,17 +135,27 @@ describePattern('MetricsStore', (target) => {
   })
 
   test('requests have the time limit of the store', async () => {
-    const counting = new FaultyExecutor(target.session)
-    const metrics = new MetricsStore(counting, { table: 'points', timeout: '3s' })
-    await metrics.createTables()
+    const limits: unknown[] = []
+    const executor = new WrappedExecutor(
+      target.session,
+      (call, next) => {
+        if (call.verb === 'executePrepared' || call.verb === 'page') {
+          limits.push(call.options?.timeout)
+        }
+        return next(call)
+      },
+      { isolated: true },
+    )
+    const metrics = new MetricsStore(executor, { timeout: '3s' })
     await metrics.record('timed', 1)
     await metrics.query('timed', new Date(), new Date()).toArray()
-    const limits = counting.requests.map(({ options }) => options.timeout ?? 0)
     expect(limits).toHaveLength(2)
-    // The time of the PREPARE is taken off.
-    for (const limit of limits) expect(limit).toBeGreaterThan(0)
-    for (const limit of limits) expect(limit).toBeLessThanOrEqual(3_000)
-    expect(() => new MetricsStore(counting, { timeout: 'soon' as never })).toThrow(/timeout/)
+    for (const limit of limits) {
+      // The time of the PREPARE is taken off.
+      expect(limit).toBeGreaterThan(0)
+      expect(limit).toBeLessThanOrEqual(3_000)
+    }
+    expect(() => new MetricsStore(executor, { timeout: 'soon' as never })).toThrow(/timeout/)
   })
 
   test('wrong arguments are named', async () => {

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { beforeAll, expect, test } from 'vitest'
 import { ClosedError, NoNodeAvailableError } from '../../../src/index.ts'
@@ -475,6 +476,22 @@ describePattern('RateLimiter', (target) => {
         message: expect.stringMatching(/never admits as many units/),
       })
     }
+  })
+
+  test('callers that wait with one signal share a listener, and leave none', async () => {
+    const clock = new VirtualClock()
+    const limiter = new RateLimiter(target.session, { limit: 1, per: '1h', clock })
+    const keys = Array.from({ length: 20 }, (_, i) => `listener ${i % 5}`)
+    for (const key of new Set(keys)) await limiter.take(key)
+    const stop = new AbortController()
+    const options = { timeout: '2h', signal: stop.signal } as const
+    const all = keys.map((key) => limiter.waitFor(key, options).catch((error: unknown) => error))
+    // One sleeps for each key, and each caller has a time limit.
+    await expect.poll(() => clock.pendingCount).toBe(20)
+    expect(getEventListeners(stop.signal, 'abort')).toHaveLength(1)
+    stop.abort('enough')
+    for (const error of await Promise.all(all)) expect(error).toMatchObject({ cause: 'enough' })
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([])
   })
 
   test('without a database, onError local counts in the memory of the process', async () => {
