@@ -1,5 +1,5 @@
 import { AbortedError } from '../errors/index.ts'
-import { onAbort } from '../util/index.ts'
+import { abortRegistry } from '../util/index.ts'
 
 /**
  * Waits for work, and no longer than until the signal aborts. The work goes on.
@@ -14,11 +14,12 @@ export function orAborted<T>(
 ): Promise<T> {
   if (signal === undefined) return work
   return new Promise((resolve, reject) => {
-    const leave = (): void => {
+    const onAborted = (): void => {
       if (mayLeave()) reject(new AbortedError('not_applied', signal.reason))
     }
-    if (signal.aborted) leave()
-    const forget = signal.aborted ? undefined : onAbort(signal, leave)
-    void work.then(resolve, reject).finally(forget)
+    const waiting = { onAborted }
+    if (signal.aborted) onAborted()
+    else abortRegistry.add(signal, waiting)
+    void work.then(resolve, reject).finally(() => abortRegistry.remove(signal, waiting))
   })
 }

@@ -1,4 +1,4 @@
-import { onAbort } from './abort-listeners.ts'
+import { abortRegistry } from './abort-registry.ts'
 
 /** A pending callback of a {@link Clock}. */
 export interface Timer {
@@ -66,10 +66,11 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   return new Promise((resolve) => {
     const onEnd = (): void => {
       timer.cancel()
-      forget?.()
+      if (signal !== undefined) abortRegistry.remove(signal, waiting)
       resolve()
     }
-    const forget = signal && onAbort(signal, onEnd)
+    const waiting = { onAborted: onEnd }
+    if (signal !== undefined) abortRegistry.add(signal, waiting)
     const timer = clock.schedule(delayMs, onEnd, true)
   })
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { AbortRegistry } from '../../src/session/execution/abort-registry.ts'
+import { AbortRegistry } from '../../src/util/abort-registry.ts'
 import {
   openPagingState,
   pagingDigest,

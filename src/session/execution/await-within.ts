@@ -4,8 +4,7 @@ import {
   RequestTimeoutError,
   type TsyllaError,
 } from '../../errors/index.ts'
-import type { Clock } from '../../util/index.ts'
-import type { AbortRegistry } from './abort-registry.ts'
+import type { AbortRegistry, Clock } from '../../util/index.ts'
 
 export interface WithinOptions {
   readonly aborts: AbortRegistry

@@ -1,8 +1,7 @@
 import type { Cluster, Exclusions } from '../../cluster/index.ts'
 import { ClosedError, OverloadedError } from '../../errors/index.ts'
 import type { Connection, TickListener, DeadlineTimer } from '../../transport/index.ts'
-import { assert, RingQueue } from '../../util/index.ts'
-import { AbortRegistry } from './abort-registry.ts'
+import { AbortRegistry, assert, RingQueue } from '../../util/index.ts'
 import { RequestAttempt, type AttemptOwner } from './request-attempt.ts'
 import { HeldBytes, type ValueSize } from './value-size.ts'
 

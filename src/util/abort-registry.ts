@@ -40,3 +40,6 @@ export class AbortRegistry {
     signal.removeEventListener('abort', watch.onAbort)
   }
 }
+
+/** For what waits without a session. */
+export const abortRegistry: AbortRegistry = new AbortRegistry()
