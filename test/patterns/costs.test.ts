@@ -75,12 +75,15 @@ test('the documents state what operations cost', async () => {
   const quorum = new RateLimiter(executor, { limit: 1_000, per: '1h', strategy: 'quorum' })
   const local = new RateLimiter(executor, { limit: 1_000, per: '1h', strategy: 'local' })
   const cache = new Cache(executor, { invalidationMaxAge: '1m' })
-  const remembering = new Cache(executor, { memory: { ttl: '1m' }, invalidationMaxAge: '1m' })
+  // Of another table: its messages are none of the requests of the others.
+  const remembering = new Cache(executor, {
+    ...{ memory: { ttl: '1m' }, invalidationMaxAge: '1m', table: 'remembered' },
+  })
   const alone = new Cache(executor, { stampede: 'process', invalidationMaxAge: '1m' })
   const lock = new Lock(executor, { ttl: '1h' })
   const semaphore = new Semaphore(executor, { limit: 2, ttl: '1h' })
   const sessions = new SessionManager(executor, { idle: '30m', absolute: '30d' })
-  await createTables(executor, [limiter, quorum, remembering, lock, semaphore, sessions])
+  await createTables(executor, [limiter, quorum, cache, remembering, lock, semaphore, sessions])
   // Prepares all statements, and asks for what is remembered.
   const decision = await limiter.take('warm')
   await limiter.peek('warm')

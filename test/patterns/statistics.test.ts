@@ -54,7 +54,10 @@ const cases: readonly Case[] = [
       return cache.stats()
     },
     stats: { hits: 1, misses: 1 },
-    events: [{ type: 'miss' }, { type: 'factory' }, { type: 'hit', tier: 'database' }],
+    events: [
+      ...[{ type: 'miss' }, { type: 'factory' }, { type: 'set' }],
+      { type: 'hit', tier: 'database' },
+    ],
   },
   {
     name: 'SessionManager',

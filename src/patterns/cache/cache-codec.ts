@@ -37,16 +37,22 @@ export class ValueCodec {
         `it takes ${bytes.length} bytes, at most ${this.#bytesMax}`,
       )
     }
-    return bytes
+    // A codec may return what its caller can change.
+    return copyOf(bytes)
   }
 
   /** @returns `undefined` when the bytes cannot be read: another program, or version, wrote them */
   decode(bytes: Uint8Array): { readonly value: unknown } | undefined {
     if (this.#codec === undefined) return decodeCacheValue(bytes)
     try {
-      return { value: this.#codec.decode(bytes) }
+      // A codec may return its argument, which is in memory for other callers.
+      return { value: this.#codec.decode(copyOf(bytes)) }
     } catch {
       return undefined
     }
   }
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return Buffer.isBuffer(bytes) ? Buffer.from(bytes) : new Uint8Array(bytes)
 }

@@ -1,24 +1,45 @@
 import { channel } from 'node:diagnostics_channel'
-import { PreparedStatementRunner, type TableDefinition, WriteStamps } from '../../kernel/index.ts'
+import {
+  KeyStamps,
+  PreparedStatementRunner,
+  type TableDefinition,
+  WriteStamps,
+} from '../../kernel/index.ts'
 import { type Executor, runtimeOf } from '../../types/index.ts'
 import type { Runtime } from '../../util/index.ts'
 import { type CacheCodec, ValueCodec } from './cache-codec.ts'
 import type { CacheEntry, NewCacheEntry } from './cache-entry.ts'
 import { CacheLeases, cacheLeaseTable } from './cache-leases.ts'
 import { type CheckedCacheOptions, type EntryPolicy, lifeSecondsMax } from './cache-options.ts'
+import { type CachePeer, CachePeers, type CacheShared } from './cache-shared.ts'
 import { EntryRows, entryTables } from './entry-rows.ts'
-import { Epochs, epochTable } from './epochs.ts'
+import { type Invalidation, tagEpoch } from './epoch-names.ts'
+import { Epochs, epochTable, laterUs } from './epochs.ts'
 import { busTable, InvalidationBus } from './invalidation-bus.ts'
 import { KeyActivity } from './key-activity.ts'
-import { MemoryTier } from './memory-tier.ts'
+import { isCurrentRead, MemoryTier } from './memory-tier.ts'
 
 /** What subscribers of the channel `tsylla:cache` of `node:diagnostics_channel` receive. */
 export interface CacheEvent {
-  readonly type: 'hit' | 'miss' | 'stale' | 'set' | 'delete' | 'clear' | 'factory' | 'factory-error'
-  /** The key with its namespace; `undefined` for `clear`. */
+  /** `set` for every value that was stored, also what a factory made; `invalidate` for tags. */
+  readonly type:
+    | 'hit'
+    | 'miss'
+    | 'stale'
+    | 'set'
+    | 'delete'
+    | 'clear'
+    | 'invalidate'
+    | 'factory'
+    | 'factory-error'
+  /** The key with its namespace; `undefined` for `clear` and `invalidate`. */
   readonly key: string | undefined
-  /** For `hit`: whether it was found in memory. */
+  /** For `hit` and `stale`: where it was found. */
   readonly tier?: 'memory' | 'database'
+  /** For `clear`: the names of the namespace and of those it is in, from the outermost one. */
+  readonly namespace?: readonly string[]
+  /** For `invalidate`: the tags. */
+  readonly tags?: readonly string[]
   readonly error?: unknown
 }
 
@@ -34,12 +55,6 @@ interface CacheCounts {
   factoryErrors: number
 }
 
-/** What all caches of one table in this process share. */
-export interface CacheShared {
-  readonly activity: KeyActivity
-  readonly stamps: WriteStamps
-}
-
 const events = channel('tsylla:cache')
 /** Longest life of a single entry that the table's gc_grace_seconds allows for. */
 const ownTtlSeconds = 86_400
@@ -47,7 +62,7 @@ const ownTtlSeconds = 86_400
 const leaseTimeoutMs = 10_000
 
 /** The state of a cache, which its namespaces share. */
-export class CacheCore {
+export class CacheCore implements CachePeer {
   readonly executor: Executor
   readonly options: CheckedCacheOptions
   readonly runtime: Runtime
@@ -56,12 +71,12 @@ export class CacheCore {
   readonly codec: ValueCodec
   readonly leases: CacheLeases | undefined
   readonly memory: MemoryTier | undefined
+  readonly bus: InvalidationBus | undefined
   readonly counts: CacheCounts = {
     ...{ hits: 0, memoryHits: 0, misses: 0, stale: 0, sets: 0, deletes: 0 },
     ...{ factories: 0, factoryErrors: 0 },
   }
   readonly #runner: PreparedStatementRunner
-  readonly #bus: InvalidationBus | undefined
   /** Set by the first call. */
   #shared: CacheShared | undefined
 
@@ -90,7 +105,7 @@ export class CacheCore {
     }
     if (options.memory !== undefined) {
       this.memory = new MemoryTier(options.memory, clock)
-      this.#bus = new InvalidationBus(this.#runner, {
+      this.bus = new InvalidationBus(this.#runner, {
         name: table,
         intervalMs: options.memory.syncMs,
         runtime: this.runtime,
@@ -119,20 +134,32 @@ export class CacheCore {
   }
 
   async share(): Promise<CacheShared> {
-    const create = (): CacheShared => ({ activity: new KeyActivity(), stamps: new WriteStamps() })
-    this.#shared ??= await this.#runner.share('cache', this.rows.selectText, create)
-    return this.#shared
+    if (this.#shared !== undefined) return this.#shared
+    const create = (): CacheShared => ({
+      ...{ activity: new KeyActivity(), stamps: new KeyStamps(), peers: new CachePeers() },
+      epochStamps: new WriteStamps(),
+    })
+    const shared = await this.#runner.share('cache', this.rows.selectText, create)
+    if (this.#shared === undefined) shared.peers.add(this)
+    this.#shared = shared
+    return shared
   }
 
   /** Reads an entry that may be used: not over, and not invalidated. */
   async read(key: string, scopes: readonly string[]): Promise<CacheEntry | undefined> {
+    // What other caches of this process invalidate has to arrive from now on.
+    if (this.memory !== undefined) await this.share()
     const read = this.memory?.begin(key)
     const sentMs = this.options.clock.monotonicMs()
     try {
       // The epochs of scopes are asked for at the same time as the entry.
-      const [entry] = await Promise.all([this.rows.read(key), this.epochs.latest(scopes)])
-      if (entry === undefined || !(await this.isLive(entry, scopes))) return undefined
-      if (read?.isStale === false) this.remember(key, entry, undefined, sentMs)
+      const [row, scopesUs] = await Promise.all([this.rows.read(key), this.epochs.latest(scopes)])
+      const entry = row?.entry
+      if (entry === undefined || entry.bornUs <= scopesUs) return undefined
+      if (!(await this.isLive(entry, []))) return undefined
+      if (read !== undefined && isCurrentRead(read, entry.tags)) {
+        this.remember(key, entry, undefined, sentMs)
+      }
       return entry
     } finally {
       if (read !== undefined) this.memory?.end(key, read)
@@ -140,7 +167,10 @@ export class CacheCore {
   }
 
   /** Whether an entry may be used: it is not over, and neither its scopes nor tags are invalid. */
-  async isLive(entry: CacheEntry, scopes: readonly string[]): Promise<boolean> {
+  async isLive(
+    entry: Pick<CacheEntry, 'hardMs' | 'bornUs' | 'tags'>,
+    scopes: readonly string[],
+  ): Promise<boolean> {
     if (entry.hardMs <= this.nowMs) return false
     return await this.isValid(entry.bornUs, entry.tags, scopes)
   }
@@ -171,10 +201,7 @@ export class CacheCore {
     if (decoded === undefined) return
     const mayShare = this.options.isShared || isImmutable(decoded.value)
     memory.put(key, entry, mayShare ? decoded : undefined, sentMs)
-    this.#bus?.poll(
-      () => memory.isInUse,
-      (invalid) => (invalid === undefined ? memory.clear() : memory.invalidate(invalid)),
-    )
+    this.bus?.poll(memory, sentMs)
   }
 
   /** Keeps an entry in memory if it is current, and its key stays valid until that is known. */
@@ -188,7 +215,8 @@ export class CacheCore {
     const read = this.memory?.begin(key)
     if (read === undefined) return
     try {
-      if ((await isCurrent()) && !read.isStale) this.remember(key, entry, made, sentMs)
+      if (!(await isCurrent()) || !isCurrentRead(read, entry.tags)) return
+      this.remember(key, entry, made, sentMs)
     } catch {
       // What is not known to be valid is read again.
     } finally {
@@ -196,11 +224,22 @@ export class CacheCore {
     }
   }
 
-  /** The key left the memory of this process; tells the others. @param key `undefined` for all */
-  invalidateMemory(key: string | undefined): void {
-    if (key === undefined) this.memory?.clear()
-    else this.memory?.invalidate(key)
-    this.#bus?.publish(key)
+  /** What is invalid leaves the memory of this process; other processes are told. */
+  invalidateMemory(invalidation: Invalidation): void {
+    let { bus } = this
+    for (const peer of this.#shared?.peers ?? [this]) {
+      peer.forget(invalidation)
+      bus ??= peer.bus
+    }
+    bus?.publish(invalidation)
+  }
+
+  forget(invalidation: Invalidation): void {
+    this.memory?.invalidate(invalidation)
+  }
+
+  learnEpoch(name: string, epoch: bigint): void {
+    this.epochs.learn(name, epoch)
   }
 
   /**
@@ -210,7 +249,7 @@ export class CacheCore {
   async bornUs(scopes: readonly string[], tags: ReadonlySet<string>): Promise<bigint> {
     const latest = await this.epochs.latest([...scopes, ...Array.from(tags, tagEpoch)])
     const nowUs = BigInt(this.nowMs) * 1_000n
-    return nowUs > latest ? nowUs : latest + 1n
+    return nowUs > latest ? nowUs : laterUs(latest)
   }
 
   /** The entry of a value without its write timestamp; `undefined` when it is not to be stored. */
@@ -235,6 +274,11 @@ export class CacheCore {
     this.publish({ type: isFresh ? 'hit' : 'stale', key, tier: 'database' })
   }
 
+  countSet(key: string): void {
+    this.counts.sets++
+    this.publish({ type: 'set', key })
+  }
+
   countMiss(key: string): void {
     this.counts.misses++
     this.publish({ type: 'miss', key })
@@ -248,10 +292,6 @@ export class CacheCore {
     const { ttlMs, graceMs } = this.options.policy
     return Math.max(Math.ceil((ttlMs + graceMs) / 1_000), ownTtlSeconds)
   }
-}
-
-export function tagEpoch(tag: string): string {
-  return `tag:${tag}`
 }
 
 function isImmutable(value: unknown): boolean {

@@ -31,6 +31,14 @@ export interface KeyRight {
   readonly deletedUs: bigint
 }
 
+/** The answer to one attempt to acquire a key. */
+export interface LeaseAttempt {
+  /** `undefined` when another process makes the value. */
+  readonly right: KeyRight | undefined
+  /** When the lease ends, by what is known of it, in milliseconds since the epoch. */
+  readonly untilMs: number
+}
+
 /** An entry is written once per fence. */
 const fenceSpan = 2
 /** Rows of keys that nothing is made of or deleted are kept this long. */
@@ -82,11 +90,8 @@ export class CacheLeases {
     return randomUuid(this.#runtime).text
   }
 
-  /**
-   * @param nowUs smallest fence
-   * @returns `undefined` when another process makes the value
-   */
-  async tryAcquire(key: string, owner: string, nowUs: bigint): Promise<KeyRight | undefined> {
+  /** @param nowUs smallest fence */
+  async tryAcquire(key: string, owner: string, nowUs: bigint): Promise<LeaseAttempt> {
     const { clock, ttlMs, clockErrorMs } = this.#options
     for (let attempts = 1; ; attempts++) {
       const sent = momentOf(clock)
@@ -97,13 +102,13 @@ export class CacheLeases {
         note: '',
         ...{ owner, ttlMs, nowUs, fenceSpan },
       })
-      if (!holds || state === undefined) return undefined
+      if (!holds || state === undefined) return { right: undefined, untilMs: state?.untilMs ?? 0 }
       // Its answer took so long that it may end before it is extended: the same owner asks again.
       const isShort = hasPassed(clock, sent, ttlMs * answerShareMax)
       if (isShort && attempts < acquireAttemptsMax) continue
-      const { fence, revokedUs } = state
+      const { fence, revokedUs, untilMs } = state
       const lease = new Lease(this.#host, { name: key, owner, ttlMs, fence, sent })
-      return { lease, deletedUs: revokedUs }
+      return { right: { lease, deletedUs: revokedUs }, untilMs }
     }
   }
 
@@ -117,11 +122,9 @@ export class CacheLeases {
     const deadlineMs = clock.monotonicMs() + 2 * (ttlMs + clockErrorMs)
     const owner = this.newOwner()
     for (;;) {
-      const right = await this.tryAcquire(key, owner, nextStamp())
+      const { right, untilMs } = await this.tryAcquire(key, owner, nextStamp())
       if (right !== undefined) return right
-      if (clock.monotonicMs() >= deadlineMs) {
-        throw new LockHeldError(key, new Date(clock.nowMs() + ttlMs))
-      }
+      if (clock.monotonicMs() >= deadlineMs) throw new LockHeldError(key, new Date(untilMs))
       await sleep(clock, pollMsMin + random() * pollMsMin)
     }
   }

@@ -70,7 +70,11 @@ export interface CacheOptions extends EntryOptions {
   readonly earlyRefresh?: number | undefined
   /** Lives are shortened by a random part up to this. From 0 to 1, default 0.1. */
   readonly jitter?: number | undefined
-  /** Entries in the memory of this process. Default: none. */
+  /**
+   * Entries in the memory of this process. Only caches with `memory` tell other processes what they
+   * change, with a write per 20 ms in which they change anything: where one process has it, all
+   * that write need it, or their changes are seen when `memory.ttl` is over. Default: none.
+   */
   readonly memory?: MemoryOptions | undefined
   /** Default: lossless data, see `Cache.set`. */
   readonly codec?: CacheCodec | undefined
@@ -86,8 +90,8 @@ export interface CacheOptions extends EntryOptions {
   /** Where a factory is called once. Default `LOCAL_SERIAL`. */
   readonly serialConsistency?: SerialConsistency | undefined
   /**
-   * Writes are stamped by it, those of all caches of a session on the table after each other: a
-   * clock that is ahead moves the others on too. Default: the clock of the machine.
+   * Writes are stamped by it, those of all caches of a session to a key after each other. Default:
+   * the clock of the machine.
    */
   readonly clock?: Clock | undefined
   readonly random?: RandomSource | undefined
@@ -96,14 +100,20 @@ export interface CacheOptions extends EntryOptions {
 export interface MemoryOptions {
   /** Largest number of entries. Default 10,000. */
   readonly max?: number | undefined
-  /** Largest number of bytes. Default 64 MiB. */
+  /**
+   * Largest number of bytes: those of keys and encoded values, and twice the latter again for a
+   * value that is kept as it is decoded, which a text is, and all with `share`. Default 64 MiB.
+   */
   readonly bytesMax?: number | undefined
   /**
    * How long an entry is used without asking the database, which is how stale it can be. Default
    * `'5s'`.
    */
   readonly ttl?: TimeSpan | undefined
-  /** How often the process asks what others have invalidated. Default `'1s'`. */
+  /**
+   * How often the process asks what others have invalidated. Messages are kept for 5 minutes: when
+   * it could not ask for so long, it drops everything. Default `'1s'`.
+   */
   readonly syncInterval?: TimeSpan | undefined
 }
 
@@ -226,11 +236,20 @@ export function policyOf(
 
 /** @throws ConfigError unless they are tags that an entry can have */
 export function checkTags(tags: readonly string[]): ReadonlySet<string> {
-  const isTag = (tag: unknown): boolean => isStorable(tag, tagBytesMax)
-  if (Array.isArray(tags) && tags.length <= tagCountMax && tags.every(isTag)) return new Set(tags)
+  if (Array.isArray(tags) && tags.length <= tagCountMax) {
+    const distinct = new Set(tags)
+    if (areTags(distinct)) return distinct
+  }
   throw new ConfigError(
     `tags must be a list of at most ${tagCountMax}, each ${storableText(tagBytesMax)}`,
   )
+}
+
+/** Whether an entry can have these tags. */
+export function areTags(tags: ReadonlySet<string>): boolean {
+  if (tags.size > tagCountMax) return false
+  for (const tag of tags) if (!isStorable(tag, tagBytesMax)) return false
+  return true
 }
 
 function checkMemory(memory: MemoryOptions): NonNullable<CheckedCacheOptions['memory']> {

@@ -68,11 +68,37 @@ export function decodeCacheValue(bytes: Uint8Array): { readonly value: unknown }
     const { buffer, byteOffset, length } = bytes
     const text = Buffer.from(buffer, byteOffset + 1, length - 1).toString()
     const json = JSON.parse(text) as Json
-    // Most values are JSON as they are. Each level of nesting takes at least two characters.
-    const isPlain = text.length <= depthMax * 2 && !text.includes('"$"')
-    return { value: isPlain ? json : restored(json, 0) }
+    if (text.includes('"$"')) return { value: restored(json, 0) }
+    // Most values are JSON as they are.
+    if (hasManyParts(text)) checkDepth(json, 0)
+    return { value: json }
   } catch {
     return undefined
+  }
+}
+
+/** Whether a text has so many lists and records that they may be nested too deep. */
+function hasManyParts(text: string): boolean {
+  // Each level of nesting takes two characters.
+  if (text.length <= depthMax * 2) return false
+  let count = 0
+  for (const open of ['[', '{']) {
+    for (let i = text.indexOf(open); i !== -1; i = text.indexOf(open, i + 1)) {
+      if (++count > depthMax) return true
+    }
+  }
+  return false
+}
+
+/** @throws TypeError when a part is nested deeper than any encoded value, as `restored` does */
+function checkDepth(json: Json, depth: number): void {
+  if (json === null || typeof json !== 'object') return
+  if (depth > depthMax) throw new TypeError('nested too deep')
+  if (Array.isArray(json)) {
+    for (const part of json) checkDepth(part, depth + 1)
+  } else {
+    // Records of JSON inherit nothing that is enumerable.
+    for (const key in json) checkDepth(json[key]!, depth + 1)
   }
 }
 
@@ -171,17 +197,27 @@ function restored(json: Json, depth: number): unknown {
   // No value is encoded deeper; deeper JSON would overflow the stack.
   if (depth > depthMax) throw new TypeError('nested too deep')
   if (!Array.isArray(json) && Object.hasOwn(json, '$')) {
-    const [tag, value] = json['$'] as [string, Json]
-    const read = readers.get(tag)
-    if (read === undefined) throw new TypeError(`unknown tag ${tag}`)
-    return read(value, depth)
+    const part = arrayOf(json['$']!)
+    const read = readers.get(stringOf(part[0]))
+    if (read === undefined) throw new TypeError('unknown tag')
+    return read(part[1], depth)
   }
   return withRestoredParts(json, depth)
 }
 
 /** Restores the parts of an array or a record in their place. */
 function withRestoredParts<T extends Json[] | JsonObject>(json: T, depth: number): T {
-  const parts = json as { [key: string]: unknown }
+  if (Array.isArray(json)) {
+    const parts: unknown[] = json
+    for (let i = 0; i < json.length; i++) {
+      const part = json[i]!
+      if (part === null || typeof part !== 'object') continue
+      const value = restored(part, depth + 1)
+      if (value !== part) parts[i] = value
+    }
+    return json
+  }
+  const parts: { [key: string]: unknown } = json
   for (const key of Object.keys(json)) {
     const part = parts[key] as Json
     if (part === null || typeof part !== 'object') continue
@@ -192,12 +228,31 @@ function withRestoredParts<T extends Json[] | JsonObject>(json: T, depth: number
   return json
 }
 
-function arrayOf(json: Json): Json[] {
+/** The text of a tagged value: lists and records would be read as something else, or for long. */
+function stringOf(json: Json | undefined): string {
+  if (typeof json === 'string') return json
+  throw new TypeError('not a text')
+}
+
+function numberOf(json: Json | undefined): number {
+  // Version 0.1 wrote numbers of dates as they are.
+  return typeof json === 'number' ? json : Number(stringOf(json))
+}
+
+function nullOf(json: Json | undefined): void {
+  if (json !== null) throw new TypeError('not null')
+}
+
+function base64Of(json: Json | undefined): Buffer {
+  return Buffer.from(stringOf(json), 'base64')
+}
+
+function arrayOf(json: Json | undefined): Json[] {
   if (Array.isArray(json)) return json
   throw new TypeError('not a list')
 }
 
-function recordOf(json: Json): JsonObject {
+function recordOf(json: Json | undefined): JsonObject {
   if (typeof json === 'object' && json !== null && !Array.isArray(json)) return json
   throw new TypeError('not a record')
 }
@@ -208,21 +263,17 @@ function entryOf(json: Json, depth: number): readonly [unknown, unknown] {
   throw new TypeError('not an entry')
 }
 
-/** How the value of each tag is read. */
-const readers: ReadonlyMap<string, (value: Json, depth: number) => unknown> = new Map<
-  string,
-  (value: Json, depth: number) => unknown
->([
-  ['number', Number],
-  ['bigint', (value) => bigintOf(value as string)],
-  ['undefined', () => undefined],
-  ['date', (value) => new Date(Number(value))],
-  ['bytes', (value) => new Uint8Array(Buffer.from(value as string, 'base64'))],
-  ['buffer', (value) => Buffer.from(value as string, 'base64')],
-  [
-    'float32',
-    (value) => new Float32Array(new Uint8Array(Buffer.from(value as string, 'base64')).buffer),
-  ],
+type Reader = (value: Json | undefined, depth: number) => unknown
+
+/** How the value of each tag is read; each throws when it is of another type than is written. */
+const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+  ['number', (value) => Number(stringOf(value))],
+  ['bigint', (value) => bigintOf(stringOf(value))],
+  ['undefined', nullOf],
+  ['date', (value) => new Date(numberOf(value))],
+  ['bytes', (value) => new Uint8Array(base64Of(value))],
+  ['buffer', base64Of],
+  ['float32', (value) => new Float32Array(new Uint8Array(base64Of(value)).buffer)],
   ['map', (value, depth) => new Map(arrayOf(value).map((pair) => entryOf(pair, depth)))],
   ['set', (value, depth) => new Set(withRestoredParts(arrayOf(value), depth))],
   ['object', (value, depth) => withRestoredParts(recordOf(value), depth)],
@@ -233,15 +284,16 @@ const readers: ReadonlyMap<string, (value: Json, depth: number) => unknown> = ne
   [
     'Decimal',
     (value) => {
-      const [unscaled, scale] = value as [string, number]
-      return new Decimal(bigintOf(unscaled), scale)
+      const [unscaled, scale] = arrayOf(value)
+      if (typeof scale !== 'number') throw new TypeError('not a scale')
+      return new Decimal(bigintOf(stringOf(unscaled)), scale)
     },
   ],
-  ['Duration', (value) => Duration.parse(value as string)],
-  ['EmptyValue', () => EMPTY],
-  ['Inet', (value) => Inet.parse(value as string)],
-  ['LocalDate', (value) => LocalDate.parse(value as string)],
-  ['LocalTime', (value) => LocalTime.parse(value as string)],
-  ['TimeUuid', (value) => TimeUuid.parse(value as string)],
-  ['Uuid', (value) => Uuid.parse(value as string)],
+  ['Duration', (value) => Duration.parse(stringOf(value))],
+  ['EmptyValue', (value) => (stringOf(value), EMPTY)],
+  ['Inet', (value) => Inet.parse(stringOf(value))],
+  ['LocalDate', (value) => LocalDate.parse(stringOf(value))],
+  ['LocalTime', (value) => LocalTime.parse(stringOf(value))],
+  ['TimeUuid', (value) => TimeUuid.parse(stringOf(value))],
+  ['Uuid', (value) => Uuid.parse(stringOf(value))],
 ])

@@ -10,7 +10,7 @@ import {
   type TimeSpan,
 } from '../../kernel/index.ts'
 import { type Executor, runtimeOf } from '../../types/index.ts'
-import { CacheCore, tagEpoch } from './cache-core.ts'
+import { CacheCore, type CacheEvent } from './cache-core.ts'
 import type { CacheEntry } from './cache-entry.ts'
 import {
   type CacheOptions,
@@ -21,7 +21,8 @@ import {
   policyOf,
   type SetOptions,
 } from './cache-options.ts'
-import { EntryWriter } from './entry-writer.ts'
+import { EntryWriter, type Replacement } from './entry-writer.ts'
+import { scopeEpoch, separator, tagEpoch } from './epoch-names.ts'
 import type { Factory } from './factory-run.ts'
 import { ValueLoader } from './value-loader.ts'
 
@@ -41,7 +42,11 @@ export interface LookupOptions {
 }
 
 export interface GetOrSetOptions extends SetOptions {
-  /** Calls the factory although there is a fresh value. Default `false`. */
+  /**
+   * Calls the factory although there is a fresh value, and waits for it, for `hardTimeout`: what is
+   * returned was begun after the call. A value in its grace stands in for a failure. Default
+   * `false`.
+   */
   readonly forceRefresh?: boolean | undefined
 }
 
@@ -66,8 +71,6 @@ export interface CacheStats {
 
 const keyBytesMax = 65_533
 const namespaceBytesMax = 768
-/** Between a namespace and what is in it: no key has it. */
-const separator = '\u001f'
 const setOptionNames: OptionNames<SetOptions> = { ...entryOptionNames, tags: true }
 
 /**
@@ -76,12 +79,15 @@ const setOptionNames: OptionNames<SetOptions> = { ...entryOptionNames, tags: tru
  * Of two values set for a key the one with the later timestamp stays, and a deletion wins over
  * everything set before it and over everything whose factory began before it, whatever the clocks;
  * with `stampede: 'process'`, as far as clocks agree. A process whose clock is behind may find its
- * next value missing.
+ * next value missing. A row of another program whose timestamp none can follow cannot be replaced:
+ * once its key is deleted, factories of the key are called every time, and `set` and `setIfAbsent`
+ * throw a `CacheValueError` in the process that has deleted it.
  */
 export class Cache {
   readonly #core: CacheCore
   readonly #options: CacheOptions
   readonly #prefix: string
+  readonly #path: readonly string[]
   /** Names of the epochs that entries of this namespace depend on. */
   readonly #scopes: readonly string[]
   readonly #loader: ValueLoader
@@ -95,6 +101,7 @@ export class Cache {
     this.#options = options
     const path = options.namespace === undefined ? [] : options.namespace.split(separator)
     for (const name of path) checkNamespace(name)
+    this.#path = path
     this.#prefix = path.map((name) => name + separator).join('')
     this.#scopes = Array.from({ length: path.length + 1 }, (_, length) =>
       scopeEpoch(path.slice(0, length)),
@@ -132,30 +139,18 @@ export class Cache {
    * The fresh value, or `undefined`. Use {@link lookup} to tell a cached `undefined` from a miss.
    */
   async get<T = unknown>(key: string): Promise<T | undefined> {
-    const inMemory = this.#fromMemory(this.#keyOf(key))
+    const physical = this.#keyOf(key)
+    const inMemory = this.#fromMemory(physical)
     if (inMemory !== undefined) return inMemory.value as T
-    return (await this.lookup<T>(key)).value
+    return (await this.#find<T>(physical, false)).value
   }
 
   async lookup<T = unknown>(key: string, options: LookupOptions = {}): Promise<CacheLookup<T>> {
     checkOptions('lookup', options, { allowStale: true })
     const physical = this.#keyOf(key)
-    const core = this.#core
     const inMemory = this.#fromMemory(physical)
     if (inMemory !== undefined) return { hit: true, value: inMemory.value as T }
-    const entry = await core.read(physical, this.#scopes)
-    const isFresh = entry !== undefined && entry.softMs > core.nowMs
-    if (entry !== undefined && (isFresh || options.allowStale === true)) {
-      const decoded = core.codec.decode(entry.bytes)
-      // What cannot be read is a miss: another version, or another program, wrote it.
-      if (decoded !== undefined) {
-        core.countHit(physical, isFresh)
-        const value = decoded.value as T
-        return isFresh ? { hit: true, value } : { hit: true, value, stale: true }
-      }
-    }
-    core.countMiss(physical)
-    return { hit: false }
+    return await this.#find<T>(physical, options.allowStale === true)
   }
 
   /** The fresh values of several keys, at the same time; keys without one are left out. */
@@ -184,14 +179,8 @@ export class Cache {
   async set(key: string, value: unknown, options?: number | SetOptions): Promise<void> {
     const physical = this.#keyOf(key)
     const policy = this.#policy('set', options)
-    const core = this.#core
-    const bytes = core.codec.encode(value)
-    const { activity, stamps } = await core.share()
-    await activity.write(physical, () =>
-      this.#writer.store(physical, bytes, policy, stamps.next(core.nowMs)),
-    )
-    core.counts.sets++
-    core.publish({ type: 'set', key: physical })
+    await this.#writer.set(physical, this.#core.codec.encode(value), policy)
+    this.#core.countSet(physical)
   }
 
   /** Stores several values at the same time. */
@@ -210,7 +199,7 @@ export class Cache {
    * @throws LockHeldError when a factory, or another caller, keeps its turn for longer than a lease
    *   lasts
    * @throws LockLostError when the turn ended before the value was stored, or the key was deleted
-   *   meanwhile: whether the value is there has to be looked up
+   *   meanwhile: with the `outcome` `unknown`, whether the value is there has to be looked up
    */
   async setIfAbsent(key: string, value: unknown, options?: number | SetOptions): Promise<boolean> {
     return await this.#replaceIf('setIfAbsent', key, value, options, (found) => found === undefined)
@@ -243,21 +232,29 @@ export class Cache {
    * Gives the fresh value of a key another life, from now on. A deletion at the same time wins.
    *
    * @returns whether there was one
+   * @param ttl a time span with its unit: a number is refused, because `set` takes seconds and every
+   *   option milliseconds
    * @throws LockHeldError when a factory, or another caller, keeps its turn for longer than a lease
    *   lasts
    */
-  async expire(key: string, ttl: TimeSpan): Promise<boolean> {
+  async expire(key: string, ttl: Exclude<TimeSpan, number>): Promise<boolean> {
     const physical = this.#keyOf(key)
     const core = this.#core
     const { policy, clock } = core.options
+    if (typeof ttl === 'number') {
+      // For `set` a number is one of seconds, for all options one of milliseconds.
+      throw new ConfigError(
+        `ttl of expire must have a unit: write '${ttl}s' for seconds, '${ttl}ms' for milliseconds`,
+      )
+    }
     const { ttlMs } = policyOf({ ttl }, policy, clock)
-    return await this.#writer.replace(physical, async (stampUs, entry) => {
-      if (entry === undefined) return false
-      const softMs = core.nowMs + ttlMs
-      const hardMs = softMs + policy.graceMs
-      await core.rows.write(physical, { ...entry, softMs, hardMs, stampUs })
-      core.invalidateMemory(physical)
-      return true
+    return await this.#replace('expire', physical, {
+      condition: (found) => found !== undefined,
+      entry: async (found) => {
+        const softMs = core.nowMs + ttlMs
+        return { ...found!, softMs, hardMs: softMs + policy.graceMs }
+      },
+      isExclusive: false,
     })
   }
 
@@ -268,8 +265,7 @@ export class Cache {
   async delete(key: string): Promise<void> {
     const physical = this.#keyOf(key)
     const core = this.#core
-    const { activity } = await core.share()
-    await activity.delete(physical, () => this.#writer.remove(physical))
+    await this.#writer.remove(physical)
     core.counts.deletes++
     core.publish({ type: 'delete', key: physical })
   }
@@ -280,8 +276,9 @@ export class Cache {
    * table; again when it takes longer than `hardTimeout`. Its failure is not stored; a value in its
    * time of grace takes its place.
    *
-   * A factory must not wait for its own key: it would wait for itself. That is refused where it is
-   * seen, which is until the first `await` of the factory.
+   * A factory must not wait for its own key, with `getOrSet`, `setIfAbsent`, `compareAndSet` or
+   * `expire`: it would wait for itself. That is refused where it is seen, which is until the first
+   * `await` of the factory.
    *
    * @param options life in seconds, or options; default those of the cache
    * @throws FactoryTimeoutError when there is no value after `hardTimeout`
@@ -297,7 +294,7 @@ export class Cache {
     const policy = this.#policy('getOrSet', isObject ? rest : options)
     if (typeof factory !== 'function') throw new ConfigError('factory must be a function')
     const core = this.#core
-    core.knownActivity?.refuseOwnFactory(physical)
+    core.knownActivity?.refuseOwnFactory('getOrSet', physical)
     if (!forceRefresh) {
       const inMemory = this.#fromMemory(physical)
       if (inMemory !== undefined) return inMemory.value as T
@@ -312,7 +309,9 @@ export class Cache {
    * their memory: for its `ttl`.
    */
   async invalidateTags(tags: readonly string[]): Promise<void> {
-    await this.#invalidate(Array.from(checkTags(tags), tagEpoch))
+    const checked = [...checkTags(tags)]
+    const event = { type: 'invalidate', key: undefined, tags: checked } as const
+    await this.#invalidate(checked.map(tagEpoch), event)
   }
 
   /**
@@ -320,18 +319,21 @@ export class Cache {
    * under the conditions of {@link invalidateTags}. Without a namespace: every entry of the table.
    */
   async clear(): Promise<void> {
-    await this.#invalidate(this.#scopes.slice(-1))
+    const event = { type: 'clear', key: undefined, namespace: this.#path } as const
+    await this.#invalidate(this.#scopes.slice(-1), event)
   }
 
   /**
-   * The keys of this namespace that have an entry, in no order, without those of the namespaces in
-   * it. Reads the whole table.
+   * The keys of this namespace that have an entry which is not over and not invalid, in no order,
+   * without those of the namespaces in it. Reads the whole table, except for the values: whether
+   * they can be read is not known.
    */
   async *keys(): AsyncGenerator<string> {
-    for await (const physical of this.#core.rows.keys()) {
-      if (!physical.startsWith(this.#prefix)) continue
-      const key = physical.slice(this.#prefix.length)
-      if (!key.includes(separator)) yield key
+    const core = this.#core
+    for await (const row of core.rows.keys()) {
+      if (!row.key.startsWith(this.#prefix)) continue
+      const key = row.key.slice(this.#prefix.length)
+      if (!key.includes(separator) && (await core.isLive(row, this.#scopes))) yield key
     }
   }
 
@@ -339,6 +341,24 @@ export class Cache {
   stats(): CacheStats {
     const { counts, memory } = this.#core
     return { ...counts, memoryEntries: memory?.size ?? 0, memoryBytes: memory?.bytes ?? 0 }
+  }
+
+  /** The entry of a key in the database. */
+  async #find<T>(key: string, mayBeStale: boolean): Promise<CacheLookup<T>> {
+    const core = this.#core
+    const entry = await core.read(key, this.#scopes)
+    const isFresh = entry !== undefined && entry.softMs > core.nowMs
+    if (entry !== undefined && (isFresh || mayBeStale)) {
+      const decoded = core.codec.decode(entry.bytes)
+      // What cannot be read is a miss: another version, or another program, wrote it.
+      if (decoded !== undefined) {
+        core.countHit(key, isFresh)
+        const value = decoded.value as T
+        return isFresh ? { hit: true, value } : { hit: true, value, stale: true }
+      }
+    }
+    core.countMiss(key)
+    return { hit: false }
   }
 
   #fromMemory(key: string): { readonly value: unknown } | undefined {
@@ -365,24 +385,32 @@ export class Cache {
       throw new ConfigError(`${method} needs stampede: 'cluster'`)
     }
     const bytes = this.#core.codec.encode(value)
-    const work = async (stampUs: bigint, found: CacheEntry | undefined): Promise<boolean> => {
-      if (!condition(found)) return false
-      await this.#writer.store(physical, bytes, policy, stampUs)
-      return true
-    }
-    return await this.#writer.replace(physical, work, true)
+    const entry: Replacement['entry'] = () => this.#writer.entryOf(bytes, policy)
+    return await this.#replace(method, physical, { condition, entry, isExclusive: true })
   }
 
-  async #invalidate(epochs: readonly string[]): Promise<void> {
+  async #replace(method: string, key: string, replacement: Replacement): Promise<boolean> {
+    this.#core.knownActivity?.refuseOwnFactory(method, key)
+    return await this.#writer.replace(key, replacement)
+  }
+
+  async #invalidate(epochs: readonly string[], event: CacheEvent): Promise<void> {
     const core = this.#core
-    const { activity, stamps } = await core.share()
+    const { activity, peers, epochStamps } = await core.share()
     // Clocks may be apart: what a process whose clock is ahead has begun before is invalid too.
     const aheadUs = BigInt(core.options.clockErrorMs) * 1_000n
-    const untilUs = stamps.next(core.nowMs) + aheadUs
-    await core.epochs.invalidate(epochs, untilUs)
-    activity.invalidateRuns()
-    core.invalidateMemory(undefined)
-    core.publish({ type: 'clear', key: undefined })
+    // What is made after an invalidation is born a microsecond after it: the next one is later.
+    epochStamps.next(core.nowMs)
+    const untilUs = epochStamps.next(core.nowMs) + aheadUs
+    // Their callers came before: whether others invalidated it earlier has to be known first.
+    await activity.retireRunsOf(epochs)
+    await core.epochs.invalidate(epochs, untilUs, (name, epoch) => {
+      for (const peer of peers) peer.learnEpoch(name, epoch)
+    })
+    // Those that began meanwhile are invalid too.
+    void activity.retireRunsOf(epochs)
+    core.invalidateMemory({ keys: [], epochs })
+    core.publish(event)
   }
 
   #policy(method: string, options: number | SetOptions | undefined): EntryPolicy {
@@ -402,10 +430,6 @@ export class Cache {
       `key must be ${storableText(keyBytesMax)}, its namespace included, and without the character U+001F`,
     )
   }
-}
-
-function scopeEpoch(path: readonly string[]): string {
-  return `scope:${path.join(separator)}`
 }
 
 function checkNamespace(name: string): void {

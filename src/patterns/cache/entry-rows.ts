@@ -2,32 +2,45 @@ import {
   type PreparedStatementRunner,
   type TableDefinition,
   tableText,
-  toBigInt,
-  toDate,
   ttlSecondsMaxAt,
 } from '../../kernel/index.ts'
 import { randomUuid } from '../../types/index.ts'
-import type { Runtime } from '../../util/index.ts'
+import { asBuffer, type Runtime } from '../../util/index.ts'
 import type { CacheEntry, NewCacheEntry } from './cache-entry.ts'
+import { areTags } from './cache-options.ts'
 
-type Int64 = bigint | number | string
-
-interface EntryRow {
+interface EntryRow extends EntryFactsRow {
   readonly value: Uint8Array | null
-  readonly soft_at: Date | bigint | null
-  readonly hard_at: Date | bigint | null
-  readonly born_us: Int64 | null
   readonly cost_ms: number | null
-  readonly tags: ReadonlySet<string> | null
   readonly generation: string | null
   readonly chunk_count: number | null
-  readonly written_us: Int64 | null
+}
+
+/** The columns that decide about the use of an entry. */
+interface EntryFactsRow {
+  readonly soft_ms: Uint8Array | null
+  readonly hard_ms: Uint8Array | null
+  readonly born_us: Uint8Array | null
+  readonly tags: ReadonlySet<string> | null
+  readonly written_us: Uint8Array | null
+}
+
+/** What decides about the use of an entry. */
+export type EntryFacts = Pick<CacheEntry, 'softMs' | 'hardMs' | 'bornUs' | 'writtenUs' | 'tags'>
+
+/** A row that is there. */
+export interface StoredRow {
+  readonly writtenUs: bigint
+  /** `undefined` when the row, or a part of it, cannot be read: another program wrote it. */
+  readonly entry: CacheEntry | undefined
 }
 
 /** Values beyond this are stored in several rows: a cell is read and written as a whole. */
 const chunkBytes = 256 * 1_024
 /** Statements that write the chunks of a value at the same time. */
 const chunkParallelism = 4
+/** The last millisecond that a `Date` has. */
+const dateMsMax = 8.64e15
 
 /** Tables of entries and of the parts of long values. */
 export function entryTables(name: string, ttlSeconds: number): readonly TableDefinition[] {
@@ -61,12 +74,22 @@ export function entryTables(name: string, ttlSeconds: number): readonly TableDef
   ]
 }
 
+// As bytes: a number that is out of the range of a Date, or of what `int64` of the session chooses,
+// would fail the whole row.
+const written = 'bigintAsBlob(writetime(value)) AS written_us'
+const factColumns = `timestampAsBlob(soft_at) AS soft_ms, timestampAsBlob(hard_at) AS hard_ms, bigintAsBlob(born_us) AS born_us, tags, ${written}`
+
 /** The statements on entries. */
 export class EntryRows {
   readonly #runner: PreparedStatementRunner
   readonly #runtime: Pick<Runtime, 'clock' | 'randomBytes'>
-  readonly #table: string
-  readonly #chunks: string
+  readonly selectText: string
+  readonly #selectWritten: string
+  readonly #selectKeys: string
+  readonly #selectChunks: string
+  readonly #insert: string
+  readonly #insertChunk: string
+  readonly #delete: string
 
   constructor(
     runner: PreparedStatementRunner,
@@ -75,43 +98,34 @@ export class EntryRows {
   ) {
     this.#runner = runner
     this.#runtime = runtime
-    this.#table = tableText(name)
-    this.#chunks = tableText(`${name}_chunks`)
+    const table = tableText(name)
+    const chunks = tableText(`${name}_chunks`)
+    this.selectText = `SELECT value, ${factColumns}, cost_ms, generation, chunk_count FROM ${table} WHERE key = ?`
+    this.#selectWritten = `SELECT ${written} FROM ${table} WHERE key = ?`
+    this.#selectKeys = `SELECT key, ${factColumns} FROM ${table}`
+    this.#selectChunks = `SELECT part, bytes FROM ${chunks} WHERE key = ? AND generation = ?`
+    this.#insert = `INSERT INTO ${table} (key, value, soft_at, hard_at, born_us, cost_ms, tags, generation, chunk_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TTL ? AND TIMESTAMP ?`
+    this.#insertChunk = `INSERT INTO ${chunks} (key, generation, part, bytes) VALUES (?, ?, ?, ?) USING TTL ?`
+    this.#delete = `DELETE FROM ${table} USING TIMESTAMP ? WHERE key = ?`
   }
 
-  get selectText(): string {
-    return `SELECT value, soft_at, hard_at, born_us, cost_ms, tags, generation, chunk_count, writetime(value) AS written_us FROM ${this.#table} WHERE key = ?`
-  }
-
-  /** @returns `undefined` when there is no entry, or when its parts are not all there */
-  async read(key: string): Promise<CacheEntry | undefined> {
+  /** @returns `undefined` when there is no row with a value */
+  async read(key: string): Promise<StoredRow | undefined> {
     const row = (await this.#runner.run<EntryRow>(this.selectText, [key])).firstRow()
     if (row?.value === null || row?.value === undefined) return undefined
-    const bytes = await this.#wholeValue(key, row)
-    if (bytes === undefined) return undefined
-    const writtenUs = toBigInt(row.written_us ?? 0n)
-    // Rows of version 0.1 have a value only, and live as long as their TTL says.
-    const timeOf = (value: Date | bigint | null): number =>
-      value === null ? Number.MAX_SAFE_INTEGER : toDate(value).getTime()
-    return {
-      bytes,
-      writtenUs,
-      softMs: timeOf(row.soft_at),
-      hardMs: timeOf(row.hard_at),
-      bornUs: row.born_us === null ? writtenUs : toBigInt(row.born_us),
-      costMs: row.cost_ms ?? 0,
-      tags: new Set(row.tags ?? []),
-    }
+    const writtenUs = int64Of(row.written_us) ?? 0n
+    const facts = factsOf(row)
+    const bytes = facts && (await this.#wholeValue(key, row))
+    if (facts === undefined || bytes === undefined) return { writtenUs, entry: undefined }
+    return { writtenUs, entry: { ...facts, bytes, costMs: row.cost_ms ?? 0 } }
   }
 
   /** The write timestamp of the entry; `undefined` when there is none. */
   async readWrittenUs(key: string): Promise<bigint | undefined> {
-    const result = await this.#runner.run<{ written_us: Int64 | null }>(
-      `SELECT writetime(value) AS written_us FROM ${this.#table} WHERE key = ?`,
-      [key],
-    )
-    const writtenUs = result.firstRow()?.written_us ?? null
-    return writtenUs === null ? undefined : toBigInt(writtenUs)
+    const result = await this.#runner.run<{ written_us: Uint8Array | null }>(this.#selectWritten, [
+      key,
+    ])
+    return int64Of(result.firstRow()?.written_us)
   }
 
   async write(key: string, entry: NewCacheEntry): Promise<void> {
@@ -121,7 +135,7 @@ export class EntryRows {
     const { value, generation, chunkCount } = await this.#writeChunks(key, entry.bytes, ttl)
     const { softMs, hardMs, bornUs, costMs, tags, stampUs } = entry
     await this.#runner.run(
-      `INSERT INTO ${this.#table} (key, value, soft_at, hard_at, born_us, cost_ms, tags, generation, chunk_count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TTL ? AND TIMESTAMP ?`,
+      this.#insert,
       [
         ...[key, value, new Date(softMs), new Date(hardMs), bornUs, Math.round(costMs)],
         ...[tags.size === 0 ? null : tags, generation, chunkCount, ttl, stampUs],
@@ -132,17 +146,16 @@ export class EntryRows {
 
   /** Deletes what was written up to a timestamp. The chunks of the entry expire by themselves. */
   async remove(key: string, stampUs: bigint): Promise<void> {
-    await this.#runner.run(
-      `DELETE FROM ${this.#table} USING TIMESTAMP ? WHERE key = ?`,
-      [stampUs, key],
-      { idempotent: true },
-    )
+    await this.#runner.run(this.#delete, [stampUs, key], { idempotent: true })
   }
 
-  /** The keys of all entries, in the order of their tokens. */
-  async *keys(): AsyncGenerator<string> {
-    const rows = this.#runner.stream<{ key: string }>(`SELECT key FROM ${this.#table}`, [])
-    for await (const { key } of rows) yield key
+  /** The keys of all entries that can be read, in the order of their tokens. */
+  async *keys(): AsyncGenerator<EntryFacts & { readonly key: string }> {
+    const rows = this.#runner.stream<EntryFactsRow & { key: string }>(this.#selectKeys, [])
+    for await (const row of rows) {
+      const facts = row.written_us === null ? undefined : factsOf(row)
+      if (facts !== undefined) yield { key: row.key, ...facts }
+    }
   }
 
   /**
@@ -161,7 +174,7 @@ export class EntryRows {
     const writeNext = async (): Promise<void> => {
       for (let part = next++; part < chunkCount; part = next++) {
         await this.#runner.run(
-          `INSERT INTO ${this.#chunks} (key, generation, part, bytes) VALUES (?, ?, ?, ?) USING TTL ?`,
+          this.#insertChunk,
           [key, generation, part, bytes.subarray(part * chunkBytes, (part + 1) * chunkBytes), ttl],
           { idempotent: true },
         )
@@ -176,7 +189,7 @@ export class EntryRows {
     if (generation === null || chunkCount === null) return value ?? undefined
     const parts: Uint8Array[] = []
     const rows = this.#runner.stream<{ part: number; bytes: Uint8Array | null }>(
-      `SELECT part, bytes FROM ${this.#chunks} WHERE key = ? AND generation = ?`,
+      this.#selectChunks,
       [key, generation],
     )
     for await (const { part, bytes } of rows) {
@@ -185,4 +198,34 @@ export class EntryRows {
     }
     return parts.length === chunkCount ? Buffer.concat(parts) : undefined
   }
+}
+
+/** @returns `undefined` when another program wrote what no entry has */
+function factsOf({
+  soft_ms: softMs,
+  hard_ms: hardMs,
+  born_us: bornUs,
+  tags: tagList,
+  written_us: written,
+}: EntryFactsRow): EntryFacts | undefined {
+  const tags: ReadonlySet<string> = new Set(tagList ?? [])
+  if (!areTags(tags)) return undefined
+  const writtenUs = int64Of(written) ?? 0n
+  // Rows of version 0.1 have a value only, and live as long as their TTL says.
+  const timeOf = (ms: Uint8Array | null): number => Number(int64Of(ms) ?? dateMsMax)
+  const facts = {
+    ...{ tags, writtenUs },
+    softMs: timeOf(softMs),
+    hardMs: timeOf(hardMs),
+    bornUs: int64Of(bornUs) ?? writtenUs,
+  }
+  return isDate(facts.softMs) && isDate(facts.hardMs) ? facts : undefined
+}
+
+function isDate(ms: number): boolean {
+  return Math.abs(ms) <= dateMsMax
+}
+
+function int64Of(bytes: Uint8Array | null | undefined): bigint | undefined {
+  return bytes?.length === 8 ? asBuffer(bytes).readBigInt64BE() : undefined
 }

@@ -1,7 +1,21 @@
-import { LockLostError } from '../../errors/index.ts'
+import { CacheValueError, LockLostError } from '../../errors/index.ts'
+import { stampUsMax } from '../../kernel/index.ts'
 import type { CacheCore } from './cache-core.ts'
-import type { CacheEntry } from './cache-entry.ts'
+import type { CacheEntry, NewCacheEntry } from './cache-entry.ts'
 import type { EntryPolicy } from './cache-options.ts'
+
+/** An entry that is to be written, without its write timestamp. */
+type UnstampedEntry = Omit<NewCacheEntry, 'stampUs'>
+
+/** What takes the place of the fresh entry of a key. */
+export interface Replacement {
+  /** Whether the entry is to be replaced. */
+  readonly condition: (found: CacheEntry | undefined) => boolean
+  /** @returns `undefined` when nothing is to be stored */
+  readonly entry: (found: CacheEntry | undefined) => Promise<UnstampedEntry | undefined>
+  /** Whether a caller is told when another may have had its turn before the write. */
+  readonly isExclusive: boolean
+}
 
 /** Stores, deletes and replaces entries of one namespace. */
 export class EntryWriter {
@@ -13,88 +27,158 @@ export class EntryWriter {
     this.#scopes = scopes
   }
 
-  /** Stores a value that was set. */
-  async store(key: string, bytes: Uint8Array, policy: EntryPolicy, stampUs: bigint): Promise<void> {
+  /** The entry of a value that is set. */
+  async entryOf(bytes: Uint8Array, policy: EntryPolicy): Promise<UnstampedEntry | undefined> {
+    const bornUs = await this.#core.bornUs(this.#scopes, policy.tags)
+    return this.#core.entryOf(bytes, false, policy, { bornUs, costMs: 0 })
+  }
+
+  /** Stores a value, whatever is there. */
+  async set(key: string, bytes: Uint8Array, policy: EntryPolicy): Promise<void> {
     const core = this.#core
-    const bornUs = await core.bornUs(this.#scopes, policy.tags)
-    const entry = core.entryOf(bytes, false, policy, { bornUs, costMs: 0 })
-    if (entry === undefined) return
-    await core.rows.write(key, { ...entry, stampUs })
-    core.invalidateMemory(key)
+    const { activity, stamps } = await core.share()
+    await activity.write(key, async () => {
+      const stampUs = stamps.next(key, core.nowMs)
+      checkStorable(stampUs)
+      const entry = await this.entryOf(bytes, policy)
+      if (entry !== undefined) await this.#store(key, { ...entry, stampUs })
+    })
   }
 
   /** Deletes what was set before, and what factories make that have begun before. */
   async remove(key: string): Promise<void> {
     const core = this.#core
-    const { stamps } = await core.share()
-    const stampUs = stamps.next(core.nowMs)
-    if (core.leases === undefined) {
-      await core.rows.remove(key, stampUs)
-      // What is still there was stamped by a clock that is ahead: it goes by its own stamp.
-      const writtenUs = await core.rows.readWrittenUs(key)
-      if (writtenUs !== undefined) await core.rows.remove(key, writtenUs)
-    } else {
-      const [revoked, writtenUs = 0n] = await Promise.all([
-        core.leases.revoke(key, stampUs),
-        core.rows.readWrittenUs(key),
-      ])
-      const isAhead = writtenUs > revoked
-      const fence = isAhead ? await core.leases.revoke(key, writtenUs) : revoked
-      stamps.observe(fence)
-      await core.rows.remove(key, fence)
-    }
-    core.invalidateMemory(key)
+    const { activity } = await core.share()
+    await activity.delete(key, async () => {
+      await (core.leases === undefined ? this.#removeRow(key) : this.#revoke(key))
+      core.invalidateMemory({ keys: [key], epochs: [] })
+    })
   }
 
   /**
    * Reads the fresh entry of a key and replaces it. What is deleted in between stays deleted: the
    * stamp of the write is older. Callers of all processes take turns, unless there are no leases.
    *
+   * @returns whether it was replaced
    * @throws LockLostError when `isExclusive` and another may have had its turn before the write
    */
-  async replace(
-    key: string,
-    work: (stampUs: bigint, found: CacheEntry | undefined) => Promise<boolean>,
-    isExclusive = false,
-  ): Promise<boolean> {
+  async replace(key: string, replacement: Replacement): Promise<boolean> {
     const core = this.#core
     const { activity, stamps } = await core.share()
-    const read = async (deletedUs: bigint): Promise<CacheEntry | undefined> => {
-      const entry = await core.read(key, this.#scopes)
-      if (entry === undefined || entry.softMs <= core.nowMs) return undefined
-      return entry.writtenUs > deletedUs ? entry : undefined
-    }
     let isReplaced = false
-    await activity.write(key, async () => {
-      if (core.leases === undefined) {
-        const stampUs = stamps.next(core.nowMs)
-        isReplaced = await work(stampUs, this.#readable(await read(0n)))
-        return
-      }
-      const nextStamp = (): bigint => stamps.next(core.nowMs)
-      const { lease, deletedUs } = await core.leases.acquire(key, nextStamp)
-      let wasHeld = false
-      try {
-        stamps.observe(lease.fence)
-        const found = await read(deletedUs)
-        if (found !== undefined && found.writtenUs >= lease.fence) {
-          await lease.raiseFence(found.writtenUs + 1n)
-          stamps.observe(lease.fence)
-        }
-        lease.checkHeld()
-        isReplaced = await work(lease.fence, this.#readable(found))
-      } finally {
-        // A lease that cannot be released ends by itself.
-        wasHeld = await lease.release().catch(() => false)
-      }
-      if (isReplaced && isExclusive && !wasHeld) throw new LockLostError(key, lease.fence)
+    await activity.writeIf(key, async () => {
+      isReplaced =
+        core.leases === undefined
+          ? await this.#replace(key, replacement, 0n, async () => stamps.next(key, core.nowMs))
+          : await this.#replaceInTurn(key, replacement)
     })
+    if (isReplaced) core.countSet(key)
     return isReplaced
   }
 
-  /** What cannot be read is a miss: another version, or another program, wrote it. */
-  #readable(found: CacheEntry | undefined): CacheEntry | undefined {
-    const decoded = found && this.#core.codec.decode(found.bytes)
-    return decoded === undefined ? undefined : found
+  async #replaceInTurn(key: string, replacement: Replacement): Promise<boolean> {
+    const core = this.#core
+    const { stamps } = await core.share()
+    const nextStamp = (): bigint => stamps.next(key, core.nowMs)
+    const { lease, deletedUs } = await core.leases!.acquire(key, nextStamp)
+    stamps.observe(key, lease.fence, core.nowMs)
+    let isReplaced = false
+    let wasHeld = false
+    try {
+      isReplaced = await this.#replace(key, replacement, deletedUs, async (writtenUs) => {
+        if (writtenUs >= lease.fence) {
+          await lease.raiseFence(fenceAfter(writtenUs))
+          stamps.observe(key, lease.fence, core.nowMs)
+        }
+        lease.checkHeld()
+        return lease.fence
+      })
+    } finally {
+      // A lease that cannot be released ends by itself.
+      wasHeld = await lease.release().catch(() => false)
+    }
+    if (isReplaced && replacement.isExclusive && !wasHeld) {
+      throw new LockLostError(key, lease.fence, 'unknown')
+    }
+    return isReplaced
   }
+
+  /** @param stamp the timestamp to write with, later than that of what is there if it can be */
+  async #replace(
+    key: string,
+    { condition, entry }: Replacement,
+    deletedUs: bigint,
+    stamp: (writtenUs: bigint) => Promise<bigint>,
+  ): Promise<boolean> {
+    const core = this.#core
+    const row = await core.rows.read(key)
+    const found = await this.#usable(row?.entry, deletedUs)
+    if (!condition(found)) return false
+    const stampUs = await stamp(row?.writtenUs ?? 0n)
+    checkStorable(stampUs)
+    const next = await entry(found)
+    // What a running factory makes is older.
+    const { activity } = await core.share()
+    activity.retireRun(key)
+    if (next !== undefined) await this.#store(key, { ...next, stampUs })
+    return true
+  }
+
+  /** The entry when it is fresh. What cannot be read is none: another program wrote it. */
+  async #usable(entry: CacheEntry | undefined, deletedUs: bigint): Promise<CacheEntry | undefined> {
+    const core = this.#core
+    if (entry === undefined || entry.softMs <= core.nowMs) return undefined
+    if (entry.writtenUs <= deletedUs || core.codec.decode(entry.bytes) === undefined) {
+      return undefined
+    }
+    return (await core.isLive(entry, this.#scopes)) ? entry : undefined
+  }
+
+  async #store(key: string, entry: NewCacheEntry): Promise<void> {
+    await this.#core.rows.write(key, entry)
+    this.#core.invalidateMemory({ keys: [key], epochs: [] })
+  }
+
+  async #removeRow(key: string): Promise<void> {
+    const core = this.#core
+    const { stamps } = await core.share()
+    await core.rows.remove(key, stamps.next(key, core.nowMs))
+    // What is still there was stamped by a clock that is ahead: it goes by its own stamp.
+    const writtenUs = await core.rows.readWrittenUs(key)
+    if (writtenUs === undefined) return
+    stamps.observe(key, writtenUs, core.nowMs)
+    await core.rows.remove(key, writtenUs)
+  }
+
+  async #revoke(key: string): Promise<void> {
+    const core = this.#core
+    const { stamps } = await core.share()
+    const [revoked, writtenUs = 0n] = await Promise.all([
+      core.leases!.revoke(key, stamps.next(key, core.nowMs)),
+      core.rows.readWrittenUs(key),
+    ])
+    const isAhead = writtenUs > revoked
+    const fence = isAhead ? await core.leases!.revoke(key, fenceAfter(writtenUs - 1n)) : revoked
+    stamps.observe(key, fence, core.nowMs)
+    await core.rows.remove(key, fence > writtenUs ? fence : writtenUs)
+  }
+}
+
+/** A fence to write with after a timestamp; see {@link isStorable}. */
+export function fenceAfter(stampUs: bigint): bigint {
+  return stampUs < stampUsMax ? stampUs + 1n : stampUsMax
+}
+
+/** Whether a value can be stored with a timestamp: there are no later ones than the last ones. */
+export function isStorable(stampUs: bigint): boolean {
+  return stampUs < stampUsMax
+}
+
+/** @throws CacheValueError when a value cannot be stored with a timestamp */
+function checkStorable(stampUs: bigint): void {
+  if (isStorable(stampUs)) return
+  throw new CacheValueError(
+    'value',
+    'another program wrote the key with one of the last timestamps, which none follows',
+  )
 }

@@ -1,10 +1,10 @@
 import {
+  LruMap,
   type PreparedStatementRunner,
   type TableDefinition,
   tableText,
   toBigInt,
 } from '../../kernel/index.ts'
-import { LruMap } from '../../kernel/index.ts'
 import type { Clock } from '../../util/index.ts'
 
 /** The table of invalidations of namespaces and tags. */
@@ -20,11 +20,18 @@ export function epochTable(name: string, ttlSeconds: number): TableDefinition {
 
 /** Names whose epochs are remembered: about 150 bytes each, plus the name. */
 const epochCountMax = 10_000
+/** The last number that a column of 64 bits has. */
+const lastUs = 2n ** 63n - 1n
 
 interface Epoch {
   readonly invalidUntilUs: bigint
   /** When it was asked for, by the monotonic clock. */
   readonly readMs: number
+}
+
+interface Reading {
+  readonly sentMs: number
+  readonly epoch: Promise<bigint>
 }
 
 /**
@@ -34,11 +41,12 @@ interface Epoch {
 export class Epochs {
   readonly #runner: PreparedStatementRunner
   readonly #clock: Clock
-  readonly #table: string
+  readonly #select: string
+  readonly #insert: string
   readonly #ttlSeconds: number
   readonly #maxAgeMs: number
   readonly #known = new LruMap<string, Epoch>(epochCountMax)
-  readonly #reading = new Map<string, Promise<bigint>>()
+  readonly #reading = new Map<string, Reading>()
 
   constructor(
     runner: PreparedStatementRunner,
@@ -51,7 +59,9 @@ export class Epochs {
   ) {
     this.#runner = runner
     this.#clock = options.clock
-    this.#table = tableText(`${options.name}_epochs`)
+    const table = tableText(`${options.name}_epochs`)
+    this.#select = `SELECT invalid_until_us FROM ${table} WHERE name = ?`
+    this.#insert = `INSERT INTO ${table} (name, invalid_until_us) VALUES (?, ?) USING TTL ? AND TIMESTAMP ?`
     this.#ttlSeconds = options.ttlSeconds
     this.#maxAgeMs = options.maxAgeMs
   }
@@ -67,43 +77,62 @@ export class Epochs {
 
   /**
    * Makes entries that were begun until then invalid. The latest of several invalidations counts.
+   *
+   * @param onEpoch receives what was written
    */
-  async invalidate(names: readonly string[], untilUs: bigint): Promise<void> {
-    await Promise.all(names.map((name) => this.#invalidate(name, untilUs)))
+  async invalidate(
+    names: readonly string[],
+    untilUs: bigint,
+    onEpoch: (name: string, epoch: bigint) => void,
+  ): Promise<void> {
+    await Promise.all(
+      names.map(async (name) => onEpoch(name, await this.#invalidate(name, untilUs))),
+    )
+  }
+
+  /** Takes notice of an invalidation by another cache of this process. */
+  learn(name: string, epoch: bigint): void {
+    this.#remember(name, epoch, this.#known.get(name)?.readMs ?? Number.NEGATIVE_INFINITY)
   }
 
   /**
    * What was made after an earlier invalidation was born after its time, which may be ahead of the
    * clock of this process. An invalidation is therefore always later than the one before.
    */
-  async #invalidate(name: string, untilUs: bigint): Promise<void> {
+  async #invalidate(name: string, untilUs: bigint): Promise<bigint> {
+    const sentMs = this.#clock.monotonicMs()
     const before = await this.#read(name)
-    const epoch = untilUs > before ? untilUs : before + 1n
-    await this.#runner.run(
-      `INSERT INTO ${this.#table} (name, invalid_until_us) VALUES (?, ?) USING TTL ? AND TIMESTAMP ?`,
-      [name, epoch, this.#ttlSeconds, epoch],
-      { idempotent: true },
-    )
-    this.#remember(name, epoch, this.#clock.monotonicMs())
+    const epoch = untilUs > before ? untilUs : laterUs(before)
+    await this.#runner.run(this.#insert, [name, epoch, this.#ttlSeconds, epoch], {
+      idempotent: true,
+    })
+    // Others may have invalidated it since it was read.
+    return this.#remember(name, epoch, sentMs)
   }
 
   async #of(name: string): Promise<bigint> {
     const known = this.#known.get(name)
-    if (known !== undefined && this.#clock.monotonicMs() - known.readMs < this.#maxAgeMs) {
-      return known.invalidUntilUs
+    if (known !== undefined && this.#isYoung(known.readMs)) return known.invalidUntilUs
+    const running = this.#reading.get(name)
+    if (running !== undefined && this.#isYoung(running.sentMs)) return await running.epoch
+    const reading: Reading = {
+      sentMs: this.#clock.monotonicMs(),
+      epoch: this.#read(name).finally(() => {
+        if (this.#reading.get(name) === reading) this.#reading.delete(name)
+      }),
     }
-    let reading = this.#maxAgeMs === 0 ? undefined : this.#reading.get(name)
-    if (reading === undefined) {
-      reading = this.#read(name).finally(() => this.#reading.delete(name))
-      this.#reading.set(name, reading)
-    }
-    return await reading
+    this.#reading.set(name, reading)
+    return await reading.epoch
+  }
+
+  #isYoung(readMs: number): boolean {
+    return this.#clock.monotonicMs() - readMs < this.#maxAgeMs
   }
 
   async #read(name: string): Promise<bigint> {
     const sentMs = this.#clock.monotonicMs()
     const result = await this.#runner.run<{ invalid_until_us: bigint | number | string }>(
-      `SELECT invalid_until_us FROM ${this.#table} WHERE name = ?`,
+      this.#select,
       [name],
     )
     const epoch = toBigInt(result.firstRow()?.invalid_until_us ?? 0n)
@@ -117,4 +146,9 @@ export class Epochs {
     this.#known.set(name, { invalidUntilUs, readMs })
     return invalidUntilUs
   }
+}
+
+/** The next microsecond, or the last one that can be stored. */
+export function laterUs(us: bigint): bigint {
+  return us < lastUs ? us + 1n : lastUs
 }

@@ -5,17 +5,21 @@ import type { CacheCore } from './cache-core.ts'
 import type { CacheEntry } from './cache-entry.ts'
 import type { CacheLeases } from './cache-leases.ts'
 import type { EntryPolicy } from './cache-options.ts'
-import type { Made, Run } from './key-activity.ts'
+import { fenceAfter, isStorable } from './entry-writer.ts'
+import type { Made, Run } from './run.ts'
 
 /** What a factory is called with. */
 export interface FactoryContext {
   /**
-   * Aborts when others may make the value instead: the key was deleted, or its lease was lost, or
-   * the factory has taken longer than `hardTimeout`. What a late factory returns is stored unless
-   * something newer is.
+   * Aborts when others may make the value instead: at once when this process writes, deletes,
+   * invalidates or refreshes the key, or when the factory has taken longer than `hardTimeout`; when
+   * another process deletes the key, or the lease is lost, with the next extension of the lease,
+   * which is after a part of `leaseTtl` (never with `stampede: 'process'`). What a late factory
+   * returns is stored unless something newer is. A factory that this signal ends because of a
+   * write is no failure: its callers look again.
    */
   readonly signal: AbortSignal
-  /** The value that is not fresh any more, when there is one. */
+  /** The value that is to be replaced, when there is one: each access decodes it. */
   readonly stale: { readonly value: unknown } | undefined
 }
 
@@ -49,7 +53,8 @@ export async function runFactory(core: CacheCore, request: RunRequest, run: Run)
   const { clock, random } = core.options
   if (core.leases === undefined) {
     const sentMs = clock.monotonicMs()
-    return await make(core, request, run, { stampUs: stamps.next(core.nowMs), sentMs })
+    const stampUs = stamps.next(request.key, core.nowMs)
+    return await make(core, request, run, { stampUs, sentMs })
   }
   const { hardTimeoutMs } = request.policy
   const deadlineMs = clock.monotonicMs() + hardTimeoutMs
@@ -63,7 +68,10 @@ export async function runFactory(core: CacheCore, request: RunRequest, run: Run)
       }
       if (clock.monotonicMs() >= deadlineMs) throw new FactoryTimeoutError(hardTimeoutMs)
       await sleep(clock, delayMs)
+      run.signal.throwIfAborted()
       delayMs = pollMsMin + random() * (Math.min(pollMsMax, delayMs * 2) - pollMsMin)
+      // What is found was begun before a refresh, for all that is known.
+      if (run.options.isForced) continue
       const entry = await core.read(request.key, request.scopes)
       const found = foundIn(core, entry, request.found)
       if (found !== undefined) return found
@@ -94,8 +102,8 @@ class LeaseClaim {
   async attempt(deadlineMs: number): Promise<Lease | undefined> {
     const { stamps } = await this.#core.share()
     try {
-      const stampUs = stamps.next(this.#core.nowMs)
-      const right = await this.#leases.tryAcquire(this.#key, this.#owner, stampUs)
+      const stampUs = stamps.next(this.#key, this.#core.nowMs)
+      const { right } = await this.#leases.tryAcquire(this.#key, this.#owner, stampUs)
       this.#isDoubtful = false
       return right?.lease
     } catch (error) {
@@ -121,18 +129,19 @@ async function makeUnderLease(
   const { stamps } = await core.share()
   const sentMs = core.options.clock.monotonicMs()
   try {
-    stamps.observe(lease.fence)
+    stamps.observe(request.key, lease.fence, core.nowMs)
     // Another process may have made the value between the read of this one and the lease.
-    const there = await core.rows.read(request.key)
-    const found = foundIn(core, there, request.found)
+    const row = await core.rows.read(request.key)
+    const there = row?.entry
+    const found = run.options.isForced ? undefined : foundIn(core, there, request.found)
     if (found !== undefined && (await core.isLive(there!, request.scopes))) {
       void release(lease)
       return found
     }
     // What is there was stamped by a clock that is ahead: what is written now would lose.
-    if (there !== undefined && there.writtenUs >= lease.fence) {
-      await lease.raiseFence(there.writtenUs + 1n)
-      stamps.observe(lease.fence)
+    if (row !== undefined && row.writtenUs >= lease.fence) {
+      await lease.raiseFence(fenceAfter(row.writtenUs))
+      stamps.observe(request.key, lease.fence, core.nowMs)
     }
     return await make(core, request, run, { stampUs: lease.fence, sentMs, lease })
   } catch (error) {
@@ -177,56 +186,70 @@ async function make(
   core: CacheCore,
   request: RunRequest,
   run: Run,
-  { stampUs, sentMs, lease }: MakingRight,
+  right: MakingRight,
 ): Promise<Made> {
   const { key, scopes, policy } = request
   const { clock } = core.options
+  const { stampUs, sentMs, lease } = right
   const bornUs = await core.bornUs(scopes, policy.tags)
+  let releasing: Promise<boolean> | undefined
+  const letGo = (): Promise<boolean> =>
+    (releasing ??= lease === undefined ? Promise.resolve(true) : release(lease))
+  const check = async (isHeld: Promise<boolean>): Promise<boolean> => {
+    const isValid = core.isValid(bornUs, policy.tags, scopes)
+    const [wasHeld, wasValid] = await Promise.all([isHeld, isValid])
+    return wasHeld && wasValid && !run.isLate
+  }
+  let whenRetired: Promise<boolean> | undefined
+  run.signal.throwIfAborted()
+  // All callers of the run came before that: what happens afterwards does not concern them.
+  run.onRetire = () => (whenRetired = check(letGo()).catch(() => false))
   const startMs = clock.monotonicMs()
-  const value = await callFactory(core, request, run, lease)
+  const value = await callFactory(core, request, run, { lease, letGo })
   const bytes = core.codec.encode(value)
-  const made = { bytes, made: { value } }
   const costMs = clock.monotonicMs() - startMs
   const isNothing = value === undefined || value === null
   const entry = core.entryOf(bytes, isNothing, policy, { bornUs, costMs })
-  const isStored = entry !== undefined && !run.isStale
+  const isStored = entry !== undefined && !run.isStale && isStorable(stampUs)
   // Whoever has deleted the key or made its value meanwhile has a later timestamp.
   if (isStored) await core.rows.write(key, { ...entry, stampUs })
-  const isHeld = lease === undefined ? Promise.resolve(true) : release(lease)
-  const isCurrent = async (): Promise<boolean> =>
-    (await isHeld) &&
-    !run.isStale &&
-    !run.isLate &&
-    (await core.isValid(bornUs, policy.tags, scopes))
+  const isHeld = letGo()
   if (isStored) {
+    core.countSet(key)
+    if (run.options.isForced) core.invalidateMemory({ keys: [key], epochs: [] })
+    const isCurrent = async (): Promise<boolean> => !run.isStale && (await check(isHeld))
     void core.rememberIf(isCurrent, key, { ...entry, writtenUs: stampUs }, { value }, sentMs)
   }
-  return { ...made, isCurrent }
+  return { bytes, made: { value }, isCurrent: () => whenRetired ?? check(isHeld) }
 }
 
 async function callFactory(
   core: CacheCore,
   { key, factory, found, policy }: RunRequest,
   run: Run,
-  lease: Lease | undefined,
+  { lease, letGo }: { readonly lease: Lease | undefined; readonly letGo: () => unknown },
 ): Promise<unknown> {
-  const late = new AbortController()
   const onLate = (): void => {
-    run.isLate = true
-    run.leave()
-    if (lease !== undefined) void release(lease)
-    late.abort(new FactoryTimeoutError(policy.hardTimeoutMs))
+    letGo()
+    run.becomeLate(new FactoryTimeoutError(policy.hardTimeoutMs))
   }
   const timer = core.options.clock.schedule(policy.hardTimeoutMs, onLate)
-  const signals = lease === undefined ? [late.signal] : [late.signal, lease.signal]
-  const stale = found === undefined ? undefined : core.codec.decode(found.bytes)
+  const signal = lease === undefined ? run.signal : AbortSignal.any([run.signal, lease.signal])
+  const context: FactoryContext = {
+    signal,
+    get stale() {
+      return found && core.codec.decode(found.bytes)
+    },
+  }
   core.counts.factories++
   core.publish({ type: 'factory', key })
   try {
-    return await callIn(run, () => factory({ signal: AbortSignal.any(signals), stale }))
+    return await callIn(run, () => factory(context))
   } catch (error) {
-    core.counts.factoryErrors++
-    core.publish({ type: 'factory-error', key, error })
+    if (!run.isEndOfRetired(error)) {
+      core.counts.factoryErrors++
+      core.publish({ type: 'factory-error', key, error })
+    }
     throw error
   } finally {
     timer.cancel()
@@ -235,6 +258,7 @@ async function callFactory(
 
 /** Calls a factory; while it runs without having given a promise, its run says so. */
 function callIn<T>(run: Run, factory: () => T | Promise<T>): T | Promise<T> {
+  run.hasBegun = true
   run.isCalling = true
   try {
     return factory()

@@ -6,6 +6,7 @@ import {
 } from '../../kernel/index.ts'
 import { randomUuid } from '../../types/index.ts'
 import type { Runtime } from '../../util/index.ts'
+import { type Invalidation, separator } from './epoch-names.ts'
 
 /** Length of the partitions of the bus, in milliseconds. */
 const slotMs = 5_000
@@ -14,6 +15,10 @@ const ttlSeconds = 300
 /** Invalidations are collected for this long, and sent in one row. */
 const collectMs = 20
 const keysPerMessageMax = 1_000
+/** Characters of the keys of one message. */
+const messageLengthMax = 262_144
+/** Messages are there to be read for that many slots, clocks that are apart allowed for. */
+const slotCountMax = (ttlSeconds * 1_000) / slotMs - 2
 /** Messages that are remembered as seen: those of the slots that are read again. */
 const seenCountMax = 100_000
 
@@ -30,22 +35,34 @@ export function busTable(name: string): TableDefinition {
   }
 }
 
+/** What polls: the memory that messages are for. */
+export interface BusListener {
+  /** Whether messages matter: polling ends when they do not. */
+  readonly isInUse: boolean
+  /** @param invalidation `undefined`: anything may be invalid */
+  onInvalid(invalidation: Invalidation | undefined): void
+}
+
 /**
- * Sends invalidated keys to the other processes, and asks for theirs as long as the memory of this
+ * Sends what is invalid to the other processes, and asks for theirs as long as the memory of this
  * one holds anything. A message that is lost, or late, leaves the bound of the memory tier.
+ *
+ * A message is a list of keys, and of names of epochs with a separator before them, which no key
+ * begins with; without a list it concerns everything.
  */
 export class InvalidationBus {
   readonly #runner: PreparedStatementRunner
   readonly #runtime: Pick<Runtime, 'clock' | 'randomBytes'>
-  readonly #table: string
+  readonly #select: string
+  readonly #insert: string
   readonly #sender: string
   readonly #intervalMs: number
   readonly #seen = new LruMap<string, true>(seenCountMax)
   #pending = new Set<string>()
-  /** Whether everything is invalid. */
-  #isAll = false
   #isSending = false
   #isPolling = false
+  /** The slot in which messages were last asked for. */
+  #polledSlot = 0
 
   constructor(
     runner: PreparedStatementRunner,
@@ -57,81 +74,97 @@ export class InvalidationBus {
   ) {
     this.#runner = runner
     this.#runtime = options.runtime
-    this.#table = tableText(`${options.name}_bus`)
+    const table = tableText(`${options.name}_bus`)
+    this.#select = `SELECT id, sender, keys FROM ${table} WHERE slot = ?`
+    this.#insert = `INSERT INTO ${table} (slot, id, sender, keys) VALUES (?, ?, ?, ?) USING TTL ?`
     this.#sender = randomUuid(options.runtime).text
     this.#intervalMs = options.intervalMs
   }
 
-  /** @param key `undefined` for all keys */
-  publish(key: string | undefined): void {
-    if (key === undefined) this.#isAll = true
-    else this.#pending.add(key)
+  publish({ keys, epochs }: Invalidation): void {
+    for (const key of keys) this.#pending.add(key)
+    for (const epoch of epochs) this.#pending.add(separator + epoch)
     if (this.#isSending) return
     this.#isSending = true
     this.#runtime.clock.schedule(collectMs, () => void this.#send(), true)
   }
 
   /**
-   * Asks for messages every interval while `isNeeded` returns `true`.
+   * Asks for messages every interval while the listener is in use.
    *
-   * @param onKey receives a key that another process has invalidated, `undefined` for all keys
+   * @param sentMs when what it holds was read, by the monotonic clock
    */
-  poll(isNeeded: () => boolean, onKey: (key: string | undefined) => void): void {
+  poll(listener: BusListener, sentMs: number): void {
     if (this.#isPolling) return
     this.#isPolling = true
-    void this.#poll(isNeeded, onKey)
+    const { clock } = this.#runtime
+    this.#polledSlot = slotOf(clock.nowMs() - (clock.monotonicMs() - sentMs))
+    void this.#poll(listener)
   }
 
-  async #poll(isNeeded: () => boolean, onKey: (key: string | undefined) => void): Promise<void> {
+  async #poll(listener: BusListener): Promise<void> {
     const { clock } = this.#runtime
     for (;;) {
       await new Promise<void>((resolve) => {
         clock.schedule(this.#intervalMs, resolve)
       })
-      if (!isNeeded()) break
+      if (!listener.isInUse) break
       try {
-        await this.#receive(onKey)
+        await this.#receive(listener)
       } catch {
-        // The messages come with the next interval, or too late.
+        // The messages come with the next interval.
       }
     }
     this.#isPolling = false
   }
 
   async #send(): Promise<void> {
-    const keys = [...this.#pending]
-    const isAll = this.#isAll || keys.length > keysPerMessageMax
+    const items = [...this.#pending]
+    let length = 0
+    for (const item of items) length += item.length
+    const isAll = items.length > keysPerMessageMax || length > messageLengthMax
     this.#pending = new Set()
-    this.#isAll = false
     this.#isSending = false
-    const slot = BigInt(Math.floor(this.#runtime.clock.nowMs() / slotMs))
-    const values = [slot, randomUuid(this.#runtime).text, this.#sender, isAll ? null : keys]
+    const slot = BigInt(slotOf(this.#runtime.clock.nowMs()))
+    const values = [slot, randomUuid(this.#runtime).text, this.#sender, isAll ? null : items]
     try {
-      await this.#runner.run(
-        `INSERT INTO ${this.#table} (slot, id, sender, keys) VALUES (?, ?, ?, ?) USING TTL ?`,
-        [...values, ttlSeconds],
-        { idempotent: true },
-      )
+      await this.#runner.run(this.#insert, [...values, ttlSeconds], { idempotent: true })
     } catch {
       // The other processes keep what they have until it leaves their memory by itself.
     }
   }
 
-  async #receive(onKey: (key: string | undefined) => void): Promise<void> {
-    const current = Math.floor(this.#runtime.clock.nowMs() / slotMs)
+  /** Reads the messages of all slots since the last time that this succeeded. */
+  async #receive(listener: BusListener): Promise<void> {
+    const current = slotOf(this.#runtime.clock.nowMs())
+    const polled = Math.min(this.#polledSlot, current)
+    const isTooLate = current - polled > slotCountMax
+    // Messages that were not asked for may be gone.
+    if (isTooLate) listener.onInvalid(undefined)
     // The one before for messages that came late, the one after for clocks that are ahead.
-    for (const slot of [current - 1, current, current + 1]) {
+    for (let slot = (isTooLate ? current : polled) - 1; slot <= current + 1; slot++) {
       const rows = this.#runner.stream<{
         id: string
         sender: string
         keys: readonly string[] | null
-      }>(`SELECT id, sender, keys FROM ${this.#table} WHERE slot = ?`, [BigInt(slot)])
+      }>(this.#select, [BigInt(slot)])
       for await (const { id, sender, keys } of rows) {
         if (sender === this.#sender || this.#seen.get(id) === true) continue
         this.#seen.set(id, true)
-        if (keys === null) onKey(undefined)
-        else for (const key of keys) onKey(key)
+        listener.onInvalid(keys === null ? undefined : invalidationOf(keys))
       }
     }
+    this.#polledSlot = current
+  }
+}
+
+function slotOf(ms: number): number {
+  return Math.floor(ms / slotMs)
+}
+
+function invalidationOf(items: readonly string[]): Invalidation {
+  return {
+    keys: items.filter((item) => !item.startsWith(separator)),
+    epochs: items.filter((item) => item.startsWith(separator)).map((item) => item.slice(1)),
   }
 }

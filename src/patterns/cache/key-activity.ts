@@ -1,30 +1,6 @@
 import { ConfigError } from '../../errors/index.ts'
 import type { CacheEntry } from './cache-entry.ts'
-
-/** A value that a run has made, or found. */
-export interface Made {
-  readonly bytes: Uint8Array
-  /** The object that the factory of this process returned, or the one that was found instead. */
-  readonly made: { readonly value: unknown } | undefined
-  /**
-   * Whether the key was neither deleted nor invalidated since the factory began: only callers that
-   * came after the factory began need to know.
-   */
-  readonly isCurrent: () => Promise<boolean>
-}
-
-/** The making of a value, for all callers that want it. */
-export interface Run {
-  readonly promise: Promise<Made>
-  /** Whether its key was written meanwhile: the value is not stored then. */
-  isStale: boolean
-  /** Whether the factory is executing synchronously: it has not returned yet. */
-  isCalling: boolean
-  /** Whether the factory takes too long: others may make the value. */
-  isLate: boolean
-  /** Ends it for callers that come from now on: they start another one. */
-  readonly leave: () => void
-}
+import { type Made, Run, type RunOptions } from './run.ts'
 
 /** A read that callers share: those that come before it is sent. */
 interface Reading {
@@ -84,52 +60,51 @@ export class KeyActivity {
   }
 
   /** Starts the making of a value. It goes on when its callers give up. */
-  startRun(key: string, work: (run: Run) => Promise<Made>): Run {
-    const start = async (): Promise<Made> => {
-      // `run` exists from the next turn of the microtask queue.
-      await Promise.resolve()
-      return await work(run)
-    }
-    const leave = (): void => {
-      if (this.#runs.get(key) === run) this.#runs.delete(key)
-    }
-    const promise = start()
-    const run: Run = { promise, isStale: false, isCalling: false, isLate: false, leave }
+  startRun(key: string, options: RunOptions, work: (run: Run) => Promise<Made>): Run {
+    const run: Run = new Run(options, work, (left) => {
+      if (this.#runs.get(key) === left) this.#runs.delete(key)
+    })
     this.#runs.set(key, run)
-    promise.then(leave, leave)
     return run
   }
 
   /** @throws ConfigError when this is the factory of `key`, which would wait for itself */
-  refuseOwnFactory(key: string): void {
+  refuseOwnFactory(method: string, key: string): void {
     if (this.#runs.get(key)?.isCalling !== true) return
-    throw new ConfigError('A factory asks for its own key with getOrSet: it would wait for itself')
+    throw new ConfigError(`A factory asks for its own key with ${method}: it would wait for itself`)
   }
 
+  /** What the factory of a key makes is not stored: it may have read what is now replaced. */
+  retireRun(key: string): void {
+    void this.#runs.get(key)?.retire()
+  }
+
+  /** What factories make that an invalidation of these epochs concerns is not stored. */
+  async retireRunsOf(epochs: readonly string[]): Promise<void> {
+    const concerned = [...this.#runs.values()].filter(({ options }) =>
+      epochs.some((epoch) => options.epochs.has(epoch)),
+    )
+    await Promise.all(concerned.map((run) => run.retire()))
+  }
+
+  /** A write that replaces the value in any case. */
   async write(key: string, work: () => Promise<void>): Promise<void> {
+    this.retireRun(key)
+    await this.#write(key, work, false)
+  }
+
+  /** A write that may replace nothing: `work` calls `retireRun` when it does. */
+  async writeIf(key: string, work: () => Promise<void>): Promise<void> {
     await this.#write(key, work, false)
   }
 
   /** Writes that follow in this process are stamped after it, so it does not delete them. */
   async delete(key: string, work: () => Promise<void>): Promise<void> {
+    this.retireRun(key)
     await this.#write(key, work, true)
   }
 
-  /**
-   * What factories make that are running now is not stored: it was begun before an invalidation.
-   */
-  invalidateRuns(): void {
-    for (const run of this.#runs.values()) run.isStale = true
-    this.#runs.clear()
-  }
-
   async #write(key: string, work: () => Promise<void>, isDeletion: boolean): Promise<void> {
-    // A running factory may have read what is now replaced.
-    const run = this.#runs.get(key)
-    if (run !== undefined) {
-      run.isStale = true
-      this.#runs.delete(key)
-    }
     const before = this.#writes.get(key)
     const goesBefore = before?.progress.hasBegun === false ? before.ended : before?.deletion
     const progress = { hasBegun: false }

@@ -1,5 +1,7 @@
 import type { Clock } from '../../util/index.ts'
 import type { CacheEntry } from './cache-entry.ts'
+import { type Invalidation, keyPrefixOf, tagEpoch } from './epoch-names.ts'
+import type { BusListener } from './invalidation-bus.ts'
 
 export interface MemoryTierLimits {
   readonly entryCountMax: number
@@ -14,29 +16,46 @@ export interface MemoryEntry {
   readonly shared: { readonly value: unknown } | undefined
   /** Used until then, by the monotonic clock. */
   readonly untilMs: number
+  readonly byteCount: number
 }
 
 /** Bytes of an entry besides its value and its key. */
 const overheadBytes = 200
+/** Bytes that a decoded value is counted with, for each byte of the encoded one. */
+const decodedFactor = 2
+/** Entries that are looked at in one turn, to drop those that are over. */
+const dropCountMax = 10_000
 
 /** A read of the second tier whose result may go into memory. */
 export interface MemoryRead {
   /** Whether the key was invalidated since. */
   isStale: boolean
+  /** Epochs of tags that were invalidated since. */
+  readonly staleEpochs: Set<string>
+}
+
+/** Whether what was read may go into memory. */
+export function isCurrentRead(read: MemoryRead, tags: ReadonlySet<string>): boolean {
+  if (read.isStale) return false
+  if (read.staleEpochs.size === 0) return true
+  for (const tag of tags) if (read.staleEpochs.has(tagEpoch(tag))) return false
+  return true
 }
 
 /**
  * Entries in the memory of this process, for a short time: the least recently used one leaves when
  * there are too many, or too many bytes.
  */
-export class MemoryTier {
+export class MemoryTier implements BusListener {
   readonly #limits: MemoryTierLimits
   readonly #clock: Clock
   readonly #entries = new Map<string, MemoryEntry>()
   readonly #reads = new Map<string, Set<MemoryRead>>()
+  /** When entries are over, in the order in which they came, which is nearly that of their ends. */
+  #ends: (readonly [key: string, untilMs: number])[] = []
+  /** What is before it was looked at. */
+  #endIndex = 0
   #bytes = 0
-  /** When the last of all entries is over. */
-  #lastMs = Number.NEGATIVE_INFINITY
 
   constructor(limits: MemoryTierLimits, clock: Clock) {
     this.#limits = limits
@@ -44,16 +63,34 @@ export class MemoryTier {
   }
 
   get size(): number {
+    this.dropOver()
     return this.#entries.size
   }
 
   get bytes(): number {
+    this.dropOver()
     return this.#bytes
   }
 
-  /** Whether any entry may be used. Those that are over stay until they are asked for. */
+  /** Whether any entry may be used. */
   get isInUse(): boolean {
-    return this.#entries.size > 0 && this.#clock.monotonicMs() < this.#lastMs
+    return this.size > 0
+  }
+
+  /** Drops entries that are over, as many as fit into one turn. */
+  dropOver(): void {
+    const nowMs = this.#clock.monotonicMs()
+    const endIndexMax = Math.min(this.#ends.length, this.#endIndex + dropCountMax)
+    for (; this.#endIndex < endIndexMax; this.#endIndex++) {
+      const [key, untilMs] = this.#ends[this.#endIndex]!
+      if (untilMs > nowMs) break
+      const found = this.#entries.get(key)
+      if (found?.untilMs === untilMs) this.#drop(key, found)
+    }
+    if (this.#endIndex === this.#ends.length || this.#endIndex > dropCountMax) {
+      this.#ends = this.#ends.slice(this.#endIndex)
+      this.#endIndex = 0
+    }
   }
 
   get(key: string): MemoryEntry | undefined {
@@ -70,7 +107,7 @@ export class MemoryTier {
 
   /** Begins a read of the second tier; end it with `end`. */
   begin(key: string): MemoryRead {
-    const read: MemoryRead = { isStale: false }
+    const read: MemoryRead = { isStale: false, staleEpochs: new Set() }
     const reads = this.#reads.get(key)
     if (reads === undefined) this.#reads.set(key, new Set([read]))
     else reads.add(read)
@@ -83,51 +120,92 @@ export class MemoryTier {
     if (reads?.size === 0) this.#reads.delete(key)
   }
 
-  /** Keeps an entry whose read began at `sentMs`, unless the key was invalidated since. */
+  /** Keeps an entry whose read began at `sentMs`. */
   put(
     key: string,
     entry: CacheEntry,
     shared: { readonly value: unknown } | undefined,
     sentMs: number,
   ): void {
-    const bytes = bytesOf(key, entry)
-    if (bytes > this.#limits.bytesMax) return
+    this.dropOver()
+    const byteCount = bytesOf(key, entry, shared !== undefined)
+    if (byteCount > this.#limits.bytesMax) return
     const before = this.#entries.get(key)
     if (before !== undefined) {
       if (before.entry.writtenUs > entry.writtenUs) return
       this.#drop(key, before)
     }
-    const untilMs = sentMs + this.#limits.ttlMs
-    this.#entries.set(key, { entry, shared, untilMs })
-    this.#lastMs = Math.max(this.#lastMs, untilMs)
-    this.#bytes += bytes
-    for (const [oldest, { entry: dropped }] of this.#entries) {
+    const kept = { entry, shared, untilMs: sentMs + this.#limits.ttlMs, byteCount }
+    this.#entries.set(key, kept)
+    this.#ends.push([key, kept.untilMs])
+    if (this.#ends.length > 2 * this.#entries.size + dropCountMax) this.#renewEnds()
+    this.#bytes += byteCount
+    for (const [oldest, dropped] of this.#entries) {
       const { entryCountMax, bytesMax } = this.#limits
       if (this.#entries.size <= entryCountMax && this.#bytes <= bytesMax) return
-      this.#entries.delete(oldest)
-      this.#bytes -= bytesOf(oldest, dropped)
+      this.#drop(oldest, dropped)
     }
   }
 
-  invalidate(key: string): void {
-    for (const read of this.#reads.get(key) ?? []) read.isStale = true
-    const found = this.#entries.get(key)
-    if (found !== undefined) this.#drop(key, found)
+  /** Drops keys, and what depends on invalid epochs: that looks at all entries. */
+  invalidate({ keys, epochs }: Invalidation): void {
+    for (const key of keys) this.#invalidateKey(key)
+    if (epochs.length === 0) return
+    const prefixes = epochs.map(keyPrefixOf).filter((prefix) => prefix !== undefined)
+    const isWithin = (key: string): boolean => prefixes.some((prefix) => key.startsWith(prefix))
+    for (const [key, reads] of this.#reads) {
+      const isStale = isWithin(key)
+      for (const read of reads) {
+        if (isStale) read.isStale = true
+        else for (const epoch of epochs) read.staleEpochs.add(epoch)
+      }
+    }
+    const names = new Set(epochs)
+    for (const [key, found] of this.#entries) {
+      if (isWithin(key) || hasAny(found.entry.tags, names)) this.#drop(key, found)
+    }
+  }
+
+  /** @param invalidation `undefined`: anything may be invalid */
+  onInvalid(invalidation: Invalidation | undefined): void {
+    if (invalidation === undefined) this.clear()
+    else this.invalidate(invalidation)
   }
 
   clear(): void {
     for (const reads of this.#reads.values()) for (const read of reads) read.isStale = true
     this.#entries.clear()
+    this.#ends = []
+    this.#endIndex = 0
     this.#bytes = 0
   }
 
-  #drop(key: string, { entry }: MemoryEntry): void {
+  /** Forgets the ends of entries that left before them. */
+  #renewEnds(): void {
+    const ends = Array.from(this.#entries, ([key, { untilMs }]) => [key, untilMs] as const)
+    this.#ends = ends.sort(([, a], [, b]) => a - b)
+    this.#endIndex = 0
+  }
+
+  #invalidateKey(key: string): void {
+    for (const read of this.#reads.get(key) ?? []) read.isStale = true
+    const found = this.#entries.get(key)
+    if (found !== undefined) this.#drop(key, found)
+  }
+
+  #drop(key: string, { byteCount }: MemoryEntry): void {
     this.#entries.delete(key)
-    this.#bytes -= bytesOf(key, entry)
+    this.#bytes -= byteCount
   }
 }
 
+function hasAny(tags: ReadonlySet<string>, epochs: ReadonlySet<string>): boolean {
+  for (const tag of tags) if (epochs.has(tagEpoch(tag))) return true
+  return false
+}
+
 /** Strings take up to two bytes per character. */
-function bytesOf(key: string, { bytes }: CacheEntry): number {
-  return bytes.length + key.length * 2 + overheadBytes
+function bytesOf(key: string, { bytes }: CacheEntry, isDecoded: boolean): number {
+  const valueBytes = isDecoded ? bytes.length * (1 + decodedFactor) : bytes.length
+  return valueBytes + key.length * 2 + overheadBytes
 }
