@@ -21,7 +21,14 @@ import type { CacheCodec } from './cache-codec.ts'
 
 /** How long an entry is used, and how its successor is made. */
 export interface EntryOptions {
-  /** How long a value is fresh; with `grace` at most 366 days. Default `'1h'`. */
+  /**
+   * How long a value is fresh; with `grace` at most 366 days. Default `'1h'`.
+   *
+   * The table that a cache creates keeps deletions for its `ttl` and `grace`, or a day if that is
+   * longer (`gc_grace_seconds`). A value that lives longer, by the options of a call or of another
+   * cache of the table, can come back after its deletion on a node that was down then and was not
+   * repaired within that time: create the table by the cache with the longest lives.
+   */
   readonly ttl?: TimeSpan | undefined
   /** The same in seconds. */
   readonly ttlSeconds?: number | undefined

@@ -197,7 +197,7 @@ function restored(json: Json, depth: number): unknown {
   // No value is encoded deeper; deeper JSON would overflow the stack.
   if (depth > depthMax) throw new TypeError('nested too deep')
   if (!Array.isArray(json) && Object.hasOwn(json, '$')) {
-    const part = arrayOf(json['$']!)
+    const part = arrayOf(json['$'])
     const read = readers.get(stringOf(part[0]))
     if (read === undefined) throw new TypeError('unknown tag')
     return read(part[1], depth)

@@ -241,12 +241,7 @@ export class Cache {
     const physical = this.#keyOf(key)
     const core = this.#core
     const { policy, clock } = core.options
-    if (typeof ttl === 'number') {
-      // For `set` a number is one of seconds, for all options one of milliseconds.
-      throw new ConfigError(
-        `ttl of expire must have a unit: write '${ttl}s' for seconds, '${ttl}ms' for milliseconds`,
-      )
-    }
+    checkHasUnit(ttl)
     const { ttlMs } = policyOf({ ttl }, policy, clock)
     return await this.#replace('expire', physical, {
       condition: (found) => found !== undefined,
@@ -430,6 +425,14 @@ export class Cache {
       `key must be ${storableText(keyBytesMax)}, its namespace included, and without the character U+001F`,
     )
   }
+}
+
+/** For `set` a number is one of seconds, for all options one of milliseconds. */
+function checkHasUnit(ttl: TimeSpan): void {
+  if (typeof ttl !== 'number') return
+  throw new ConfigError(
+    `ttl of expire must have a unit: write '${ttl}s' for seconds, '${ttl}ms' for milliseconds`,
+  )
 }
 
 function checkNamespace(name: string): void {

@@ -58,7 +58,7 @@ export class ValueLoader {
       const before = found && (isFresh && isForced ? undefined : core.codec.decode(found.bytes))
       if (before !== undefined && isFresh) {
         if (!isCounted) core.countHit(key, true)
-        this.#refreshEarly(activity, request, found!)
+        this.#refreshEarly(activity, request, found)
         return before.value
       }
       // A caller that is answered with a value in its grace is none that missed.
