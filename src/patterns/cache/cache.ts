@@ -232,8 +232,8 @@ export class Cache {
    * Gives the fresh value of a key another life, from now on. A deletion at the same time wins.
    *
    * @returns whether there was one
-   * @param ttl a time span with its unit: a number is refused, because `set` takes seconds and every
-   *   option milliseconds
+   * @param ttl a time span with its unit: a number is refused, because `set` takes seconds and
+   *   every option milliseconds
    * @throws LockHeldError when a factory, or another caller, keeps its turn for longer than a lease
    *   lasts
    */

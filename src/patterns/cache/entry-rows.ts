@@ -29,7 +29,7 @@ interface EntryFactsRow {
 export type EntryFacts = Pick<CacheEntry, 'softMs' | 'hardMs' | 'bornUs' | 'writtenUs' | 'tags'>
 
 /** A row that is there. */
-export interface StoredRow {
+export interface CacheRow {
   readonly writtenUs: bigint
   /** `undefined` when the row, or a part of it, cannot be read: another program wrote it. */
   readonly entry: CacheEntry | undefined
@@ -110,7 +110,7 @@ export class EntryRows {
   }
 
   /** @returns `undefined` when there is no row with a value */
-  async read(key: string): Promise<StoredRow | undefined> {
+  async read(key: string): Promise<CacheRow | undefined> {
     const row = (await this.#runner.run<EntryRow>(this.selectText, [key])).firstRow()
     if (row?.value === null || row?.value === undefined) return undefined
     const writtenUs = int64Of(row.written_us) ?? 0n

@@ -164,19 +164,19 @@ export class EntryWriter {
   }
 }
 
-/** A fence to write with after a timestamp; see {@link isStorable}. */
+/** A fence to write with after a timestamp; see {@link isStampStorable}. */
 export function fenceAfter(stampUs: bigint): bigint {
   return stampUs < stampUsMax ? stampUs + 1n : stampUsMax
 }
 
 /** Whether a value can be stored with a timestamp: there are no later ones than the last ones. */
-export function isStorable(stampUs: bigint): boolean {
+export function isStampStorable(stampUs: bigint): boolean {
   return stampUs < stampUsMax
 }
 
 /** @throws CacheValueError when a value cannot be stored with a timestamp */
 function checkStorable(stampUs: bigint): void {
-  if (isStorable(stampUs)) return
+  if (isStampStorable(stampUs)) return
   throw new CacheValueError(
     'value',
     'another program wrote the key with one of the last timestamps, which none follows',

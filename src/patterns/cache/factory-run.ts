@@ -5,7 +5,7 @@ import type { CacheCore } from './cache-core.ts'
 import type { CacheEntry } from './cache-entry.ts'
 import type { CacheLeases } from './cache-leases.ts'
 import type { EntryPolicy } from './cache-options.ts'
-import { fenceAfter, isStorable } from './entry-writer.ts'
+import { fenceAfter, isStampStorable } from './entry-writer.ts'
 import type { Made, Run } from './run.ts'
 
 /** What a factory is called with. */
@@ -210,7 +210,7 @@ async function make(
   const costMs = clock.monotonicMs() - startMs
   const isNothing = value === undefined || value === null
   const entry = core.entryOf(bytes, isNothing, policy, { bornUs, costMs })
-  const isStored = entry !== undefined && !run.isStale && isStorable(stampUs)
+  const isStored = entry !== undefined && !run.isStale && isStampStorable(stampUs)
   // Whoever has deleted the key or made its value meanwhile has a later timestamp.
   if (isStored) await core.rows.write(key, { ...entry, stampUs })
   const isHeld = letGo()

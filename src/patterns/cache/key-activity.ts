@@ -1,6 +1,6 @@
 import { ConfigError } from '../../errors/index.ts'
 import type { CacheEntry } from './cache-entry.ts'
-import { type Made, Run, type RunOptions } from './run.ts'
+import { type Made, Run, type RunAims } from './run.ts'
 
 /** A read that callers share: those that come before it is sent. */
 interface Reading {
@@ -60,7 +60,7 @@ export class KeyActivity {
   }
 
   /** Starts the making of a value. It goes on when its callers give up. */
-  startRun(key: string, options: RunOptions, work: (run: Run) => Promise<Made>): Run {
+  startRun(key: string, options: RunAims, work: (run: Run) => Promise<Made>): Run {
     const run: Run = new Run(options, work, (left) => {
       if (this.#runs.get(key) === left) this.#runs.delete(key)
     })

@@ -12,7 +12,7 @@ export interface Made {
   readonly isCurrent: () => Promise<boolean>
 }
 
-export interface RunOptions {
+export interface RunAims {
   /** Names of the epochs whose invalidation concerns the value. */
   readonly epochs: ReadonlySet<string>
   /** Whether the factory is called although there is a value. */
@@ -21,7 +21,7 @@ export interface RunOptions {
 
 /** The making of a value, for all callers that want it. It goes on when they give up. */
 export class Run {
-  readonly options: RunOptions
+  readonly options: RunAims
   readonly promise: Promise<Made>
   /** Whether its factory was called. */
   hasBegun = false
@@ -36,7 +36,7 @@ export class Run {
   #isLate = false
 
   /** @param onLeave called when callers that come from now on start another run */
-  constructor(options: RunOptions, work: (run: Run) => Promise<Made>, onLeave: (run: Run) => void) {
+  constructor(options: RunAims, work: (run: Run) => Promise<Made>, onLeave: (run: Run) => void) {
     this.options = options
     this.#onLeave = onLeave
     this.promise = this.#start(work)

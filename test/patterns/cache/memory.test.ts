@@ -74,8 +74,8 @@ describePattern('Cache: memory of processes', (target) => {
   })
 
   test('caches of one process tell each other at once, also one without memory', async () => {
-    const { executor, cache: a, clock } = open()
-    const common = { clock, jitter: 0, earlyRefresh: 0 } as const
+    const { executor, cache: a, clock } = open({ namespace: 'told' })
+    const common = { clock, jitter: 0, earlyRefresh: 0, namespace: 'told' } as const
     const b = new Cache(executor, { ...common, memory: { ttl: '10m' } })
     const without = new Cache(executor, common)
     for (const [i, changing] of [a, without].entries()) {
@@ -98,7 +98,7 @@ describePattern('Cache: memory of processes', (target) => {
       await expectRead(undefined)
     }
     // A cache with memory sends the messages of the one without.
-    const other = open({}, clock).cache
+    const other = open({ namespace: 'told' }, clock).cache
     await without.set('told', 'old')
     await other.get('told')
     clock.advance(10)
