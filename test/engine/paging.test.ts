@@ -85,7 +85,8 @@ describe('paging', () => {
     return texts(page).join(' ')
   }
 
-  // Answers of Apache Cassandra 5.0.9; test/differential/paging-states.test.ts asks for many more.
+  // Answers of Apache Cassandra 5.0.9; many more are asked for in
+  // test/differential/paging-states.long.test.ts.
   test.each([
     ['SELECT k, c FROM pg WHERE k = 1 AND c >= 2', '1/2 1/3'],
     ['SELECT k, c FROM pg WHERE k = 1 AND c = 3', '1/3'],
