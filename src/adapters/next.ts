@@ -1,5 +1,5 @@
-import type { NextCacheOptions } from './next-options.ts'
-import { NextProcess } from './next-process.ts'
+import type { NextCacheOptions } from './next/options.ts'
+import { NextProcess } from './next/process.ts'
 import {
   type NextCached,
   type NextHandlerContext,
@@ -7,11 +7,11 @@ import {
   NextResponses,
   type NextValue,
   type NextWriteContext,
-} from './next-response.ts'
-import { type NextByteSource, NextUseCache, type NextUseCacheEntry } from './next-use-cache.ts'
+} from './next/response.ts'
+import { type NextByteSource, NextUseCache, type NextUseCacheEntry } from './next/use-cache.ts'
 
-export type { NextCacheFailure } from './next-failures.ts'
-export type { NextCacheOptions } from './next-options.ts'
+export type { NextCacheFailure } from './next/failures.ts'
+export type { NextCacheOptions } from './next/options.ts'
 export type {
   NextCacheControl,
   NextCached,
@@ -19,9 +19,9 @@ export type {
   NextReadContext,
   NextValue,
   NextWriteContext,
-} from './next-response.ts'
-export type { NextStoreOptions } from './next-store.ts'
-export type { NextByteSource, NextByteStream, NextUseCacheEntry } from './next-use-cache.ts'
+} from './next/response.ts'
+export type { NextStoreOptions } from './next/store.ts'
+export type { NextByteSource, NextByteStream, NextUseCacheEntry } from './next/use-cache.ts'
 
 /** How long what is stale may be used, in seconds; not at all by default. */
 export interface NextTagDurations {

@@ -1,7 +1,7 @@
-import { RequestTimeoutError, Session, type Timer } from '../index.ts'
-import { type NextCacheFailure, NextFailures } from './next-failures.ts'
-import { checkNextOptions, type NextCacheOptions } from './next-options.ts'
-import { NextStore } from './next-store.ts'
+import { RequestTimeoutError, Session, type Timer } from '../../index.ts'
+import { type NextCacheFailure, NextFailures } from './failures.ts'
+import { checkNextOptions, type NextCacheOptions } from './options.ts'
+import { NextStore } from './store.ts'
 
 /** The number changes whenever the methods of what is shared do. */
 const registryKey: unique symbol = Symbol.for('tsylla.next/1')
@@ -104,7 +104,7 @@ export class NextProcess {
     }
   }
 
-  /** After a failure nobody waits for the next attempt: until it succeeds there is no cache. */
+  /** After a failure no call waits for the next attempt: until it succeeds there is no cache. */
   async #open(): Promise<NextStore> {
     if (this.#store !== undefined) return this.#store
     this.#opening ??= this.#connect().finally(() => {

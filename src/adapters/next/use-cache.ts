@@ -1,4 +1,4 @@
-import type { NextProcess } from './next-process.ts'
+import type { NextProcess } from './process.ts'
 
 /** What is read of a stream. */
 export interface NextByteSource {

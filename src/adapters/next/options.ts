@@ -1,6 +1,6 @@
-import { ConfigError, type ContactPoint, type Executor, type SessionOptions } from '../index.ts'
-import type { NextCacheFailure } from './next-failures.ts'
-import type { NextStoreOptions } from './next-store.ts'
+import { ConfigError, type ContactPoint, type Executor, type SessionOptions } from '../../index.ts'
+import type { NextCacheFailure } from './failures.ts'
+import type { NextStoreOptions } from './store.ts'
 
 export interface NextCacheOptions extends NextStoreOptions {
   /** Opens a session when Next.js first uses the cache, one per process. */

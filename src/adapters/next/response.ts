@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { NextProcess } from './next-process.ts'
+import type { NextProcess } from './process.ts'
 
 /** How long a response is fresh and may be used, in seconds. */
 export interface NextCacheControl {
@@ -8,7 +8,7 @@ export interface NextCacheControl {
   readonly expire: number | undefined
 }
 
-/** What Next.js tells the constructor of a cache handler. */
+/** What Next.js passes to the constructor of a cache handler. */
 export interface NextHandlerContext {
   readonly serverDistDir?: string | undefined
   readonly revalidatedTags?: readonly string[] | undefined

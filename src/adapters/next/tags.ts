@@ -1,5 +1,5 @@
-import type { Clock, Executor } from '../index.ts'
-import type { TableDefinition } from '../patterns.ts'
+import type { Clock, Executor } from '../../index.ts'
+import type { TableDefinition } from '../../patterns.ts'
 
 /** Whether what is stored may be used. A stale value may be, while its successor is made. */
 export type TagStatus = 'fresh' | 'stale' | 'expired'

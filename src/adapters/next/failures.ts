@@ -1,4 +1,4 @@
-import { CacheValueError } from '../index.ts'
+import { CacheValueError } from '../../index.ts'
 
 /** What has failed, for `onError`. */
 export interface NextCacheFailure {

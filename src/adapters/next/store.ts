@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { Clock, Executor } from '../index.ts'
-import { createTables, HybridClock, type TableDefinition } from '../patterns.ts'
-import { AdapterCache } from './adapter-cache.ts'
-import { NextTags } from './next-tags.ts'
+import type { Clock, Executor } from '../../index.ts'
+import { createTables, HybridClock, type TableDefinition } from '../../patterns.ts'
+import { AdapterCache } from '../adapter-cache.ts'
+import { NextTags } from './tags.ts'
 
 export interface NextStoreOptions {
   /** Names of all tables begin with it. Default `next_cache`. */
