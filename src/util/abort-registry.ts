@@ -9,9 +9,9 @@ interface Watch {
 }
 
 /**
- * One listener per signal, however many requests share it at a time: `addEventListener` walks the
- * listeners that are there, so one per request would be quadratic. The listener is removed with
- * the last request that waits, so a signal that lives for long keeps nothing of the session.
+ * One listener per signal, however many wait for it at a time, of whichever session:
+ * `addEventListener` walks the listeners that are there, so one per request would be quadratic. The
+ * listener is removed with the last that waits, so a signal that lives for long keeps nothing.
  */
 export class AbortRegistry {
   readonly #watches = new WeakMap<AbortSignal, Watch>()
@@ -41,5 +41,5 @@ export class AbortRegistry {
   }
 }
 
-/** For what waits without a session. */
+/** The one of this process. */
 export const abortRegistry: AbortRegistry = new AbortRegistry()

@@ -1,4 +1,4 @@
-export { type Abortable, AbortRegistry, abortRegistry } from './abort-registry.ts'
+export { type Abortable, abortRegistry } from './abort-registry.ts'
 export { isSharedInstance, shareAcrossBuilds } from './across-builds.ts'
 export { asBuffer, isBytes } from './bytes.ts'
 export { assert, exhaustive } from './assert.ts'

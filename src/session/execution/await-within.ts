@@ -4,10 +4,9 @@ import {
   RequestTimeoutError,
   type TsyllaError,
 } from '../../errors/index.ts'
-import type { AbortRegistry, Clock } from '../../util/index.ts'
+import { abortRegistry, type Clock } from '../../util/index.ts'
 
 export interface WithinOptions {
-  readonly aborts: AbortRegistry
   readonly clock: Clock
   /** What the caller allowed in all, and what is left of it. */
   readonly timeoutMs: number
@@ -21,7 +20,7 @@ export interface WithinOptions {
 
 /** Waits for shared work, but no longer than one caller wants to; the work itself goes on. */
 export function awaitWithin<T>(work: () => Promise<T>, options: WithinOptions): Promise<T> {
-  const { aborts, clock, signal, timeoutMs, leftMs, outcome, timeoutError } = options
+  const { clock, signal, timeoutMs, leftMs, outcome, timeoutError } = options
   if (signal?.aborted) return Promise.reject(new AbortedError('not_applied', signal.reason))
   return new Promise((resolve, reject) => {
     const onAborted = (reason: unknown): void => reject(new AbortedError(outcome, reason))
@@ -31,12 +30,12 @@ export function awaitWithin<T>(work: () => Promise<T>, options: WithinOptions): 
       () => reject(timeoutError() ?? new RequestTimeoutError(timeoutMs, outcome)),
       true,
     )
-    if (signal !== undefined) aborts.add(signal, abortable)
+    if (signal !== undefined) abortRegistry.add(signal, abortable)
     work()
       .then(resolve, reject)
       .finally(() => {
         timer.cancel()
-        if (signal !== undefined) aborts.remove(signal, abortable)
+        if (signal !== undefined) abortRegistry.remove(signal, abortable)
       })
   })
 }

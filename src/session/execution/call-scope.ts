@@ -79,12 +79,12 @@ export class CallScope {
   ): Promise<T> {
     const { profile, signal, startedMs } = request
     const { timeoutMs } = profile
-    const { aborts, deadlineTimer } = this.context.dispatcher
+    const { deadlineTimer } = this.context.dispatcher
     const leftMs = Math.max(0, startedMs + timeoutMs - deadlineTimer.nowMs())
     const timeoutError = (): TsyllaError | undefined =>
       this.#cluster.isAvailable() ? undefined : this.#cluster.unavailableError()
     const { clock } = deadlineTimer
-    return awaitWithin(work, { aborts, clock, signal, timeoutMs, leftMs, outcome, timeoutError })
+    return awaitWithin(work, { clock, signal, timeoutMs, leftMs, outcome, timeoutError })
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Cluster, Exclusions } from '../../cluster/index.ts'
 import { ClosedError, OverloadedError } from '../../errors/index.ts'
 import type { Connection, TickListener, DeadlineTimer } from '../../transport/index.ts'
-import { AbortRegistry, assert, RingQueue } from '../../util/index.ts'
+import { assert, RingQueue } from '../../util/index.ts'
 import { RequestAttempt, type AttemptOwner } from './request-attempt.ts'
 import { HeldBytes, type ValueSize } from './value-size.ts'
 
@@ -70,7 +70,6 @@ const emptyPlaceCountMax = 64
  * another node can.
  */
 export class Dispatcher implements TickListener {
-  readonly aborts: AbortRegistry = new AbortRegistry()
   readonly deadlineTimer: DeadlineTimer
   readonly #cluster: Cluster
   readonly #options: DispatcherOptions

@@ -11,7 +11,7 @@ import {
 } from '../../errors/index.ts'
 import { Opcode, readError, readResponsePrefix, WireReader } from '../../protocol/index.ts'
 import type { Connection } from '../../transport/index.ts'
-import { type Abortable, assert, sleep, type Timer } from '../../util/index.ts'
+import { type Abortable, abortRegistry, assert, sleep, type Timer } from '../../util/index.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { RequestAttempt } from './request-attempt.ts'
 import { RequestSetbacks } from './request-setbacks.ts'
@@ -119,7 +119,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
         this.fail(new AbortedError('not_applied', signal.reason))
         return
       }
-      dispatcher.aborts.add(signal, this)
+      abortRegistry.add(signal, this)
     }
     this.deadlineMs = startedMs + this.message.profile.timeoutMs
     dispatcher.dispatch(this, startedMs)
@@ -441,7 +441,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     this.#state = RequestState.settled
     if (this.#first !== undefined) this.#abandonAttempts()
     this.#leaveQueue()
-    if (this.#signal !== undefined) dispatcher.aborts.remove(this.#signal, this)
+    if (this.#signal !== undefined) abortRegistry.remove(this.#signal, this)
     dispatcher.onSettled()
   }
 }
