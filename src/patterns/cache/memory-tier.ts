@@ -1,4 +1,4 @@
-import type { Clock } from '../../util/index.ts'
+import { type Clock, RingQueue } from '../../util/index.ts'
 import type { CacheEntry } from './cache-entry.ts'
 import { type Invalidation, keyPrefixOf, tagEpoch } from './epoch-names.ts'
 import type { BusListener } from './invalidation-bus.ts'
@@ -52,9 +52,7 @@ export class MemoryTier implements BusListener {
   readonly #entries = new Map<string, MemoryEntry>()
   readonly #reads = new Map<string, Set<MemoryRead>>()
   /** When entries are over, in the order in which they came, which is nearly that of their ends. */
-  #ends: (readonly [key: string, untilMs: number])[] = []
-  /** What is before it was looked at. */
-  #endIndex = 0
+  #ends = new RingQueue<readonly [key: string, untilMs: number]>()
   #bytes = 0
 
   constructor(limits: MemoryTierLimits, clock: Clock) {
@@ -80,16 +78,13 @@ export class MemoryTier implements BusListener {
   /** Drops entries that are over, as many as fit into one turn. */
   dropOver(): void {
     const nowMs = this.#clock.monotonicMs()
-    const endIndexMax = Math.min(this.#ends.length, this.#endIndex + dropCountMax)
-    for (; this.#endIndex < endIndexMax; this.#endIndex++) {
-      const [key, untilMs] = this.#ends[this.#endIndex]!
-      if (untilMs > nowMs) break
+    for (let count = 0; count < dropCountMax; count++) {
+      const end = this.#ends.peek()
+      if (end === undefined || end[1] > nowMs) return
+      this.#ends.shift()
+      const [key, untilMs] = end
       const found = this.#entries.get(key)
       if (found?.untilMs === untilMs) this.#drop(key, found)
-    }
-    if (this.#endIndex === this.#ends.length || this.#endIndex > dropCountMax) {
-      this.#ends = this.#ends.slice(this.#endIndex)
-      this.#endIndex = 0
     }
   }
 
@@ -175,16 +170,15 @@ export class MemoryTier implements BusListener {
   clear(): void {
     for (const reads of this.#reads.values()) for (const read of reads) read.isStale = true
     this.#entries.clear()
-    this.#ends = []
-    this.#endIndex = 0
+    this.#ends = new RingQueue()
     this.#bytes = 0
   }
 
   /** Forgets the ends of entries that left before them. */
   #renewEnds(): void {
     const ends = Array.from(this.#entries, ([key, { untilMs }]) => [key, untilMs] as const)
-    this.#ends = ends.sort(([, a], [, b]) => a - b)
-    this.#endIndex = 0
+    this.#ends = new RingQueue()
+    for (const end of ends.sort(([, a], [, b]) => a - b)) this.#ends.push(end)
   }
 
   #invalidateKey(key: string): void {

@@ -1,5 +1,6 @@
 import { ConfigError, DecodeError, SessionDataError } from '../../errors/index.ts'
 import { PlainDataWalker } from '../../kernel/index.ts'
+import { isWellFormed } from '../../util/index.ts'
 import { decodeCacheValue, encodeCacheValue } from '../cache/cache-value.ts'
 
 /** What a schema returns: the checked value, or what is wrong. */
@@ -31,8 +32,6 @@ export type SessionChange<Data extends object> =
 type EncodedData = ReadonlyMap<string, Uint8Array>
 
 const dataBytesMax = 256 * 1_024
-/** Halves of surrogate pairs, which UTF-8 cannot contain. */
-const loneSurrogate = /\p{Surrogate}/u
 
 /** Encodes and checks the data of sessions, one value per top-level key. */
 export class SessionDataCodec<Data extends object> {
@@ -132,7 +131,7 @@ function encodeEntries(data: unknown): EncodedData {
   const encoded = new Map<string, Uint8Array>()
   for (const [key, value] of walker.entries(data)) {
     if (value === undefined) continue
-    if (loneSurrogate.test(key)) walker.refuse('a key has half of a surrogate pair')
+    if (!isWellFormed(key)) walker.refuse('a key has half of a surrogate pair')
     const toErrorAt = (path: string, reason: string): Error =>
       toError(`data.${key}${path.slice('value'.length)}`, reason)
     encoded.set(key, encodeCacheValue(value, dataBytesMax, toErrorAt))

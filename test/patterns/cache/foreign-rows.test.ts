@@ -4,7 +4,8 @@ import { Cache, type CacheOptions } from '../../../src/patterns.ts'
 import { decodeCacheValue } from '../../../src/patterns/cache/cache-value.ts'
 import { describeOnServers } from '../../support/targets.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
-import { describePattern, FaultyExecutor } from '../support.ts'
+import { describePattern } from '../support.ts'
+import { openCache } from './support.ts'
 
 describe('cache values of other programs', () => {
   const decode = (json: string): unknown => decodeCacheValue(Buffer.from(`\u0001${json}`))
@@ -35,12 +36,7 @@ const stampMax = 9_223_372_036_854_775_807n
 describePattern('Cache: rows of other programs', (target) => {
   beforeAll(() => new Cache(target.session).createTables())
 
-  function open(options: CacheOptions = {}): Cache {
-    return new Cache(new FaultyExecutor(target.session), {
-      ...{ jitter: 0, earlyRefresh: 0 },
-      ...options,
-    })
-  }
+  const open = (options?: CacheOptions): Cache => openCache(target, options)
 
   test('what a clock that was ahead for a moment has written concerns its own key only', async () => {
     const clock = new VirtualClock(Date.now() + 3_600_000)
@@ -114,12 +110,7 @@ describePattern('Cache: rows of other programs', (target) => {
 describeOnServers('Cache: timestamps of other programs', (target) => {
   beforeAll(() => new Cache(target.session).createTables())
 
-  function open(options: CacheOptions = {}): Cache {
-    return new Cache(new FaultyExecutor(target.session), {
-      ...{ jitter: 0, earlyRefresh: 0 },
-      ...options,
-    })
-  }
+  const open = (options?: CacheOptions): Cache => openCache(target, options)
 
   async function write(key: string, stampUs: bigint): Promise<void> {
     await target.session.execute(

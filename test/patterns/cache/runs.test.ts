@@ -2,7 +2,8 @@ import { beforeAll, expect, test } from 'vitest'
 import { Cache, type CacheOptions, type FactoryContext } from '../../../src/patterns.ts'
 import { createDeferred } from '../../../src/util/index.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
-import { describePattern, FaultyExecutor } from '../support.ts'
+import { describePattern } from '../support.ts'
+import { openCache } from './support.ts'
 
 /** A factory that says when it is called, and returns what it is told to. */
 function gate<T>(): {
@@ -27,13 +28,7 @@ function gate<T>(): {
 describePattern('Cache: running factories', (target) => {
   beforeAll(() => new Cache(target.session).createTables())
 
-  /** A cache of another process. */
-  function open(options: CacheOptions = {}): Cache {
-    return new Cache(new FaultyExecutor(target.session), {
-      ...{ jitter: 0, earlyRefresh: 0 },
-      ...options,
-    })
-  }
+  const open = (options?: CacheOptions): Cache => openCache(target, options)
 
   test.each(['process', 'cluster'] as const)(
     '%s: a forced refresh waits for its factory, and does not hide that it fails',
