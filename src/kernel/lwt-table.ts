@@ -84,7 +84,7 @@ export class LwtTable<Key, State> implements LwtRows<Key, State> {
     if (result.applied === true) return after
     if (isOpOnly) return await this.read(key, timeoutMs)
     // Of a row that does not exist, which may have expired, Cassandra returns no column and
-    // ScyllaDB nulls. Whether there is a row without an id, an insert or a read tells.
+    // ScyllaDB nulls. An insert or a read shows whether there is a row without an id.
     return isNone(result.firstRow()?.['op']) ? undefined : this.#versionOf(result)
   }
 

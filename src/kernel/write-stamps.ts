@@ -30,8 +30,8 @@ const keyCountMax = 10_000
 
 /**
  * Write timestamps of keys: each is later than those of the same key before, and than those that
- * were observed for it. What was observed for one key, for example because another program wrote
- * it with a wrong clock, moves no other key on.
+ * were observed for it. A timestamp that was observed for one key, for example because another
+ * program wrote it with a wrong clock, does not advance any other key.
  */
 export class KeyStamps {
   readonly #lastUs = new Map<string, bigint>()

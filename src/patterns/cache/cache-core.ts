@@ -224,7 +224,7 @@ export class CacheCore implements CachePeer {
     }
   }
 
-  /** What is invalid leaves the memory of this process; other processes are told. */
+  /** Drops what is invalid from the memory of this process, and notifies other processes. */
   invalidateMemory(invalidation: Invalidation): void {
     let { bus } = this
     for (const peer of this.#shared?.peers ?? [this]) {

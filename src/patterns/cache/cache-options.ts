@@ -78,9 +78,10 @@ export interface CacheOptions extends EntryOptions {
   /** Lives are shortened by a random part up to this. From 0 to 1, default 0.1. */
   readonly jitter?: number | undefined
   /**
-   * Entries in the memory of this process. Only caches with `memory` tell other processes what they
-   * change, with a write per 20 ms in which they change anything: where one process has it, all
-   * that write need it, or their changes are seen when `memory.ttl` is over. Default: none.
+   * Entries in the memory of this process. Only caches with `memory` notify other processes of what
+   * they change, by a write per 20 ms in which they change anything: when one process has it, all
+   * processes that write need it, or their changes are seen when `memory.ttl` is over. Default:
+   * none.
    */
   readonly memory?: MemoryOptions | undefined
   /** Default: lossless data, see `Cache.set`. */

@@ -9,7 +9,7 @@ export interface CachePeer {
   forget(invalidation: Invalidation): void
   /** An epoch was raised. */
   learnEpoch(name: string, epoch: bigint): void
-  /** By which other processes are told; `undefined` without a memory tier. */
+  /** Notifies other processes; `undefined` without a memory tier. */
   readonly bus: InvalidationBus | undefined
 }
 

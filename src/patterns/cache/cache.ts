@@ -229,7 +229,7 @@ export class Cache {
   }
 
   /**
-   * Gives the fresh value of a key another life, from now on. A deletion at the same time wins.
+   * Sets the life of the fresh value of a key, from now on. A deletion at the same time wins.
    *
    * @returns whether there was one
    * @param ttl a time span with its unit: a number is refused, because `set` takes seconds and

@@ -13,7 +13,7 @@ export interface Replacement {
   readonly condition: (found: CacheEntry | undefined) => boolean
   /** @returns `undefined` when nothing is to be stored */
   readonly entry: (found: CacheEntry | undefined) => Promise<UnstampedEntry | undefined>
-  /** Whether a caller is told when another may have had its turn before the write. */
+  /** Whether the replacement fails when another caller may have had its turn before the write. */
   readonly isExclusive: boolean
 }
 
@@ -124,7 +124,7 @@ export class EntryWriter {
     return true
   }
 
-  /** The entry when it is fresh. What cannot be read is none: another program wrote it. */
+  /** The entry when it is fresh and can be read; another program may have written it. */
   async #usable(entry: CacheEntry | undefined, deletedUs: bigint): Promise<CacheEntry | undefined> {
     const core = this.#core
     if (entry === undefined || entry.softMs <= core.nowMs) return undefined
@@ -179,6 +179,6 @@ function checkStorable(stampUs: bigint): void {
   if (isStampStorable(stampUs)) return
   throw new CacheValueError(
     'value',
-    'another program wrote the key with one of the last timestamps, which none follows',
+    'another program wrote the key with a write timestamp at the end of the 64-bit range, which no later write can exceed: use another key',
   )
 }

@@ -114,7 +114,7 @@ class LeaseClaim {
     }
   }
 
-  /** Frees a lease that nobody would release. */
+  /** Releases a lease that may have been acquired by an attempt that failed. */
   end(): void {
     if (this.#isDoubtful) this.#leases.abandon(this.#key, this.#owner)
   }

@@ -61,7 +61,7 @@ export class ValueLoader {
         this.#refreshEarly(activity, request, found)
         return before.value
       }
-      // A caller that is answered with a value in its grace is none that missed.
+      // A caller that receives a value in its grace does not count as a miss.
       if (before === undefined && !isCounted) core.countMiss(key)
       isCounted ||= before === undefined
       const outcome = await this.#answer(activity, request, found, before)

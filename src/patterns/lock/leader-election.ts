@@ -69,7 +69,7 @@ export class LeaderElection implements AsyncDisposable {
       const lease = await this.#orReported(() => acquire(signal), isHeld)
       if (lease === undefined) continue
       const startMs = this.#clock.monotonicMs()
-      // A lease that was acquired while `stop` was called is for nobody.
+      // `stop` was called while the lease was being acquired.
       if (signal.aborted) await lease.release().catch(() => {})
       else await this.#orReported(() => this.#lead(lease))
       await this.#pause(termMsMin - (this.#clock.monotonicMs() - startMs))

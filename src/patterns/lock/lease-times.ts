@@ -26,7 +26,10 @@ export function checkLeaseTtl(
   )
 }
 
-/** A moment by both clocks: one stands still while the machine is suspended, the other is set. */
+/**
+ * A moment on both clocks: the monotonic clock stands still while the machine is suspended, and the
+ * date can be set.
+ */
 export interface Moment {
   /** By the monotonic clock. */
   readonly ms: number

@@ -160,7 +160,7 @@ export class Lease implements AsyncDisposable {
       throw new LockLostError(this.name, this.#fence)
     }
     if (!this.#timer.onExtended(sent)) {
-      // It was extended for nobody.
+      // The lease ended here before the extension was answered.
       this.#host.ask(this.name, { kind: 'release', owner: this.#owner }).catch(() => {})
       throw new LockLostError(this.name, this.#fence)
     }

@@ -228,7 +228,6 @@ export class Semaphore {
       release: async () => {
         await this.#ask(name, { kind: 'release', owner })
       },
-      abandon: () => this.#abandon(name, owner),
       onEnd: (isLost) => this.#onEnd(name, isLost),
     })
   }
@@ -264,8 +263,6 @@ interface PermitHost {
   /** @returns whether the permit is still held */
   readonly extend: () => Promise<boolean>
   readonly release: () => Promise<void>
-  /** Frees a permit that has ended here, and may be held all the same. */
-  readonly abandon: () => void
   /** Called once when the permit has ended. @param isLost whether before it was released */
   readonly onEnd: (isLost: boolean) => void
 }
@@ -305,7 +302,7 @@ export class Permit implements AsyncDisposable {
     if (!this.isHeld) throw new LockLostError(this.name)
   }
 
-  /** Gives the permit back. When the server cannot be reached, it ends by itself after its time. */
+  /** Releases the permit. When the server cannot be reached, it ends by itself after its time. */
   async release(): Promise<void> {
     if (!this.#timer.end()) return
     this.#host.onEnd(false)
@@ -313,7 +310,7 @@ export class Permit implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // What was done under the permit succeeded whether or not it could be given back.
+    // What was done under the permit succeeded whether or not it could be released.
     await this.release().catch(() => {})
   }
 
@@ -321,8 +318,8 @@ export class Permit implements AsyncDisposable {
     const sent = momentOf(this.#host.clock)
     const isHeld = await this.#host.extend()
     if (isHeld && this.#timer.onExtended(sent)) return
-    // It was extended for nobody.
-    if (isHeld) this.#host.abandon()
+    // The permit ended here before the extension was answered.
+    if (isHeld) this.#host.release().catch(() => {})
     this.#timer.lose()
     throw new LockLostError(this.name)
   }

@@ -60,7 +60,7 @@ export class LockWaiters {
     try {
       return await orAborted(attempt, signal)
     } catch (error) {
-      // What the attempt acquires later is for nobody; what it fails with was reported here.
+      // The caller has left: what the attempt acquires later has no holder.
       if (signal?.aborted === true) {
         attempt.then(
           (result) => result !== undefined && abandon(result),
