@@ -32,8 +32,9 @@ export interface FlexibleTables {
 }
 
 /**
- * The class of limiters of `rate-limiter-flexible` on a table: every call is counted exactly once,
- * with one conditional write. Calls of one limiter for one key take turns.
+ * The class of limiters of `rate-limiter-flexible` on a table. Every call is counted: calls of one
+ * process that wait for the same key share a conditional write. A call is counted twice only when
+ * its answer is lost and other processes write the key before that is noticed.
  *
  * @param module `import * as flexible from 'rate-limiter-flexible'`
  */

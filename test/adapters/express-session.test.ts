@@ -86,6 +86,35 @@ describeOnServers('express-session', (target) => {
     expect(await get('over')).toBeNull()
   })
 
+  test('a session whose cookie ends after the last expiration of servers is kept until then', async () => {
+    await call((done) => store.set('far', sessionOf(1, new Date('2199-01-01')), done))
+    await call((done) => store.touch('far', sessionOf(1, new Date('2299-01-01')), done))
+    expect(await get('far')).toMatchObject({ views: 1 })
+  })
+
+  test('the table may have the name of a reserved word', async () => {
+    const reserved = new Store(target.session, { table: 'order', ttl: '2h', destroyedTtl: 60_000 })
+    await reserved.createTables()
+    await call((done) => reserved.set('one', sessionOf(1), done))
+    const found = 'SELECT TTL(data) AS ttl FROM "order"'
+    expect((await target.session.execute(found)).singleRow()).toEqual({ ttl: 7_200 })
+    await call((done) => reserved.destroy('one', done))
+    await call((done) => reserved.set('one', sessionOf(1), done))
+    expect(await call((done) => reserved.length(done))).toBe(0)
+  })
+
+  test.each([
+    [{ ttl: 0 }, 'ttl must be a time span from 1s'],
+    [{ ttl: Number.NaN }, 'ttl must be a time span'],
+    [{ ttl: '30 minutes' }, 'ttl must be a time span'],
+    [{ ttl: '9999w' }, 'ttl must be a time span'],
+    [{ destroyedTtl: -1 }, 'destroyedTtl must be a time span'],
+    [{ table: 'x; DROP TABLE y' }, 'A table name is'],
+    [{ ttlSeconds: 60 }, 'ttlSeconds'],
+  ])('the options %j are refused', (options, message) => {
+    expect(() => new Store(target.session, options as object)).toThrow(message)
+  })
+
   test('all, length and clear', async () => {
     await call((done) => store.clear(done))
     for (let i = 0; i < 3; i++) await call((done) => store.set(`listed ${i}`, sessionOf(i), done))

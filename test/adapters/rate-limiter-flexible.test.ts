@@ -1,6 +1,7 @@
 import * as flexible from 'rate-limiter-flexible'
 import { beforeAll, expect, test } from 'vitest'
 import { flexibleRateLimiter } from '../../src/adapters/rate-limiter-flexible.ts'
+import { LosingExecutor } from '../support/losing-executor.ts'
 import { describeOnServers } from '../support/targets.ts'
 
 const RateLimiterTsylla = flexibleRateLimiter(flexible)
@@ -109,6 +110,26 @@ describeOnServers('rate-limiter-flexible', (target) => {
     )
     expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(10)
     expect((await limiters[0]!.get('k'))?.consumedPoints).toBe(30)
+  })
+
+  test('calls that wait for one key share conditional writes', async () => {
+    const counting = new LosingExecutor(target.session)
+    const limiter = limiterWith({ storeClient: counting, points: 1_000, keyPrefix: 'hot' })
+    await Promise.all(Array.from({ length: 300 }, () => limiter.consume('k')))
+    expect((await limiter.get('k'))?.consumedPoints).toBe(300)
+    expect(counting.executeCount).toBeLessThanOrEqual(3)
+  })
+
+  test('a call whose answer is lost is counted once', async () => {
+    const losing = new LosingExecutor(target.session, 2)
+    const limiter = limiterWith({ storeClient: losing, points: 100, keyPrefix: 'lost' })
+    for (let i = 0; i < 20; i++) await limiter.consume('k')
+    expect(losing.lostCount).toBe(10)
+    expect((await limiter.get('k'))?.consumedPoints).toBe(20)
+  })
+
+  test.each(['x; DROP TABLE y', 'Upper', ''])('the table name %j is refused', (tableName) => {
+    expect(() => limiterWith({ tableName })).toThrow('A table name is')
   })
 
   test('points are back after the duration', async () => {

@@ -15,12 +15,15 @@ type Inspection = RecordedOperation<unknown, Inspected>
 const idleMs = 2_000
 const absoluteMs = 6_000
 const skewMs = 50
+/** Of this share of the uses of a busy session the token is replaced first. */
+const rotationShare = 0.02
 /** Dates are whole milliseconds. */
 const dateErrorMs = 2
 
 const managerOf = perSession(({ session, clock, timeScale }: ProofWork) => {
   const times = { idle: idleMs * timeScale, absolute: absoluteMs * timeScale }
-  return new SessionManager(session, { ...times, clock })
+  // A replaced token stands for its successor until the session has ended.
+  return new SessionManager(session, { ...times, rotateGrace: '10m', clock })
 })
 
 /** One process makes the session of each key, and all use it until it has ended. */
@@ -47,7 +50,10 @@ async function createSession(work: ProofWork, key: string): Promise<void> {
   await publishToken(work.session, key, token)
 }
 
-/** Of every third key uses are so rare that the session ends by that, sooner or later. */
+/**
+ * Of every third key uses are so rare that the session ends by that, sooner or later. Of the others
+ * callers replace the token, each the latest it knows.
+ */
 async function use(
   work: ProofWork,
   token: string,
@@ -57,12 +63,18 @@ async function use(
   const isRare = i % 3 === 2
   if (isRare && (caller > 0 || work.process % 2 === 1)) return
   const endUs = work.machineUs() + scaled(work, absoluteMs + 300) * 1_000
+  let present = token
   while (work.machineUs() < endUs) {
     const fraction = isRare ? 0.6 + work.random() * 0.9 : 0.02 + work.random() * 0.2
     await sleep(scaled(work, idleMs) * fraction)
+    if (!isRare && work.random() < rotationShare) {
+      const rotate = () => manager.rotateSession(present)
+      present = (await work.record<string>(key, 'rotate', rotate)) ?? present
+      continue
+    }
     await work.record<Inspected>(key, 'use', async () => {
       const { touchesFailed } = manager.stats()
-      const found = await manager.inspectSession(token, { use: true })
+      const found = await manager.inspectSession(present, { use: true })
       const unnoted = manager.stats().touchesFailed - touchesFailed
       return { ok: found.ok, reason: found.ok ? '' : found.reason, unnoted }
     })
@@ -79,9 +91,12 @@ export function wrongLives(
   const clockErrorUs = (2 * skewMs + dateErrorMs) * 1_000
   const [idleUs, absoluteUs] = [idleMs * timeScale * 1_000, absoluteMs * timeScale * 1_000]
   const uses = history.filter(({ input }) => input === 'use') as readonly Inspection[]
-  // The creation counts as a use that was noted.
+  // The creation counts as a use that was noted; a rotation only when no other call was first.
   const noted = uses.filter(({ output }) => output?.ok === true && output.unnoted === 0)
-  const maybeNoted = uses.filter(({ output }) => output?.ok !== false)
+  const maybeNoted = [
+    ...uses.filter(({ output }) => output?.ok !== false),
+    ...history.filter(({ input }) => input === 'rotate'),
+  ]
   const starts = [created, ...noted]
   return uses.flatMap(({ output, call, return: end }) => {
     if (output === undefined) return []
@@ -89,7 +104,7 @@ export function wrongLives(
       if (call - created.return! > absoluteUs + clockErrorUs) {
         return ['a session was valid after its absolute end']
       }
-      const isUsed = [created, ...maybeNoted].some((one) => {
+      const isUsed = [created, ...maybeNoted].some((one: RecordedOperation) => {
         const lastUs = one.output === undefined && one.error === undefined ? end! : one.return!
         return one.call < call && lastUs + idleUs + clockErrorUs >= call
       })
