@@ -94,7 +94,7 @@ export class PreparedStatementRunner {
     options?: ExecuteOptions,
   ): Promise<Page<C>> {
     const { prepared, remaining } = await this.#prepareWithin(text, options)
-    return await hinted(this.#executor.page<C>(prepared, values, remaining))
+    return await hinted(this.#executor.page<C>(prepared, values, this.#complete(remaining)))
   }
 
   async *stream<C>(text: string, values: BindValues): AsyncGenerator<RowOf<C>> {

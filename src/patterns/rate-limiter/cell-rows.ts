@@ -15,6 +15,15 @@ export interface WindowKey {
   readonly window: number
 }
 
+/** What a process has counted in a window. */
+export interface WindowCell {
+  /** UUID of the cell; only the process that has made it writes it. */
+  readonly process: string
+  readonly units: number
+  /** Write timestamp in microseconds, greater than that of every write of the cell before. */
+  readonly stampUs: bigint
+}
+
 /** Rows outlive their window by this, for callers whose clocks are behind. */
 const slackSeconds = 60
 
@@ -41,25 +50,30 @@ export class CellRows {
   readonly #runner: PreparedStatementRunner
   readonly #table: string
   readonly #consistency: Consistency
+  readonly #selectText: string
+  readonly #insertText: string
 
   constructor(runner: PreparedStatementRunner, name: string, consistency: Consistency) {
     this.#runner = runner
     this.#table = tableText(name)
     this.#consistency = consistency
+    this.#selectText = `SELECT process, units FROM ${this.#table} WHERE key = ? AND window_ms = ? AND window = ?`
+    this.#insertText = `INSERT INTO ${this.#table} (key, window_ms, window, process, units) VALUES (?, ?, ?, ?, ?) USING TTL ? AND TIMESTAMP ?`
   }
 
   /** State that all limiters on this table share. @param timeoutMs bounds the PREPARE */
   share<T>(create: () => T, timeoutMs: number): Promise<T> {
     const options = { timeout: timeoutMs }
-    return this.#runner.share('rate-limiter-cells', this.#selectText(), create, options)
+    return this.#runner.share('rate-limiter-cells', this.#selectText, create, options)
   }
 
-  /** Sets the units of this process; the last write of the process counts. */
-  async write(id: WindowKey, process: string, units: number, timeoutMs: number): Promise<void> {
+  /** Sets the units of a cell. The write with the latest stamp counts, whenever it arrives. */
+  async write(id: WindowKey, cell: WindowCell, timeoutMs: number): Promise<void> {
+    const { process, units, stampUs } = cell
     const ttlSeconds = Math.ceil((id.windowMs * 2) / 1_000) + slackSeconds
     await this.#runner.run(
-      `INSERT INTO ${this.#table} (key, window_ms, window, process, units) VALUES (?, ?, ?, ?, ?) USING TTL ?`,
-      [...keyValues(id), process, BigInt(units), ttlSeconds],
+      this.#insertText,
+      [...keyValues(id), process, BigInt(units), ttlSeconds, stampUs],
       // The value is absolute: to write it again changes nothing.
       { consistency: this.#consistency, timeout: timeoutMs, idempotent: true },
     )
@@ -67,14 +81,10 @@ export class CellRows {
 
   /** The units of the window, by process. */
   async read(id: WindowKey, timeoutMs: number): Promise<ReadonlyMap<string, number>> {
-    const result = await this.#runner.run<CellRow>(this.#selectText(), keyValues(id), {
+    const result = await this.#runner.run<CellRow>(this.#selectText, keyValues(id), {
       ...{ consistency: this.#consistency, timeout: timeoutMs },
     })
     return new Map(result.rows().map((row) => decodeRow(this.#table, row, unitsOf)))
-  }
-
-  #selectText(): string {
-    return `SELECT process, units FROM ${this.#table} WHERE key = ? AND window_ms = ? AND window = ?`
   }
 }
 

@@ -69,8 +69,11 @@ export const limitMachine: LwtMachine<LimitState, LimitAsk, LimitAnswer> = {
         if (isEnd) return { ...unchanged(state), maxAgeMs: 0 }
         return changed(stateOf(before.counts, ask.untilMs, ask.nowMs, before.pastMs))
       }
-      case 'reset':
-        return isEmpty(before) ? { ...unchanged(state), maxAgeMs: 0 } : changed(none)
+      case 'reset': {
+        if (isEmpty(before)) return { ...unchanged(state), maxAgeMs: 0 }
+        // It lives as long as what it replaces: a node that missed it cannot revive that.
+        return changed({ ...none, pastMs: before.pastMs })
+      }
     }
   },
   isPast: ({ pastMs }, nowMs) => pastMs <= nowMs,

@@ -1,4 +1,4 @@
-import { LruMap } from '../../kernel/index.ts'
+import { LruMap, WriteStamps } from '../../kernel/index.ts'
 import { randomUuid } from '../../types/index.ts'
 import { RingQueue, type Runtime } from '../../util/index.ts'
 import { type CellRows, nameOf, type WindowKey } from './cell-rows.ts'
@@ -15,6 +15,7 @@ export interface LocalSettings extends Pick<Runtime, 'clock' | 'random' | 'rando
 interface LocalWindow {
   readonly id: WindowKey
   readonly cell: string
+  readonly stamps: WriteStamps
   /** Units that this process has admitted. */
   own: number
   /** What the cell of this process holds, 0 when there is none; `undefined` when not known. */
@@ -75,7 +76,10 @@ export class LocalStrategy {
     let window = this.#windows.get(name)
     if (window === undefined) {
       const cell = randomUuid(settings).text
-      window = { id, cell, own: 0, written: 0, others: 0, isSyncing: false, hasSynced: false }
+      window = {
+        ...{ id, cell, stamps: new WriteStamps(), own: 0, written: 0, others: 0 },
+        ...{ isSyncing: false, hasSynced: false },
+      }
       this.#windows.set(name, window)
     }
     return window
@@ -106,24 +110,34 @@ export class LocalStrategy {
     }
   }
 
-  /** Failures change nothing: the next request of the window schedules the next exchange. */
-  async #exchange(window: LocalWindow, { rows, timeoutMs }: LocalSettings): Promise<void> {
+  async #exchange(window: LocalWindow, settings: LocalSettings): Promise<void> {
+    const { own } = window
     try {
-      const { own } = window
-      if (own !== window.written) {
-        window.written = undefined
-        await rows.write(window.id, window.cell, own, timeoutMs)
-        window.written = own
-      }
-      let others = 0
-      for (const [cell, units] of await rows.read(window.id, timeoutMs)) {
-        if (cell !== window.cell) others += units
-      }
-      window.others = others
+      await this.#exchangeCounts(window, own, settings)
     } catch {
-      // What is known of the others stays as it is.
-    } finally {
-      window.isSyncing = false
+      // What is known of the others stays as it is. The next request schedules the next exchange.
     }
+    window.isSyncing = false
+    // What was counted meanwhile has scheduled nothing.
+    if (window.own !== own) this.#scheduleSync(window, settings)
+  }
+
+  /** @param own what this process has counted */
+  async #exchangeCounts(
+    window: LocalWindow,
+    own: number,
+    { rows, clock, timeoutMs }: LocalSettings,
+  ): Promise<void> {
+    const { id, cell: process, stamps } = window
+    if (own !== window.written) {
+      window.written = undefined
+      const stampUs = stamps.next(clock.nowMs())
+      await rows.write(id, { process, units: own, stampUs }, timeoutMs)
+      window.written = own
+    }
+    let others = 0
+    for (const [cell, units] of await rows.read(id, timeoutMs))
+      if (cell !== process) others += units
+    window.others = others
   }
 }

@@ -1,5 +1,5 @@
 import { TsyllaError } from '../../errors/index.ts'
-import { ActiveMap, Backoff, LwtRetry, WaitingCaller } from '../../kernel/index.ts'
+import { ActiveMap, Backoff, LwtRetry, WaitingCaller, WriteStamps } from '../../kernel/index.ts'
 import { randomUuid } from '../../types/index.ts'
 import type { Runtime } from '../../util/index.ts'
 import { type CellRows, nameOf, type WindowKey } from './cell-rows.ts'
@@ -50,13 +50,15 @@ class QuorumRequest extends WaitingCaller<QuorumGrant> {
  *
  * No more than the limit is admitted: of all rounds that admit something, consider the one whose
  * write was acknowledged last. Its read shares a node with the write of each of the others, so it
- * counts at least what each of them has admitted, for a cell never falls below that. What it admits
- * itself fits beside all that. Rounds that run at the same time may see each other's units before
- * these are taken back, so fewer than the limit can be admitted, never more.
+ * counts at least what each of them has admitted, for a cell never falls below that: its writes are
+ * stamped here, so that one that arrives late loses. What it admits itself fits beside all that.
+ * Rounds that run at the same time may see each other's units before these are taken back, so fewer
+ * than the limit can be admitted, never more.
  */
 class QuorumWindow {
   readonly id: WindowKey
   readonly #cell: string
+  readonly #stamps = new WriteStamps()
   #waiting: QuorumRequest[] = []
   #isRunning = false
   /** Units that this process has admitted, or may have counted. */
@@ -214,8 +216,9 @@ class QuorumWindow {
     }
   }
 
-  async #write(units: number, { rows }: QuorumSettings, timeoutMs: number): Promise<void> {
-    await rows.write(this.id, this.#cell, units, timeoutMs)
+  async #write(units: number, { rows, clock }: QuorumSettings, timeoutMs: number): Promise<void> {
+    const stampUs = this.#stamps.next(clock.nowMs())
+    await rows.write(this.id, { process: this.#cell, units, stampUs }, timeoutMs)
     this.#written = units
   }
 }

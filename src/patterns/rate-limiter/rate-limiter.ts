@@ -74,7 +74,10 @@ export interface RateLimiterOptions extends Partial<RateLimitRule> {
    * must use the same. Default `LOCAL_SERIAL`.
    */
   readonly serialConsistency?: SerialConsistency | undefined
-  /** Where limits of `quorum` hold. Default `LOCAL_QUORUM`. */
+  /**
+   * Where limits of `quorum` hold. All limiters on a table must use the same. Default
+   * `LOCAL_QUORUM`.
+   */
   readonly consistency?: Extract<Consistency, 'LOCAL_QUORUM' | 'QUORUM'> | undefined
   /** For `local`. Default `'1s'`. */
   readonly syncInterval?: TimeSpan | undefined
@@ -173,7 +176,9 @@ export class RateLimiter {
     const { per, algorithm, burst } = options
     this.#defaults = { per, algorithm, burst }
     this.#rules = rulesOf(options)
-    if (this.#rules !== undefined) checkStrategy(strategy, this.#rules)
+    // When every call has a limit of its own, the rest of its rule is here.
+    const ofCalls = { limit: 1, ...this.#defaults }
+    checkStrategy(strategy, this.#rules ?? [checkRule('RateLimiter', ofCalls)])
   }
 
   /** CQL of the table. */

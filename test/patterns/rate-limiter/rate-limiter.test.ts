@@ -395,6 +395,22 @@ describePattern('RateLimiter', (target) => {
     expect(await limiter.check('penalty')).toBe(true)
   })
 
+  test('what replaces a row lives as long as the row, so that no node that missed it revives the row', async () => {
+    const limiter = new RateLimiter(target.session, { limit: 1, per: '30d', algorithm: 'gcra' })
+    await limiter.take('revived')
+    await limiter.block('revived', '300d')
+    const ttl = async (): Promise<number> => {
+      const text = "SELECT TTL(op) AS ttl FROM rate_limits_keys WHERE key = 'revived'"
+      return (await target.session.execute<{ ttl: number }>(text)).singleRow().ttl
+    }
+    const before = await ttl()
+    for (const replace of [() => limiter.block('revived', 0), () => limiter.reset('revived')]) {
+      await replace()
+      expect(await ttl()).toBeGreaterThan(before - 86_400)
+    }
+    expect(await limiter.check('revived')).toBe(true)
+  })
+
   test('a reset by another process is noticed after a second', async () => {
     const clock = new VirtualClock()
     const options = { limit: 1, per: '1h', clock } as const
@@ -545,6 +561,13 @@ describePattern('RateLimiter', (target) => {
     [{ limit: 1.5 }, /limit must be an integer/],
     [{ limit: 1, per: '100ms' }, /per must be a time span from 1s/],
     [{ limit: 1, strategy: 'quorum', algorithm: 'gcra' }, /strategy quorum counts one rule/],
+    [{ strategy: 'quorum', algorithm: 'sliding' }, /need the strategy exact/],
+    [
+      { strategy: 'local', rules: [{ limit: 1 }, { limit: 1, per: '1h' }] },
+      /need the strategy exact/,
+    ],
+    [{ algorithm: 'gcra', burst: 0 }, /burst must be an integer from 1/],
+    [{ per: 'soon' }, /per must be a time span/],
     [{ timeout: '1s', timeoutMs: 5 }, /pass one of them/],
     [{ table: 'x'.repeat(43) }, /at most 42 characters/],
     [{ consistency: 'ONE' }, /consistency must be one of/],

@@ -95,6 +95,18 @@ describePattern('RateLimiter without Paxos', (target) => {
     }
   })
 
+  test('quorum: a write that arrives late does not take back what was counted after it', async () => {
+    // Nor when servers stamp what they write.
+    const faulty = new FaultyExecutor(await target.open((builder) => builder.timestamps('server')))
+    const limiter = new RateLimiter(faulty, quorum)
+    faulty.writeFaults.push('late')
+    expect(await limiter.take('late cell', { cost: 5 })).toMatchObject({ ok: true })
+    expect(await limiter.take('late cell', { cost: 10 })).toMatchObject({ ok: true })
+    await faulty.deliver()
+    const other = new RateLimiter(new FaultyExecutor(target.session), quorum)
+    expect(await other.take('late cell', { cost: 6 })).toMatchObject({ ok: false, remaining: 5 })
+  })
+
   test('quorum: units of a write whose fate stays unknown count as used', async () => {
     const faulty = new FaultyExecutor(target.session)
     const limiter = new RateLimiter(faulty, { ...quorum, timeoutMs: 200 })
@@ -156,6 +168,29 @@ describePattern('RateLimiter without Paxos', (target) => {
     expect(await fits()).toBe(true)
     await expect.poll(fits, { interval: 5 }).toBe(false)
     expect(await second.take('local')).toMatchObject({ ok: true, remaining: 1 })
+  })
+
+  test('local: what is admitted while counts are exchanged is exchanged too, and what failed is not repeated', async () => {
+    const clock = new VirtualClock(Date.now())
+    const faulty = new FaultyExecutor(target.session)
+    const limiter = new RateLimiter(faulty, { ...local, clock })
+    await limiter.take('meanwhile')
+    let during: Promise<unknown> | undefined
+    faulty.onRequest = () => (during ??= limiter.take('meanwhile', { cost: 2 }))
+    clock.advance(1_000)
+    const fromTable = async (): Promise<number> => {
+      clock.advance(1_000)
+      const reader = new RateLimiter(new FaultyExecutor(target.session), local)
+      return (await reader.peek('meanwhile')).remaining
+    }
+    await expect.poll(fromTable, { interval: 5 }).toBe(17)
+    await expect.poll(() => faulty.requests.length).toBe(4)
+    faulty.writeFaults.push(new Error('no network'))
+    await limiter.take('meanwhile, failing')
+    clock.advance(1_000)
+    await expect.poll(() => faulty.requests.length).toBe(5)
+    await expect.poll(() => faulty.isIdle).toBe(true)
+    expect(clock.pendingCount).toBe(0)
   })
 
   test('local: a process that only refuses writes nothing', async () => {
