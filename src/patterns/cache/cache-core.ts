@@ -1,10 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import {
-  KeyStamps,
-  PreparedStatementRunner,
-  type TableDefinition,
-  WriteStamps,
-} from '../../kernel/index.ts'
+import { KeyStamps, PreparedStatementRunner, type TableDefinition } from '../../kernel/index.ts'
 import { type Executor, runtimeOf } from '../../types/index.ts'
 import type { Runtime } from '../../util/index.ts'
 import { type CacheCodec, ValueCodec } from './cache-codec.ts'
@@ -14,7 +9,7 @@ import { type CheckedCacheOptions, type EntryPolicy, lifeSecondsMax } from './ca
 import { type CachePeer, CachePeers, type CacheShared } from './cache-shared.ts'
 import { EntryRows, entryTables } from './entry-rows.ts'
 import { type Invalidation, tagEpoch } from './epoch-names.ts'
-import { Epochs, epochTable, laterUs } from './epochs.ts'
+import { type Birth, Epochs, epochTable, isBornAfter } from './epochs.ts'
 import { busTable, InvalidationBus } from './invalidation-bus.ts'
 import { KeyActivity } from './key-activity.ts'
 import { isCurrentRead, MemoryTier } from './memory-tier.ts'
@@ -136,13 +131,27 @@ export class CacheCore implements CachePeer {
   async share(): Promise<CacheShared> {
     if (this.#shared !== undefined) return this.#shared
     const create = (): CacheShared => ({
-      ...{ activity: new KeyActivity(), stamps: new KeyStamps(), peers: new CachePeers() },
-      epochStamps: new WriteStamps(),
+      activity: new KeyActivity(),
+      stamps: new KeyStamps(),
+      peers: new CachePeers(),
     })
     const shared = await this.#runner.share('cache', this.rows.selectText, create)
     if (this.#shared === undefined) shared.peers.add(this)
     this.#shared = shared
     return shared
+  }
+
+  /**
+   * The next write timestamp of a key, once `share` has resolved. Clocks have milliseconds. What is
+   * below is random, so that processes that write a key in the same one rarely collide.
+   */
+  nextStamp(key: string): bigint {
+    return this.#shared!.stamps.next(key, this.nowMs + this.options.random())
+  }
+
+  /** Makes the write timestamps of a key that follow later than one that was seen. */
+  observeStamp(key: string, stampUs: bigint): void {
+    this.#shared!.stamps.observe(key, stampUs, this.nowMs)
   }
 
   /** Reads an entry that may be used: not over, and not invalidated. */
@@ -153,9 +162,9 @@ export class CacheCore implements CachePeer {
     const sentMs = this.options.clock.monotonicMs()
     try {
       // The epochs of scopes are asked for at the same time as the entry.
-      const [row, scopesUs] = await Promise.all([this.rows.read(key), this.epochs.latest(scopes)])
+      const [row, epochs] = await Promise.all([this.rows.read(key), this.epochs.ask(scopes)])
       const entry = row?.entry
-      if (entry === undefined || entry.bornUs <= scopesUs) return undefined
+      if (entry === undefined || !isBornAfter(entry, epochs)) return undefined
       if (!(await this.isLive(entry, []))) return undefined
       if (read !== undefined && isCurrentRead(read, entry.tags)) {
         this.remember(key, entry, undefined, sentMs)
@@ -168,20 +177,20 @@ export class CacheCore implements CachePeer {
 
   /** Whether an entry may be used: it is not over, and neither its scopes nor tags are invalid. */
   async isLive(
-    entry: Pick<CacheEntry, 'hardMs' | 'bornUs' | 'tags'>,
+    entry: Birth & Pick<CacheEntry, 'hardMs' | 'tags'>,
     scopes: readonly string[],
   ): Promise<boolean> {
     if (entry.hardMs <= this.nowMs) return false
-    return await this.isValid(entry.bornUs, entry.tags, scopes)
+    return await this.isValid(entry, entry.tags, scopes)
   }
 
   /** Whether neither the scopes nor the tags of a value were invalidated since it was born. */
   async isValid(
-    bornUs: bigint,
+    birth: Birth,
     tags: ReadonlySet<string>,
     scopes: readonly string[],
   ): Promise<boolean> {
-    return bornUs > (await this.epochs.latest([...scopes, ...Array.from(tags, tagEpoch)]))
+    return isBornAfter(birth, await this.epochs.ask([...scopes, ...Array.from(tags, tagEpoch)]))
   }
 
   /**
@@ -242,14 +251,9 @@ export class CacheCore implements CachePeer {
     this.epochs.learn(name, epoch)
   }
 
-  /**
-   * The birth of a value whose making begins now, in microseconds since the epoch: later than what
-   * is known to be invalidated, so that a clock that is behind is no reason to make it again.
-   */
-  async bornUs(scopes: readonly string[], tags: ReadonlySet<string>): Promise<bigint> {
-    const latest = await this.epochs.latest([...scopes, ...Array.from(tags, tagEpoch)])
-    const nowUs = BigInt(this.nowMs) * 1_000n
-    return nowUs > latest ? nowUs : laterUs(latest)
+  /** The birth of a value whose making begins now. */
+  async birth(scopes: readonly string[], tags: ReadonlySet<string>): Promise<Birth> {
+    return await this.epochs.birth([...scopes, ...Array.from(tags, tagEpoch)])
   }
 
   /** The entry of a value without its write timestamp; `undefined` when it is not to be stored. */
@@ -257,7 +261,7 @@ export class CacheCore implements CachePeer {
     bytes: Uint8Array,
     isNothing: boolean,
     policy: EntryPolicy,
-    { bornUs, costMs }: { readonly bornUs: bigint; readonly costMs: number },
+    { bornUs, bornAfter, costMs }: Birth & { readonly costMs: number },
   ): Omit<NewCacheEntry, 'stampUs'> | undefined {
     const ttlMs = isNothing ? (policy.negativeTtlMs ?? policy.ttlMs) : policy.ttlMs
     if (ttlMs === 0) return undefined
@@ -265,7 +269,7 @@ export class CacheCore implements CachePeer {
     const shortMs = Math.floor(ttlMs * (1 - jitter * random()))
     const softMs = this.nowMs + Math.max(1, shortMs)
     const { tags, graceMs } = policy
-    return { bytes, tags, bornUs, costMs, softMs, hardMs: softMs + graceMs }
+    return { bytes, tags, bornUs, bornAfter, costMs, softMs, hardMs: softMs + graceMs }
   }
 
   /** Counts and reports that a value was found in the database. */

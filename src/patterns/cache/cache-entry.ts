@@ -1,12 +1,12 @@
+import type { Birth } from './epochs.ts'
+
 /** A value as it is stored, with what decides about its use. */
-export interface CacheEntry {
+export interface CacheEntry extends Birth {
   readonly bytes: Uint8Array
   /** The value is fresh until then, in milliseconds since the epoch. */
   readonly softMs: number
   /** The value may be used while its successor is made until then. */
   readonly hardMs: number
-  /** When the making of the value began, in microseconds since the epoch. */
-  readonly bornUs: bigint
   /** Write timestamp of the row. */
   readonly writtenUs: bigint
   /** How long its factory took, in milliseconds; 0 when the value was set. */

@@ -1,4 +1,4 @@
-import type { KeyStamps, WriteStamps } from '../../kernel/index.ts'
+import type { KeyStamps } from '../../kernel/index.ts'
 import type { Invalidation } from './epoch-names.ts'
 import type { InvalidationBus } from './invalidation-bus.ts'
 import type { KeyActivity } from './key-activity.ts'
@@ -34,7 +34,5 @@ export class CachePeers {
 export interface CacheShared {
   readonly activity: KeyActivity
   readonly stamps: KeyStamps
-  /** Those of invalidations. */
-  readonly epochStamps: WriteStamps
   readonly peers: CachePeers
 }

@@ -72,6 +72,8 @@ export interface CacheStats {
 const keyBytesMax = 65_533
 const namespaceBytesMax = 768
 const setOptionNames: OptionNames<SetOptions> = { ...entryOptionNames, tags: true }
+/** The cache that a namespace belongs to, by the options of the namespace. */
+const cores = new WeakMap<CacheOptions, CacheCore>()
 
 /**
  * Values by key, with a TTL. Values are data: nothing that is read can become code.
@@ -79,13 +81,13 @@ const setOptionNames: OptionNames<SetOptions> = { ...entryOptionNames, tags: tru
  * Of two values set for a key the one with the later timestamp stays, and a deletion wins over
  * everything set before it and over everything whose factory began before it, whatever the clocks;
  * with `stampede: 'process'`, as far as clocks agree. A process whose clock is behind may find its
- * next value missing. A row of another program whose timestamp none can follow cannot be replaced:
+ * next value missing; when two processes write a key in the same microsecond, either value stays,
+ * or none. A row of another program whose timestamp none can follow cannot be replaced:
  * once its key is deleted, factories of the key are called every time, and `set` and `setIfAbsent`
  * throw a `CacheValueError` in the process that has deleted it.
  */
 export class Cache {
   readonly #core: CacheCore
-  readonly #options: CacheOptions
   readonly #prefix: string
   readonly #path: readonly string[]
   /** Names of the epochs that entries of this namespace depend on. */
@@ -93,12 +95,10 @@ export class Cache {
   readonly #loader: ValueLoader
   readonly #writer: EntryWriter
 
-  /** @param core of the cache that this is a namespace of; for internal use */
-  constructor(executor: Executor, options: CacheOptions = {}, core?: CacheCore) {
+  constructor(executor: Executor, options: CacheOptions = {}) {
     this.#core =
-      core ??
+      cores.get(options) ??
       new CacheCore(executor, checkCacheOptions(options, runtimeOf(executor)), options.codec)
-    this.#options = options
     const path = options.namespace === undefined ? [] : options.namespace.split(separator)
     for (const name of path) checkNamespace(name)
     this.#path = path
@@ -131,8 +131,9 @@ export class Cache {
    */
   namespace(name: string): Cache {
     checkNamespace(name)
-    const namespace = `${this.#prefix}${name}`
-    return new Cache(this.#core.executor, { ...this.#options, namespace }, this.#core)
+    const options: CacheOptions = { namespace: `${this.#prefix}${name}` }
+    cores.set(options, this.#core)
+    return new Cache(this.#core.executor, options)
   }
 
   /**
@@ -391,12 +392,9 @@ export class Cache {
 
   async #invalidate(epochs: readonly string[], event: CacheEvent): Promise<void> {
     const core = this.#core
-    const { activity, peers, epochStamps } = await core.share()
+    const { activity, peers } = await core.share()
     // Clocks may be apart: what a process whose clock is ahead has begun before is invalid too.
-    const aheadUs = BigInt(core.options.clockErrorMs) * 1_000n
-    // What is made after an invalidation is born a microsecond after it: the next one is later.
-    epochStamps.next(core.nowMs)
-    const untilUs = epochStamps.next(core.nowMs) + aheadUs
+    const untilUs = BigInt(core.nowMs + core.options.clockErrorMs) * 1_000n
     // Their callers came before: whether others invalidated it earlier has to be known first.
     await activity.retireRunsOf(epochs)
     await core.epochs.invalidate(epochs, untilUs, (name, epoch) => {

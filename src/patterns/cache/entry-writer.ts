@@ -29,16 +29,16 @@ export class EntryWriter {
 
   /** The entry of a value that is set. */
   async entryOf(bytes: Uint8Array, policy: EntryPolicy): Promise<UnstampedEntry | undefined> {
-    const bornUs = await this.#core.bornUs(this.#scopes, policy.tags)
-    return this.#core.entryOf(bytes, false, policy, { bornUs, costMs: 0 })
+    const birth = await this.#core.birth(this.#scopes, policy.tags)
+    return this.#core.entryOf(bytes, false, policy, { ...birth, costMs: 0 })
   }
 
   /** Stores a value, whatever is there. */
   async set(key: string, bytes: Uint8Array, policy: EntryPolicy): Promise<void> {
     const core = this.#core
-    const { activity, stamps } = await core.share()
+    const { activity } = await core.share()
     await activity.write(key, async () => {
-      const stampUs = stamps.next(key, core.nowMs)
+      const stampUs = core.nextStamp(key)
       checkStorable(stampUs)
       const entry = await this.entryOf(bytes, policy)
       if (entry !== undefined) await this.#store(key, { ...entry, stampUs })
@@ -64,31 +64,42 @@ export class EntryWriter {
    */
   async replace(key: string, replacement: Replacement): Promise<boolean> {
     const core = this.#core
-    const { activity, stamps } = await core.share()
+    const { activity } = await core.share()
     let isReplaced = false
     await activity.writeIf(key, async () => {
       isReplaced =
         core.leases === undefined
-          ? await this.#replace(key, replacement, 0n, async () => stamps.next(key, core.nowMs))
+          ? await this.#replaceAtOnce(key, replacement)
           : await this.#replaceInTurn(key, replacement)
     })
     if (isReplaced) core.countSet(key)
     return isReplaced
   }
 
+  async #replaceAtOnce(key: string, replacement: Replacement): Promise<boolean> {
+    const core = this.#core
+    // From before the read: a deletion that comes after it has a later one.
+    const stampUs = core.nextStamp(key)
+    return await this.#replace(key, replacement, 0n, async (writtenUs) => {
+      if (writtenUs < stampUs) return stampUs
+      const laterUs = fenceAfter(writtenUs)
+      core.observeStamp(key, laterUs)
+      return laterUs
+    })
+  }
+
   async #replaceInTurn(key: string, replacement: Replacement): Promise<boolean> {
     const core = this.#core
-    const { stamps } = await core.share()
-    const nextStamp = (): bigint => stamps.next(key, core.nowMs)
+    const nextStamp = (): bigint => core.nextStamp(key)
     const { lease, deletedUs } = await core.leases!.acquire(key, nextStamp)
-    stamps.observe(key, lease.fence, core.nowMs)
+    core.observeStamp(key, lease.fence)
     let isReplaced = false
     let wasHeld = false
     try {
       isReplaced = await this.#replace(key, replacement, deletedUs, async (writtenUs) => {
         if (writtenUs >= lease.fence) {
           await lease.raiseFence(fenceAfter(writtenUs))
-          stamps.observe(key, lease.fence, core.nowMs)
+          core.observeStamp(key, lease.fence)
         }
         lease.checkHeld()
         return lease.fence
@@ -141,25 +152,23 @@ export class EntryWriter {
 
   async #removeRow(key: string): Promise<void> {
     const core = this.#core
-    const { stamps } = await core.share()
-    await core.rows.remove(key, stamps.next(key, core.nowMs))
+    await core.rows.remove(key, core.nextStamp(key))
     // What is still there was stamped by a clock that is ahead: it goes by its own stamp.
     const writtenUs = await core.rows.readWrittenUs(key)
     if (writtenUs === undefined) return
-    stamps.observe(key, writtenUs, core.nowMs)
+    core.observeStamp(key, writtenUs)
     await core.rows.remove(key, writtenUs)
   }
 
   async #revoke(key: string): Promise<void> {
     const core = this.#core
-    const { stamps } = await core.share()
     const [revoked, writtenUs = 0n] = await Promise.all([
-      core.leases!.revoke(key, stamps.next(key, core.nowMs)),
+      core.leases!.revoke(key, core.nextStamp(key)),
       core.rows.readWrittenUs(key),
     ])
     const isAhead = writtenUs > revoked
     const fence = isAhead ? await core.leases!.revoke(key, fenceAfter(writtenUs - 1n)) : revoked
-    stamps.observe(key, fence, core.nowMs)
+    core.observeStamp(key, fence)
     await core.rows.remove(key, fence > writtenUs ? fence : writtenUs)
   }
 }

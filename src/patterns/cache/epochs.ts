@@ -18,6 +18,34 @@ export function epochTable(name: string, ttlSeconds: number): TableDefinition {
   }
 }
 
+/** When the making of a value began. */
+export interface Birth {
+  /** By the clock of its process, in microseconds since the epoch. */
+  readonly bornUs: bigint
+  /**
+   * The epochs, by name, that were known then and reach beyond `bornUs`: the value is younger than
+   * these invalidations, but than no later one and than none of another name.
+   */
+  readonly bornAfter: ReadonlyMap<string, bigint>
+}
+
+/** Until when the entries of each name are invalid, in microseconds since the epoch. */
+export type EpochTimes = ReadonlyMap<string, bigint>
+
+/** Nothing is known to be invalidated beyond the time of a birth. */
+export const noEpochs: EpochTimes = new Map()
+
+/** Whether a value was born after all of these invalidations. */
+export function isBornAfter({ bornUs, bornAfter }: Birth, epochs: EpochTimes): boolean {
+  for (const [name, epoch] of epochs) {
+    if (epoch < bornUs) continue
+    const known = bornAfter.get(name)
+    // No invalidation can follow the last microsecond, so that nothing is known to be younger.
+    if (known === undefined || known < epoch || epoch >= lastUs) return false
+  }
+  return true
+}
+
 /** Names whose epochs are remembered: about 150 bytes each, plus the name. */
 const epochCountMax = 10_000
 /** The last number that a column of 64 bits has. */
@@ -66,13 +94,18 @@ export class Epochs {
     this.#maxAgeMs = options.maxAgeMs
   }
 
-  /** Until when entries with any of these names are invalid, in microseconds since the epoch. */
-  async latest(names: readonly string[]): Promise<bigint> {
-    let latest = 0n
-    for (const epoch of await Promise.all(names.map((name) => this.#of(name)))) {
-      if (epoch > latest) latest = epoch
-    }
-    return latest
+  /** Until when entries with these names are invalid. */
+  async ask(names: readonly string[]): Promise<EpochTimes> {
+    return new Map(
+      await Promise.all(names.map(async (name) => [name, await this.#of(name)] as const)),
+    )
+  }
+
+  /** The birth of a value with these names whose making begins now. */
+  async birth(names: readonly string[]): Promise<Birth> {
+    const bornUs = BigInt(this.#clock.nowMs()) * 1_000n
+    const ahead = [...(await this.ask(names))].filter(([, epoch]) => epoch >= bornUs)
+    return { bornUs, bornAfter: ahead.length === 0 ? noEpochs : new Map(ahead) }
   }
 
   /**
@@ -96,13 +129,13 @@ export class Epochs {
   }
 
   /**
-   * What was made after an earlier invalidation was born after its time, which may be ahead of the
-   * clock of this process. An invalidation is therefore always later than the one before.
+   * What was made after an earlier invalidation is younger than it, although its time may be ahead
+   * of the clock of this process. An invalidation is therefore always later than the one before.
    */
   async #invalidate(name: string, untilUs: bigint): Promise<bigint> {
     const sentMs = this.#clock.monotonicMs()
     const before = await this.#read(name)
-    const epoch = untilUs > before ? untilUs : laterUs(before)
+    const epoch = untilUs > before ? untilUs : before < lastUs ? before + 1n : lastUs
     await this.#runner.run(this.#insert, [name, epoch, this.#ttlSeconds, epoch], {
       idempotent: true,
     })
@@ -146,9 +179,4 @@ export class Epochs {
     this.#known.set(name, { invalidUntilUs, readMs })
     return invalidUntilUs
   }
-}
-
-/** The next microsecond, or the last one that can be stored. */
-export function laterUs(us: bigint): bigint {
-  return us < lastUs ? us + 1n : lastUs
 }

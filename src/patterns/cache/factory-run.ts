@@ -49,11 +49,11 @@ const pollsPerAttempt = 5
  * @throws FactoryTimeoutError when another process has not made the value within `hardTimeout`
  */
 export async function runFactory(core: CacheCore, request: RunRequest, run: Run): Promise<Made> {
-  const { stamps } = await core.share()
+  await core.share()
   const { clock, random } = core.options
   if (core.leases === undefined) {
     const sentMs = clock.monotonicMs()
-    const stampUs = stamps.next(request.key, core.nowMs)
+    const stampUs = core.nextStamp(request.key)
     return await make(core, request, run, { stampUs, sentMs })
   }
   const { hardTimeoutMs } = request.policy
@@ -100,9 +100,8 @@ class LeaseClaim {
 
   /** A failure that may pass is no answer: the next attempt finds out. */
   async attempt(deadlineMs: number): Promise<Lease | undefined> {
-    const { stamps } = await this.#core.share()
     try {
-      const stampUs = stamps.next(this.#key, this.#core.nowMs)
+      const stampUs = this.#core.nextStamp(this.#key)
       const { right } = await this.#leases.tryAcquire(this.#key, this.#owner, stampUs)
       this.#isDoubtful = false
       return right?.lease
@@ -126,10 +125,9 @@ async function makeUnderLease(
   run: Run,
   lease: Lease,
 ): Promise<Made> {
-  const { stamps } = await core.share()
   const sentMs = core.options.clock.monotonicMs()
   try {
-    stamps.observe(request.key, lease.fence, core.nowMs)
+    core.observeStamp(request.key, lease.fence)
     // Another process may have made the value between the read of this one and the lease.
     const row = await core.rows.read(request.key)
     const there = row?.entry
@@ -141,7 +139,7 @@ async function makeUnderLease(
     // What is there was stamped by a clock that is ahead: what is written now would lose.
     if (row !== undefined && row.writtenUs >= lease.fence) {
       await lease.raiseFence(fenceAfter(row.writtenUs))
-      stamps.observe(request.key, lease.fence, core.nowMs)
+      core.observeStamp(request.key, lease.fence)
     }
     return await make(core, request, run, { stampUs: lease.fence, sentMs, lease })
   } catch (error) {
@@ -191,12 +189,12 @@ async function make(
   const { key, scopes, policy } = request
   const { clock } = core.options
   const { stampUs, sentMs, lease } = right
-  const bornUs = await core.bornUs(scopes, policy.tags)
+  const birth = await core.birth(scopes, policy.tags)
   let releasing: Promise<boolean> | undefined
   const letGo = (): Promise<boolean> =>
     (releasing ??= lease === undefined ? Promise.resolve(true) : release(lease))
   const check = async (isHeld: Promise<boolean>): Promise<boolean> => {
-    const isValid = core.isValid(bornUs, policy.tags, scopes)
+    const isValid = core.isValid(birth, policy.tags, scopes)
     const [wasHeld, wasValid] = await Promise.all([isHeld, isValid])
     return wasHeld && wasValid && !run.isLate
   }
@@ -209,14 +207,17 @@ async function make(
   const bytes = core.codec.encode(value)
   const costMs = clock.monotonicMs() - startMs
   const isNothing = value === undefined || value === null
-  const entry = core.entryOf(bytes, isNothing, policy, { bornUs, costMs })
-  const isStored = entry !== undefined && !run.isStale && isStampStorable(stampUs)
+  const entry = core.entryOf(bytes, isNothing, policy, { ...birth, costMs })
+  const mayStore = !run.isStale && isStampStorable(stampUs)
+  const isStored = entry !== undefined && mayStore
   // Whoever has deleted the key or made its value meanwhile has a later timestamp.
   if (isStored) await core.rows.write(key, { ...entry, stampUs })
+  // Nothing takes the place of what was found.
+  else if (mayStore && request.found !== undefined) await core.rows.remove(key, stampUs)
   const isHeld = letGo()
+  if (mayStore && run.options.isForced) core.invalidateMemory({ keys: [key], epochs: [] })
   if (isStored) {
     core.countSet(key)
-    if (run.options.isForced) core.invalidateMemory({ keys: [key], epochs: [] })
     const isCurrent = async (): Promise<boolean> => !run.isStale && (await check(isHeld))
     void core.rememberIf(isCurrent, key, { ...entry, writtenUs: stampUs }, { value }, sentMs)
   }

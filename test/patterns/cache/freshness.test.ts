@@ -350,7 +350,6 @@ describePattern('Cache: freshness', (target) => {
     expect(await cache.get('shared')).toBe(1)
     await cache.set('shared', 2)
     expect(await cache.get('shared')).toBe(2)
-    // Of two values of the same microsecond the larger one stays.
     clock.advance(1)
     await other.set('shared', 3)
     await expect
@@ -402,7 +401,14 @@ describePattern('Cache: freshness', (target) => {
   test('memory: nobody is asked for messages when all of it is over', () => {
     const clock = new VirtualClock(Date.now())
     const memory = new MemoryTier({ entryCountMax: 10, bytesMax: 10_000, ttlMs: 2_000 }, clock)
-    const times = { softMs: 0, hardMs: 0, bornUs: 0n, writtenUs: 0n, costMs: 0 }
+    const times = {
+      softMs: 0,
+      hardMs: 0,
+      bornUs: 0n,
+      bornAfter: new Map(),
+      writtenUs: 0n,
+      costMs: 0,
+    }
     const entry = { ...times, bytes: new Uint8Array(1), tags: new Set<string>() }
     expect(memory.isInUse).toBe(false)
     memory.put('a', entry, undefined, clock.monotonicMs())

@@ -266,7 +266,7 @@ describePattern('Cache: memory of processes', (target) => {
 test('memory: entries that are over are dropped, and decoded values are counted', () => {
   const clock = new VirtualClock(0)
   const memory = new MemoryTier({ entryCountMax: 100, bytesMax: 100_000, ttlMs: 1_000 }, clock)
-  const times = { softMs: 0, hardMs: 0, bornUs: 0n, writtenUs: 0n, costMs: 0 }
+  const times = { softMs: 0, hardMs: 0, bornUs: 0n, bornAfter: new Map(), writtenUs: 0n, costMs: 0 }
   const entry = { ...times, bytes: new Uint8Array(1_000), tags: new Set<string>() }
   memory.put('a', entry, undefined, 0)
   const encodedBytes = memory.bytes
