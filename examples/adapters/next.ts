@@ -8,7 +8,7 @@ import { nextCacheHandler } from 'tsylla/adapters/next'
 const db = await embedded()
 const open = async (): Promise<ReturnType<typeof nextCacheHandler>> => {
   const session = await db.session({ keyspace: 'app', createKeyspace: true })
-  return nextCacheHandler({ session, createTables: true, tagsMaxAgeMs: 0 })
+  return nextCacheHandler({ session, createTables: true, tagsMaxAge: 0 })
 }
 const [One, Two] = [await open(), await open()]
 

@@ -12,7 +12,8 @@ export class AdapterCache {
    */
   constructor(executor: Executor, table: string, options: CacheOptions) {
     this.executor = executor
-    this.cache = new Cache(executor, { table, jitter: 0, stampede: 'process', ...options })
+    const { table: name = table, jitter = 0, stampede = 'process' } = options
+    this.cache = new Cache(executor, { ...options, table: name, jitter, stampede })
   }
 
   tableDefinitions(): readonly TableDefinition[] {

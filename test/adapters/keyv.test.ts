@@ -1,6 +1,7 @@
 import { Keyv } from 'keyv'
 import { beforeAll, expect, test } from 'vitest'
 import { KeyvCacheStore } from '../../src/adapters/keyv.ts'
+import type { CacheOptions } from '../../src/patterns.ts'
 import { ManualClock } from '../../src/testing.ts'
 import { describeOnServers } from '../support/targets.ts'
 
@@ -79,6 +80,20 @@ describeOnServers('Keyv', (target) => {
     expect(found).toEqual(
       new Map(keys.map((key, i) => [key, i] as const).filter(([, i]) => i !== 7)),
     )
+  })
+
+  test('an option that is undefined has its default', async () => {
+    const names = (options: CacheOptions): string[] =>
+      new KeyvCacheStore(target.session, options).tableDefinitions().map(({ name }) => name)
+    expect(names({ table: undefined, stampede: undefined })).toEqual(names({}))
+    expect(names({})[0]).toBe('keyv')
+    const store = new KeyvCacheStore(target.session, { jitter: undefined, random: () => 0.99 })
+    await store.set('exact', 1, 60_000)
+    const select = "SELECT soft_at, born_us FROM keyv WHERE key = 'exact'"
+    const row = (
+      await target.session.execute<{ soft_at: Date; born_us: bigint }>(select)
+    ).singleRow()
+    expect(row.soft_at.getTime() - Number(row.born_us) / 1_000).toBeGreaterThanOrEqual(60_000)
   })
 
   test('a failure rejects', async () => {

@@ -19,7 +19,7 @@ async function openEngine(): Promise<EmbeddedDatabase> {
 
 function connectTo(address: string): NextCacheOptions {
   const connect = { nodes: [address], keyspace: 'app', createKeyspace: true }
-  return { connect, createTables: true, tagsMaxAgeMs: 0 }
+  return { connect, createTables: true, tagsMaxAge: 0 }
 }
 
 test('Next.js starts without a database, and finds it when it is there', async () => {
@@ -67,8 +67,9 @@ test('modules of a process that name the same table share a cache', async () => 
 
 test.each<[name: string, options: NextCacheOptions, message: RegExp]>([
   ['no database', {}, /either connect or session/],
-  ['a life that is too long', { ...connectTo('x'), ttlSeconds: 1e9 }, /ttlSeconds must be/],
-  ['a negative age', { ...connectTo('x'), tagsMaxAgeMs: -1 }, /tagsMaxAgeMs must be/],
+  ['a life that is too long', { ...connectTo('x'), ttl: '400d' }, /ttl must be/],
+  ['an option it does not have', { ...connectTo('x'), ttlSeconds: 5 } as never, /"ttlSeconds"/],
+  ['a negative age', { ...connectTo('x'), tagsMaxAge: -1 }, /tagsMaxAge must be/],
 ])('is refused with %s', (_, options, message) => {
   expect(() => nextCacheHandler(options)).toThrow(message)
 })

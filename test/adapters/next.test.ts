@@ -18,7 +18,7 @@ function handlerOn(session: Executor, options: NextCacheOptions = {}): NextCache
   const onError = (error: unknown): never => {
     throw error
   }
-  return nextCacheHandler({ session, buildId: 'one', tagsMaxAgeMs: 0, onError, ...options })
+  return nextCacheHandler({ session, buildId: 'one', tagsMaxAge: 0, onError, ...options })
 }
 
 /** A handler of a clock of its own, and what moves it. */
@@ -212,6 +212,32 @@ describeOnServers('Next.js', (target) => {
       expect(await readPage(ahead.Handler, '/clocks')).toBeNull()
     })
 
+    test('what is made after a revalidation by a clock that is ahead does not survive another one', async () => {
+      const nowMs = Date.now()
+      const [ahead, { Handler, clock }, behind] = [
+        await timed(target, nowMs + 400),
+        await timed(target, nowMs),
+        await timed(target, nowMs - 50),
+      ]
+      const context: Context = { kind: 'FETCH', tags: ['first', 'second'] }
+      const value: NextValue = { kind: 'FETCH', revalidate: 60 }
+      const make = async (): Promise<void> => {
+        const handler = new Handler({})
+        await handler.get('two tags', context)
+        clock.advance(2)
+        expect(await handler.get('two tags', context)).toBeNull()
+        await handler.set('two tags', value, { fetchCache: true, tags: context.tags })
+        expect(await handler.get('two tags', context)).not.toBeNull()
+      }
+      await new ahead.Handler({}).revalidateTag('first')
+      await make()
+      await new behind.Handler({}).revalidateTag('second')
+      expect(await new Handler({}).get('two tags', context)).toBeNull()
+      await make()
+      await new behind.Handler({}).revalidateTag('first')
+      expect(await new Handler({}).get('two tags', context)).toBeNull()
+    })
+
     test('with a time until it expires, a page is used once more after its tag', async () => {
       const { Handler, clock } = await timed(target)
       const cacheControl = { revalidate: false, expire: undefined } as const
@@ -365,7 +391,7 @@ describeOnServers('Next.js', (target) => {
 
   test('tags are remembered for as long as the options say', async () => {
     const clock = new ManualClock(Date.now())
-    const Handler = handlerOn(await target.open(), { clock, tagsMaxAgeMs: 5_000 })
+    const Handler = handlerOn(await target.open(), { clock, tagsMaxAge: '5s' })
     await new Handler({}).set('/aged', pageOf('old', 'aged'), {})
     expect(await readPage(Handler, '/aged')).toEqual(['old', undefined])
     await handlerOn(target.session).updateTags(['aged'])
@@ -415,7 +441,7 @@ describeOnServers('Next.js', (target) => {
     const clock = new ManualClock(Date.now())
     const silent = wrapExecutor(target.session, () => new Promise(() => {}))
     const onError = (error: unknown): unknown => errors.push(error)
-    const Handler = handlerOn(silent, { clock, timeoutMs: 3_000, onError })
+    const Handler = handlerOn(silent, { clock, timeout: '3s', onError })
     const found = new Handler({}).get('/page', page)
     await expect.poll(() => clock.pendingCount).toBeGreaterThan(0)
     clock.advance(3_000)

@@ -1,16 +1,20 @@
 import { ConfigError, type ContactPoint, type Executor, type SessionOptions } from '../../index.ts'
+import { checkOptions, toMilliseconds } from '../../kernel/index.ts'
+import type { TimeSpan } from '../../patterns.ts'
 import type { NextCacheFailure } from './failures.ts'
-import type { NextStoreOptions } from './store.ts'
+import type { NextStoreOptions, NextTimes } from './store.ts'
 
 export interface NextCacheOptions extends NextStoreOptions {
   /** Opens a session when Next.js first uses the cache, one per process. */
-  readonly connect?: { readonly nodes: readonly ContactPoint[] } & Partial<SessionOptions>
+  readonly connect?:
+    | ({ readonly nodes: readonly ContactPoint[] } & Partial<SessionOptions>)
+    | undefined
   /** A session that is open, and stays so. Instead of `connect`. */
   readonly session?: Executor | undefined
   /** Creates what is missing of the tables, once per process. Default `false`. */
   readonly createTables?: boolean | undefined
-  /** How long Next.js waits for an entry, in milliseconds. Default 2,000. */
-  readonly timeoutMs?: number | undefined
+  /** How long Next.js waits for an entry. Default `'2s'`. */
+  readonly timeout?: TimeSpan | undefined
   /**
    * What pages and routes of different builds are kept apart by. Default: the id that `next build`
    * gave the build.
@@ -24,18 +28,21 @@ export interface NextCacheOptions extends NextStoreOptions {
 }
 
 /** @throws ConfigError */
-export function checkNextOptions(options: NextCacheOptions): void {
-  const { connect, session, ttlSeconds, timeoutMs, tagsMaxAgeMs, clockErrorMs } = options
+export function checkNextOptions(options: NextCacheOptions): NextTimes {
+  checkOptions('nextCacheHandler', options, {
+    ...{ connect: true, session: true, createTables: true, timeout: true, buildId: true },
+    ...{ onError: true, table: true, ttl: true, tagsMaxAge: true, clockError: true },
+    ...{ valueBytesMax: true, clock: true },
+  })
+  const { connect, session } = options
   if ((connect === undefined) === (session === undefined)) {
     throw new ConfigError('The cache of Next.js needs either connect or session')
   }
-  checkInteger('ttlSeconds', ttlSeconds, 1, 365 * 86_400)
-  checkInteger('timeoutMs', timeoutMs, 1, 3_600_000)
-  checkInteger('tagsMaxAgeMs', tagsMaxAgeMs, 0, 60_000)
-  checkInteger('clockErrorMs', clockErrorMs, 0, 60_000)
-}
-
-function checkInteger(name: string, value: number | undefined, min: number, max: number): void {
-  if (value === undefined || (Number.isInteger(value) && value >= min && value <= max)) return
-  throw new ConfigError(`${name} must be an integer from ${min} to ${max}`)
+  const { ttl = '30d', tagsMaxAge = '1s', clockError = '500ms', timeout = '2s' } = options
+  return {
+    ttlMs: toMilliseconds('ttl', ttl, 1_000, 365 * 86_400_000),
+    tagsMaxAgeMs: toMilliseconds('tagsMaxAge', tagsMaxAge, 0, 60_000),
+    clockErrorMs: toMilliseconds('clockError', clockError, 0, 60_000),
+    timeoutMs: toMilliseconds('timeout', timeout, 1, 3_600_000),
+  }
 }

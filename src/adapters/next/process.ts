@@ -1,7 +1,7 @@
 import { RequestTimeoutError, Session, type Timer } from '../../index.ts'
 import { type NextCacheFailure, NextFailures } from './failures.ts'
 import { checkNextOptions, type NextCacheOptions } from './options.ts'
-import { NextStore } from './store.ts'
+import { NextStore, type NextTimes } from './store.ts'
 
 /** The number changes whenever the methods of what is shared do. */
 const registryKey: unique symbol = Symbol.for('tsylla.next/1')
@@ -16,6 +16,7 @@ function registry(): Registry {
 /** The cache of a process: its session, and what is in progress. */
 export class NextProcess {
   readonly options: NextCacheOptions
+  readonly #times: NextTimes
   readonly #failures: NextFailures
   readonly #sets = new Map<string, Promise<void>>()
   #store: NextStore | undefined
@@ -24,7 +25,7 @@ export class NextProcess {
   #openFailure: { readonly error: unknown } | undefined
 
   constructor(options: NextCacheOptions) {
-    checkNextOptions(options)
+    this.#times = checkNextOptions(options)
     this.options = options
     this.#failures = new NextFailures(options.onError)
   }
@@ -91,7 +92,7 @@ export class NextProcess {
   }
 
   async #inTime<T>({ clock }: NextStore, answer: Promise<T>): Promise<T> {
-    const { timeoutMs = 2_000 } = this.options
+    const { timeoutMs } = this.#times
     let timer: Timer | undefined
     const late = new Promise<never>((_, reject) => {
       const onEnd = (): void => reject(new RequestTimeoutError(timeoutMs, 'unknown'))
@@ -121,7 +122,7 @@ export class NextProcess {
     try {
       const { nodes = [], ...options } = connect ?? {}
       const session = given ?? (opened = await Session.connect(nodes, options))
-      const store = new NextStore(session, this.options)
+      const store = new NextStore(session, this.options, this.#times)
       if (createTables === true) await store.createTables()
       this.#openFailure = undefined
       this.#store = store

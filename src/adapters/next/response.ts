@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NextProcess } from './process.ts'
+import type { NextBirth } from './tags.ts'
 
 /** How long a response is fresh and may be used, in seconds. */
 export interface NextCacheControl {
@@ -44,8 +45,7 @@ export interface NextCached<Value = never> {
   readonly cacheControl?: NextCacheControl
 }
 
-interface StoredResponse extends NextCached<NextValue> {
-  readonly bornMs: number
+interface StoredResponse extends NextCached<NextValue>, NextBirth {
   readonly tags: readonly string[]
 }
 
@@ -72,15 +72,14 @@ export class NextResponses {
     const space = await this.#spaceOf(context.kind ?? '')
     await this.#process.settled(`${space} ${key}`)
     const found = await this.#process.attempt({ operation: 'get', key }, async (store) => {
-      const startMs = store.clock.nowMs()
-      this.#begin(key, startMs)
+      this.#begin(key, store.clock.nowMs())
       // The tags of the request are asked for at the same time as the entry.
-      const asked = store.tags.statusOf([...tags, ...softTags], startMs)
+      const asked = store.tags.ask([...tags, ...softTags])
       const [entry] = await Promise.all([store.read<StoredResponse>(space, key), asked])
       if (entry === undefined) return null
       const all = [...entry.tags, ...tags, ...softTags]
       if (all.some((tag) => revalidatedTags.includes(tag))) return null
-      const status = await store.tags.statusOf(all, entry.bornMs)
+      const status = await store.tags.statusOf(all, entry)
       if (status === 'expired') return null
       return status === 'stale' ? staleOf(entry, context, store.clock.nowMs()) : cachedOf(entry)
     })
@@ -97,9 +96,9 @@ export class NextResponses {
         this.#starts.delete(key)
         const { tags = [], cacheControl } = context
         const all = [...tags, ...tagsOf(value)]
-        const bornMs = store.tags.bornMs(all, startMs)
-        const ofEntry = { bornMs, tags: all, ...(cacheControl !== undefined && { cacheControl }) }
-        const entry: StoredResponse = { value, lastModified, ...ofEntry }
+        const birth = store.tags.birth(all, startMs)
+        const ofEntry = { tags: all, ...(cacheControl !== undefined && { cacheControl }) }
+        const entry: StoredResponse = { value, lastModified, ...birth, ...ofEntry }
         const endMs = lastModified + (cacheControl?.expire ?? Number.POSITIVE_INFINITY) * 1_000
         await store.write(space, key, entry, endMs)
       })

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock, Executor } from '../../index.ts'
-import { createTables, HybridClock, type TableDefinition } from '../../patterns.ts'
+import { createTables, HybridClock, type TableDefinition, type TimeSpan } from '../../patterns.ts'
 import { AdapterCache } from '../adapter-cache.ts'
 import { NextTags } from './tags.ts'
 
@@ -8,24 +8,32 @@ export interface NextStoreOptions {
   /** Names of all tables begin with it. Default `next_cache`. */
   readonly table?: string | undefined
   /**
-   * The longest life of an entry, in seconds; entries whose `expire` is shorter live that long.
-   * Default 30 days, at most 365.
+   * The longest life of an entry; entries whose `expire` is shorter live that long. Default
+   * `'30d'`, at most 365 days.
    */
-  readonly ttlSeconds?: number | undefined
+  readonly ttl?: TimeSpan | undefined
   /**
-   * How long other processes may use what was revalidated by its tag, in milliseconds. 0 asks for
-   * its tags whenever an entry is read. Default 1,000.
+   * How long other processes may use what was revalidated by its tag. 0 asks for its tags whenever
+   * an entry is read. Default `'1s'`.
    */
-  readonly tagsMaxAgeMs?: number | undefined
+  readonly tagsMaxAge?: TimeSpan | undefined
   /**
-   * How far the clocks of processes may be apart, in milliseconds: what another process made this
-   * long after a revalidation is not used either. Default 500.
+   * How far the clocks of processes may be apart: what another process made this long after a
+   * revalidation is not used either. Default `'500ms'`.
    */
-  readonly clockErrorMs?: number | undefined
+  readonly clockError?: TimeSpan | undefined
   /** Largest entry, as it is stored. Default 16 MiB, at most 64 MiB. */
   readonly valueBytesMax?: number | undefined
   /** Default: the clock of the machine. */
   readonly clock?: Clock | undefined
+}
+
+/** The time spans of the options, in milliseconds. */
+export interface NextTimes {
+  readonly ttlMs: number
+  readonly tagsMaxAgeMs: number
+  readonly clockErrorMs: number
+  readonly timeoutMs: number
 }
 
 const daySeconds = 86_400
@@ -38,21 +46,21 @@ export class NextStore {
   readonly tags: NextTags
   readonly #executor: Executor
   readonly #entries: AdapterCache
-  readonly #ttlSeconds: number
+  readonly #ttlMs: number
 
-  constructor(executor: Executor, options: NextStoreOptions) {
-    const { table = 'next_cache', ttlSeconds = 30 * daySeconds, valueBytesMax = 16 << 20 } = options
-    const { tagsMaxAgeMs = 1_000, clockErrorMs = 500 } = options
+  /** @param times those of the options */
+  constructor(executor: Executor, options: NextStoreOptions, times: NextTimes) {
+    const { table = 'next_cache', valueBytesMax = 16 << 20 } = options
+    const { ttlMs, tagsMaxAgeMs: maxAgeMs, clockErrorMs } = times
     this.#executor = executor
-    this.#ttlSeconds = ttlSeconds
+    this.#ttlMs = ttlMs
     this.clock = options.clock ?? new HybridClock(executor)
     const { clock } = this
-    this.#entries = new AdapterCache(executor, table, { ttlSeconds, valueBytesMax, clock })
+    this.#entries = new AdapterCache(executor, table, { ttl: ttlMs, valueBytesMax, clock })
     this.tags = new NextTags(executor, {
       table: `${table}_tags`,
-      ttlSeconds: ttlSeconds + daySeconds,
-      maxAgeMs: tagsMaxAgeMs,
-      ...{ clockErrorMs, clock },
+      ttlSeconds: Math.ceil(ttlMs / 1_000) + daySeconds,
+      ...{ maxAgeMs, clockErrorMs, clock },
     })
   }
 
@@ -70,7 +78,7 @@ export class NextStore {
 
   /** @param endMs when the entry is over, in milliseconds since the epoch */
   async write(space: string, key: string, entry: object, endMs: number): Promise<void> {
-    const lifeMs = Math.min(Math.ceil(endMs - this.clock.nowMs()), this.#ttlSeconds * 1_000)
+    const lifeMs = Math.min(Math.ceil(endMs - this.clock.nowMs()), this.#ttlMs)
     if (lifeMs <= 0) return
     await this.#entries.cache.namespace(space).set(keyOf(key), entry, { ttl: lifeMs })
   }

@@ -4,6 +4,17 @@ import type { TableDefinition } from '../../patterns.ts'
 /** Whether what is stored may be used. A stale value may be, while its successor is made. */
 export type TagStatus = 'fresh' | 'stale' | 'expired'
 
+/** When the making of a value began. */
+export interface NextBirth {
+  /** In milliseconds since the epoch. */
+  readonly bornMs: number
+  /**
+   * Revalidations that were known then and reach beyond `bornMs`, by tag: the value is younger than
+   * these, but than no later one and than none of another tag.
+   */
+  readonly bornAfter: ReadonlyMap<string, number>
+}
+
 export interface NextTagsOptions {
   readonly table: string
   /** Rows outlive all entries. */
@@ -63,28 +74,38 @@ export class NextTags {
     return [{ name, columns, partitionKey: ['tag'], writes: 'plain', ttlSeconds }]
   }
 
-  /** @param bornMs when the making of a value began that has these tags */
-  async statusOf(tags: readonly string[], bornMs: number): Promise<TagStatus> {
-    const found = await Promise.all(Array.from(new Set(tags), (tag) => this.#of(tag)))
+  /** @param birth of a value that has these tags */
+  async statusOf(tags: readonly string[], birth: NextBirth): Promise<TagStatus> {
+    const ask = async (tag: string): Promise<TagTimes & { readonly bornMs: number }> => {
+      const bornMs = Math.max(birth.bornMs, (birth.bornAfter.get(tag) ?? 0) + 1)
+      return { ...(await this.#of(tag)), bornMs }
+    }
+    const found = await Promise.all(Array.from(new Set(tags), ask))
     const nowMs = this.#options.clock.nowMs()
-    const isOver = (tag: TagTimes): boolean =>
-      bornMs <= tag.expiredMs || (bornMs <= tag.staleMs && tag.staleEndMs <= nowMs)
-    if (found.some(isOver)) return 'expired'
-    return found.some(({ staleMs }) => bornMs <= staleMs) ? 'stale' : 'fresh'
+    const isOver = found.some(
+      ({ bornMs, expiredMs, staleMs, staleEndMs }) =>
+        bornMs <= expiredMs || (bornMs <= staleMs && staleEndMs <= nowMs),
+    )
+    if (isOver) return 'expired'
+    return found.some(({ bornMs, staleMs }) => bornMs <= staleMs) ? 'stale' : 'fresh'
   }
 
-  /**
-   * The birth of a value whose making began then: later than all revalidations that this process
-   * knew at that time, although they reach ahead of its clock.
-   */
-  bornMs(tags: readonly string[], startMs: number): number {
-    let bornMs = Math.floor(startMs)
+  /** Asks for tags that are needed soon. */
+  async ask(tags: readonly string[]): Promise<void> {
+    await Promise.all(Array.from(new Set(tags), (tag) => this.#of(tag)))
+  }
+
+  /** The birth of a value with these tags whose making began then. */
+  birth(tags: readonly string[], startMs: number): NextBirth {
+    const bornMs = Math.floor(startMs)
+    const bornAfter = new Map<string, number>()
     for (const tag of tags) {
       const known = this.#known.get(tag)
       if (known === undefined || known.learnedMs > startMs) continue
-      bornMs = Math.max(bornMs, known.expiredMs + 1, known.staleMs + 1)
+      const lastMs = Math.max(known.expiredMs, known.staleMs)
+      if (lastMs >= bornMs) bornAfter.set(tag, lastMs)
     }
-    return bornMs
+    return { bornMs, bornAfter }
   }
 
   /**
@@ -100,7 +121,7 @@ export class NextTags {
     const askedMs = clock.nowMs()
     const before = await this.#read(tag)
     const nowMs = clock.nowMs()
-    // Values that were made after an earlier revalidation may be born ahead of this clock.
+    // Values that were made after an earlier revalidation are younger than it.
     const untilMs = Math.max(nowMs + clockErrorMs, before.expiredMs + 1, before.staleMs + 1)
     if (expireSeconds <= 0) {
       await this.#write(tag, 'expired_ms', [untilMs], untilMs)

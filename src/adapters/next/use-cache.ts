@@ -1,4 +1,5 @@
 import type { NextProcess } from './process.ts'
+import type { NextBirth } from './tags.ts'
 
 /** What is read of a stream. */
 export interface NextByteSource {
@@ -24,9 +25,7 @@ export interface NextUseCacheEntry<Stream = NextByteStream> {
   readonly revalidate: number
 }
 
-interface StoredCall extends NextUseCacheEntry<Uint8Array> {
-  readonly bornMs: number
-}
+interface StoredCall extends NextUseCacheEntry<Uint8Array>, NextBirth {}
 
 const space = 'use cache'
 
@@ -41,11 +40,12 @@ export class NextUseCache {
   async get(key: string, softTags: readonly string[]): Promise<NextUseCacheEntry | undefined> {
     await this.#process.settled(`${space} ${key}`)
     return await this.#process.attempt({ operation: 'get', key }, async (store) => {
-      const asked = store.tags.statusOf(softTags, store.clock.nowMs())
+      const asked = store.tags.ask(softTags)
       const [found] = await Promise.all([store.read<StoredCall>(space, key), asked])
       if (found === undefined) return undefined
-      const { bornMs, value, ...entry } = found
-      const status = await store.tags.statusOf([...entry.tags, ...softTags], bornMs)
+      const { bornMs, bornAfter, value, ...entry } = found
+      const birth = { bornMs, bornAfter }
+      const status = await store.tags.statusOf([...entry.tags, ...softTags], birth)
       if (status === 'expired') return undefined
       // Next.js uses an entry that had to be revalidated before, and makes its successor.
       const revalidate = status === 'stale' ? -1 : entry.revalidate
@@ -59,7 +59,7 @@ export class NextUseCache {
       if (made === undefined) return
       await this.#process.attempt({ operation: 'set', key }, async (store) => {
         const { tags, timestamp, expire } = made
-        const entry: StoredCall = { ...made, bornMs: store.tags.bornMs(tags, timestamp) }
+        const entry: StoredCall = { ...made, ...store.tags.birth(tags, timestamp) }
         await store.write(space, key, entry, timestamp + expire * 1_000)
       })
     })
