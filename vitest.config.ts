@@ -71,7 +71,21 @@ const config: ViteUserConfig = defineConfig({
           testTimeout: 60_000,
         },
       },
-      // The following run in `npm run test:all` only. Bundlers come from the package registry.
+      // The following run in `npm run test:all` only. Cassandra speaks version 5 of the protocol
+      // elsewhere, and version 4 here.
+      {
+        test: {
+          ...shared,
+          ...onServers,
+          name: 'servers-v4',
+          isolate: false,
+          include: ['test/{behaviour,session}/**/*.test.ts'],
+          exclude: [long],
+          testTimeout: 60_000,
+          provide: { protocolVersionMax: 4 },
+        },
+      },
+      // Bundlers come from the package registry.
       { test: { ...shared, name: 'bundlers', include: ['test/bundlers/*.test.ts'] } },
       {
         test: {

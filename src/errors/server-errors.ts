@@ -90,6 +90,13 @@ export interface ServerErrorDetails {
   readonly received?: number
   /** 1300, 1500: replicas that failed. */
   readonly failures?: number
+  /**
+   * 1300, 1500, in protocol v5: why replicas failed, by address (native_protocol_v5.spec §9, for
+   * example 1 for too many tombstones).
+   */
+  readonly failureReasons?: ReadonlyMap<string, number>
+  /** 1100 of a conditional write, in protocol v5: contentions during the Paxos rounds. */
+  readonly contentions?: number
   /** 1200, 1300: whether the replica asked for data answered. */
   readonly dataPresent?: boolean
   /** 1100, 1500 */

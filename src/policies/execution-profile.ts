@@ -20,6 +20,10 @@ export interface ExecutionProfile {
   /** What the caller says; `undefined` leaves it to inference. */
   readonly isIdempotent: boolean | undefined
   readonly customPayload: ReadonlyMap<string, Uint8Array> | undefined
+  /** Keyspace that the caller chose for unqualified names. */
+  readonly keyspace: string | undefined
+  /** Seconds since the epoch, when the caller chose the time that TTLs end by. */
+  readonly nowInSeconds: number | undefined
   readonly loadBalancing: LoadBalancingPolicy
   readonly retry: RetryPolicy
   readonly speculation: SpeculativeExecutionPolicy

@@ -1,5 +1,5 @@
-/** Versions by the byte of the header (native_protocol_v4.spec §2.1). tsylla speaks v4 so far. */
-export const ProtocolVersion = { V4: 4 } as const
+/** Versions by the byte of the header (native_protocol_v5.spec §2.1). */
+export const ProtocolVersion = { V4: 4, V5: 5 } as const
 export type ProtocolVersion = (typeof ProtocolVersion)[keyof typeof ProtocolVersion]
 
 /** Set in the version byte of responses. */
@@ -43,7 +43,10 @@ export const HeaderFlag = {
   WARNING: 0x08,
 } as const
 
-/** Flags of the parameters of QUERY, EXECUTE and BATCH (native_protocol_v4.spec §4.1.4). */
+/**
+ * Flags of the parameters of QUERY, EXECUTE and BATCH (native_protocol_v4.spec §4.1.4). The last
+ * two are v5's, whose flags are an [int] (native_protocol_v5.spec §4.1.4).
+ */
 export const QueryFlag = {
   VALUES: 0x01,
   SKIP_METADATA: 0x02,
@@ -52,7 +55,12 @@ export const QueryFlag = {
   SERIAL_CONSISTENCY: 0x10,
   TIMESTAMP: 0x20,
   NAMED_VALUES: 0x40,
+  KEYSPACE: 0x80,
+  NOW_IN_SECONDS: 0x100,
 } as const
+
+/** Flags of PREPARE, which v4 does not have (native_protocol_v5.spec §4.1.5). */
+export const PrepareFlag = { KEYSPACE: 0x01 } as const
 
 /** native_protocol_v4.spec §4.1.7 */
 export const BatchTypeCode = { LOGGED: 0, UNLOGGED: 1, COUNTER: 2 } as const

@@ -9,6 +9,7 @@ export const ScyllaExtension = {
   LWT_MARK: 'SCYLLA_LWT_ADD_METADATA_MARK',
   RATE_LIMIT_ERROR: 'SCYLLA_RATE_LIMIT_ERROR',
   TABLETS: 'TABLETS_ROUTING_V1',
+  METADATA_ID: 'SCYLLA_USE_METADATA_ID',
 } as const
 export type ScyllaExtension = (typeof ScyllaExtension)[keyof typeof ScyllaExtension]
 
@@ -40,6 +41,11 @@ export interface ProtocolFeatures {
   readonly rateLimitErrorCode: number | undefined
   /** Whether a node that is no replica of a partition answers with the replicas of its tablet. */
   readonly hasTablets: boolean
+  /**
+   * Whether PREPARE answers with an id of the result's columns, which EXECUTE sends back: the node
+   * reports columns that have changed, and may leave out those that have not.
+   */
+  readonly hasMetadataId: boolean
 }
 
 /** What holds before anything is negotiated. */
@@ -50,10 +56,13 @@ export const initialFeatures: ProtocolFeatures = Object.freeze({
   lwtMarkMask: undefined,
   rateLimitErrorCode: undefined,
   hasTablets: false,
+  hasMetadataId: false,
 })
 
 /** The features that a client requests. */
 export interface WantedFeatures {
+  /** The latest version to speak. */
+  readonly versionMax: ProtocolVersion
   readonly compression: CompressionName | undefined
   readonly extensions: readonly ScyllaExtension[]
   /** Further options of STARTUP: DRIVER_NAME, APPLICATION_NAME and the like. */
@@ -75,6 +84,7 @@ export function negotiate(
 ): { readonly startup: ReadonlyMap<string, string>; readonly features: ProtocolFeatures } {
   const startup = new Map(wanted.startup)
   startup.set('CQL_VERSION', cqlVersion)
+  const version = versionOf(supported, wanted)
   const isOffered = wanted.compression !== undefined && isIn(supported, wanted.compression)
   const compression = isOffered ? wanted.compression : undefined
   if (compression !== undefined) startup.set('COMPRESSION', compression)
@@ -91,16 +101,32 @@ export function negotiate(
   if (rateLimitErrorCode !== undefined) startup.set(ScyllaExtension.RATE_LIMIT_ERROR, '')
   const hasTablets = offered(ScyllaExtension.TABLETS) !== undefined
   if (hasTablets) startup.set(ScyllaExtension.TABLETS, '')
+  const isMetadataIdOffered = offered(ScyllaExtension.METADATA_ID) !== undefined
+  if (isMetadataIdOffered) startup.set(ScyllaExtension.METADATA_ID, '')
 
   const features: ProtocolFeatures = Object.freeze({
-    version: ProtocolVersion.V4,
+    version,
     compression,
     shard: shardFacts(supported),
     lwtMarkMask,
     rateLimitErrorCode,
     hasTablets,
+    hasMetadataId: version === ProtocolVersion.V5 || isMetadataIdOffered,
   })
   return { startup, features }
+}
+
+/**
+ * A node lists the versions that it speaks, for example `5/v5` and `6/v6-beta`. One that lists none
+ * speaks v4. Version 5 has no Snappy compression (native_protocol_v5.spec §2.2).
+ */
+function versionOf(
+  supported: ReadonlyMap<string, readonly string[]>,
+  { versionMax, compression }: WantedFeatures,
+): ProtocolVersion {
+  const isPossible = versionMax === ProtocolVersion.V5 && compression !== 'snappy'
+  const isOffered = supported.get('PROTOCOL_VERSIONS')?.includes('5/v5') === true
+  return isPossible && isOffered ? ProtocolVersion.V5 : ProtocolVersion.V4
 }
 
 function isIn(supported: ReadonlyMap<string, readonly string[]>, name: CompressionName): boolean {

@@ -11,6 +11,7 @@ export {
   type BlockCodec,
   type CompressionName,
   type Compressor,
+  Lz4Compressor,
 } from './framing/compression.ts'
 export { loadCompressor } from './framing/compressors.ts'
 export {
@@ -50,9 +51,8 @@ export {
   beginResponse,
   endFrame,
   endFrameCompressed,
-  type Framing,
-  FramingV4,
-} from './framing/frame-v4.ts'
+  Framing,
+} from './framing/frame.ts'
 export {
   type FrameHandler,
   FrameParser,
@@ -60,6 +60,7 @@ export {
   VersionMismatchError,
 } from './framing/frame-parser.ts'
 export { type ByteOutput, highWaterBytes, OutputBuffer } from './framing/output-buffer.ts'
+export { reusedSegmentBytesMax, SegmentParser, SegmentSealer } from './framing/segments.ts'
 export {
   type AuthChallengeResponse,
   type AuthenticateResponse,
@@ -82,6 +83,7 @@ export { type QueryRequest, writeQueryHead } from './messages/query.ts'
 export {
   type QueryParameters,
   readRawValues,
+  type ParametersV5,
   writeParametersTail,
   writeRawValue,
   writeRawValues,

@@ -8,8 +8,11 @@ import type { ExecuteOptions, StatementOptions } from '../types/index.ts'
 import { didYouMean } from '../util/index.ts'
 import {
   checkConsistency,
+  checkKeyspace,
   checkPageSize,
   checkSerialConsistency,
+  int32Max,
+  integer,
   milliseconds,
   type ResolvedOptions,
 } from './options.ts'
@@ -24,7 +27,7 @@ export function defaultProfile(options: ResolvedOptions): ExecutionProfile {
     timestamp: undefined,
     isTraced: false,
     isIdempotent: undefined,
-    customPayload: undefined,
+    ...{ customPayload: undefined, keyspace: undefined, nowInSeconds: undefined },
     loadBalancing: options.loadBalancing,
     retry: defaultRetryPolicy,
     speculation: stalledAttemptPolicy,
@@ -43,6 +46,7 @@ export function mergeProfile(
   }
   for (const name in options) if (!optionNames.has(name)) throw unknownOption(name)
   const { consistency, serialConsistency, pageSize, timeout, timestamp, customPayload } = options
+  const { keyspace, nowInSeconds } = options
   if ('signal' in options && !isSignal(options.signal)) {
     throw new ConfigError('signal must be an AbortSignal')
   }
@@ -62,6 +66,11 @@ export function mergeProfile(
     isTraced: checkFlag('tracing', options.tracing) ?? base.isTraced,
     isIdempotent: checkFlag('idempotent', options.idempotent) ?? base.isIdempotent,
     customPayload: customPayload === undefined ? base.customPayload : checkPayload(customPayload),
+    keyspace: keyspace === undefined ? base.keyspace : checkKeyspace(keyspace, true),
+    nowInSeconds:
+      nowInSeconds === undefined
+        ? base.nowInSeconds
+        : integer('nowInSeconds', nowInSeconds, 0, int32Max),
     loadBalancing: base.loadBalancing,
     retry: base.retry,
     speculation: base.speculation,
@@ -79,6 +88,8 @@ const optionNames: ReadonlySet<string> = new Set<keyof ExecuteOptions>([
   'idempotent',
   'signal',
   'customPayload',
+  'keyspace',
+  'nowInSeconds',
 ])
 
 function unknownOption(name: string): ConfigError {

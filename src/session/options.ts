@@ -5,7 +5,7 @@ import {
   Secret,
   type SerialConsistency,
 } from '../errors/index.ts'
-import type { CompressionName } from '../protocol/index.ts'
+import { type CompressionName, ProtocolVersion } from '../protocol/index.ts'
 import { type LoadBalancingPolicy, TokenAwarePolicy } from '../policies/index.ts'
 import {
   connectionInFlightBytesMax,
@@ -57,7 +57,10 @@ export interface SessionOptions {
   readonly password?: string | Secret | undefined
   /** Connections per node. Default 1; a connection carries up to 1,024 requests at once. */
   readonly poolSize?: number | undefined
+  /** LZ4, or Snappy, which exists in protocol version 4 only. Default none. */
   readonly compression?: CompressionName | null | undefined
+  /** Latest version of the protocol to speak with nodes that offer it. Default 5. */
+  readonly protocolVersionMax?: 4 | 5 | undefined
   readonly tls?: boolean | TlsOptions | undefined
   /** Milliseconds for connecting a socket, and for each handshake request. Default 5,000. */
   readonly connectionTimeoutMs?: number | undefined
@@ -128,6 +131,7 @@ export interface ResolvedOptions {
   readonly credentials: { readonly user: string; readonly password: Secret } | undefined
   readonly poolSize: number
   readonly compression: CompressionName | undefined
+  readonly protocolVersionMax: ProtocolVersion
   readonly tls: TlsOptions | undefined
   readonly connectionTimeoutMs: number
   readonly requestTimeoutMs: number
@@ -182,7 +186,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['tcpKeepAliveMs', 'consistency', 'serialConsistency', 'pageSize', 'timestamps', 'int64'],
   ...['timestampValues', 'codeGeneration', 'authenticators', 'localDataCenter'],
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
-  ...['queueBytesMax'],
+  ...['queueBytesMax', 'protocolVersionMax'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
   ...['random'],
 ])
@@ -213,6 +217,7 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     credentials: resolveCredentials(options),
     poolSize: integer('poolSize', options.poolSize ?? 1, 1, 1024),
     compression: resolveCompression(options.compression),
+    protocolVersionMax: checkProtocolVersion(options.protocolVersionMax ?? 5),
     tls: options.tls === true ? {} : options.tls === false ? undefined : options.tls,
     connectionTimeoutMs: milliseconds('connectionTimeoutMs', options.connectionTimeoutMs ?? 5_000),
     requestTimeoutMs: milliseconds('requestTimeoutMs', options.requestTimeoutMs ?? 12_000),
@@ -311,6 +316,11 @@ function resolveCredentials(options: SessionOptions): ResolvedOptions['credentia
 function resolveCompression(name: string | null | undefined): CompressionName | undefined {
   if (name === null || name === undefined) return undefined
   return oneOf<CompressionName>('compression', name, ['lz4', 'snappy'])
+}
+
+function checkProtocolVersion(version: number): ProtocolVersion {
+  if (version === ProtocolVersion.V4 || version === ProtocolVersion.V5) return version
+  throw new ConfigError(`protocolVersionMax is 4 or 5, not ${describe(version)}`)
 }
 
 export function milliseconds(name: string, value: number): number {

@@ -95,6 +95,11 @@ export class BaseSessionBuilder {
   poolSize(size: number): this {
     return this.#with({ poolSize: size })
   }
+  /** Sets the latest version of the protocol to speak with nodes that offer it. Default 5. */
+  protocolVersionMax(version: 4 | 5): this {
+    return this.#with({ protocolVersionMax: version })
+  }
+
   /** Sets the compression of frames; `null` for none. */
   compression(name: 'lz4' | 'snappy' | null): this {
     return this.#with({ compression: name })
@@ -180,6 +185,7 @@ export class BaseSessionBuilder {
         credentials: options.credentials,
         authenticators: options.authenticators,
         compression: options.compression,
+        protocolVersionMax: options.protocolVersionMax,
         startup: startupOptions(options),
       },
       contactEndpoints: endpoints,

@@ -4,11 +4,14 @@ import {
   eventStreamId,
   type FrameHandler,
   FrameParser,
-  type Framing,
-  FramingV4,
+  Framing,
   initialFeatures,
+  Lz4Compressor,
   OutputBuffer,
   type ProtocolFeatures,
+  ProtocolVersion,
+  SegmentParser,
+  SegmentSealer,
   type WireWriter,
 } from '../protocol/index.ts'
 import { assert, type Runtime } from '../util/index.ts'
@@ -126,7 +129,9 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   readonly #listener: ConnectionListener
   #features: ProtocolFeatures = initialFeatures
   #compressor: Compressor | undefined
-  #framing: Framing = FramingV4.plain
+  #framing: Framing = Framing.plain
+  /** Set once the node sends segments, from protocol v5 on. */
+  #segments: SegmentParser | undefined
   readonly #parser: FrameParser
   readonly #budget: ByteBudget
   readonly #output = new OutputBuffer(slabBytes)
@@ -179,6 +184,11 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   /** What was negotiated with the node. */
   get features(): ProtocolFeatures {
     return this.#features
+  }
+
+  /** Whether a request can name the keyspace of its text (native_protocol_v5.spec §4.1.4). */
+  get canNameKeyspace(): boolean {
+    return this.#features.version === ProtocolVersion.V5
   }
 
   get inFlightCount(): number {
@@ -239,7 +249,21 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   /** Marks the end of the handshake; from now on users' requests may be sent. */
   markReady(): void {
     this.#transition(ConnectionState.ready)
-    this.#framing = new FramingV4(this.#compressor)
+    if (this.#features.version === ProtocolVersion.V4) {
+      this.#framing = new Framing(this.#compressor)
+    }
+  }
+
+  /**
+   * Called when the node has answered STARTUP: from then on frames of v5 travel in segments
+   * (native_protocol_v5.spec §2).
+   */
+  beginSegments(): void {
+    if (this.#features.version === ProtocolVersion.V4) return
+    const compressor = this.#compressor
+    assert(compressor === undefined || compressor instanceof Lz4Compressor, 'v5 knows LZ4 only')
+    this.#output.useSealer(new SegmentSealer(compressor))
+    this.#segments = new SegmentParser(this.#parser, compressor)
   }
 
   /**
@@ -250,7 +274,8 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     assert(features.compression === compressor?.name, 'a compressor that was not negotiated')
     this.#features = features
     this.#compressor = compressor
-    this.#parser.compressor = compressor
+    this.#parser.useVersion(features.version)
+    if (features.version === ProtocolVersion.V4) this.#parser.compressor = compressor
   }
 
   #transition(to: ConnectionState): void {
@@ -372,7 +397,8 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     this.isSuspect = false
     if (this.firstByte === -1) this.firstByte = bytes[start]!
     try {
-      this.#parser.push(bytes, start, end)
+      if (this.#segments === undefined) this.#parser.push(bytes, start, end)
+      else this.#segments.push(bytes, start, end)
     } catch (error) {
       this.destroy(asProtocolError(error))
     }

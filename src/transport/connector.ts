@@ -1,6 +1,11 @@
 import { setMaxListeners } from 'node:events'
 import { connectChannel, traced } from '../observability/index.ts'
-import { type CompressionName, type Compressor, loadCompressor } from '../protocol/index.ts'
+import {
+  type CompressionName,
+  type Compressor,
+  loadCompressor,
+  type ProtocolVersion,
+} from '../protocol/index.ts'
 import { ServerError, ServerErrorCode, type TsyllaError } from '../errors/index.ts'
 import { type InternalRequestOptions, sendUse } from './internal-request.ts'
 import { ByteBudget } from './byte-budget.ts'
@@ -21,6 +26,7 @@ export interface ConnectorOptions {
   readonly credentials: Credentials | undefined
   readonly authenticators: readonly string[]
   readonly compression: CompressionName | undefined
+  readonly protocolVersionMax: ProtocolVersion
   readonly startup: ReadonlyMap<string, string>
 }
 
@@ -92,10 +98,10 @@ export class Connector {
       const compressor = isInside ? undefined : await this.#loadCompressor()
       signal.throwIfAborted()
       connection.attach(await endpoint.open(connection, { signal }))
-      const { credentials, authenticators, startup } = this.#options
+      const { credentials, authenticators, startup, protocolVersionMax } = this.#options
       await handshake(
         connection,
-        { credentials, authenticators, compressor, startup, eventTypes },
+        { credentials, authenticators, compressor, startup, eventTypes, protocolVersionMax },
         requestOptions,
       )
       connection.markReady()

@@ -12,6 +12,7 @@ import {
   type Compressor,
   negotiate,
   Opcode,
+  type ProtocolVersion,
   type Response,
   ScyllaExtension,
   writeAuthToken,
@@ -31,13 +32,17 @@ export interface HandshakeOptions {
   /** Server authenticator classes that may be given the password. */
   readonly authenticators: readonly string[]
   readonly compressor: Compressor | undefined
+  readonly protocolVersionMax: ProtocolVersion
   /** DRIVER_NAME, APPLICATION_NAME and the like. */
   readonly startup: ReadonlyMap<string, string>
   readonly eventTypes: readonly string[]
 }
 
 /** Extensions that are asked for where a node offers them. */
-const extensions: readonly ScyllaExtension[] = [ScyllaExtension.LWT_MARK]
+const extensions: readonly ScyllaExtension[] = [
+  ScyllaExtension.LWT_MARK,
+  ScyllaExtension.METADATA_ID,
+]
 
 /**
  * OPTIONS, STARTUP, authentication and REGISTER (native_protocol_v4.spec §4.1). Afterwards the
@@ -52,6 +57,7 @@ export async function handshake(
   if (supported.opcode !== Opcode.SUPPORTED) throw unexpected(connection, supported, 'OPTIONS')
   const { compressor } = options
   const { startup, features } = negotiate(supported.options, {
+    versionMax: options.protocolVersionMax,
     compression: compressor?.name,
     extensions,
     startup: options.startup,
@@ -64,6 +70,9 @@ export async function handshake(
     (writer) => writeStartup(writer, startup),
     requestOptions,
   )
+  if (answer.opcode === Opcode.READY || answer.opcode === Opcode.AUTHENTICATE) {
+    connection.beginSegments()
+  }
   if (answer.opcode === Opcode.AUTHENTICATE) {
     await authenticate(connection, answer.authenticator, options, requestOptions)
   } else if (answer.opcode !== Opcode.READY) {

@@ -8,8 +8,11 @@ import {
 import {
   beginRequest,
   HeaderFlag,
+  initialFeatures,
   Opcode,
   type PreparedResult,
+  type ProtocolFeatures,
+  type ProtocolVersion,
   QueryFlag,
   readResponse,
   readResponsePrefix,
@@ -26,6 +29,9 @@ import {
 import { createDeferred, type Deferred } from '../util/index.ts'
 import type { Connection, ConnectionRequest } from './connection.ts'
 import type { DeadlineTimer } from './deadline-timer.ts'
+
+/** Writes the body of a request in the protocol version of its connection. */
+type WriteBody = (writer: WireWriter, version: ProtocolVersion) => void
 
 /** The deadline of a request of the driver itself. */
 export interface InternalRequestOptions {
@@ -46,11 +52,12 @@ class InternalRequest implements ConnectionRequest {
   readonly #flags: number
   readonly #opcode: number
   readonly #timeoutMs: number
-  readonly #writeBody: (writer: WireWriter) => void
+  readonly #writeBody: WriteBody
+  #features: ProtocolFeatures = initialFeatures
 
   constructor(
     opcode: number,
-    writeBody: (writer: WireWriter) => void,
+    writeBody: WriteBody,
     options: InternalRequestOptions,
     flags: number,
   ) {
@@ -64,16 +71,17 @@ class InternalRequest implements ConnectionRequest {
     this.deadlineMs = this.sentMs + options.timeoutMs
   }
 
-  encode(writer: WireWriter, streamId: number): void {
-    beginRequest(writer, this.#flags, streamId, this.#opcode)
-    this.#writeBody(writer)
+  encode(writer: WireWriter, streamId: number, { features }: Connection): void {
+    this.#features = features
+    beginRequest(writer, this.#flags, streamId, this.#opcode, features.version)
+    this.#writeBody(writer, features.version)
   }
 
   onResponse(flags: number, opcode: number, bytes: Buffer, start: number, end: number): void {
     try {
       const reader = new WireReader(bytes, start, end)
       const prefix = readResponsePrefix(reader, flags)
-      const response = readResponse(reader, opcode)
+      const response = readResponse(reader, opcode, this.#features)
       if (response.opcode === Opcode.ERROR) this.onLost(response.error)
       else this.deferred.resolve({ response, prefix })
     } catch (error) {
@@ -112,7 +120,7 @@ export interface Answer {
 export async function sendInternalRequest(
   connection: Connection,
   opcode: number,
-  writeBody: (writer: WireWriter) => void,
+  writeBody: WriteBody,
   options: InternalRequestOptions,
 ): Promise<Response> {
   return (await sendWithPrefix(connection, opcode, writeBody, options)).response
@@ -122,7 +130,7 @@ export async function sendInternalRequest(
 function sendWithPrefix(
   connection: Connection,
   opcode: number,
-  writeBody: (writer: WireWriter) => void,
+  writeBody: WriteBody,
   options: InternalRequestOptions,
   flags = 0,
 ): Promise<Answer> {
@@ -156,8 +164,8 @@ export async function queryAll(
     const response = await sendInternalRequest(
       connection,
       Opcode.QUERY,
-      (writer) => {
-        writeQueryHead(writer, text, consistencyOne, flags)
+      (writer, version) => {
+        writeQueryHead(writer, text, consistencyOne, flags, version)
         writeParametersTail(writer, flags, systemPageSize, state, 0, 0)
       },
       options,
@@ -198,7 +206,7 @@ export async function sendUse(
     const { response, prefix } = await sendWithPrefix(
       connection,
       Opcode.QUERY,
-      (writer) => writeUse(writer, `USE "${name}"`, frame),
+      (writer, version) => writeUse(writer, version, `USE "${name}"`, frame),
       options,
       useFlags(frame),
     )
@@ -242,10 +250,15 @@ function useFlags(frame: UseFrame | undefined): number {
   )
 }
 
-function writeUse(writer: WireWriter, text: string, frame: UseFrame | undefined): void {
+function writeUse(
+  writer: WireWriter,
+  version: ProtocolVersion,
+  text: string,
+  frame: UseFrame | undefined,
+): void {
   if (frame?.customPayload !== undefined) writer.writeBytesMap(frame.customPayload)
   const flags = QueryFlag.PAGE_SIZE
-  writeQueryHead(writer, text, consistencyOne, flags)
+  writeQueryHead(writer, text, consistencyOne, flags, version)
   writeParametersTail(writer, flags, systemPageSize, undefined, 0, 0)
 }
 
@@ -254,15 +267,17 @@ function isKeyspaceSet(response: Response, keyspace: string): boolean {
   return response.keyspace.toLowerCase() === keyspace.toLowerCase()
 }
 
+/** @param keyspace of the text, on connections that can name it; default: that of the connection */
 export async function sendPrepare(
   connection: Connection,
   text: string,
   options: InternalRequestOptions,
+  keyspace?: string,
 ): Promise<PreparedResult> {
   const response = await sendInternalRequest(
     connection,
     Opcode.PREPARE,
-    (writer) => writePrepare(writer, text),
+    (writer, version) => writePrepare(writer, text, version, keyspace),
     options,
   )
   if (response.opcode !== Opcode.RESULT || response.kind !== ResultKind.PREPARED) {

@@ -34,6 +34,16 @@ export interface ExecuteOptions {
   readonly idempotent?: boolean | undefined
   /** Ends the call with an `AbortedError`. The server may have acted already: see its `outcome`. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * Keyspace that unqualified names mean, as the server spells it. Default: that of the session. A
+   * statement that was prepared has the keyspace that it was prepared in.
+   */
+  readonly keyspace?: string | undefined
+  /**
+   * The time, in seconds since the epoch, by which TTLs of this request are computed and expired
+   * values are left out, 0 … 2³¹−1. For tests. It needs protocol version 5.
+   */
+  readonly nowInSeconds?: number | undefined
   /** Custom payload of the frame, by key. */
   readonly customPayload?: { readonly [key: string]: Uint8Array } | undefined
 }
@@ -83,6 +93,10 @@ export abstract class StatementBase {
   withTimeout(timeout: number): this {
     return this.with({ ...this.options, timeout })
   }
+  /** @param nowInSeconds seconds since the epoch, by which TTLs are computed */
+  withNowInSeconds(nowInSeconds: number): this {
+    return this.with({ ...this.options, nowInSeconds })
+  }
   withTracing(tracing: boolean): this {
     return this.with({ ...this.options, tracing })
   }
@@ -125,6 +139,11 @@ export class Statement extends StatementBase {
 
   protected override with(options: StatementOptions): this {
     return new Statement(this.text, this.values, options) as this
+  }
+
+  /** @param keyspace what unqualified names mean, as the server spells it */
+  withKeyspace(keyspace: string): this {
+    return this.with({ ...this.options, keyspace })
   }
 
   /** The CQL text. */

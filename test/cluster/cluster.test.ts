@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { Cluster, type ClusterOptions } from '../../src/cluster/index.ts'
 import { ClosedError } from '../../src/errors/index.ts'
 import { ExponentialReconnectionPolicy, TokenAwarePolicy } from '../../src/policies/index.ts'
-import { Opcode } from '../../src/protocol/index.ts'
+import { Opcode, ProtocolVersion } from '../../src/protocol/index.ts'
 import {
   type Endpoint,
   type Link,
@@ -29,6 +29,7 @@ function clusterOf(
       credentials: undefined,
       authenticators: [],
       compression: undefined,
+      protocolVersionMax: ProtocolVersion.V5,
       startup: new Map(),
     },
     contactEndpoints: [contact].flat(),

@@ -3,12 +3,17 @@ import { describe, expect, test } from 'vitest'
 import {
   initialFeatures,
   negotiate,
+  ProtocolVersion,
   ScyllaExtension,
   type WantedFeatures,
 } from '../../src/protocol/index.ts'
 
-const nothing: WantedFeatures = { compression: undefined, extensions: [], startup: new Map() }
+const nothing: WantedFeatures = {
+  versionMax: ProtocolVersion.V4,
+  ...{ compression: undefined, extensions: [], startup: new Map() },
+}
 const everything: WantedFeatures = {
+  versionMax: ProtocolVersion.V5,
   compression: 'lz4',
   extensions: Object.values(ScyllaExtension),
   startup: new Map([['DRIVER_NAME', 'test']]),
@@ -39,6 +44,7 @@ describe('negotiation', () => {
       lwtMarkMask: 0x8000_0000,
       rateLimitErrorCode: 61_440,
       hasTablets: true,
+      hasMetadataId: false,
     })
     expect(Object.fromEntries(startup)).toEqual({
       CQL_VERSION: '3.0.0',
@@ -102,5 +108,32 @@ describe('negotiation', () => {
         if (shard !== undefined) expect(shard.shard).toBeLessThan(shard.count)
       }),
     )
+  })
+
+  test.each([
+    [['3/v3', '4/v4', '5/v5', '6/v6-beta'], 'lz4', 5, 5],
+    [['3/v3', '4/v4', '5/v5', '6/v6-beta'], 'lz4', 4, 4],
+    // Version 5 has no Snappy.
+    [['3/v3', '4/v4', '5/v5'], 'snappy', 5, 4],
+    [['3/v3', '4/v4', '5/v5-beta'], undefined, 5, 4],
+    [['4/v4'], undefined, 5, 4],
+    [undefined, undefined, 5, 4],
+  ] as const)(
+    'of the versions %j with the compression %s and at most %i it speaks %i',
+    (versions, compression, versionMax, expected) => {
+      const supported = new Map<string, readonly string[]>([['COMPRESSION', ['snappy', 'lz4']]])
+      if (versions !== undefined) supported.set('PROTOCOL_VERSIONS', versions)
+      const { features } = negotiate(supported, { ...nothing, compression, versionMax })
+      expect(features).toMatchObject({ version: expected, compression })
+      expect(features.hasMetadataId).toBe(expected === 5)
+    },
+  )
+
+  test('an id of result columns is negotiated in version 4 of ScyllaDB too', () => {
+    const supported = new Map([[ScyllaExtension.METADATA_ID, ['']]])
+    const { startup, features } = negotiate(supported, everything)
+    expect(features).toMatchObject({ version: 4, hasMetadataId: true })
+    expect(startup.get(ScyllaExtension.METADATA_ID)).toBe('')
+    expect(negotiate(supported, nothing).features.hasMetadataId).toBe(false)
   })
 })

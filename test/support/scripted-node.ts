@@ -4,7 +4,11 @@ import {
   emptyResponsePrefix,
   endFrame,
   FrameParser,
+  initialFeatures,
+  type Lz4Compressor,
   Opcode,
+  type ProtocolFeatures,
+  ProtocolVersion,
   readRequest,
   readRequestPayload,
   type Request,
@@ -13,6 +17,8 @@ import {
   type ResponsePrefix,
   ResultKind,
   type RowsResult,
+  SegmentParser,
+  SegmentSealer,
   WireReader,
   WireWriter,
   writeResponse,
@@ -79,6 +85,10 @@ export class ScriptedNode implements Endpoint {
   readonly clock: Clock
   readonly connections: ScriptedConnection[] = []
   script: Script = () => 'default'
+  /** What it offers. With `PROTOCOL_VERSIONS` that contain `5/v5` it speaks version 5 only. */
+  supported: ReadonlyMap<string, readonly string[]> = new Map()
+  /** Compression of version 5. */
+  compressor: Lz4Compressor | undefined
   /** Requests by opcode, handshake and system tables excluded. */
   readonly received: Request[] = []
   releaseCount = 0
@@ -118,7 +128,7 @@ export class ScriptedNode implements Endpoint {
     if (this.script(exchange) === 'done') return
     switch (request.opcode) {
       case Opcode.OPTIONS:
-        return reply({ opcode: Opcode.SUPPORTED, options: new Map() })
+        return reply({ opcode: Opcode.SUPPORTED, options: this.supported })
       case Opcode.STARTUP:
       case Opcode.REGISTER:
         return reply({ opcode: Opcode.READY })
@@ -194,6 +204,9 @@ export class ScriptedConnection implements LinkHandler {
     { direction: 'request' },
   )
   isClosed = false
+  #features: ProtocolFeatures = initialFeatures
+  #segments: SegmentParser | undefined
+  #sealer: SegmentSealer | undefined
 
   constructor(node: ScriptedNode, link: Link) {
     this.#node = node
@@ -201,7 +214,8 @@ export class ScriptedConnection implements LinkHandler {
   }
 
   onBytes(bytes: Uint8Array, start: number, end: number): void {
-    this.#parser.push(bytes, start, end)
+    if (this.#segments === undefined) this.#parser.push(bytes, start, end)
+    else this.#segments.push(bytes, start, end)
   }
 
   onClosed(): void {
@@ -218,7 +232,7 @@ export class ScriptedConnection implements LinkHandler {
   ): void {
     const reader = new WireReader(Buffer.from(bytes.subarray(start, end)))
     readRequestPayload(reader, flags)
-    const request = readRequest(reader, opcode)
+    const request = readRequest(reader, opcode, this.#features)
     const isOurs =
       request.opcode === Opcode.EXECUTE ||
       request.opcode === Opcode.BATCH ||
@@ -236,11 +250,29 @@ export class ScriptedConnection implements LinkHandler {
   /** Sends a response on any stream. */
   reply(streamId: number, response: Response, prefix: ResponsePrefix = emptyResponsePrefix): void {
     const writer = new WireWriter()
-    const start = beginResponse(writer, responsePrefixFlags(prefix), streamId, response.opcode)
+    const flags = responsePrefixFlags(prefix)
+    const { version } = this.#features
+    const start = beginResponse(writer, flags, streamId, response.opcode, version)
     writeResponsePrefix(writer, prefix)
-    writeResponse(writer, response)
+    writeResponse(writer, response, version)
     endFrame(writer, start)
-    this.send(writer.copyFrom(0))
+    const frame = writer.copyFrom(0)
+    this.send(this.#sealer === undefined ? frame : this.#sealer.seal(frame))
+    this.#follow(response)
+  }
+
+  /** Changes the version after SUPPORTED, and the framing after the answer to STARTUP. */
+  #follow({ opcode }: Response): void {
+    const { supported, compressor } = this.#node
+    const isV5 = supported.get('PROTOCOL_VERSIONS')?.includes('5/v5') === true
+    if (!isV5) return
+    if (opcode === Opcode.SUPPORTED) {
+      this.#parser.useVersion(ProtocolVersion.V5)
+      this.#features = { ...initialFeatures, version: ProtocolVersion.V5, hasMetadataId: true }
+    } else if (this.#sealer === undefined) {
+      this.#sealer = new SegmentSealer(compressor)
+      this.#segments = new SegmentParser(this.#parser, compressor)
+    }
   }
 
   /** Sends bytes as they are. */

@@ -7,6 +7,8 @@ import { launchCassandra, stopProcesses } from '../../scripts/cassandra/launcher
 
 declare module 'vitest' {
   interface ProvidedContext {
+    /** Latest version of the protocol that sessions speak with Cassandra; default that of users. */
+    protocolVersionMax: 4 | undefined
     /** `host:port` of a running Cassandra 5, or `undefined` where there can be none. */
     cassandra: string | undefined
     /** The process behind it, if this run started it. It may not answer yet. */

@@ -14,11 +14,13 @@ export interface Target {
 
 /**
  * Runs the same tests on the embedded engine and on Cassandra. Where there is no Cassandra its
- * tests count as skipped.
+ * tests count as skipped. The project `servers-v4` runs them on Cassandra alone.
  */
 export function describeOnServers(name: string, define: (target: Target) => void): void {
   const cassandra = inject('cassandra')
-  describe(`${name} · engine`, () => defineOn('engine', undefined, define))
+  if (inject('protocolVersionMax') === undefined) {
+    describe(`${name} · engine`, () => defineOn('engine', undefined, define))
+  }
   describe.skipIf(cassandra === undefined)(`${name} · cassandra`, () =>
     defineOn('cassandra', cassandra, define),
   )
@@ -41,6 +43,7 @@ function defineOn(
       .useKeyspace(keyspace, false)
       .createKeyspace(true)
       .requestTimeout(30_000)
+      .protocolVersionMax(inject('protocolVersionMax') ?? 5)
     const session = await configure(builder).build()
     opened.push(session)
     return session

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ClosedError, type TsyllaError } from '../../src/errors/index.ts'
-import type { WireWriter } from '../../src/protocol/index.ts'
+import { ProtocolVersion, type WireWriter } from '../../src/protocol/index.ts'
 import {
   ByteBudget,
   Connection,
@@ -236,6 +236,7 @@ describe('a connector', () => {
       credentials: undefined,
       authenticators: [],
       compression: undefined,
+      protocolVersionMax: ProtocolVersion.V5,
       startup: new Map(),
     })
     const listener = { onRoom() {}, onEvent() {}, onClosed() {} }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ClosedError } from '../../src/errors/index.ts'
-import { initialFeatures, Opcode } from '../../src/protocol/index.ts'
+import { initialFeatures, Opcode, ProtocolVersion } from '../../src/protocol/index.ts'
 import { type Connection, Connector, DeadlineTimer } from '../../src/transport/index.ts'
 import { type Exchange, ScriptedNode } from '../support/scripted-node.ts'
 import { runtimeWithClock } from '../../src/util/index.ts'
@@ -30,7 +30,7 @@ async function open(
     onRoom() {},
     credentials: undefined,
     authenticators: [],
-    compression: undefined,
+    ...{ compression: undefined, protocolVersionMax: ProtocolVersion.V5 },
     startup: new Map([['DRIVER_NAME', 'tsylla']]),
   })
   const connection = await connector.open(node, { onRoom() {}, onEvent() {}, onClosed() {} })

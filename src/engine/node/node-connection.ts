@@ -1,6 +1,6 @@
 import {
   type FrameHandler,
-  FramingV4,
+  Framing,
   HeaderFlag,
   Opcode,
   OutputBuffer,
@@ -224,7 +224,7 @@ export class NodeConnection implements FrameHandler, StatementScope {
     const compressor = this.#handshake.start(request)
     if (compressor !== undefined) {
       this.#intake.useCompressor(compressor)
-      answers.useFraming(new FramingV4(compressor))
+      answers.useFraming(new Framing(compressor))
     }
     if (this.isReady) {
       this.#intake.acceptFullSize()

@@ -1,8 +1,7 @@
 import { CqlSyntaxError, ProtocolError, ServerError, ServerErrorCode } from '../../errors/index.ts'
 import {
   beginResponse,
-  type Framing,
-  FramingV4,
+  Framing,
   Opcode,
   type ResponsePrefix,
   responsePrefixFlags,
@@ -21,7 +20,7 @@ const messageCharsMax = 16_384
 export class ResponseWriter {
   readonly writer: WireWriter
   /** Set by STARTUP. */
-  framing: Framing = FramingV4.plain
+  framing: Framing = Framing.plain
 
   constructor(writer: WireWriter) {
     this.writer = writer

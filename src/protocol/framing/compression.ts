@@ -1,7 +1,10 @@
 import { ProtocolError } from '../../errors/index.ts'
 import { asBuffer } from '../../util/index.ts'
 
-/** Compression of frame bodies in v4 (native_protocol_v4.spec §5). The header stays as it is. */
+/**
+ * Compression of frame bodies in v4 (native_protocol_v4.spec §5). The header stays as it is. In v5
+ * the payloads of segments are compressed instead: {@link Lz4Compressor.compressBlock}.
+ */
 export interface Compressor {
   /** Name in the STARTUP option COMPRESSION. */
   readonly name: 'lz4' | 'snappy'
@@ -55,6 +58,22 @@ export class Lz4Compressor implements Compressor {
     if (size === 0) return new Uint8Array(0)
     block.writeUInt32LE(size, 0)
     return uncompress(this.#codec, block, size)
+  }
+
+  /** Returns a raw LZ4 block, without a length. */
+  compressBlock(plain: Uint8Array): Uint8Array {
+    return asBuffer(this.#codec.compressSync(asBuffer(plain))).subarray(4)
+  }
+
+  /**
+   * @param size length when decompressed, which the peer has declared; the caller has bounded it
+   * @throws ProtocolError if the block is malformed or has another length
+   */
+  decompressBlock(block: Uint8Array, size: number): Uint8Array {
+    const withSize = Buffer.allocUnsafe(4 + block.length)
+    withSize.writeUInt32LE(size, 0)
+    withSize.set(block, 4)
+    return uncompress(this.#codec, withSize, size)
   }
 }
 

@@ -72,7 +72,8 @@ export class FrameParser {
    */
   frameBytesMax: number
   readonly #handler: FrameHandler
-  readonly #versionByte: number
+  readonly #responseBit: number
+  #versionByte: number
   readonly #bodyBytesMax: number
   readonly #header: Buffer = Buffer.alloc(headerBytes)
   /** Bytes of a header that is not complete yet. */
@@ -90,8 +91,13 @@ export class FrameParser {
     this.#handler = handler
     this.#bodyBytesMax = options.bodyBytesMax ?? bodyBytesMax
     this.frameBytesMax = options.frameBytesMax ?? Number.POSITIVE_INFINITY
-    const bit = options.direction === 'response' ? responseBit : 0
-    this.#versionByte = ProtocolVersion.V4 | bit
+    this.#responseBit = options.direction === 'response' ? responseBit : 0
+    this.#versionByte = ProtocolVersion.V4 | this.#responseBit
+  }
+
+  /** Accepts frames of this version, and no others, from now on. */
+  useVersion(version: ProtocolVersion): void {
+    this.#versionByte = version | this.#responseBit
   }
 
   /** Bytes held of a frame that is not complete. */

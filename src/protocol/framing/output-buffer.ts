@@ -1,4 +1,6 @@
+import { assert } from '../../util/index.ts'
 import { WireWriter } from '../notation/writer.ts'
+import type { SegmentSealer } from './segments.ts'
 
 /** Where the frames of an output buffer go: a link to a node, or the connection of a client. */
 export interface ByteOutput {
@@ -10,6 +12,8 @@ export interface ByteOutput {
 
 /** Unsent bytes from which on a buffer is flushed without waiting for the end of the turn. */
 export const highWaterBytes: number = 128 * 1024
+/** The same for segments: nearly all flushes fit into one of them, where the frames lie. */
+export const sealedHighWaterBytes: number = 96 * 1024
 /** A slab with less room left is replaced. */
 const slabRoomMin = 8 * 1024
 /** A slab that grew beyond so many times its size goes with the frame that needed it. */
@@ -19,13 +23,17 @@ const slabGrowthMax = 4
  * The frames of one connection that have not left yet, of a client or of a node. Frames (see
  * native_protocol_v4.spec §2) are written into one slab and leave together: at the end of the turn
  * of the event loop, or before, from {@link highWaterBytes} on. A frame that has not left can be
- * withdrawn.
+ * withdrawn. From protocol v5 on, what leaves together is put into segments.
  */
 export class OutputBuffer {
   /** Frames are written here, one behind the other. */
   readonly writer: WireWriter
   readonly #slabBytes: number
   #output: ByteOutput | undefined
+  #sealer: SegmentSealer | undefined
+  /** Where the first frame of the slab begins: behind the header of its segment. */
+  #start = 0
+  #highWaterBytes = highWaterBytes
   #flushCount = 0
   #isFlushScheduled = false
   #isClosed = false
@@ -47,6 +55,15 @@ export class OutputBuffer {
     this.#output = output
   }
 
+  /** Frames leave in segments from now on. Nothing may wait here. */
+  useSealer(sealer: SegmentSealer): void {
+    assert(this.writer.offset === 0, 'frames of v4 wait to be sent')
+    this.#sealer = sealer
+    this.#start = sealer.headBytes
+    this.#highWaterBytes = sealedHighWaterBytes
+    this.#renewSlab()
+  }
+
   /** How often frames have left: a frame written now leaves with the flush of this number. */
   get flushCount(): number {
     return this.#flushCount
@@ -58,14 +75,14 @@ export class OutputBuffer {
 
   /** Bytes that wait here or in the output until the peer takes them. */
   get pendingBytes(): number {
-    return this.writer.offset + (this.#output?.pendingBytes ?? 0)
+    return this.writer.offset - this.#start + (this.#output?.pendingBytes ?? 0)
   }
 
   /** Removes what was written from `start` on: a frame that could not be completed. */
   rollBack(start: number): void {
     this.writer.offset = start
     // What was too large to be sent is no reason to keep memory for it.
-    if (start === 0 && this.#isOvergrown) this.#renewSlab()
+    if (start === this.#start && this.#isOvergrown) this.#renewSlab()
   }
 
   /**
@@ -94,7 +111,7 @@ export class OutputBuffer {
 
   /** Flushes when much has been written. */
   flushLarge(): void {
-    if (this.writer.offset >= highWaterBytes) this.flush()
+    if (this.writer.offset >= this.#highWaterBytes) this.flush()
   }
 
   /** Hands over what was written. */
@@ -103,15 +120,25 @@ export class OutputBuffer {
     if (this.#isClosed || output === undefined) return
     if (this.#withdrawn.length > 0) this.#cutWithdrawn()
     const { writer } = this
-    if (writer.offset === 0) return
+    const start = this.#start
+    if (writer.offset === start) return
     this.#flushCount++
+    const sealer = this.#sealer
+    const payloadBytes = writer.offset - start
+    if (sealer !== undefined && !sealer.fitsInPlace(payloadBytes)) {
+      output.write(sealer.seal(writer.bytes.subarray(start, writer.offset)))
+      if (this.#isOvergrown) this.#renewSlab()
+      else writer.offset = start
+      return
+    }
+    sealer?.sealInPlace(writer, 0)
     const { bytes, offset } = writer
     const isOurs = output.write(bytes.subarray(0, offset))
     if (this.#isOvergrown) this.#renewSlab()
-    else if (isOurs) writer.offset = 0
+    else if (isOurs) writer.offset = start
     else if (bytes.length - offset >= slabRoomMin) {
       // The output has what was written; the rest of the slab is still ours.
-      writer.adopt(bytes.subarray(offset))
+      this.#beginSlab(bytes.subarray(offset))
     } else this.#renewSlab()
   }
 
@@ -120,7 +147,12 @@ export class OutputBuffer {
   }
 
   #renewSlab(): void {
-    this.writer.adopt(Buffer.allocUnsafeSlow(this.#slabBytes))
+    this.#beginSlab(Buffer.allocUnsafeSlow(this.#slabBytes))
+  }
+
+  #beginSlab(bytes: Buffer): void {
+    this.writer.adopt(bytes)
+    this.writer.offset = this.#start
   }
 
   /** Closes the gaps that withdrawn frames leave in the slab. */
@@ -141,6 +173,7 @@ export class OutputBuffer {
   close(): void {
     this.#isClosed = true
     this.#withdrawn = []
+    this.#start = 0
     this.writer.adopt(Buffer.alloc(0))
   }
 }

@@ -1,9 +1,13 @@
 import { type Consistency, ProtocolError, type SerialConsistency } from '../../errors/index.ts'
-import { BatchTypeCode, Opcode, QueryFlag } from '../constants.ts'
+import { BatchTypeCode, Opcode, ProtocolVersion, QueryFlag } from '../constants.ts'
 import {
+  type ParametersV5,
+  readFlags,
+  readParametersV5,
   readRawValues,
   readSerialConsistency,
-  writeSerialAndTimestamp,
+  writeFlags,
+  writeParametersEnd,
 } from './query-parameters.ts'
 import type { RawValue, WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
@@ -21,11 +25,16 @@ export interface BatchRequest {
   readonly serialConsistency: SerialConsistency | undefined
   /** Microseconds since the epoch. */
   readonly timestamp: bigint | undefined
+  /** Keyspace of the texts, of v5. */
+  readonly keyspace: string | undefined
+  /** The time that TTLs end by, in seconds since the epoch, of v5. */
+  readonly nowInSeconds: number | undefined
 }
 
 // <type:byte><n:short>, n × (<kind:byte> text or id, <n:short><value>…),
-// <consistency:short><flags:byte>[<serial_consistency:short>][<timestamp:long>]
-// (native_protocol_v4.spec §4.1.7). Named values cannot be used (CASSANDRA-10246).
+// <consistency:short><flags>[<serial_consistency:short>][<timestamp:long>]
+// (native_protocol_v4.spec §4.1.7), and in v5 [<keyspace:string>][<now_in_seconds:int>]. Named
+// values cannot be used (CASSANDRA-10246).
 
 export function writeBatchHead(writer: WireWriter, type: BatchTypeCode, count: number): void {
   writer.writeByte(type)
@@ -50,13 +59,15 @@ export function writeBatchTail(
   flags: number,
   serialConsistency: number,
   timestamp: bigint | number,
+  version: ProtocolVersion = ProtocolVersion.V4,
+  parametersV5?: ParametersV5,
 ): void {
   writer.writeShort(consistency)
-  writer.writeByte(flags)
-  writeSerialAndTimestamp(writer, flags, serialConsistency, timestamp)
+  writeFlags(writer, version, flags)
+  writeParametersEnd(writer, flags, serialConsistency, timestamp, parametersV5)
 }
 
-export function readBatchRequest(reader: WireReader): BatchRequest {
+export function readBatchRequest(reader: WireReader, version: ProtocolVersion): BatchRequest {
   const type = reader.readByte()
   if (
     type !== BatchTypeCode.LOGGED &&
@@ -69,7 +80,7 @@ export function readBatchRequest(reader: WireReader): BatchRequest {
   const entries: BatchEntryRequest[] = []
   for (let i = 0; i < count; i++) entries.push(readBatchEntry(reader))
   const consistency = reader.readConsistency()
-  const flags = reader.readByte()
+  const flags = readFlags(reader, version)
   if ((flags & QueryFlag.NAMED_VALUES) !== 0) {
     throw new ProtocolError('Values of a batch cannot be sent by name')
   }
@@ -81,6 +92,7 @@ export function readBatchRequest(reader: WireReader): BatchRequest {
     serialConsistency:
       (flags & QueryFlag.SERIAL_CONSISTENCY) !== 0 ? readSerialConsistency(reader) : undefined,
     timestamp: (flags & QueryFlag.TIMESTAMP) !== 0 ? reader.readLong() : undefined,
+    ...readParametersV5(reader, version, flags),
   }
 }
 

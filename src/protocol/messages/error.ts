@@ -1,20 +1,27 @@
 import { ServerError, ServerErrorCode, type ServerErrorDetails } from '../../errors/index.ts'
+import { Inet } from '../../types/index.ts'
+import { ProtocolVersion } from '../constants.ts'
 import type { WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
 
 // <code:int><message:string> and what the code asks for (native_protocol_v4.spec §9). v5 adds
-// contentions to 1100, reason maps to 1300 and 1500, and the code 1700.
+// contentions to 1100, and has reasons in place of the number of failures in 1300 and 1500
+// (native_protocol_v5.spec §9).
 
 const codes = ServerErrorCode
 
 /** Reads the body of an ERROR response. Codes outside the specification keep code and message. */
-export function readError(reader: WireReader): ServerError {
+export function readError(reader: WireReader, version: ProtocolVersion): ServerError {
   const code = reader.readInt()
   const message = reader.readString()
-  return new ServerError(code, message, readDetails(reader, code))
+  return new ServerError(code, message, readDetails(reader, code, version))
 }
 
-function readDetails(reader: WireReader, code: number): ServerErrorDetails {
+function readDetails(
+  reader: WireReader,
+  code: number,
+  version: ProtocolVersion,
+): ServerErrorDetails {
   switch (code) {
     case codes.UNAVAILABLE:
       return {
@@ -22,20 +29,23 @@ function readDetails(reader: WireReader, code: number): ServerErrorDetails {
         required: reader.readInt(),
         alive: reader.readInt(),
       }
-    case codes.WRITE_TIMEOUT:
-      return { ...readReplicas(reader), writeType: reader.readString() }
+    case codes.WRITE_TIMEOUT: {
+      const details = { ...readReplicas(reader), writeType: reader.readString() }
+      const hasContentions = version === ProtocolVersion.V5 && details.writeType === 'CAS'
+      return hasContentions ? { ...details, contentions: reader.readShort() } : details
+    }
     case codes.READ_TIMEOUT:
       return { ...readReplicas(reader), dataPresent: reader.readByte() !== 0 }
     case codes.READ_FAILURE:
       return {
         ...readReplicas(reader),
-        failures: reader.readInt(),
+        ...readFailures(reader, version),
         dataPresent: reader.readByte() !== 0,
       }
     case codes.WRITE_FAILURE:
       return {
         ...readReplicas(reader),
-        failures: reader.readInt(),
+        ...readFailures(reader, version),
         writeType: reader.readString(),
       }
     case codes.CAS_WRITE_UNKNOWN:
@@ -64,12 +74,28 @@ function readReplicas(reader: WireReader): ServerErrorDetails {
   }
 }
 
+/** `<failures:int>`, and in v5 as many `<address:inetaddr><reason:short>` */
+function readFailures(
+  reader: WireReader,
+  version: ProtocolVersion,
+): Pick<ServerErrorDetails, 'failures' | 'failureReasons'> {
+  if (version === ProtocolVersion.V4) return { failures: reader.readInt() }
+  const failures = reader.readCount(7)
+  const failureReasons = new Map<string, number>()
+  for (let i = 0; i < failures; i++) {
+    const { address } = reader.readInetAddress()
+    failureReasons.set(address, reader.readShort())
+  }
+  return { failures, failureReasons }
+}
+
 /** Writes the body of an ERROR response. */
 export function writeError(
   writer: WireWriter,
   code: number,
   message: string,
   details: ServerErrorDetails = {},
+  version: ProtocolVersion = ProtocolVersion.V4,
 ): void {
   writer.writeInt(code)
   writer.writeString(message)
@@ -82,6 +108,9 @@ export function writeError(
     case codes.WRITE_TIMEOUT:
       writeReplicas(writer, details)
       writer.writeString(details.writeType ?? 'SIMPLE')
+      if (version === ProtocolVersion.V5 && details.writeType === 'CAS') {
+        writer.writeShort(details.contentions ?? 0)
+      }
       return
     case codes.READ_TIMEOUT:
       writeReplicas(writer, details)
@@ -89,12 +118,12 @@ export function writeError(
       return
     case codes.READ_FAILURE:
       writeReplicas(writer, details)
-      writer.writeInt(details.failures ?? 0)
+      writeFailures(writer, details, version)
       writer.writeByte(details.dataPresent === true ? 1 : 0)
       return
     case codes.WRITE_FAILURE:
       writeReplicas(writer, details)
-      writer.writeInt(details.failures ?? 0)
+      writeFailures(writer, details, version)
       writer.writeString(details.writeType ?? 'SIMPLE')
       return
     case codes.CAS_WRITE_UNKNOWN:
@@ -112,6 +141,20 @@ export function writeError(
     case codes.UNPREPARED:
       writer.writeShortBytes(details.statementId ?? new Uint8Array(0))
       return
+  }
+}
+
+function writeFailures(
+  writer: WireWriter,
+  { failures = 0, failureReasons }: ServerErrorDetails,
+  version: ProtocolVersion,
+): void {
+  if (version === ProtocolVersion.V4) return writer.writeInt(failures)
+  const reasons = [...(failureReasons ?? [])]
+  writer.writeInt(reasons.length)
+  for (const [address, reason] of reasons) {
+    writer.writeInetAddress(Inet.parse(address))
+    writer.writeShort(reason)
   }
 }
 

@@ -1,6 +1,7 @@
 import { ProtocolError } from '../../errors/index.ts'
 import type { ColumnSpec } from '../../types/index.ts'
-import { Opcode, ResultKind, RowsFlag } from '../constants.ts'
+import { Opcode, PrepareFlag, ProtocolVersion, ResultKind, RowsFlag } from '../constants.ts'
+import type { ProtocolFeatures } from '../features.ts'
 import { encodeColumnSpecs, readColumnSpecs } from '../notation/column-specs.ts'
 import type { WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
@@ -9,15 +10,33 @@ import { readRowsMetadata, writeRowsMetadata } from './rows.ts'
 export interface PrepareRequest {
   readonly opcode: typeof Opcode.PREPARE
   readonly text: string
+  /** Keyspace of the text, of v5. */
+  readonly keyspace: string | undefined
 }
 
-/** `[long string]` (native_protocol_v4.spec §4.1.5) */
-export function writePrepare(writer: WireWriter, text: string): void {
+/**
+ * `<query:long string>`, and in v5 `<flags:int>[<keyspace:string>]` (native_protocol_v4.spec
+ * §4.1.5, native_protocol_v5.spec §4.1.5)
+ *
+ * @param keyspace default: that of the connection; v4 knows no other
+ */
+export function writePrepare(
+  writer: WireWriter,
+  text: string,
+  version: ProtocolVersion = ProtocolVersion.V4,
+  keyspace?: string,
+): void {
   writer.writeLongString(text)
+  if (version !== ProtocolVersion.V5) return
+  writer.writeInt(keyspace === undefined ? 0 : PrepareFlag.KEYSPACE)
+  if (keyspace !== undefined) writer.writeString(keyspace)
 }
 
-export function readPrepare(reader: WireReader): PrepareRequest {
-  return { opcode: Opcode.PREPARE, text: reader.readLongString() }
+export function readPrepare(reader: WireReader, version: ProtocolVersion): PrepareRequest {
+  const text = reader.readLongString()
+  const flags = version === ProtocolVersion.V5 ? reader.readInt() : 0
+  const keyspace = (flags & PrepareFlag.KEYSPACE) === 0 ? undefined : reader.readString()
+  return { opcode: Opcode.PREPARE, text, keyspace }
 }
 
 /** Metadata of the bind markers of a prepared statement. */
@@ -73,15 +92,21 @@ export interface PreparedResult {
   readonly opcode: typeof Opcode.RESULT
   readonly kind: typeof ResultKind.PREPARED
   readonly id: Uint8Array
+  /** Names the result's columns: {@link ProtocolFeatures.hasMetadataId}. */
+  readonly resultMetadataId?: Uint8Array | undefined
   readonly bind: BindMetadata
   /** Columns of the result; none when the statement returns no rows. */
   readonly resultColumns: readonly ColumnSpec[]
 }
 
-/** `<id:short bytes><metadata><result_metadata>` (native_protocol_v4.spec §4.2.5.4) */
+/**
+ * `<id:short bytes>[<result_metadata_id:short bytes>]<metadata><result_metadata>`
+ * (native_protocol_v4.spec §4.2.5.4, native_protocol_v5.spec §4.2.5.4)
+ */
 export function writePrepared(writer: WireWriter, result: PreparedResult): void {
-  const { id, bind, resultColumns } = result
+  const { id, resultMetadataId, bind, resultColumns } = result
   writer.writeShortBytes(id)
+  if (resultMetadataId !== undefined) writer.writeShortBytes(resultMetadataId)
   writeBindMetadata(
     writer,
     bind.markers,
@@ -92,10 +117,15 @@ export function writePrepared(writer: WireWriter, result: PreparedResult): void 
   writeRowsMetadata(writer, resultColumns, { noMetadata: resultColumns.length === 0 })
 }
 
-export function readPrepared(reader: WireReader): PreparedResult {
+export function readPrepared(
+  reader: WireReader,
+  { hasMetadataId }: Pick<ProtocolFeatures, 'hasMetadataId'>,
+): PreparedResult {
   const id = reader.readShortBytes()
+  const resultMetadataId = hasMetadataId ? reader.readShortBytes() : undefined
   const bind = readBindMetadata(reader)
   // Scylla may set the paging-state flag here, so this uses the general reader (scylladb#22475).
   const { columns: resultColumns } = readRowsMetadata(reader)
-  return { opcode: Opcode.RESULT, kind: ResultKind.PREPARED, id, bind, resultColumns }
+  const kind = ResultKind.PREPARED
+  return { opcode: Opcode.RESULT, kind, id, resultMetadataId, bind, resultColumns }
 }

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../errors/index.ts'
 import { HeaderFlag, Opcode } from '../constants.ts'
+import { initialFeatures, type ProtocolFeatures } from '../features.ts'
 import type { WireReader } from '../notation/reader.ts'
 import { type AuthResponseRequest, readAuthToken } from './auth.ts'
 import { type BatchRequest, readBatchRequest } from './batch.ts'
@@ -38,7 +39,12 @@ export function readRequestPayload(
  *
  * @throws ProtocolError if the body is malformed or the opcode is not that of a request
  */
-export function readRequest(reader: WireReader, opcode: number): Request {
+export function readRequest(
+  reader: WireReader,
+  opcode: number,
+  features: ProtocolFeatures = initialFeatures,
+): Request {
+  const { version } = features
   switch (opcode) {
     case Opcode.STARTUP:
       return readStartup(reader)
@@ -49,13 +55,13 @@ export function readRequest(reader: WireReader, opcode: number): Request {
     case Opcode.REGISTER:
       return readRegister(reader)
     case Opcode.QUERY:
-      return readQuery(reader)
+      return readQuery(reader, version)
     case Opcode.PREPARE:
-      return readPrepare(reader)
+      return readPrepare(reader, version)
     case Opcode.EXECUTE:
-      return readExecute(reader)
+      return readExecute(reader, features)
     case Opcode.BATCH:
-      return readBatchRequest(reader)
+      return readBatchRequest(reader, version)
     default:
       throw new ProtocolError(`Unknown opcode ${opcode} of a request`)
   }

@@ -1,5 +1,6 @@
 import { ProtocolError, type ServerError } from '../../errors/index.ts'
-import { Opcode } from '../constants.ts'
+import { Opcode, ProtocolVersion } from '../constants.ts'
+import { initialFeatures, type ProtocolFeatures } from '../features.ts'
 import type { WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
 import {
@@ -41,10 +42,14 @@ export type Response =
  *
  * @throws ProtocolError if the body is malformed or the opcode is not that of a response
  */
-export function readResponse(reader: WireReader, opcode: number): Response {
+export function readResponse(
+  reader: WireReader,
+  opcode: number,
+  features: ProtocolFeatures = initialFeatures,
+): Response {
   switch (opcode) {
     case Opcode.ERROR:
-      return { opcode, error: readError(reader) }
+      return { opcode, error: readError(reader, features.version) }
     case Opcode.READY:
       return { opcode }
     case Opcode.AUTHENTICATE:
@@ -52,7 +57,7 @@ export function readResponse(reader: WireReader, opcode: number): Response {
     case Opcode.SUPPORTED:
       return readSupported(reader)
     case Opcode.RESULT:
-      return readResult(reader)
+      return readResult(reader, features)
     case Opcode.EVENT:
       return { opcode, event: readEvent(reader) }
     case Opcode.AUTH_CHALLENGE:
@@ -64,11 +69,15 @@ export function readResponse(reader: WireReader, opcode: number): Response {
 }
 
 /** The inverse of `readResponse`: the body, after `beginResponse`. */
-export function writeResponse(writer: WireWriter, response: Response): void {
+export function writeResponse(
+  writer: WireWriter,
+  response: Response,
+  version: ProtocolVersion = ProtocolVersion.V4,
+): void {
   switch (response.opcode) {
     case Opcode.ERROR: {
       const { serverCode, message, details } = response.error
-      return writeError(writer, serverCode, message, details)
+      return writeError(writer, serverCode, message, details, version)
     }
     case Opcode.READY:
       return

@@ -1,5 +1,6 @@
 import { ProtocolError } from '../../errors/index.ts'
 import { Opcode, ResultKind } from '../constants.ts'
+import type { ProtocolFeatures } from '../features.ts'
 import type { WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
 import { type PreparedResult, readPrepared, writePrepared } from './prepare.ts'
@@ -46,7 +47,10 @@ export function writeResult(writer: WireWriter, result: ResultResponse | Encoded
 }
 
 /** The inverse of `writeResult`. @throws ProtocolError */
-export function readResult(reader: WireReader): ResultResponse {
+export function readResult(
+  reader: WireReader,
+  features: Pick<ProtocolFeatures, 'hasMetadataId'>,
+): ResultResponse {
   const opcode = Opcode.RESULT
   const kind = reader.readInt()
   switch (kind) {
@@ -57,7 +61,7 @@ export function readResult(reader: WireReader): ResultResponse {
     case ResultKind.SET_KEYSPACE:
       return { opcode, kind, keyspace: reader.readString() }
     case ResultKind.PREPARED:
-      return readPrepared(reader)
+      return readPrepared(reader, features)
     case ResultKind.SCHEMA_CHANGE:
       return { opcode, kind, schemaChange: readSchemaChange(reader) }
     default:

@@ -203,14 +203,19 @@ export class WireReader {
     return uuidToText(this.bytes, this.skip(16))
   }
 
-  /** [inet] */
-  readInet(): InetAddress {
+  /** [inetaddr] */
+  readInetAddress(): Inet {
     const size = this.readByte()
     if (size !== 4 && size !== 16) {
       throw new ProtocolError(`Malformed frame: an inet address of ${size} bytes`)
     }
     const at = this.skip(size)
-    const address = Inet.fromBytes(this.bytes.subarray(at, at + size))
+    return Inet.fromBytes(this.bytes.subarray(at, at + size))
+  }
+
+  /** [inet] */
+  readInet(): InetAddress {
+    const address = this.readInetAddress()
     return { address, port: this.readInt() }
   }
 

@@ -204,11 +204,16 @@ export class WireWriter {
     this.writeRaw(bytes)
   }
 
-  /** [inet]: size of the address, address, port. */
-  writeInet(address: Inet, port: number): void {
+  /** [inetaddr]: size of the address, address. */
+  writeInetAddress(address: Inet): void {
     const bytes = address.toBytes()
     this.writeByte(bytes.length)
     this.writeRaw(bytes)
+  }
+
+  /** [inet]: size of the address, address, port. */
+  writeInet(address: Inet, port: number): void {
+    this.writeInetAddress(address)
     this.writeInt(port)
   }
 

@@ -23,7 +23,7 @@ import {
 import type { StatementHandle } from '../statement/statement-cache.ts'
 import { mayBeStale } from './execute-message.ts'
 import type { ExecutionContext } from './execution-context.ts'
-import { beginMessage, type Message } from './message.ts'
+import { beginMessage, flagsV5, type Message, parametersV5Of } from './message.ts'
 import { estimateValues, type ValueSize } from './value-size.ts'
 import { type DateMarkers, detachValues, moveValues } from './value-snapshot.ts'
 
@@ -106,8 +106,16 @@ export class BatchMessage implements Message {
     return textOfBatch(this.#parts.handles)
   }
 
-  get isText(): boolean {
-    return this.#parts.metadata.includes(undefined)
+  dependsOnKeyspace(connection: Connection): boolean {
+    return this.#parts.metadata.includes(undefined) && this.#keyspaceFor(connection) === undefined
+  }
+
+  /** The keyspace to send, since the connection is in another one than the texts mean. */
+  #keyspaceFor(connection: Connection): string | undefined {
+    const { handles, metadata } = this.#parts
+    if (!connection.canNameKeyspace) return undefined
+    const keyspace = handles.find((_, i) => metadata[i] === undefined)?.keyspace
+    return connection.keyspace.isIn(keyspace) ? undefined : keyspace
   }
 
   /** Returns the routing of the first statement: a batch is meant for one partition. */
@@ -123,6 +131,7 @@ export class BatchMessage implements Message {
    */
   prepareFor(connection: Connection): Promise<void> | undefined {
     const { handles, metadata } = this.#parts
+    if (this.#keyspaceFor(connection) !== undefined) return undefined
     const misplaced = handles.filter(
       ({ keyspace }, i) => metadata[i] === undefined && !connection.keyspace.isIn(keyspace),
     )
@@ -136,11 +145,12 @@ export class BatchMessage implements Message {
     this.#takeMetadata()
   }
 
-  encode(writer: WireWriter, streamId: number, connection: Connection): void {
+  encode(writer: WireWriter, streamId: number, connection: Connection): undefined {
     const { profile } = this
     const { handles, metadata, values } = this.#parts
-    const { address } = connection
-    beginMessage(writer, profile, streamId, Opcode.BATCH)
+    const { address, features } = connection
+    const parametersV5 = parametersV5Of(profile, connection, this.#keyspaceFor(connection))
+    beginMessage(writer, profile, streamId, Opcode.BATCH, connection)
     const count = handles.length
     writeBatchHead(writer, typeCodes[this.#type], count)
     this.#writingIndex = 0
@@ -160,8 +170,20 @@ export class BatchMessage implements Message {
       throw inStatement(error, this.#writingIndex)
     }
     const timestamp = this.#timestamp
-    const flags = QueryFlag.SERIAL_CONSISTENCY | (timestamp === undefined ? 0 : QueryFlag.TIMESTAMP)
-    writeBatchTail(writer, profile.consistency, flags, profile.serialConsistency, timestamp ?? 0)
+    const flags =
+      QueryFlag.SERIAL_CONSISTENCY |
+      (timestamp === undefined ? 0 : QueryFlag.TIMESTAMP) |
+      flagsV5(parametersV5)
+    const { consistency, serialConsistency } = profile
+    writeBatchTail(
+      writer,
+      consistency,
+      flags,
+      serialConsistency,
+      timestamp ?? 0,
+      features.version,
+      parametersV5,
+    )
   }
 
   size(): ValueSize {

@@ -58,7 +58,7 @@ export class BatchRunner {
     const paging: RequestOptions =
       options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
     const entries = batch.entries()
-    const handles = entries.map((entry) => this.#scope.handleOf(entry))
+    const handles = entries.map((entry) => this.#scope.handleOf(entry, profile.keyspace))
     const fail = (error: unknown): void => resolve(failed(error, textOfBatch(handles)))
     const start = (given: BatchValues): void => {
       try {

@@ -62,13 +62,18 @@ export class CallScope {
     return source instanceof StatementHandle && source.owner === this.statements
   }
 
-  handleOf(statement: AnyStatement): StatementHandle {
-    if (statement instanceof PreparedStatement) {
-      const { source } = statement
-      // Another session may have prepared it.
-      return this.isOwn(source) ? source : this.statements.get(source.keyspace, source.text)
+  /**
+   * @param keyspace chosen by the caller
+   * @throws ConfigError when a prepared statement was prepared in another keyspace
+   */
+  handleOf(statement: AnyStatement, keyspace: string | undefined): StatementHandle {
+    if (!(statement instanceof PreparedStatement)) {
+      return this.statements.get(keyspace ?? this.#cluster.keyspace, textOf(statement))
     }
-    return this.statements.get(this.#cluster.keyspace, textOf(statement))
+    const { source } = statement
+    checkPreparedKeyspace(source, keyspace)
+    // Another session may have prepared it.
+    return this.isOwn(source) ? source : this.statements.get(source.keyspace, source.text)
   }
 
   /** Waits for shared work as long as a call may take. */
@@ -112,7 +117,7 @@ export class CallScope {
       verb,
       text: statement instanceof Batch ? undefined : anyTextOf(statement),
       statementCount: statement instanceof Batch ? statement.statementsCount() : 1,
-      keyspace: this.#cluster.keyspace,
+      keyspace: options?.keyspace ?? this.#cluster.keyspace,
       options,
     })
     return traced(requestChannel, trace, work)
@@ -129,6 +134,18 @@ export class CallScope {
       dispatcher.onSettled()
     }
   }
+}
+
+/** @throws ConfigError when the caller has chosen another keyspace than the statement has */
+export function checkPreparedKeyspace(
+  source: Pick<StatementHandle, 'keyspace'>,
+  keyspace: string | undefined,
+): void {
+  if (keyspace === undefined || keyspace === source.keyspace) return
+  const own = source.keyspace === undefined ? 'no keyspace' : `the keyspace ${source.keyspace}`
+  throw new ConfigError(
+    `The statement was prepared in ${own}, and cannot be run in ${keyspace}: pass its text, or prepare it there`,
+  )
 }
 
 /** Options of a request that reads all pages and has no signal. */

@@ -3,12 +3,12 @@ import type { ExecutionProfile, RoutingInfo } from '../../policies/index.ts'
 import { Opcode, QueryFlag, type WireWriter, writeExecuteHead } from '../../protocol/index.ts'
 import type { Connection } from '../../transport/index.ts'
 import type { BindValues } from '../../types/index.ts'
-import type { ResultMetadataCache } from '../result/result-metadata-cache.ts'
+import type { KnownColumns, ResultMetadataCache } from '../result/result-metadata-cache.ts'
 import type { PreparedMetadata } from '../statement/prepared-metadata.ts'
 import { hasFixedTimestamp } from '../statement/repeatability.ts'
 import type { StatementHandle } from '../statement/statement-cache.ts'
 import type { ExecutionContext } from './execution-context.ts'
-import { beginMessage, type Message, parameterFlags, writeTail } from './message.ts'
+import { beginMessage, type Message, parameterFlags, parametersV5Of, writeTail } from './message.ts'
 import { estimateValues, type ValueSize } from './value-size.ts'
 import { type DateMarkers, detachValues, moveValues } from './value-snapshot.ts'
 
@@ -64,7 +64,7 @@ export class ExecuteMessage implements Message {
     return this.#handle.text
   }
 
-  get isText(): boolean {
+  dependsOnKeyspace(): boolean {
     return false
   }
 
@@ -81,15 +81,23 @@ export class ExecuteMessage implements Message {
     streamId: number,
     connection: Connection,
     pagingState: Uint8Array | undefined,
-  ): void {
+  ): KnownColumns | undefined {
     const { profile } = this
     const metadata = this.#metadata
     const timestamp = this.#timestamp
-    beginMessage(writer, profile, streamId, Opcode.EXECUTE)
-    const flags = parameterFlags(pagingState, timestamp) | QueryFlag.VALUES
-    writeExecuteHead(writer, metadata.idOn(connection.address), profile.consistency, flags)
+    const { features } = connection
+    const parametersV5 = parametersV5Of(profile, connection)
+    const known = features.hasMetadataId ? this.resultMetadata.known : undefined
+    beginMessage(writer, profile, streamId, Opcode.EXECUTE, connection)
+    const flags =
+      parameterFlags(pagingState, timestamp, parametersV5) |
+      QueryFlag.VALUES |
+      (known === undefined ? 0 : QueryFlag.SKIP_METADATA)
+    const id = metadata.idOn(connection.address)
+    writeExecuteHead(writer, id, profile.consistency, flags, features, known?.id)
     metadata.plan.write(writer, this.#values)
-    writeTail(writer, flags, profile, pagingState, timestamp)
+    writeTail(writer, flags, profile, pagingState, timestamp, parametersV5)
+    return known
   }
 
   size(): ValueSize {

@@ -1,16 +1,18 @@
-import type { RequestKind } from '../../errors/index.ts'
+import { ConfigError, type RequestKind } from '../../errors/index.ts'
 import type { ExecutionProfile, RoutingInfo } from '../../policies/index.ts'
 import {
   beginRequest,
   HeaderFlag,
   type Opcode,
+  type ParametersV5,
+  ProtocolVersion,
   QueryFlag,
   type WireWriter,
   writeParametersTail,
 } from '../../protocol/index.ts'
 import type { ServerError } from '../../errors/index.ts'
 import type { Connection } from '../../transport/index.ts'
-import type { ResultMetadataCache } from '../result/result-metadata-cache.ts'
+import type { KnownColumns, ResultMetadataCache } from '../result/result-metadata-cache.ts'
 import type { ValueSize } from './value-size.ts'
 
 /**
@@ -26,8 +28,8 @@ export interface Message {
   readonly resultMetadata: ResultMetadataCache
   /** Text of the statement, or of all statements of a batch. */
   readonly text: string
-  /** Whether it is sent as a text, which means the keyspace that its connection is in. */
-  readonly isText: boolean
+  /** Whether it contains a text that means the keyspace that the connection is in. */
+  dependsOnKeyspace(connection: Connection): boolean
   /** @throws BindError when the partition key cannot be encoded */
   routing(): RoutingInfo | undefined
   /**
@@ -35,13 +37,18 @@ export interface Message {
    * when it can be sent.
    */
   prepareFor(connection: Connection): Promise<void> | undefined
-  /** Begins one frame and writes its body; the connection completes it. @throws BindError */
+  /**
+   * Begins one frame and writes its body; the connection completes it.
+   *
+   * @returns the columns that the node may leave out of its answer
+   * @throws BindError
+   */
   encode(
     writer: WireWriter,
     streamId: number,
     connection: Connection,
     pagingState: Uint8Array | undefined,
-  ): void
+  ): KnownColumns | undefined
   /**
    * Returns what may make the message encodable after all, or `undefined` when the error is final.
    * The promise rejects with the error when it is final.
@@ -59,11 +66,12 @@ export function beginMessage(
   { isTraced, customPayload }: ExecutionProfile,
   streamId: number,
   opcode: Opcode,
+  { features }: Connection,
 ): void {
   const flags =
     (isTraced ? HeaderFlag.TRACING : 0) |
     (customPayload === undefined ? 0 : HeaderFlag.CUSTOM_PAYLOAD)
-  beginRequest(writer, flags, streamId, opcode)
+  beginRequest(writer, flags, streamId, opcode, features.version)
   if (customPayload !== undefined) writer.writeBytesMap(customPayload)
 }
 
@@ -71,12 +79,42 @@ export function beginMessage(
 export function parameterFlags(
   pagingState: Uint8Array | undefined,
   timestamp: number | bigint | undefined,
+  parametersV5: ParametersV5,
 ): number {
   return (
     QueryFlag.PAGE_SIZE |
     QueryFlag.SERIAL_CONSISTENCY |
     (pagingState === undefined ? 0 : QueryFlag.PAGING_STATE) |
-    (timestamp === undefined ? 0 : QueryFlag.TIMESTAMP)
+    (timestamp === undefined ? 0 : QueryFlag.TIMESTAMP) |
+    flagsV5(parametersV5)
+  )
+}
+
+/** Flags of the parameters that only v5 has. */
+export function flagsV5({ keyspace, nowInSeconds }: ParametersV5): number {
+  return (
+    (keyspace === undefined ? 0 : QueryFlag.KEYSPACE) |
+    (nowInSeconds === undefined ? 0 : QueryFlag.NOW_IN_SECONDS)
+  )
+}
+
+const noParametersV5: ParametersV5 = Object.freeze({})
+
+/**
+ * Returns the parameters that only v5 has.
+ *
+ * @param keyspace what the texts of the message mean, when it has to be said
+ * @throws ConfigError when the caller's need version 5, and the connection speaks another one
+ */
+export function parametersV5Of(
+  { nowInSeconds }: ExecutionProfile,
+  { address, features: { version } }: Connection,
+  keyspace?: string,
+): ParametersV5 {
+  if (nowInSeconds === undefined && keyspace === undefined) return noParametersV5
+  if (version >= ProtocolVersion.V5) return { keyspace, nowInSeconds }
+  throw new ConfigError(
+    `nowInSeconds needs protocol version 5, but ${address} speaks version ${version}`,
   )
 }
 
@@ -87,6 +125,15 @@ export function writeTail(
   { pageSize, serialConsistency }: ExecutionProfile,
   pagingState: Uint8Array | undefined,
   timestamp: number | bigint | undefined,
+  parametersV5: ParametersV5,
 ): void {
-  writeParametersTail(writer, flags, pageSize, pagingState, serialConsistency, timestamp ?? 0)
+  writeParametersTail(
+    writer,
+    flags,
+    pageSize,
+    pagingState,
+    serialConsistency,
+    timestamp ?? 0,
+    parametersV5,
+  )
 }

@@ -7,7 +7,7 @@ import type { PreparedMetadata } from '../statement/prepared-metadata.ts'
 import { hasFixedTimestamp, repeatabilityOfText } from '../statement/repeatability.ts'
 import type { StatementHandle } from '../statement/statement-cache.ts'
 import type { ExecutionContext } from './execution-context.ts'
-import { beginMessage, type Message, parameterFlags, writeTail } from './message.ts'
+import { beginMessage, type Message, parameterFlags, parametersV5Of, writeTail } from './message.ts'
 import type { ValueSize } from './value-size.ts'
 
 /** QUERY (native_protocol_v4.spec §4.1.4): a text without values, not worth preparing yet. */
@@ -42,8 +42,15 @@ export class QueryMessage implements Message {
     return this.#handle.text
   }
 
-  get isText(): boolean {
-    return this.#prepared === undefined
+  dependsOnKeyspace(connection: Connection): boolean {
+    return this.#prepared === undefined && this.#keyspaceFor(connection) === undefined
+  }
+
+  /** The keyspace to send, since the connection is in another one. */
+  #keyspaceFor(connection: Connection): string | undefined {
+    const { facts, keyspace } = this.#handle
+    if (facts.kind === 'use' || !connection.canNameKeyspace) return undefined
+    return connection.keyspace.isIn(keyspace) ? undefined : keyspace
   }
 
   routing(): undefined {
@@ -53,6 +60,7 @@ export class QueryMessage implements Message {
   prepareFor(connection: Connection): Promise<void> | undefined {
     const { facts, keyspace } = this.#handle
     if (this.#prepared !== undefined || facts.kind === 'use') return undefined
+    if (connection.canNameKeyspace && keyspace !== undefined) return undefined
     return connection.keyspace.isIn(keyspace) ? undefined : this.#prepare()
   }
 
@@ -66,17 +74,23 @@ export class QueryMessage implements Message {
     streamId: number,
     connection: Connection,
     pagingState: Uint8Array | undefined,
-  ): void {
+  ): undefined {
     const { profile } = this
-    const prepared = this.#prepared
-    const opcode = prepared === undefined ? Opcode.QUERY : Opcode.EXECUTE
-    beginMessage(writer, profile, streamId, opcode)
-    const timestamp = this.#timestamp
-    const flags = parameterFlags(pagingState, timestamp)
     const { consistency } = profile
-    if (prepared === undefined) writeQueryHead(writer, this.text, consistency, flags)
-    else writeExecuteHead(writer, prepared.idOn(connection.address), consistency, flags)
-    writeTail(writer, flags, profile, pagingState, timestamp)
+    const { features } = connection
+    const prepared = this.#prepared
+    const timestamp = this.#timestamp
+    const keyspace = prepared === undefined ? this.#keyspaceFor(connection) : undefined
+    const parametersV5 = parametersV5Of(profile, connection, keyspace)
+    const flags = parameterFlags(pagingState, timestamp, parametersV5)
+    const opcode = prepared === undefined ? Opcode.QUERY : Opcode.EXECUTE
+    beginMessage(writer, profile, streamId, opcode, connection)
+    if (prepared === undefined) {
+      writeQueryHead(writer, this.text, consistency, flags, features.version)
+    } else {
+      writeExecuteHead(writer, prepared.idOn(connection.address), consistency, flags, features)
+    }
+    writeTail(writer, flags, profile, pagingState, timestamp, parametersV5)
   }
 
   size(): ValueSize {

@@ -1,6 +1,7 @@
 import type { TsyllaError } from '../../errors/index.ts'
 import type { WireWriter } from '../../protocol/index.ts'
 import type { Connection, ConnectionRequest } from '../../transport/index.ts'
+import type { KnownColumns } from '../result/result-metadata-cache.ts'
 import type { Message } from './message.ts'
 
 /** The request that an attempt belongs to. */
@@ -28,6 +29,8 @@ export class RequestAttempt implements ConnectionRequest {
   readonly sentMs: number
   readonly deadlineMs: number
   streamId = -1
+  /** Columns that the node may leave out of its answer. */
+  knownColumns: KnownColumns | undefined
 
   constructor(owner: AttemptOwner, connection: Connection, sentMs: number, deadlineMs: number) {
     this.owner = owner
@@ -37,12 +40,13 @@ export class RequestAttempt implements ConnectionRequest {
   }
 
   get dependsOnKeyspace(): boolean {
-    return this.owner.message.isText
+    return this.owner.message.dependsOnKeyspace(this.connection)
   }
 
   encode(writer: WireWriter, streamId: number, connection: Connection): void {
     const { owner } = this
-    owner.message.encode(writer, streamId, connection, owner.pagingState)
+    const { message, pagingState } = owner
+    this.knownColumns = message.encode(writer, streamId, connection, pagingState)
   }
 
   onResponse(flags: number, opcode: number, bytes: Buffer, start: number, end: number): void {

@@ -8,10 +8,11 @@ import {
   ResultKind,
   type WireReader,
 } from '../../protocol/index.ts'
-import type { Connection } from '../../transport/index.ts'
+import type { KnownColumns } from '../result/result-metadata-cache.ts'
 import { ResultSet } from '../result/result-set.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import type { Message } from './message.ts'
+import type { RequestAttempt } from './request-attempt.ts'
 
 /** Rows of the pages before the last, and what came with them. */
 export interface GatheredPages {
@@ -34,7 +35,7 @@ export interface ResultTarget {
 /** Reads a RESULT, and settles or continues its request. */
 export function handleResult(
   request: ResultTarget,
-  connection: Connection,
+  { connection, knownColumns }: Pick<RequestAttempt, 'connection' | 'knownColumns'>,
   reader: WireReader,
   flags: number,
 ): void {
@@ -43,7 +44,7 @@ export function handleResult(
   const { address } = connection
   switch (kind) {
     case ResultKind.ROWS:
-      return readRows(request, address, reader, prefix)
+      return readRows(request, address, knownColumns, reader, prefix)
     case ResultKind.VOID:
       return request.succeed(withoutRows(address, prefix))
     case ResultKind.SET_KEYSPACE: {
@@ -70,12 +71,13 @@ function withoutRows(address: string, prefix: ResponsePrefix): ResultSet<unknown
 function readRows(
   request: ResultTarget,
   address: string,
+  knownColumns: KnownColumns | undefined,
   reader: WireReader,
   prefix: ResponsePrefix,
 ): void {
   const { message, context } = request
   const byteCount = reader.remaining
-  const { columns, rows, pagingState } = message.resultMetadata.readPage(reader)
+  const { columns, rows, pagingState } = message.resultMetadata.readPage(reader, knownColumns)
   const isConditional = message.kind === 'lwt'
   if (isConditional) context.timestamps?.onLwtResult()
   const isWhole =

@@ -18,6 +18,7 @@ import {
   type AnyStatement,
   type CallLimits,
   type CallScope,
+  checkPreparedKeyspace,
   failed,
   isEmpty,
   textOf,
@@ -70,7 +71,8 @@ export class StatementRunner {
   ): Promise<AnyResult> {
     if (options?.pagingState === undefined) {
       if (typeof statement === 'string') {
-        const handle = this.#statements.get(this.#cluster.keyspace, statement)
+        const keyspace = options?.keyspace ?? this.#cluster.keyspace
+        const handle = this.#statements.get(keyspace, statement)
         if (this.#isReady(handle)) return this.#runNow(handle, values, undefined, options)
       } else if (statement instanceof PreparedStatement && this.#scope.isOwn(statement.source)) {
         const handle = statement.source
@@ -101,6 +103,7 @@ export class StatementRunner {
       try {
         if (context.dispatcher.isClosing) throw new ClosedError('session')
         const profile = this.#scope.profileOf(carried, options)
+        checkPreparedKeyspace(handle, profile.keyspace)
         const message = new ExecuteMessage(context, handle, values, profile)
         const paging =
           options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
@@ -180,7 +183,7 @@ export class StatementRunner {
   }
 
   async #execute(request: ExecutionRequest): Promise<AnyResult> {
-    const handle = this.#scope.handleOf(request.statement)
+    const handle = this.#scope.handleOf(request.statement, request.profile.keyspace)
     const { facts } = handle
     if (facts.kind === 'use' && facts.keyspace !== undefined) {
       return await this.#use(facts.keyspace, request)
@@ -218,9 +221,11 @@ export class StatementRunner {
   /** Prepares a statement for its user. */
   prepare(statement: string | Statement): Promise<PreparedStatement> {
     return this.#scope.accept(statement, async () => {
-      const handle = this.#statements.get(this.#cluster.keyspace, textOf(statement))
+      const { keyspace, ...options } = typeof statement === 'string' ? {} : statement.options
+      const chosen = this.#scope.profileOf({ keyspace }, undefined).keyspace
+      const handle = this.#statements.get(chosen ?? this.#cluster.keyspace, textOf(statement))
       await this.#preparer.prepare(handle)
-      return new PreparedStatement(handle, typeof statement === 'string' ? {} : statement.options)
+      return new PreparedStatement(handle, options)
     })
   }
 
@@ -230,8 +235,8 @@ export class StatementRunner {
 
   /** Returns what a paging state of this statement with these values is sealed with. */
   async #digestOf(request: ExecutionRequest): Promise<Uint8Array> {
-    const { statement, values } = request
-    const handle = this.#scope.handleOf(statement)
+    const { statement, values, profile } = request
+    const handle = this.#scope.handleOf(statement, profile.keyspace)
     const isPlain = isEmpty(values) && handle.facts.markers.length === 0
     if (isPlain && !(statement instanceof PreparedStatement)) {
       return pagingDigest(handle.keyspace, handle.text, new Uint8Array(0))

@@ -192,14 +192,15 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     reader.reset(bytes, start, end)
     try {
       if (opcode === Opcode.RESULT) {
-        handleResult(this, attempt.connection, reader, flags)
+        handleResult(this, attempt, reader, flags)
         return
       }
       readResponsePrefix(reader, flags)
       if (opcode !== Opcode.ERROR) {
         throw new TypeError(`opcode 0x${opcode.toString(16)} answers no request`)
       }
-      this.#onServerError(readError(reader), attempt.connection)
+      const { connection } = attempt
+      this.#onServerError(readError(reader, connection.features.version), connection)
     } catch (error) {
       const { address } = attempt.connection
       const own = TsyllaError.is(error) ? error.changeable() : unreadableError(address, error)

@@ -1,13 +1,17 @@
 import { type CodecOptions, type Row, RowShape } from '../../codec/index.ts'
+import { ProtocolError } from '../../errors/index.ts'
 import {
   MetadataBytes,
+  type PreparedResult,
   readColumnSpecs,
   readRowCount,
   readRowsHead,
+  reusedSegmentBytesMax,
   RowsHead,
   type WireReader,
 } from '../../protocol/index.ts'
 import type { ColumnSpec } from '../../types/index.ts'
+import { assert } from '../../util/index.ts'
 import type { LazyRows } from './result-set.ts'
 
 /** Head of the answer that is being read; answers are read one at a time. */
@@ -15,6 +19,7 @@ const head = new RowsHead()
 
 /** Bodies larger than this are decoded when their rows are first asked for. */
 const eagerBytesMax = 64 * 1024
+assert(eagerBytesMax >= reusedSegmentBytesMax, 'rows would be read from memory that was reused')
 
 /** What a body of rows holds. */
 export interface DecodedPage {
@@ -23,24 +28,48 @@ export interface DecodedPage {
   readonly pagingState: Uint8Array | undefined
 }
 
+/** Columns of a result, and the id by which nodes name them. */
+export interface KnownColumns {
+  readonly id: Uint8Array
+  readonly shape: RowShape
+}
+
 /**
- * The row shape of the last answer. Answers of v4 carry their metadata, so a table that was altered
- * is decoded as it now is; when the bytes are those seen before, the shape is too.
+ * The row shapes of a statement's results. Answers carry their metadata, so a table that was
+ * altered is decoded as it now is; when the bytes are those seen before, the shape is too. Nodes
+ * that name the metadata by an id leave it out while the client sends that id
+ * (native_protocol_v5.spec §4.1.6).
  */
 export class ResultMetadataCache {
   readonly #options: CodecOptions
   #metadata: MetadataBytes | undefined
   #shape: RowShape | undefined
+  /** What a request sends as known. Id and columns are replaced together. */
+  known: KnownColumns | undefined
 
   constructor(options: CodecOptions) {
     this.#options = options
   }
 
-  /** Reads a RESULT of kind Rows from behind its kind. */
-  readPage(reader: WireReader): DecodedPage {
+  /** Takes what PREPARE has answered. Without an id, what is known may be out of date. */
+  learn({ resultMetadataId: id, resultColumns }: PreparedResult): void {
+    const hasColumns = id !== undefined && resultColumns.length > 0
+    this.known = hasColumns ? { id, shape: new RowShape(resultColumns, this.#options) } : undefined
+  }
+
+  /**
+   * Reads a RESULT of kind Rows from behind its kind.
+   *
+   * @param known what the request has sent as known
+   * @throws ProtocolError when the answer leaves out columns that are not known
+   */
+  readPage(reader: WireReader, known: KnownColumns | undefined): DecodedPage {
     readRowsHead(reader, head)
-    const { pagingState } = head
-    const shape = this.#shapeOf(reader)
+    const { pagingState, newMetadataId } = head
+    const shape = head.hasColumns ? this.#shapeOf(reader) : shapeOfKnown(known)
+    if (newMetadataId !== undefined && shape.columns.length > 0) {
+      this.known = { id: newMetadataId, shape }
+    }
     const rowCount = readRowCount(reader, head.columnCount)
     if (reader.remaining <= eagerBytesMax) {
       return { columns: shape.columns, rows: shape.decodeRows(reader, rowCount), pagingState }
@@ -60,4 +89,9 @@ export class ResultMetadataCache {
     this.#shape = shape
     return shape
   }
+}
+
+function shapeOfKnown(known: KnownColumns | undefined): RowShape {
+  if (known !== undefined && known.shape.columns.length === head.columnCount) return known.shape
+  throw new ProtocolError('An answer leaves out columns that this side does not know')
 }

@@ -104,6 +104,7 @@ export class StatementPreparer {
     epoch: number,
   ): void {
     const { metadata } = handle
+    handle.resultMetadata.learn(prepared)
     if (metadata === undefined || !metadata.hasMarkersOf(prepared)) {
       const { codec } = this.#options
       handle.metadata = new PreparedMetadata(prepared, handle.facts, codec, epoch)
@@ -123,11 +124,16 @@ export class StatementPreparer {
     requestOptions: InternalRequestOptions,
   ): Promise<PreparedResult> {
     return await this.#inTurn(async () => {
-      const prepareOver = (one: Connection): Promise<PreparedResult> =>
-        tracedPrepare(one, text, keyspace, requestOptions)
+      const prepareOver = (one: Connection, sentKeyspace?: string): Promise<PreparedResult> =>
+        traced(
+          prepareChannel,
+          () => ({ node: one.address, text, keyspace }),
+          () => sendPrepare(one, text, requestOptions, sentKeyspace),
+        )
       if (keyspace === undefined || connection.keyspace.isIn(keyspace)) {
         return await prepareOver(connection)
       }
+      if (connection.canNameKeyspace) return await prepareOver(connection, keyspace)
       return await this.#options.cluster.withConnectionIn(connection, keyspace, prepareOver)
     })
   }
@@ -157,18 +163,4 @@ function share<Key>(
   const started = start().finally(() => running.delete(key))
   running.set(key, started)
   return started
-}
-
-/** Sends PREPARE, and publishes it to `tsylla:prepare`. */
-function tracedPrepare(
-  connection: Connection,
-  text: string,
-  keyspace: string | undefined,
-  requestOptions: InternalRequestOptions,
-): Promise<PreparedResult> {
-  return traced(
-    prepareChannel,
-    () => ({ node: connection.address, text, keyspace }),
-    () => sendPrepare(connection, text, requestOptions),
-  )
 }

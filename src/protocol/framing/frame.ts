@@ -18,8 +18,9 @@ export function beginRequest(
   flags: number,
   streamId: number,
   opcode: number,
+  version: ProtocolVersion = ProtocolVersion.V4,
 ): number {
-  return beginFrame(writer, ProtocolVersion.V4, flags, streamId, opcode)
+  return beginFrame(writer, version, flags, streamId, opcode)
 }
 
 /** Starts a response frame and returns its start for `endFrame`. */
@@ -28,8 +29,9 @@ export function beginResponse(
   flags: number,
   streamId: number,
   opcode: number,
+  version: ProtocolVersion = ProtocolVersion.V4,
 ): number {
-  return beginFrame(writer, ProtocolVersion.V4 | responseBit, flags, streamId, opcode)
+  return beginFrame(writer, version | responseBit, flags, streamId, opcode)
 }
 
 function beginFrame(
@@ -84,23 +86,18 @@ export function endFrameCompressed(
 }
 
 /**
- * How the frames of one connection leave: the part of a protocol version that messages know nothing
- * about. Version 5 puts frames into segments with checksums (native_protocol_v5.spec §2).
+ * Frames of v4 stand by themselves, and the body of each is compressed (native_protocol_v4.spec
+ * §5). Those of v5 are not compressed: the segments that they travel in are.
  */
-export interface Framing {
-  /** Completes the frame that starts at `start`, all that was written since being its body. */
-  complete(writer: WireWriter, start: number): void
-}
-
-/** Frames stand by themselves, and the body of each is compressed (native_protocol_v4.spec §5). */
-export class FramingV4 implements Framing {
-  static readonly plain: FramingV4 = new FramingV4(undefined)
+export class Framing {
+  static readonly plain: Framing = new Framing(undefined)
   readonly #compressor: Compressor | undefined
 
   constructor(compressor: Compressor | undefined) {
     this.#compressor = compressor
   }
 
+  /** Completes the frame that starts at `start`, all that was written since being its body. */
   complete(writer: WireWriter, start: number): void {
     if (this.#compressor === undefined) endFrame(writer, start)
     else endFrameCompressed(writer, start, this.#compressor)
