@@ -30,6 +30,7 @@ export {
   type TimeSpan,
 } from './kernel/index.ts'
 export { LeaderElection, type LeaderOptions } from './patterns/lock/leader-election.ts'
+export type { Holding } from './patterns/lock/holding.ts'
 export { Lease } from './patterns/lock/lease.ts'
 export {
   Permit,

@@ -43,7 +43,12 @@ export type LeaseAsk =
       /** Raises the fence to this time in microseconds, or above the present one. */
       readonly raiseFenceToUs?: bigint | undefined
     }
-  | { readonly kind: 'release'; readonly owner: string }
+  | {
+      readonly kind: 'release'
+      readonly owner: string
+      /** Whether the acquisition may still arrive: the row is written, so that it is refused. */
+      readonly mayArrive?: boolean | undefined
+    }
   /** Takes the lease from its holder, whoever that is, and raises the fence above all before. */
   | { readonly kind: 'revoke'; readonly nowUs: bigint; readonly fenceSpan: number }
   /** Reads the current state. */
@@ -56,6 +61,8 @@ export interface LeaseAnswer {
   readonly wasHeld?: boolean
   readonly state: LeaseState | undefined
 }
+
+const neverHeld: LeaseState = { fence: 0n, owner: null, untilMs: 0, note: '', revokedUs: 0n }
 
 /** The rules of a lease: one holder at a time, and a fence that grows with every holder. */
 export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
@@ -105,9 +112,12 @@ export const leaseMachine: LwtMachine<LeaseState, LeaseAsk, LeaseAnswer> = {
         return { state: after, answer: { holds: true, state: after } }
       }
       case 'release': {
-        if (!holds) return { state, answer: { holds: false, state }, maxAgeMs: 0 }
-        const after = { ...state, owner: null }
-        return { state: after, answer: { holds: false, wasHeld: true, state: after } }
+        if (!holds && ask.mayArrive !== true) {
+          return { state, answer: { holds: false, state }, maxAgeMs: 0 }
+        }
+        const before = state ?? neverHeld
+        const after = { ...before, owner: holds ? null : before.owner }
+        return { state: after, answer: { holds: false, wasHeld: holds, state: after } }
       }
     }
   },

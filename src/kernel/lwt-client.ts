@@ -72,13 +72,22 @@ export class LwtClient<Key, State, Ask, Answer> {
     const settings =
       timeoutMs === this.#settings.timeoutMs ? this.#settings : { ...this.#settings, timeoutMs }
     const deadlineMs = settings.clock.monotonicMs() + timeoutMs
-    this.#executor ??= await this.#share(timeoutMs)
+    this.#executor ??= await this.#shareExecutor(timeoutMs)
     return await this.#executor.submit(name, key, ask, settings, deadlineMs)
   }
 
-  #share(timeoutMs: number): Promise<LwtExecutor<Key, State, Ask, Answer>> {
-    const { kind, machine } = this.#options
-    const create = (): LwtExecutor<Key, State, Ask, Answer> => new LwtExecutor(machine)
+  /**
+   * State that all clients of this table in the process share.
+   *
+   * @param kind what it is; callers of one kind want the same `T`
+   * @param timeoutMs bounds the PREPARE that tells the table
+   */
+  share<T>(kind: string, create: () => T, timeoutMs: number = this.#options.timeoutMs): Promise<T> {
     return this.#runner.share(kind, this.#rows.selectText, create, { timeout: timeoutMs })
+  }
+
+  #shareExecutor(timeoutMs: number): Promise<LwtExecutor<Key, State, Ask, Answer>> {
+    const { kind, machine } = this.#options
+    return this.share(kind, () => new LwtExecutor(machine), timeoutMs)
   }
 }

@@ -10,7 +10,8 @@ export interface LwtVersion<State> {
 /** Reads and conditionally replaces the state of one row. */
 export interface LwtRows<Key, State> {
   /**
-   * A serial read: no write that was sent before it can be applied after it.
+   * A serial read: no write whose proposal was accepted before it can be applied after it. A write
+   * that is still on its way can, and its condition decides then.
    *
    * @returns `undefined` when there is no row
    */

@@ -26,13 +26,12 @@ describePattern('Semaphore', (target) => {
     const [first, second] = [await a.tryAcquire(name), await b.tryAcquire(name)]
     expect([first?.isHeld, second?.isHeld]).toEqual([true, true])
     expect([await a.tryAcquire(name), await b.tryAcquire(name)]).toEqual([undefined, undefined])
-    await expect(a.acquire(name)).rejects.toMatchObject({
+    await expect(a.acquire(name, { wait: 0 })).rejects.toMatchObject({
       code: 'TSYLLA_LOCK_HELD',
       lockName: name,
     })
     expect(await a.count(name)).toBe(2)
-    await first?.release()
-    await first?.release()
+    expect([await first?.release(), await first?.release()]).toEqual([true, false])
     const third = await b.acquire(name)
     expect([a.stats().held, b.stats().held]).toEqual([0, 2])
     await third.release()
@@ -115,6 +114,31 @@ describePattern('Semaphore', (target) => {
     expect(seen.every((event) => event.name === name)).toBe(true)
   })
 
+  test('K4: an acquisition that arrives after its caller has failed holds nothing', async () => {
+    const name = newName()
+    const { semaphore, faulty } = await open({ limit: 1 })
+    faulty.writeFaults.push('late', new Error('no network'))
+    await expect(semaphore.tryAcquire(name)).rejects.toMatchObject({ outcome: 'unknown' })
+    // What was given up is on its way; the next request comes after it.
+    expect(await semaphore.count(name)).toBe(0)
+    await faulty.deliver()
+    expect(await semaphore.count(name)).toBe(0)
+  })
+
+  test('run waits by default, as that of a lock does, and releases when its work has ended', async () => {
+    const name = newName()
+    const clock = new VirtualClock(Date.now())
+    const { semaphore, faulty } = await open({ limit: 1, clock })
+    const [first] = [await semaphore.acquire(name)]
+    const second = new Semaphore(faulty, { limit: 1, clock })
+    const running = second.run(name, async (permit) => (await permit.extend(), permit.isHeld))
+    await expect.poll(() => faulty.isIdle && clock.pendingCount).toBe(3)
+    await first.release()
+    expect(await running).toBe(true)
+    expect([first.isHeld, await semaphore.count(name)]).toEqual([false, 0])
+    await expect(second.run(name, undefined as never)).rejects.toThrow(/needs a function/)
+  })
+
   test('a permit is extended while it is held', async () => {
     const name = newName()
     const clock = new VirtualClock(Date.now())
@@ -147,6 +171,7 @@ describePattern('Semaphore', (target) => {
   })
 
   test.each([
+    [{ limit: 1_001 }, /limit must be an integer from 1 to 1000/],
     [{ limit: 0 }, /limit must be an integer from 1/],
     [{ limit: 1, ttl: '500ms' }, /more than twice clockError/],
     [{ limit: 1, permits: 5 }, /no option "permits"/],

@@ -1,10 +1,9 @@
-import { LockLostError } from '../../errors/index.ts'
 import type { LeaseAnswer, LeaseAsk } from '../../kernel/index.ts'
 import { type Executor, wrapExecutor } from '../../types/index.ts'
 import type { Clock } from '../../util/index.ts'
 import { checkFenceable } from './fenced-call.ts'
-import { LeaseTimer } from './lease-timer.ts'
-import { type Moment, momentOf } from './lease-times.ts'
+import { Holding, type HoldingHost } from './holding.ts'
+import type { Moment } from './lease-times.ts'
 
 /** What a lease needs of its lock. */
 export interface LeaseHost {
@@ -20,7 +19,7 @@ export interface LeaseHost {
   readonly fenceSpan: number
   ask(name: string, ask: LeaseAsk): Promise<LeaseAnswer>
   /** Called once when the lease has ended. @param isLost whether before it was released */
-  onEnd(lease: Lease, isLost: boolean): void
+  onEnd(name: string, fence: bigint, isLost: boolean): void
 }
 
 /** What is known of an acquisition that succeeded. */
@@ -33,41 +32,81 @@ export interface LeaseFacts {
   readonly sent: Moment
 }
 
-/**
- * A lock that is held. It is extended until `release`. When that fails for too long, `signal`
- * aborts before another process can acquire the lock, as long as clocks are not further apart than
- * allowed.
- */
-export class Lease implements AsyncDisposable {
-  readonly name: string
+/** What the server knows of a lease, and the timestamps of what is written under it. */
+class LeaseRow implements HoldingHost {
   readonly #host: LeaseHost
-  readonly #owner: string
-  readonly #ttlMs: number
-  readonly #controller = new AbortController()
+  readonly #facts: LeaseFacts
   #fence: bigint
   /** Writes that were stamped with the present fence. */
   #writeCount = 0
-  #raising: Promise<void> | undefined
-  readonly #timer: LeaseTimer
 
-  constructor(host: LeaseHost, { name, owner, ttlMs, fence, sent }: LeaseFacts) {
-    this.name = name
+  constructor(host: LeaseHost, facts: LeaseFacts) {
     this.#host = host
-    this.#owner = owner
-    this.#ttlMs = ttlMs
-    this.#fence = fence
-    const { clock, clockErrorMs } = host
-    this.#timer = new LeaseTimer(
-      {
-        ...{ clock, ttlMs, clockErrorMs },
-        extend: () => this.#extend(),
-        onLost: () => {
-          this.#controller.abort(new LockLostError(name, this.#fence, 'unknown'))
-          host.onEnd(this, true)
-        },
-      },
-      sent,
-    )
+    this.#facts = facts
+    this.#fence = facts.fence
+  }
+
+  get clock(): Clock {
+    return this.#host.clock
+  }
+
+  get clockErrorMs(): number {
+    return this.#host.clockErrorMs
+  }
+
+  get ttlMs(): number {
+    return this.#facts.ttlMs
+  }
+
+  get fence(): bigint {
+    return this.#fence
+  }
+
+  /** @param raiseFenceToUs raises the fence to this timestamp, or above the present one */
+  async extend({ dateMs }: Moment, raiseFenceToUs?: bigint): Promise<boolean> {
+    const { owner, ttlMs, name } = this.#facts
+    const { holds, state } = await this.#host.ask(name, {
+      kind: 'extend',
+      ...{ owner, ttlMs, nowMs: dateMs, fenceSpan: this.#host.fenceSpan, raiseFenceToUs },
+    })
+    if (holds && state !== undefined && state.fence > this.#fence) {
+      this.#fence = state.fence
+      this.#writeCount = 0
+    }
+    return holds
+  }
+
+  async release(): Promise<boolean> {
+    const { owner, name } = this.#facts
+    return (await this.#host.ask(name, { kind: 'release', owner })).wasHeld === true
+  }
+
+  onEnd(isLost: boolean): void {
+    this.#host.onEnd(this.#facts.name, this.#fence, isLost)
+  }
+
+  /**
+   * The timestamp of the next plain write: later than those before, and less than the next fence.
+   *
+   * @returns `undefined` when the fence has no room left
+   */
+  nextTimestamp(): bigint | undefined {
+    if (this.#writeCount >= this.#host.fenceSpan) return undefined
+    return this.#fence + BigInt(this.#writeCount++)
+  }
+}
+
+/** A lock that is held. */
+export class Lease extends Holding {
+  readonly #executor: Executor
+  readonly #row: LeaseRow
+  #raising: Promise<void> | undefined
+
+  constructor(host: LeaseHost, facts: LeaseFacts) {
+    const row = new LeaseRow(host, facts)
+    super(facts.name, row, facts.sent)
+    this.#executor = host.executor
+    this.#row = row
   }
 
   /**
@@ -75,17 +114,7 @@ export class Lease implements AsyncDisposable {
    * holder that is late. It is on the axis of write timestamps, in microseconds.
    */
   get fence(): bigint {
-    return this.#fence
-  }
-
-  /** Aborts with a `LockLostError` when the lease ends before `release`. */
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-
-  /** Whether the lease has neither been released nor ended. */
-  get isHeld(): boolean {
-    return !this.#timer.isEnded
+    return this.#row.fence
   }
 
   /**
@@ -95,7 +124,7 @@ export class Lease implements AsyncDisposable {
    * not fenced.
    */
   get fenced(): Executor {
-    return wrapExecutor(this.#host.executor, async (call, next) => {
+    return wrapExecutor(this.#executor, async (call, next) => {
       checkFenceable(call)
       if (call.verb === 'prepare') return await next(call)
       const timestamp = await this.#nextTimestamp()
@@ -104,82 +133,22 @@ export class Lease implements AsyncDisposable {
   }
 
   /**
-   * Makes the lease last its whole time from now on.
-   *
-   * @throws LockLostError when it has ended
-   */
-  async extend(): Promise<void> {
-    await this.#extend()
-  }
-
-  /**
    * Raises the fence to a write timestamp, for writes that are to win over it.
    *
    * @throws LockLostError when the lease has ended
    */
   async raiseFence(toUs: bigint): Promise<void> {
-    await this.#extend(toUs)
+    await this.extendBy((sent) => this.#row.extend(sent, toUs))
   }
 
-  /**
-   * Ends the lease. When the server cannot be reached, it ends by itself after its time.
-   *
-   * @returns whether it was held until now
-   */
-  async release(): Promise<boolean> {
-    if (!this.#timer.end()) return false
-    this.#host.onEnd(this, false)
-    const owner = this.#owner
-    return (await this.#host.ask(this.name, { kind: 'release', owner })).wasHeld === true
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // What was done under the lease succeeded whether or not it could be released.
-    await this.release().catch(() => {})
-  }
-
-  /** @throws LockLostError when the lease has ended */
-  checkHeld(): void {
-    if (!this.isHeld) throw new LockLostError(this.name, this.#fence)
-  }
-
-  async #extend(raiseFenceToUs?: bigint): Promise<void> {
-    this.checkHeld()
-    const { clock } = this.#host
-    const sent = momentOf(clock)
-    const { holds, state } = await this.#host.ask(this.name, {
-      kind: 'extend',
-      owner: this.#owner,
-      ttlMs: this.#ttlMs,
-      nowMs: sent.dateMs,
-      fenceSpan: this.#host.fenceSpan,
-      raiseFenceToUs,
-    })
-    if (!holds || state === undefined) {
-      this.#timer.lose()
-      throw new LockLostError(this.name, this.#fence)
-    }
-    if (!this.#timer.onExtended(sent)) {
-      // The lease ended here before the extension was answered.
-      this.#host.ask(this.name, { kind: 'release', owner: this.#owner }).catch(() => {})
-      throw new LockLostError(this.name, this.#fence)
-    }
-    if (state.fence > this.#fence) {
-      this.#fence = state.fence
-      this.#writeCount = 0
-    }
-  }
-
-  /**
-   * The timestamp of the next plain write: later than those before, and less than the next fence.
-   */
   async #nextTimestamp(): Promise<bigint> {
-    this.checkHeld()
-    while (this.#writeCount >= this.#host.fenceSpan) {
-      const nowUs = BigInt(this.#host.clock.nowMs()) * 1_000n
-      this.#raising ??= this.#extend(nowUs).finally(() => (this.#raising = undefined))
+    for (;;) {
+      this.checkHeld()
+      const timestamp = this.#row.nextTimestamp()
+      if (timestamp !== undefined) return timestamp
+      const nowUs = BigInt(this.#row.clock.nowMs()) * 1_000n
+      this.#raising ??= this.raiseFence(nowUs).finally(() => (this.#raising = undefined))
       await this.#raising
     }
-    return this.#fence + BigInt(this.#writeCount++)
   }
 }

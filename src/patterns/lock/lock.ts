@@ -1,11 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import {
-  ConfigError,
-  LockHeldError,
-  LockLostError,
-  type SerialConsistency,
-  TsyllaError,
-} from '../../errors/index.ts'
+import { type SerialConsistency, TsyllaError } from '../../errors/index.ts'
 import {
   checkOptions,
   checkSerialLevel,
@@ -20,6 +14,7 @@ import {
   leaseTable,
   LwtClient,
   type LwtCounters,
+  orAborted,
   type TableDefinition,
   tableTexts,
   timeoutMsMax,
@@ -28,11 +23,12 @@ import {
 } from '../../kernel/index.ts'
 import { type Executor, randomUuid, runtimeOf } from '../../types/index.ts'
 import type { Clock, RandomSource, Runtime } from '../../util/index.ts'
+import { whileHeld, workArguments, type WorkArguments } from './holding.ts'
 import { LeaderElection, type LeaderOptions } from './leader-election.ts'
 import { Lease, type LeaseHost } from './lease.ts'
 import { checkLeaseTtl, hasPassed, leaseMsMax, momentOf } from './lease-times.ts'
 import { checkLockName } from './lock-name.ts'
-import { LockWaiters } from './waiters.ts'
+import { type Acquired, LockWaiters, orReleased, waitLimitOf } from './waiters.ts'
 
 export interface LockOptions {
   /** How long a lease lasts after its last extension. Default `'10s'`. */
@@ -100,8 +96,8 @@ interface AcquireRequest {
 const fenceSpan = 10_000
 /** Rows without an acquisition are kept this long. */
 const rowTtlSeconds = 30 * 86_400
-const waitMsMax = 7 * 86_400_000
 const noteBytesMax = 3_000
+const attemptOptionNames = { ttl: true, note: true, signal: true } as const
 
 /**
  * Locks with leases and fences. At most one process holds a name at a time as long as clocks are
@@ -119,7 +115,8 @@ export class Lock {
   readonly #clockErrorMs: number
   readonly #client: LwtClient<string, LeaseState, LeaseAsk, LeaseAnswer>
   readonly #host: LeaseHost
-  readonly #waiters = new LockWaiters()
+  /** Shared by all locks on this table in the process; set by the first acquisition. */
+  #waiters: LockWaiters | undefined
   #heldCount = 0
   #lostCount = 0
 
@@ -151,7 +148,7 @@ export class Lock {
       clockErrorMs: this.#clockErrorMs,
       fenceSpan,
       ask: (name, ask) => this.#client.submit(name, name, ask),
-      onEnd: (lease, isLost) => this.#onEnd(lease, isLost),
+      onEnd: (name, fence, isLost) => this.#onEnd(name, fence, isLost),
     }
   }
 
@@ -175,7 +172,7 @@ export class Lock {
    *
    * @returns what `work` returns
    * @throws LockHeldError when another holds the lock until `wait` is over; `work` is not called
-   * @throws LockLostError when `work` has ended but the lease ended before it
+   * @throws LockLostError when the lease ended, by itself, before `work` did
    */
   async run<T>(name: string, work: (lease: Lease) => T | Promise<T>): Promise<T>
   async run<T>(
@@ -183,56 +180,43 @@ export class Lock {
     options: AcquireOptions,
     work: (lease: Lease) => T | Promise<T>,
   ): Promise<T>
-  async run<T>(
-    name: string,
-    ...rest: [(lease: Lease) => T | Promise<T>] | [AcquireOptions, (lease: Lease) => T | Promise<T>]
-  ): Promise<T> {
-    const [options, work] = rest.length === 1 ? [{}, rest[0]] : rest
-    if (typeof work !== 'function') throw new ConfigError('run needs a function to call')
-    const lease = await this.acquire(name, options)
-    try {
-      const result = await work(lease)
-      if (!lease.isHeld) throw new LockLostError(name, lease.fence, 'unknown')
-      return result
-    } finally {
-      // A release that fails changes nothing about the result: the lease ends by itself.
-      await lease.release().catch(() => {})
-    }
+  async run<T>(name: string, ...rest: WorkArguments<AcquireOptions, Lease, T>): Promise<T> {
+    const [options, work] = workArguments(rest)
+    return await whileHeld(await this.acquire(name, options), work)
   }
 
-  /** Acquires the lock if it is free. @returns `undefined` when another holds it */
+  /**
+   * Acquires the lock if it is free.
+   *
+   * @returns `undefined` when another holds it
+   * @throws AbortedError when `signal` aborts
+   */
   async tryAcquire(
     name: string,
     options: Omit<AcquireOptions, 'wait'> = {},
   ): Promise<Lease | undefined> {
-    const request = this.#request('tryAcquire', name, options)
-    const answer = await this.#attempt(request)
-    return answer instanceof Lease ? answer : undefined
+    checkOptions('tryAcquire', options, attemptOptionNames)
+    const request = this.#request(name, options)
+    const { signal } = options
+    await orAborted(this.#shareWaiters(), signal)
+    const acquired = await orReleased(this.#attempt(request), signal)
+    return typeof acquired === 'number' ? undefined : acquired
   }
 
   /**
-   * Acquires the lock, waiting while another holds it. Callers of one object that wait get it in
+   * Acquires the lock, waiting while another holds it. Callers of one process that wait get it in
    * the order in which they came; a call that does not wait may come before them.
    *
    * @throws LockHeldError when another holds it until `wait` is over
    * @throws AbortedError when `signal` aborts
    */
   async acquire(name: string, options: AcquireOptions = {}): Promise<Lease> {
-    const request = this.#request('acquire', name, options)
-    const { wait = '10s', signal } = options
-    const waitMs = toMilliseconds('wait', wait, 0, waitMsMax)
-    const limit = { clock: this.#clock, random: this.#random, waitMs, signal }
-    let holder: LeaseState | undefined
-    const attempt = async (): Promise<Lease | undefined> => {
-      const answer = await this.#attempt(request)
-      if (answer instanceof Lease) return answer
-      holder = answer
-      return undefined
-    }
-    const release = (late: Lease): void => void late.release().catch(() => {})
-    const lease = await this.#waiters.wait(name, limit, attempt, release)
-    if (lease !== undefined) return lease
-    throw new LockHeldError(name, new Date(holder?.untilMs ?? this.#clock.nowMs()))
+    checkOptions('acquire', options, { ...attemptOptionNames, wait: true })
+    const limit = waitLimitOf(options)
+    const request = this.#request(name, options)
+    const waiters = await orAborted(this.#shareWaiters(), limit.signal)
+    const runtime = { clock: this.#clock, random: this.#random }
+    return await waiters.acquire(name, limit, runtime, () => this.#attempt(request))
   }
 
   /**
@@ -251,9 +235,7 @@ export class Lock {
     return { held: this.#heldCount, lost: this.#lostCount, lwt: { ...this.#client.counters } }
   }
 
-  #request(method: string, name: string, options: AcquireOptions): AcquireRequest {
-    checkOptions(method, options, { ttl: true, wait: true, note: true, signal: true })
-    if (options.wait !== undefined) toMilliseconds('wait', options.wait, 0, waitMsMax)
+  #request(name: string, options: Omit<AcquireOptions, 'wait'>): AcquireRequest {
     checkLockName('lock', name)
     const { note = '', ttl } = options
     if (note !== '') checkText('note', note, noteBytesMax)
@@ -261,8 +243,7 @@ export class Lock {
     return { name, note, ttlMs, owner: randomUuid(this.#runtime).text }
   }
 
-  /** @returns the state of the lock when another holds it */
-  async #attempt(request: AcquireRequest): Promise<Lease | LeaseState | undefined> {
+  async #attempt(request: AcquireRequest): Promise<Acquired<Lease>> {
     const { name, owner, ttlMs, note } = request
     const sent = momentOf(this.#clock)
     const nowMs = sent.dateMs
@@ -274,7 +255,7 @@ export class Lock {
         fenceSpan,
         ...{ owner, ttlMs, nowMs, note },
       })
-      if (!holds || state === undefined) return state
+      if (!holds || state === undefined) return state?.untilMs ?? nowMs
       if (!hasPassed(this.#clock, sent, ttlMs - this.#clockErrorMs)) {
         const { fence } = state
         this.#heldCount++
@@ -283,7 +264,7 @@ export class Lock {
       }
       // The answer took longer than the lease lasts.
       this.#abandon(request)
-      return state
+      return state.untilMs
     } catch (error) {
       if (TsyllaError.is(error) && error.outcome === 'unknown') this.#abandon(request)
       throw error
@@ -292,15 +273,18 @@ export class Lock {
 
   /** Frees a lock that may be held without anybody knowing; otherwise its time has to pass. */
   #abandon({ name, owner }: AcquireRequest): void {
-    this.#host.ask(name, { kind: 'release', owner }).catch(() => {})
+    this.#host.ask(name, { kind: 'release', owner, mayArrive: true }).catch(() => {})
   }
 
-  #onEnd(lease: Lease, isLost: boolean): void {
+  #onEnd(name: string, fence: bigint, isLost: boolean): void {
     this.#heldCount--
     if (isLost) this.#lostCount++
-    const { name, fence } = lease
     this.#publish({ type: isLost ? 'lost' : 'released', name, fence })
-    this.#waiters.onRelease(name)
+    this.#waiters?.onRelease(name)
+  }
+
+  async #shareWaiters(): Promise<LockWaiters> {
+    return (this.#waiters ??= await this.#client.share('lock-waiters', () => new LockWaiters()))
   }
 
   #publish(event: LockEvent): void {

@@ -9,6 +9,7 @@ import {
 } from '../../kernel/index.ts'
 import type { UnknownColumns } from '../../types/index.ts'
 import type { Clock } from '../../util/index.ts'
+import { leaseMsMax } from './lease-times.ts'
 
 /** The permits of one name: until when each holder has its own, in milliseconds since the epoch. */
 export type SemaphoreState = ReadonlyMap<string, number>
@@ -24,12 +25,19 @@ export type SemaphoreAsk =
       /** How far clocks may be apart: a permit of another is over only this long after its end. */
       readonly errorMs: number
     }
-  | { readonly kind: 'release'; readonly owner: string }
+  | {
+      readonly kind: 'release'
+      readonly owner: string
+      /** Whether the acquisition may still arrive: the row is written, so that it is refused. */
+      readonly mayArrive?: boolean | undefined
+    }
   | { readonly kind: 'count'; readonly nowMs: number; readonly errorMs: number }
 
 export interface SemaphoreAnswer {
   /** Whether the asking owner holds a permit afterwards. */
   readonly holds: boolean
+  /** For a release: whether the asking owner held a permit before. */
+  readonly wasHeld?: boolean
   /** Permits that are held. */
   readonly count: number
   /** When the first of them ends, unless it is extended. */
@@ -45,10 +53,13 @@ export const semaphoreMachine: LwtMachine<SemaphoreState, SemaphoreAsk, Semaphor
   step(state, ask): LwtStep<SemaphoreState, SemaphoreAnswer> {
     const before = state ?? noPermits
     if (ask.kind === 'release') {
-      if (!before.has(ask.owner)) return { state, answer: answerOf(before, false), maxAgeMs: 0 }
+      const wasHeld = before.has(ask.owner)
+      if (!wasHeld && ask.mayArrive !== true) {
+        return { state, answer: answerOf(before, false), maxAgeMs: 0 }
+      }
       const after = new Map(before)
       after.delete(ask.owner)
-      return { state: after, answer: answerOf(after, false) }
+      return { state: after, answer: { ...answerOf(after, false), wasHeld } }
     }
     const { nowMs, errorMs } = ask
     const live = new Map([...before].filter(([, untilMs]) => untilMs + errorMs >= nowMs))
@@ -73,7 +84,10 @@ export function semaphoreTable(name: string): TableDefinition {
     columns: { name: 'text', permits: 'frozen<map<uuid, timestamp>>', op: 'uuid' },
     partitionKey: ['name'],
     writes: 'conditional',
-    ttlSeconds: 0,
+    ttlSeconds: leaseMsMax / 1_000 + slackSeconds,
+    // A row that has lost its last permits lives shorter than what it replaces: a node that missed
+    // it must not revive that.
+    hasDeletions: true,
   }
 }
 

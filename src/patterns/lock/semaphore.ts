@@ -1,10 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import {
-  LockHeldError,
-  LockLostError,
-  type SerialConsistency,
-  TsyllaError,
-} from '../../errors/index.ts'
+import { type SerialConsistency, TsyllaError } from '../../errors/index.ts'
 import {
   checkInteger,
   checkOptions,
@@ -13,6 +8,7 @@ import {
   createTables,
   LwtClient,
   type LwtCounters,
+  orAborted,
   type TableDefinition,
   tableTexts,
   timeoutMsMax,
@@ -21,8 +17,14 @@ import {
 } from '../../kernel/index.ts'
 import { type Executor, randomUuid, runtimeOf } from '../../types/index.ts'
 import type { Clock, RandomSource, Runtime } from '../../util/index.ts'
-import { LeaseTimer } from './lease-timer.ts'
-import { checkLeaseTtl, hasPassed, leaseMsMax, type Moment, momentOf } from './lease-times.ts'
+import {
+  Holding,
+  type HoldingHost,
+  whileHeld,
+  workArguments,
+  type WorkArguments,
+} from './holding.ts'
+import { checkLeaseTtl, hasPassed, leaseMsMax, momentOf } from './lease-times.ts'
 import {
   semaphoreMachine,
   type SemaphoreAnswer,
@@ -32,10 +34,10 @@ import {
   semaphoreTable,
 } from './semaphore-rows.ts'
 import { checkLockName } from './lock-name.ts'
-import { LockWaiters } from './waiters.ts'
+import { type Acquired, LockWaiters, waitLimitOf } from './waiters.ts'
 
 export interface SemaphoreOptions {
-  /** Permits that can be held of one name at a time, from 1 to 10,000. */
+  /** Permits that can be held of one name at a time, from 1 to 1,000: one row has all of them. */
   readonly limit: number
   /** How long a permit lasts after its last extension. Default `'30s'`. */
   readonly ttl?: TimeSpan | undefined
@@ -52,7 +54,7 @@ export interface SemaphoreOptions {
 }
 
 export interface PermitOptions {
-  /** How long to wait while all permits are held. Default 0: not at all. */
+  /** How long to wait while all permits are held. Default `'10s'`; 0 for not at all. */
   readonly wait?: TimeSpan | undefined
   readonly signal?: AbortSignal | undefined
 }
@@ -76,8 +78,8 @@ export interface SemaphoreStats {
 
 const events = channel('tsylla:semaphore')
 
-const waitMsMax = 7 * 86_400_000
-const limitMax = 10_000
+/** Every write sends all permits of a name twice, 32 bytes each. */
+const limitMax = 1_000
 
 /**
  * Limits how many holders a name has at a time, over all processes. The permits of a process that
@@ -93,7 +95,8 @@ export class Semaphore {
   readonly #ttlMs: number
   readonly #clockErrorMs: number
   readonly #client: LwtClient<string, SemaphoreState, SemaphoreAsk, SemaphoreAnswer>
-  readonly #waiters = new LockWaiters()
+  /** Shared by all semaphores on this table in the process; set by the first acquisition. */
+  #waiters: LockWaiters | undefined
   #heldCount = 0
   #lostCount = 0
 
@@ -140,12 +143,14 @@ export class Semaphore {
   /** Acquires a permit if one is free. */
   async tryAcquire(name: string): Promise<Permit | undefined> {
     checkLockName('semaphore', name)
-    const attempt = await this.#attempt(name, randomUuid(this.#runtime).text)
-    return attempt instanceof Permit ? attempt : undefined
+    await this.#shareWaiters()
+    const acquired = await this.#attempt(name, randomUuid(this.#runtime).text)
+    return typeof acquired === 'number' ? undefined : acquired
   }
 
   /**
-   * Acquires a permit, waiting while all are held.
+   * Acquires a permit, waiting while all are held. Callers of one process that wait get it in the
+   * order in which they came; a call that does not wait may come before them.
    *
    * @throws LockHeldError when all are held until `wait` is over
    * @throws AbortedError when `signal` aborts
@@ -153,33 +158,29 @@ export class Semaphore {
   async acquire(name: string, options: PermitOptions = {}): Promise<Permit> {
     checkOptions('acquire', options, { wait: true, signal: true })
     checkLockName('semaphore', name)
-    const { wait = 0, signal } = options
-    const waitMs = toMilliseconds('wait', wait, 0, waitMsMax)
-    const limit = { clock: this.#clock, random: this.#random, waitMs, signal }
+    const limit = waitLimitOf(options)
     const owner = randomUuid(this.#runtime).text
-    let freeMs = this.#clock.nowMs()
-    const attempt = async (): Promise<Permit | undefined> => {
-      const answer = await this.#attempt(name, owner)
-      if (answer instanceof Permit) return answer
-      freeMs = answer.freeMs
-      return undefined
-    }
-    const release = (late: Permit): void => void late.release().catch(() => {})
-    const permit = await this.#waiters.wait(name, limit, attempt, release)
-    if (permit !== undefined) return permit
-    throw new LockHeldError(name, new Date(freeMs))
+    const waiters = await orAborted(this.#shareWaiters(), limit.signal)
+    const runtime = { clock: this.#clock, random: this.#random }
+    return await waiters.acquire(name, limit, runtime, () => this.#attempt(name, owner))
   }
 
-  /** Runs `work` while a permit is held. @throws LockHeldError when none is free within `wait` */
+  /**
+   * Runs `work` while a permit is held.
+   *
+   * @returns what `work` returns
+   * @throws LockHeldError when none is free until `wait` is over; `work` is not called
+   * @throws LockLostError when the permit ended, by itself, before `work` did
+   */
+  async run<T>(name: string, work: (permit: Permit) => T | Promise<T>): Promise<T>
   async run<T>(
     name: string,
     options: PermitOptions,
     work: (permit: Permit) => T | Promise<T>,
-  ): Promise<T> {
-    await using permit = await this.acquire(name, options)
-    const result = await work(permit)
-    if (!permit.isHeld) throw new LockLostError(name, undefined, 'unknown')
-    return result
+  ): Promise<T>
+  async run<T>(name: string, ...rest: WorkArguments<PermitOptions, Permit, T>): Promise<T> {
+    const [options, work] = workArguments(rest)
+    return await whileHeld(await this.acquire(name, options), work)
   }
 
   /** How many permits of a name are held now, those of dead processes until they end. */
@@ -194,16 +195,20 @@ export class Semaphore {
     return { held: this.#heldCount, lost: this.#lostCount, lwt: { ...this.#client.counters } }
   }
 
-  async #attempt(name: string, owner: string): Promise<Permit | SemaphoreAnswer> {
+  async #attempt(name: string, owner: string): Promise<Acquired<Permit>> {
     const sent = momentOf(this.#clock)
     try {
-      const answer = await this.#ask(name, { kind: 'acquire', owner, ...this.#times() })
-      if (!answer.holds) return answer
-      if (!hasPassed(this.#clock, sent, this.#ttlMs - this.#clockErrorMs))
-        return this.#permit(name, owner, sent)
+      const ask = { kind: 'acquire', owner, ...this.#times() } as const
+      const { holds, freeMs } = await this.#ask(name, ask)
+      if (!holds) return freeMs
+      if (!hasPassed(this.#clock, sent, this.#ttlMs - this.#clockErrorMs)) {
+        this.#heldCount++
+        this.#publish({ type: 'acquired', name })
+        return new Permit(name, this.#permitHost(name, owner), sent)
+      }
       // The answer took longer than the permit lasts.
       this.#abandon(name, owner)
-      return answer
+      return freeMs
     } catch (error) {
       if (TsyllaError.is(error) && error.outcome === 'unknown') this.#abandon(name, owner)
       throw error
@@ -212,31 +217,31 @@ export class Semaphore {
 
   /** Frees a permit that may be held without anybody knowing; otherwise its time has to pass. */
   #abandon(name: string, owner: string): void {
-    this.#ask(name, { kind: 'release', owner }).catch(() => {})
+    this.#ask(name, { kind: 'release', owner, mayArrive: true }).catch(() => {})
   }
 
-  #permit(name: string, owner: string, sent: Moment): Permit {
-    this.#heldCount++
-    this.#publish({ type: 'acquired', name })
-    return new Permit(name, {
+  #permitHost(name: string, owner: string): HoldingHost {
+    return {
       clock: this.#clock,
       ttlMs: this.#ttlMs,
       clockErrorMs: this.#clockErrorMs,
-      sent,
+      fence: undefined,
       extend: async () =>
         (await this.#ask(name, { kind: 'extend', owner, ...this.#times() })).holds,
-      release: async () => {
-        await this.#ask(name, { kind: 'release', owner })
-      },
+      release: async () => (await this.#ask(name, { kind: 'release', owner })).wasHeld === true,
       onEnd: (isLost) => this.#onEnd(name, isLost),
-    })
+    }
   }
 
   #onEnd(name: string, isLost: boolean): void {
     this.#heldCount--
     if (isLost) this.#lostCount++
     this.#publish({ type: isLost ? 'lost' : 'released', name })
-    this.#waiters.onRelease(name)
+    this.#waiters?.onRelease(name)
+  }
+
+  async #shareWaiters(): Promise<LockWaiters> {
+    return (this.#waiters ??= await this.#client.share('lock-waiters', () => new LockWaiters()))
   }
 
   #publish(event: SemaphoreEvent): void {
@@ -253,74 +258,5 @@ export class Semaphore {
   }
 }
 
-/** What a permit needs of its semaphore. */
-interface PermitHost {
-  readonly clock: Clock
-  readonly ttlMs: number
-  readonly clockErrorMs: number
-  /** When the acquisition was sent. */
-  readonly sent: Moment
-  /** @returns whether the permit is still held */
-  readonly extend: () => Promise<boolean>
-  readonly release: () => Promise<void>
-  /** Called once when the permit has ended. @param isLost whether before it was released */
-  readonly onEnd: (isLost: boolean) => void
-}
-
-/** A permit of a semaphore. It is extended until `release`. */
-export class Permit implements AsyncDisposable {
-  readonly name: string
-  readonly #host: PermitHost
-  readonly #controller = new AbortController()
-  readonly #timer: LeaseTimer
-
-  /** @param host for internal use */
-  constructor(name: string, host: PermitHost) {
-    this.name = name
-    this.#host = host
-    const { clock, ttlMs, clockErrorMs } = host
-    const onLost = (): void => {
-      this.#controller.abort(new LockLostError(name, undefined, 'unknown'))
-      host.onEnd(true)
-    }
-    const extend = (): Promise<void> => this.#extend()
-    this.#timer = new LeaseTimer({ clock, ttlMs, clockErrorMs, extend, onLost }, host.sent)
-  }
-
-  /** Aborts with a `LockLostError` when the permit ends before `release`. */
-  get signal(): AbortSignal {
-    return this.#controller.signal
-  }
-
-  /** Whether the permit has neither been released nor ended. */
-  get isHeld(): boolean {
-    return !this.#timer.isEnded
-  }
-
-  /** @throws LockLostError when the permit has ended */
-  checkHeld(): void {
-    if (!this.isHeld) throw new LockLostError(this.name)
-  }
-
-  /** Releases the permit. When the server cannot be reached, it ends by itself after its time. */
-  async release(): Promise<void> {
-    if (!this.#timer.end()) return
-    this.#host.onEnd(false)
-    await this.#host.release()
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // What was done under the permit succeeded whether or not it could be released.
-    await this.release().catch(() => {})
-  }
-
-  async #extend(): Promise<void> {
-    const sent = momentOf(this.#host.clock)
-    const isHeld = await this.#host.extend()
-    if (isHeld && this.#timer.onExtended(sent)) return
-    // The permit ended here before the extension was answered.
-    if (isHeld) this.#host.release().catch(() => {})
-    this.#timer.lose()
-    throw new LockLostError(this.name)
-  }
-}
+/** A permit of a semaphore that is held. */
+export class Permit extends Holding {}

@@ -1,22 +1,41 @@
-import { AbortedError } from '../../errors/index.ts'
-import { orAborted } from '../../kernel/index.ts'
-import type { Clock, RandomSource } from '../../util/index.ts'
+import { AbortedError, LockHeldError } from '../../errors/index.ts'
+import { orAborted, type TimeSpan, toMilliseconds } from '../../kernel/index.ts'
+import { abortRegistry, type Clock, type RandomSource } from '../../util/index.ts'
+import type { Holding } from './holding.ts'
 
 /** How long a caller waits. */
-export interface WaitLimit {
-  readonly clock: Clock
-  readonly random: RandomSource
+interface WaitLimit {
   readonly waitMs: number
   readonly signal: AbortSignal | undefined
 }
 
+/** What waiting needs of the process. */
+interface WaitRuntime {
+  readonly clock: Clock
+  readonly random: RandomSource
+}
+
+/** What an attempt has acquired, or until when others hold it, in milliseconds since the epoch. */
+export type Acquired<H extends Holding> = H | number
+
+const waitMsMax = 7 * 86_400_000
 /** Delays between attempts of the first caller that waits, in milliseconds, with jitter. */
 const pollMsMin = 20
 const pollMsMax = 250
 
+/** Callers of locks and of semaphores wait for 10 seconds, unless they say otherwise. */
+export function waitLimitOf(options: {
+  readonly wait?: TimeSpan | undefined
+  readonly signal?: AbortSignal | undefined
+}): WaitLimit {
+  const waitMs = toMilliseconds('wait', options.wait ?? '10s', 0, waitMsMax)
+  return { waitMs, signal: options.signal }
+}
+
 /**
- * The callers of this process that wait for locks, in the order in which they came. Only the first
- * of a name asks the server; the others wait until it is their turn, without requests of their own.
+ * The callers of this process that wait for names of one table, in the order in which they came.
+ * Only the first of a name asks the server; the others wait until it is their turn, without
+ * requests of their own.
  */
 export class LockWaiters {
   readonly #queues = new Map<string, Waiter[]>()
@@ -25,16 +44,15 @@ export class LockWaiters {
    * Waits for its turn among the callers of `name`, and then attempts again and again.
    *
    * @param attempt is called at least once
-   * @param abandon takes what an attempt returns after the signal has aborted
-   * @returns what `attempt` has returned, or `undefined` when it has returned nothing in time
+   * @throws LockHeldError when it has acquired nothing in time
    * @throws AbortedError when the signal aborts
    */
-  async wait<T>(
+  async acquire<H extends Holding>(
     name: string,
-    { clock, random, waitMs, signal }: WaitLimit,
-    attempt: () => Promise<T | undefined>,
-    abandon: (result: T) => void,
-  ): Promise<T | undefined> {
+    { waitMs, signal }: WaitLimit,
+    { clock, random }: WaitRuntime,
+    attempt: () => Promise<Acquired<H>>,
+  ): Promise<H> {
     const deadlineMs = clock.monotonicMs() + waitMs
     const waiter = this.#join(name)
     let pollMs = 0
@@ -43,31 +61,13 @@ export class LockWaiters {
         const leftMs = Math.max(0, deadlineMs - clock.monotonicMs())
         await waiter.sleep(clock, Math.min(pollMs || leftMs, leftMs), signal)
         if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
-        const result = await this.#attempt(attempt(), signal, abandon)
-        if (result !== undefined || clock.monotonicMs() >= deadlineMs) return result
+        const result = await orReleased(attempt(), signal)
+        if (typeof result !== 'number') return result
+        if (clock.monotonicMs() >= deadlineMs) throw new LockHeldError(name, new Date(result))
         pollMs = pollMsMin + random() * Math.min(pollMsMax, pollMs * 3)
       }
     } finally {
       this.#leave(name, waiter)
-    }
-  }
-
-  async #attempt<T>(
-    attempt: Promise<T | undefined>,
-    signal: AbortSignal | undefined,
-    abandon: (result: T) => void,
-  ): Promise<T | undefined> {
-    try {
-      return await orAborted(attempt, signal)
-    } catch (error) {
-      // The caller has left: what the attempt acquires later has no holder.
-      if (signal?.aborted === true) {
-        attempt.then(
-          (result) => result !== undefined && abandon(result),
-          () => {},
-        )
-      }
-      throw error
     }
   }
 
@@ -99,6 +99,27 @@ export class LockWaiters {
   }
 }
 
+/**
+ * Waits for one attempt, and no longer than until the signal aborts: what the attempt acquires
+ * after that is released.
+ *
+ * @throws AbortedError when the signal aborts
+ */
+export async function orReleased<H extends Holding>(
+  attempt: Promise<Acquired<H>>,
+  signal: AbortSignal | undefined,
+): Promise<Acquired<H>> {
+  try {
+    return await orAborted(attempt, signal)
+  } catch (error) {
+    if (signal?.aborted === true) {
+      const late = attempt.then((result) => typeof result !== 'number' && result.release())
+      late.catch(() => {})
+    }
+    throw error
+  }
+}
+
 /** One caller that waits. */
 class Waiter {
   #isAwake = false
@@ -115,13 +136,14 @@ class Waiter {
       await new Promise<void>((resolve) => {
         const resume = (): void => {
           timer.cancel()
-          signal?.removeEventListener('abort', resume)
+          if (signal !== undefined) abortRegistry.remove(signal, waiting)
           this.#resume = () => {}
           resolve()
         }
+        const waiting = { onAborted: resume }
         const timer = clock.schedule(delayMs, resume, true)
         this.#resume = resume
-        signal?.addEventListener('abort', resume)
+        if (signal !== undefined) abortRegistry.add(signal, waiting)
       })
     }
     this.#isAwake = false
