@@ -10,7 +10,7 @@ import { type CachePeer, CachePeers, type CacheShared } from './cache-shared.ts'
 import { EntryRows, entryTables } from './entry-rows.ts'
 import { type Invalidation, tagEpoch } from './epoch-names.ts'
 import { type Birth, Epochs, epochTable, isBornAfter } from './epochs.ts'
-import { busTable, InvalidationBus } from './invalidation-bus.ts'
+import { type BusListener, busTable, InvalidationBus } from './invalidation-bus.ts'
 import { KeyActivity } from './key-activity.ts'
 import { isCurrentRead, MemoryTier } from './memory-tier.ts'
 
@@ -67,6 +67,7 @@ export class CacheCore implements CachePeer {
   readonly leases: CacheLeases | undefined
   readonly memory: MemoryTier | undefined
   readonly bus: InvalidationBus | undefined
+  readonly #listener: BusListener | undefined
   readonly counts: CacheCounts = {
     ...{ hits: 0, memoryHits: 0, misses: 0, stale: 0, sets: 0, deletes: 0 },
     ...{ factories: 0, factoryErrors: 0 },
@@ -100,6 +101,7 @@ export class CacheCore implements CachePeer {
     }
     if (options.memory !== undefined) {
       this.memory = new MemoryTier(options.memory, clock)
+      this.#listener = listenerOf(this.memory, this.epochs)
       this.bus = new InvalidationBus(this.#runner, {
         name: table,
         intervalMs: options.memory.syncMs,
@@ -210,7 +212,7 @@ export class CacheCore implements CachePeer {
     if (decoded === undefined) return
     const mayShare = this.options.isShared || isImmutable(decoded.value)
     memory.put(key, entry, mayShare ? decoded : undefined, sentMs)
-    this.bus?.poll(memory, sentMs)
+    this.bus?.poll(this.#listener!, sentMs)
   }
 
   /** Keeps an entry in memory if it is current, and its key stays valid until that is known. */
@@ -295,6 +297,21 @@ export class CacheCore implements CachePeer {
   get #longestLifeSeconds(): number {
     const { ttlMs, graceMs } = this.options.policy
     return Math.max(Math.ceil((ttlMs + graceMs) / 1_000), ownTtlSeconds)
+  }
+}
+
+/** What messages of other processes are for; it does not keep the cache from being collected. */
+function listenerOf(memory: MemoryTier, epochs: Epochs): BusListener {
+  return {
+    get isInUse() {
+      return memory.isInUse
+    },
+    onInvalid(invalidation) {
+      // What leaves memory would be read again, and found valid by what was known before.
+      if (invalidation?.epochs.length !== 0) epochs.distrust()
+      if (invalidation === undefined) memory.clear()
+      else memory.invalidate(invalidation)
+    },
   }
 }
 

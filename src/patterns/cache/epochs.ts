@@ -75,6 +75,8 @@ export class Epochs {
   readonly #maxAgeMs: number
   readonly #known = new LruMap<string, Epoch>(epochCountMax)
   readonly #reading = new Map<string, Reading>()
+  /** What was read up to then, by the monotonic clock, is asked for again. */
+  #distrustedMs = Number.NEGATIVE_INFINITY
 
   constructor(
     runner: PreparedStatementRunner,
@@ -123,6 +125,11 @@ export class Epochs {
     )
   }
 
+  /** Others have invalidated something: what is known may be from before. */
+  distrust(): void {
+    this.#distrustedMs = this.#clock.monotonicMs()
+  }
+
   /** Takes notice of an invalidation by another cache of this process. */
   learn(name: string, epoch: bigint): void {
     this.#remember(name, epoch, this.#known.get(name)?.readMs ?? Number.NEGATIVE_INFINITY)
@@ -159,7 +166,7 @@ export class Epochs {
   }
 
   #isYoung(readMs: number): boolean {
-    return this.#clock.monotonicMs() - readMs < this.#maxAgeMs
+    return readMs > this.#distrustedMs && this.#clock.monotonicMs() - readMs < this.#maxAgeMs
   }
 
   async #read(name: string): Promise<bigint> {

@@ -1,7 +1,6 @@
 import { type Clock, RingQueue } from '../../util/index.ts'
 import type { CacheEntry } from './cache-entry.ts'
 import { type Invalidation, keyPrefixOf, tagEpoch } from './epoch-names.ts'
-import type { BusListener } from './invalidation-bus.ts'
 
 export interface MemoryTierLimits {
   readonly entryCountMax: number
@@ -46,7 +45,7 @@ export function isCurrentRead(read: MemoryRead, tags: ReadonlySet<string>): bool
  * Entries in the memory of this process, for a short time: the least recently used one leaves when
  * there are too many, or too many bytes.
  */
-export class MemoryTier implements BusListener {
+export class MemoryTier {
   readonly #limits: MemoryTierLimits
   readonly #clock: Clock
   readonly #entries = new Map<string, MemoryEntry>()
@@ -159,12 +158,6 @@ export class MemoryTier implements BusListener {
     for (const [key, found] of this.#entries) {
       if (isWithin(key) || hasAny(found.entry.tags, names)) this.#drop(key, found)
     }
-  }
-
-  /** @param invalidation `undefined`: anything may be invalid */
-  onInvalid(invalidation: Invalidation | undefined): void {
-    if (invalidation === undefined) this.clear()
-    else this.invalidate(invalidation)
   }
 
   clear(): void {

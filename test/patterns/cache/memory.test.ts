@@ -79,6 +79,17 @@ describePattern('Cache: memory of processes', (target) => {
     await untilRead([a], () => a.cache.stats().memoryEntries, 0)
   })
 
+  test('what left memory because of its tag does not come back by what was known of the tag', async () => {
+    const memory = { ttl: '10m', syncInterval: '100ms' } as const
+    const a = open({ memory })
+    const b = open({ memory, invalidationMaxAge: '1m' }, a.clock)
+    await a.cache.set('known', 'old', { tags: ['known'] })
+    expect(await b.cache.get('known')).toBe('old')
+    await a.cache.invalidateTags(['known'])
+    await untilRead([a, b], () => b.cache.stats().memoryEntries, 0)
+    expect(await b.cache.get('known')).toBeUndefined()
+  })
+
   test('caches of one process tell each other at once, also one without memory', async () => {
     const { executor, cache: a, clock } = open({ namespace: 'told' })
     const common = { clock, jitter: 0, earlyRefresh: 0, namespace: 'told' } as const
