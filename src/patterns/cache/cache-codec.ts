@@ -1,5 +1,5 @@
 import { CacheValueError, ConfigError } from '../../errors/index.ts'
-import { decodeCacheValue, encodeCacheValue } from './cache-value.ts'
+import { copyOfPlain, decodeCacheValue, encodeCacheValue, isPlain } from './cache-value.ts'
 
 /** Turns values into bytes and back. */
 export interface CacheCodec {
@@ -8,6 +8,9 @@ export interface CacheCodec {
   /** Called with bytes that `encode` of this codec, or another program, has written. */
   decode(bytes: Uint8Array): unknown
 }
+
+/** Longer values are decoded for each caller: their copies would be the larger part of memory. */
+const copiedBytesMax = 1_024
 
 /** A codec with the limits of a cache. */
 export class ValueCodec {
@@ -50,6 +53,18 @@ export class ValueCodec {
     } catch {
       return undefined
     }
+  }
+
+  /**
+   * Makes the value for each caller who reads it from memory.
+   *
+   * @returns `undefined` when it has to be decoded for each
+   */
+  copier(bytes: Uint8Array): (() => unknown) | undefined {
+    if (this.#codec !== undefined || bytes.length > copiedBytesMax) return undefined
+    const decoded = decodeCacheValue(bytes)
+    if (decoded === undefined || !isPlain(decoded.value)) return undefined
+    return () => copyOfPlain(decoded.value)
   }
 }
 

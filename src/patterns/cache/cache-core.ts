@@ -211,7 +211,8 @@ export class CacheCore implements CachePeer {
     const decoded = made ?? this.codec.decode(entry.bytes)
     if (decoded === undefined) return
     const mayShare = this.options.isShared || isImmutable(decoded.value)
-    memory.put(key, entry, mayShare ? decoded : undefined, sentMs)
+    const give = mayShare ? () => decoded.value : this.codec.copier(entry.bytes)
+    memory.put(key, entry, give, sentMs)
     this.bus?.poll(this.#listener!, sentMs)
   }
 

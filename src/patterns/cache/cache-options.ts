@@ -110,7 +110,8 @@ export interface MemoryOptions {
   readonly max?: number | undefined
   /**
    * Largest number of bytes: those of keys and encoded values, and twice the latter again for a
-   * value that is kept as it is decoded, which a text is, and all with `share`. Default 64 MiB.
+   * value that is kept as it is decoded, which a text is, a plain one of up to 1 KiB, and all with
+   * `share`. Default 64 MiB.
    */
   readonly bytesMax?: number | undefined
   /**

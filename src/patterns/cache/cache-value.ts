@@ -77,6 +77,26 @@ export function decodeCacheValue(bytes: Uint8Array): { readonly value: unknown }
   }
 }
 
+/** Whether a decoded value has no parts but lists, records, and what cannot be changed. */
+export function isPlain(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true
+  if (Array.isArray(value)) return value.every(isPlain)
+  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).every(isPlain)
+}
+
+/** A copy of what is plain: several times faster than decoding it again. */
+export function copyOfPlain(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(copyOfPlain)
+  // A key `__proto__` is an own property here, so that this does not set the prototype.
+  const copy: { [key: string]: unknown } = { ...value }
+  for (const key of Object.keys(copy)) {
+    const part = copy[key]
+    if (typeof part === 'object' && part !== null) copy[key] = copyOfPlain(part)
+  }
+  return copy
+}
+
 /** Whether a text has so many lists and records that they may be nested too deep. */
 function hasManyParts(text: string): boolean {
   // Each level of nesting takes two characters.

@@ -361,7 +361,8 @@ export class Cache {
     const core = this.#core
     const found = core.memory?.get(key)
     if (found === undefined || found.entry.softMs <= core.nowMs) return undefined
-    const decoded = found.shared ?? core.codec.decode(found.entry.bytes)
+    const { give, entry } = found
+    const decoded = give === undefined ? core.codec.decode(entry.bytes) : { value: give() }
     core.counts.hits++
     core.counts.memoryHits++
     core.publish({ type: 'hit', key, tier: 'memory' })

@@ -8,11 +8,14 @@ export interface MemoryTierLimits {
   readonly ttlMs: number
 }
 
-/** An entry in memory, with its value when that may be shared between callers. */
+/** An entry in memory. */
 export interface MemoryEntry {
   readonly entry: CacheEntry
-  /** The value itself: one that cannot be changed, or that callers agreed to share. */
-  readonly shared: { readonly value: unknown } | undefined
+  /**
+   * The value for one caller, of what is kept as it is decoded; `undefined` when it is decoded for
+   * each.
+   */
+  readonly give: (() => unknown) | undefined
   /** Used until then, by the monotonic clock. */
   readonly untilMs: number
   readonly byteCount: number
@@ -115,21 +118,16 @@ export class MemoryTier {
   }
 
   /** Keeps an entry whose read began at `sentMs`. */
-  put(
-    key: string,
-    entry: CacheEntry,
-    shared: { readonly value: unknown } | undefined,
-    sentMs: number,
-  ): void {
+  put(key: string, entry: CacheEntry, give: (() => unknown) | undefined, sentMs: number): void {
     this.dropOver()
-    const byteCount = bytesOf(key, entry, shared !== undefined)
+    const byteCount = bytesOf(key, entry, give !== undefined)
     if (byteCount > this.#limits.bytesMax) return
     const before = this.#entries.get(key)
     if (before !== undefined) {
       if (before.entry.writtenUs > entry.writtenUs) return
       this.#drop(key, before)
     }
-    const kept = { entry, shared, untilMs: sentMs + this.#limits.ttlMs, byteCount }
+    const kept = { entry, give, untilMs: sentMs + this.#limits.ttlMs, byteCount }
     this.#entries.set(key, kept)
     this.#ends.push([key, kept.untilMs])
     if (this.#ends.length > 2 * this.#entries.size + dropCountMax) this.#renewEnds()

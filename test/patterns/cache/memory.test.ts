@@ -1,4 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { isDeepStrictEqual } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
 import { RequestTimeoutError, wrapExecutor } from '../../../src/index.ts'
 import { Cache, type CacheEvent, type CacheOptions } from '../../../src/patterns.ts'
@@ -173,6 +174,26 @@ describePattern('Cache: memory of processes', (target) => {
     expect(reading.stats().memoryEntries).toBe(1)
   })
 
+  test('each caller has a value of its own, of every kind and length', async () => {
+    const { cache } = open()
+    const values = [
+      { a: 1, list: [{ b: null }, 'c'], ['$']: 1 },
+      JSON.parse('{"__proto__":{"polluted":{}},"constructor":[{}]}'),
+      { date: new Date(0), map: new Map([[1, { d: 1 }]]), nothing: undefined },
+      Object.assign(Object.create(null), { e: [] }),
+      [['x'.repeat(2_000)], { f: 1n }],
+    ]
+    for (const [i, value] of values.entries()) {
+      await cache.set(`own ${i}`, value)
+      const read = (): Promise<unknown> => cache.get(`own ${i}`)
+      const found = [await read(), await read(), await read()]
+      for (const one of found) expect(isDeepStrictEqual(one, value)).toBe(true)
+      const objects = new Set(found.flatMap((one) => [...objectsIn(one)]))
+      expect(objects.size).toBe(3 * objectsIn(value).size)
+    }
+    expect(cache.stats().memoryHits).toBe(2 * values.length)
+  })
+
   test('a codec that returns its argument hands no caller the memory of the others', async () => {
     const codec = {
       encode: (value: unknown) => value as Uint8Array,
@@ -279,6 +300,15 @@ describePattern('Cache: memory of processes', (target) => {
   })
 })
 
+/** All objects of a value. */
+function objectsIn(value: unknown, found = new Set<object>()): Set<object> {
+  if (typeof value !== 'object' || value === null) return found
+  found.add(value)
+  const parts = value instanceof Map ? [...value.values()] : Object.values(value)
+  for (const part of parts) objectsIn(part, found)
+  return found
+}
+
 test('memory: entries that are over are dropped, and decoded values are counted', () => {
   const clock = new VirtualClock(0)
   const memory = new MemoryTier({ entryCountMax: 100, bytesMax: 100_000, ttlMs: 1_000 }, clock)
@@ -287,7 +317,7 @@ test('memory: entries that are over are dropped, and decoded values are counted'
   memory.put('a', entry, undefined, 0)
   const encodedBytes = memory.bytes
   clock.advance(500)
-  memory.put('b', entry, { value: {} }, 500)
+  memory.put('b', entry, () => ({}), 500)
   expect(memory.bytes - encodedBytes).toBe(encodedBytes + 2_000)
   // The one that was used last is over first.
   memory.get('a')
