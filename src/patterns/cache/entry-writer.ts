@@ -2,6 +2,7 @@ import { CacheValueError, LockLostError } from '../../errors/index.ts'
 import { stampUsMax } from '../../kernel/index.ts'
 import type { CacheCore } from './cache-core.ts'
 import type { CacheEntry, NewCacheEntry } from './cache-entry.ts'
+import type { CacheLeases } from './cache-leases.ts'
 import type { EntryPolicy } from './cache-options.ts'
 
 /** An entry that is to be written, without its write timestamp. */
@@ -64,46 +65,53 @@ export class EntryWriter {
    */
   async replace(key: string, replacement: Replacement): Promise<boolean> {
     const core = this.#core
-    const { activity } = await core.share()
-    let isReplaced = false
-    await activity.writeIf(key, async () => {
-      isReplaced =
-        core.leases === undefined
-          ? await this.#replaceAtOnce(key, replacement)
-          : await this.#replaceInTurn(key, replacement)
-    })
+    await core.share()
+    const isReplaced =
+      core.leases === undefined
+        ? await this.#replaceAtOnce(key, replacement)
+        : await this.#replaceInTurn(key, core.leases, replacement)
     if (isReplaced) core.countSet(key)
     return isReplaced
   }
 
   async #replaceAtOnce(key: string, replacement: Replacement): Promise<boolean> {
     const core = this.#core
-    // From before the read: a deletion that comes after it has a later one.
-    const stampUs = core.nextStamp(key)
-    return await this.#replace(key, replacement, 0n, async (writtenUs) => {
-      if (writtenUs < stampUs) return stampUs
-      const laterUs = fenceAfter(writtenUs)
-      core.observeStamp(key, laterUs)
-      return laterUs
+    const { activity } = await core.share()
+    return await activity.exclusive(key, async () => {
+      // From before the read: a deletion that comes after it has a later one.
+      const stampUs = core.nextStamp(key)
+      return await this.#replace(key, replacement, 0n, async (writtenUs) => {
+        if (writtenUs < stampUs) return stampUs
+        const laterUs = fenceAfter(writtenUs)
+        core.observeStamp(key, laterUs)
+        return laterUs
+      })
     })
   }
 
-  async #replaceInTurn(key: string, replacement: Replacement): Promise<boolean> {
+  async #replaceInTurn(
+    key: string,
+    leases: CacheLeases,
+    replacement: Replacement,
+  ): Promise<boolean> {
     const core = this.#core
-    const nextStamp = (): bigint => core.nextStamp(key)
-    const { lease, deletedUs } = await core.leases!.acquire(key, nextStamp)
+    const { activity } = await core.share()
+    const { lease, deletedUs } = await leases.acquire(key, () => core.nextStamp(key))
     core.observeStamp(key, lease.fence)
+    const stamp = async (writtenUs: bigint): Promise<bigint> => {
+      if (writtenUs >= lease.fence) {
+        await lease.raiseFence(fenceAfter(writtenUs))
+        core.observeStamp(key, lease.fence)
+      }
+      lease.checkHeld()
+      return lease.fence
+    }
     let isReplaced = false
     let wasHeld = false
     try {
-      isReplaced = await this.#replace(key, replacement, deletedUs, async (writtenUs) => {
-        if (writtenUs >= lease.fence) {
-          await lease.raiseFence(fenceAfter(writtenUs))
-          core.observeStamp(key, lease.fence)
-        }
-        lease.checkHeld()
-        return lease.fence
-      })
+      // What this process has written meanwhile is read, what it writes from now on is stamped later.
+      const replace = (): Promise<boolean> => this.#replace(key, replacement, deletedUs, stamp)
+      isReplaced = await activity.exclusive(key, replace)
     } finally {
       // A lease that cannot be released ends by itself.
       wasHeld = await lease.release().catch(() => false)

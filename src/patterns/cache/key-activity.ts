@@ -12,8 +12,8 @@ interface Reading {
 interface Writes {
   /** Resolves when they have ended, whether they succeeded or failed. */
   readonly ended: Promise<unknown>
-  /** The last deletion among them. */
-  readonly deletion: Promise<void> | undefined
+  /** The last one among them that those after it wait for. */
+  readonly barrier: Promise<unknown> | undefined
   /** Whether the last of them has begun, so that what follows is stamped later than it. */
   readonly progress: { hasBegun: boolean }
 }
@@ -90,23 +90,31 @@ export class KeyActivity {
   /** A write that replaces the value in any case. */
   async write(key: string, work: () => Promise<void>): Promise<void> {
     this.retireRun(key)
-    await this.#write(key, work, false)
+    await this.#write(key, work, 'plain')
   }
 
-  /** A write that may replace nothing: `work` calls `retireRun` when it does. */
-  async writeIf(key: string, work: () => Promise<void>): Promise<void> {
-    await this.#write(key, work, false)
+  /**
+   * A write that depends on what it reads: it waits for those before it, and those after it wait
+   * for it. It may replace nothing: `work` calls `retireRun` when it does.
+   */
+  async exclusive<T>(key: string, work: () => Promise<T>): Promise<T> {
+    return await this.#write(key, work, 'exclusive')
   }
 
   /** Writes that follow in this process are stamped after it, so it does not delete them. */
   async delete(key: string, work: () => Promise<void>): Promise<void> {
     this.retireRun(key)
-    await this.#write(key, work, true)
+    await this.#write(key, work, 'deletion')
   }
 
-  async #write(key: string, work: () => Promise<void>, isDeletion: boolean): Promise<void> {
+  async #write<T>(
+    key: string,
+    work: () => Promise<T>,
+    kind: 'plain' | 'deletion' | 'exclusive',
+  ): Promise<T> {
     const before = this.#writes.get(key)
-    const goesBefore = before?.progress.hasBegun === false ? before.ended : before?.deletion
+    const waitsForAll = kind === 'exclusive' || before?.progress.hasBegun === false
+    const goesBefore = waitsForAll ? before?.ended : before?.barrier
     const progress = { hasBegun: false }
     const running = startAfter(goesBefore, () => {
       progress.hasBegun = true
@@ -114,22 +122,22 @@ export class KeyActivity {
     })
     const writes: Writes = {
       ended: Promise.allSettled([before?.ended, running]),
-      deletion: isDeletion ? running : before?.deletion,
+      barrier: kind === 'plain' ? before?.barrier : running,
       progress,
     }
     this.#writes.set(key, writes)
     void writes.ended.then(() => {
       if (this.#writes.get(key) === writes) this.#writes.delete(key)
     })
-    await running
+    return await running
   }
 }
 
 /** Runs `work` after the earlier work has settled, or at once when there is none. */
-async function startAfter(
+async function startAfter<T>(
   goesBefore: Promise<unknown> | undefined,
-  work: () => Promise<void>,
-): Promise<void> {
+  work: () => Promise<T>,
+): Promise<T> {
   if (goesBefore !== undefined) await goesBefore.catch(() => {})
-  await work()
+  return await work()
 }

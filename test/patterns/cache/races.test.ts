@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { wrapExecutor } from '../../../src/index.ts'
 import { Cache, type CacheOptions } from '../../../src/patterns.ts'
+import { createDeferred } from '../../../src/util/index.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 import { describePattern, FaultyExecutor } from '../support.ts'
 
@@ -89,6 +90,42 @@ describePattern('Cache: races', (target) => {
     expect(isDeleted).toBe(true)
     expect(await other.lookup('expiring')).toEqual({ hit: false })
   })
+
+  test.each(['cluster', 'process'] as const)(
+    '%s: what this process sets before or while expire runs stays',
+    async (stampede) => {
+      for (const isBefore of [true, false]) {
+        const key = `set ${isBefore} ${stampede}`
+        const executor = new FaultyExecutor(target.session)
+        const started = createDeferred<void>()
+        const release = createDeferred<void>()
+        let kept: string | undefined
+        // The write of the set, or the read of expire, takes long.
+        const slow = wrapExecutor(executor, async (call, next) => {
+          const text = call.verb === 'executePrepared' ? call.prepared.getStatement() : ''
+          if (kept === undefined || !text.startsWith(kept)) return await next(call)
+          kept = undefined
+          const answer = isBefore ? undefined : await next(call)
+          started.resolve()
+          await release.promise
+          return answer ?? (await next(call))
+        })
+        const cache = new Cache(slow, { stampede, jitter: 0 })
+        await cache.set(key, 'old')
+        kept = isBefore ? 'INSERT INTO cache ' : 'SELECT value'
+        const first = isBefore ? cache.set(key, 'new') : cache.expire(key, '2h')
+        await started.promise
+        const second = isBefore ? cache.expire(key, '2h') : cache.set(key, 'new')
+        // The second one does what it can before the first one ends.
+        await cache.get('another')
+        await new Promise((resolve) => setImmediate(resolve))
+        await expect.poll(() => executor.isIdle).toBe(true)
+        release.resolve()
+        await Promise.all([first, second])
+        expect(await cache.get(key)).toBe('new')
+      }
+    },
+  )
 
   test.each(['cluster', 'process'] as const)(
     '%s: a factory that returns nothing, which is not stored, leaves no earlier value',
