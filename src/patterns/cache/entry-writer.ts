@@ -109,7 +109,7 @@ export class EntryWriter {
     let isReplaced = false
     let wasHeld = false
     try {
-      // What this process has written meanwhile is read, what it writes from now on is stamped later.
+      // What this process wrote meanwhile is read, what it writes from now on is stamped later.
       const replace = (): Promise<boolean> => this.#replace(key, replacement, deletedUs, stamp)
       isReplaced = await activity.exclusive(key, replace)
     } finally {

@@ -8,6 +8,12 @@ interface Reading {
   isSent: boolean
 }
 
+/** A read that was sent. */
+interface SentRead {
+  /** Whether a run of its key has ended since: what that stored may not have been there yet. */
+  isOvertaken: boolean
+}
+
 /** The writes of a key that have not all ended. */
 interface Writes {
   /** Resolves when they have ended, whether they succeeded or failed. */
@@ -21,6 +27,7 @@ interface Writes {
 /** What is in progress for the keys of one cache table in this process. */
 export class KeyActivity {
   readonly #reads = new Map<string, Reading>()
+  readonly #sent = new Map<string, Set<SentRead>>()
   readonly #runs = new Map<string, Run>()
   readonly #writes = new Map<string, Writes>()
 
@@ -51,7 +58,16 @@ export class KeyActivity {
     const reading = self()
     reading.isSent = true
     if (this.#reads.get(key) === reading) this.#reads.delete(key)
-    return await work()
+    const sent: SentRead = { isOvertaken: false }
+    const ofKey = this.#sent.get(key) ?? new Set()
+    this.#sent.set(key, ofKey.add(sent))
+    try {
+      const entry = await work()
+      return sent.isOvertaken ? await work() : entry
+    } finally {
+      ofKey.delete(sent)
+      if (ofKey.size === 0) this.#sent.delete(key)
+    }
   }
 
   /** The making of a value that is in progress and not overtaken by a write. */
@@ -63,6 +79,7 @@ export class KeyActivity {
   startRun(key: string, options: RunAims, work: (run: Run) => Promise<Made>): Run {
     const run: Run = new Run(options, work, (left) => {
       if (this.#runs.get(key) === left) this.#runs.delete(key)
+      for (const sent of this.#sent.get(key) ?? []) sent.isOvertaken = true
     })
     this.#runs.set(key, run)
     return run

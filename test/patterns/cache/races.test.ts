@@ -127,6 +127,38 @@ describePattern('Cache: races', (target) => {
     },
   )
 
+  test('process: a caller whose read was answered after a run had ended calls no factory', async () => {
+    const read = createDeferred<void>()
+    const release = createDeferred<void>()
+    let readCount = 0
+    const slow = wrapExecutor(
+      target.session,
+      async (call, next) => {
+        const answer = await next(call)
+        const text = call.verb === 'executePrepared' ? call.prepared.getStatement() : ''
+        if (!text.startsWith('SELECT value') || ++readCount !== 2) return answer
+        read.resolve()
+        await release.promise
+        return answer
+      },
+      { isolated: true },
+    )
+    const cache = new Cache(slow, { stampede: 'process' })
+    const made = createDeferred<string>()
+    const started = createDeferred<void>()
+    const first = cache.getOrSet('overtaken', () => {
+      started.resolve()
+      return made.promise
+    })
+    await started.promise
+    const second = cache.getOrSet('overtaken', () => 'made again')
+    await read.promise
+    made.resolve('made')
+    expect(await first).toBe('made')
+    release.resolve()
+    expect(await second).toBe('made')
+  })
+
   test.each(['cluster', 'process'] as const)(
     '%s: a factory that returns nothing, which is not stored, leaves no earlier value',
     async (stampede) => {
