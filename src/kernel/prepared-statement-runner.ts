@@ -97,10 +97,15 @@ export class PreparedStatementRunner {
     return await hinted(this.#executor.page<C>(prepared, values, this.#complete(remaining)))
   }
 
-  async *stream<C>(text: string, values: BindValues): AsyncGenerator<RowOf<C>> {
-    const prepared = await this.#prepare(text)
+  /** @param options whose `timeout` is that of every page, and that of the PREPARE too */
+  async *stream<C>(
+    text: string,
+    values: BindValues,
+    options?: ExecuteOptions,
+  ): AsyncGenerator<RowOf<C>> {
+    const { prepared } = await this.#prepareWithin(text, options)
     try {
-      yield* this.#executor.stream<C>(prepared, values, this.#complete(undefined))
+      yield* this.#executor.stream<C>(prepared, values, this.#complete(options))
     } catch (error) {
       throw withHint(error)
     }

@@ -40,21 +40,23 @@ interface LegacyRow {
 export class LegacySessions {
   readonly #runner: PreparedStatementRunner
   readonly #clock: Clock
-  readonly #table: string
+  readonly #selectText: string
+  readonly #writtenText: string
+  readonly #deleteText: string
 
   constructor(runner: PreparedStatementRunner, name: string, clock: Clock) {
     this.#runner = runner
     this.#clock = clock
-    this.#table = tableText(name)
+    const table = tableText(name)
+    this.#selectText = `SELECT user_id, ip, created_at, expires_at FROM ${table} WHERE id = ?`
+    this.#writtenText = `SELECT writetime(user_id) AS written_us FROM ${table} WHERE id = ?`
+    this.#deleteText = `DELETE FROM ${table} USING TIMESTAMP ? WHERE id = ?`
   }
 
   /** The session as the new table would have it. Its epoch is before every other. */
   async read(id: Uint8Array, timeoutMs: number): Promise<SessionState | undefined> {
-    const result = await this.#runner.run<LegacyRow>(
-      `SELECT user_id, ip, created_at, expires_at FROM ${this.#table} WHERE id = ?`,
-      [id],
-      { timeout: timeoutMs },
-    )
+    const options = { timeout: timeoutMs }
+    const result = await this.#runner.run<LegacyRow>(this.#selectText, [id], options)
     const row = result.firstRow()
     if (row === undefined) return undefined
     const { user_id: userId, created_at: createdAt, expires_at: expiresAt } = row
@@ -77,18 +79,13 @@ export class LegacySessions {
   async delete(id: Uint8Array, timeoutMs: number): Promise<void> {
     const options = { timeout: timeoutMs }
     const found = await this.#runner.run<{ written_us: bigint | number | string | null }>(
-      `SELECT writetime(user_id) AS written_us FROM ${this.#table} WHERE id = ?`,
+      this.#writtenText,
       [id],
       options,
     )
     const writtenUs = toBigInt(found.firstRow()?.written_us ?? 0n)
     const nowUs = BigInt(this.#clock.nowMs()) * 1_000n
     const stampUs = nowUs > writtenUs ? nowUs : writtenUs + 1n
-    const values = [stampUs, id]
-    await this.#runner.run(
-      `DELETE FROM ${this.#table} USING TIMESTAMP ? WHERE id = ?`,
-      values,
-      options,
-    )
+    await this.#runner.run(this.#deleteText, [stampUs, id], options)
   }
 }

@@ -4,9 +4,6 @@ import { sessionIdOf, successorState, type SessionState } from './session-state.
 import type { SessionStores } from './session-stores.ts'
 import { type SessionToken, tagOf } from './session-token.ts'
 
-/** Tokens of one session that are ended at most, one after another. */
-const tokenCountMax = 1_000
-
 /** Ends sessions for good. */
 export class SessionEnder {
   readonly #stores: SessionStores
@@ -58,25 +55,21 @@ export class SessionEnder {
    * Revokes a token and those that have replaced it. A successor whose row is still to be written
    * gets one that is revoked.
    *
-   * @returns the last state that this has revoked
+   * @returns the state of the last token, unless it was revoked before
    */
   async #revoke(
     first: Uint8Array,
     firstBase: SessionState | undefined,
   ): Promise<SessionState | undefined> {
     let [id, base]: [Uint8Array, SessionState | undefined] = [first, firstBase]
-    let ended: SessionState | undefined
-    for (let count = 0; count < tokenCountMax; count++) {
+    for (;;) {
       const { state, isChange } = await this.#stores.ask(id, { kind: 'revoke', base })
-      if (state === undefined) break
-      if (isChange) ended = state
-      if (state.next === undefined) break
+      if (state?.next === undefined) return isChange ? state : undefined
       // A session may have been rotated thousands of times: its present token is noted.
-      const noted = count === 0 ? await this.#presentId(state, id) : undefined
+      const noted = id === first ? await this.#presentId(state, id) : undefined
       id = noted ?? state.next.id
       base = noted === undefined ? successorState(state) : undefined
     }
-    return ended
   }
 
   /** The token that a session had when that was last noted; `undefined` when it is `id`. */

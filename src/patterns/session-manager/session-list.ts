@@ -27,22 +27,25 @@ const parallelCount = 16
 /** The listed token of a session may have been replaced: so many successors are followed. */
 const hopCountMax = 100
 
-/** Yields the valid sessions of a user, in no particular order. */
+/** Yields the valid sessions of a user, in no particular order, read as they are consumed. */
 export async function* listValidSessions(
   stores: SessionStores,
   settings: SessionSettings,
   userId: string,
 ): AsyncGenerator<SessionInfo> {
   const tag = tagOf(userId)
-  const [ids, epoch] = await Promise.all([
-    stores.byUser.ids(tag, settings.timeoutMs),
-    stores.readEpoch(tag),
-  ])
-  for (let i = 0; i < ids.length; i += parallelCount) {
-    const some = ids.slice(i, i + parallelCount)
-    const infos = await Promise.all(some.map((id) => readInfo(stores, settings, id, epoch)))
-    for (const info of infos) if (info !== undefined) yield info
+  const epoch = await stores.readEpoch(tag)
+  const readAll = async (ids: readonly Uint8Array[]): Promise<readonly SessionInfo[]> => {
+    const infos = await Promise.all(ids.map((id) => readInfo(stores, settings, id, epoch)))
+    return infos.filter((info) => info !== undefined)
   }
+  let ids: Uint8Array[] = []
+  for await (const id of stores.byUser.ids(tag, settings.timeoutMs)) {
+    if (ids.push(id) < parallelCount) continue
+    yield* await readAll(ids)
+    ids = []
+  }
+  yield* await readAll(ids)
 }
 
 async function readInfo(

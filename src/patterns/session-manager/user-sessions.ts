@@ -23,12 +23,20 @@ export function userSessionsTable(name: string, ttlSeconds: number): TableDefini
 export class UserSessions {
   readonly #runner: PreparedStatementRunner
   readonly #clock: Clock
-  readonly #table: string
+  readonly #insertText: string
+  readonly #deleteText: string
+  readonly #selectAllText: string
+  readonly #selectText: string
 
   constructor(runner: PreparedStatementRunner, name: string, clock: Clock) {
     this.#runner = runner
     this.#clock = clock
-    this.#table = tableText(name)
+    const table = tableText(name)
+    const isSession = 'tag = ? AND family = ?'
+    this.#insertText = `INSERT INTO ${table} (tag, family, id) VALUES (?, ?, ?) USING TTL ? AND TIMESTAMP ?`
+    this.#deleteText = `DELETE FROM ${table} WHERE ${isSession}`
+    this.#selectAllText = `SELECT id FROM ${table} WHERE tag = ?`
+    this.#selectText = `SELECT id FROM ${table} WHERE ${isSession}`
   }
 
   /**
@@ -46,22 +54,26 @@ export class UserSessions {
     timeoutMs: number,
   ): Promise<void> {
     await this.#runner.run(
-      `INSERT INTO ${this.#table} (tag, family, id) VALUES (?, ?, ?) USING TTL ? AND TIMESTAMP ?`,
+      this.#insertText,
       [tag, family, id, rowTtlSeconds(untilMs, this.#clock), BigInt(sinceMs) * 1_000n],
       { timeout: timeoutMs },
     )
   }
 
   async forget(tag: Uint8Array, family: Uint8Array, timeoutMs: number): Promise<void> {
-    const text = `DELETE FROM ${this.#table} WHERE tag = ? AND family = ?`
-    await this.#runner.run(text, [tag, family], { timeout: timeoutMs })
+    await this.#runner.run(this.#deleteText, [tag, family], { timeout: timeoutMs })
   }
 
-  /** Ids of the tokens that the sessions of a user had when they were last noted. */
-  async ids(tag: Uint8Array, timeoutMs: number): Promise<readonly Uint8Array[]> {
-    const text = `SELECT id FROM ${this.#table} WHERE tag = ?`
-    const result = await this.#runner.run<{ id: Uint8Array }>(text, [tag], { timeout: timeoutMs })
-    return result.rows().map(({ id }) => id)
+  /**
+   * Yields the ids of the tokens that the sessions of a user had when they were last noted, page by
+   * page.
+   *
+   * @param timeoutMs of each page
+   */
+  async *ids(tag: Uint8Array, timeoutMs: number): AsyncGenerator<Uint8Array> {
+    const options = { timeout: timeoutMs }
+    const rows = this.#runner.stream<{ id: Uint8Array }>(this.#selectAllText, [tag], options)
+    for await (const { id } of rows) yield id
   }
 
   /** The id of one session's token as last noted. */
@@ -70,11 +82,9 @@ export class UserSessions {
     family: Uint8Array,
     timeoutMs: number,
   ): Promise<Uint8Array | undefined> {
-    const result = await this.#runner.run<{ id: Uint8Array }>(
-      `SELECT id FROM ${this.#table} WHERE tag = ? AND family = ?`,
-      [tag, family],
-      { timeout: timeoutMs },
-    )
+    const result = await this.#runner.run<{ id: Uint8Array }>(this.#selectText, [tag, family], {
+      timeout: timeoutMs,
+    })
     return result.firstRow()?.id
   }
 }

@@ -187,6 +187,41 @@ describePattern('what SessionManager guarantees', (target) => {
     }
   })
 
+  test('S1: the end of a session is reported once, whichever of its tokens end it', async () => {
+    const ends: unknown[] = []
+    const { sessions } = open({ onEnd: (end) => ends.push(end) })
+    const tokens = [await sessions.createSession('ended once', '')]
+    for (let i = 0; i < 2; i++) tokens.push(await sessions.rotateSession(tokens.at(-1)!))
+    const [{ id } = { id: '' }] = await sessions.listSessions('ended once').toArray()
+    for (const token of tokens.toReversed()) await sessions.destroySession(token)
+    expect(await sessions.revokeSession('ended once', id)).toBe(false)
+    expect(ends).toEqual([{ userId: 'ended once', sessionId: id, reason: 'destroyed' }])
+    expect(sessions.stats()).toMatchObject({ destroyed: 1, revoked: 0 })
+  })
+
+  test('sessions of a user are listed page by page, as they are consumed', async () => {
+    let pageCount = 0
+    const counting = wrapExecutor(
+      await target.open((builder) => builder.pageSize(20)),
+      async (call, next) => {
+        if (call.verb === 'page') pageCount++
+        return await next(call)
+      },
+      { isolated: true },
+    )
+    const sessions = new SessionManager(counting)
+    const some = Array.from({ length: 100 }, () => sessions.createSession('listed', ''))
+    await Promise.all(some)
+    for await (const { ipAddress } of sessions.listSessions('listed')) {
+      expect(ipAddress).toBe('')
+      break
+    }
+    expect(pageCount).toBeGreaterThan(0)
+    expect(pageCount).toBeLessThan(4)
+    expect(await sessions.listSessions('listed').toArray()).toHaveLength(100)
+    expect(pageCount).toBeGreaterThan(5)
+  })
+
   test('S2: revokeAll ends every session that there is, by one conditional write', async () => {
     const { faulty, sessions } = open()
     const tokens = await Promise.all(
