@@ -137,13 +137,16 @@ export class SessionBuilder extends BaseSessionBuilder {
 /**
  * Connects to a cluster and returns a session. Options that are not given have their defaults.
  *
+ * @param contactPoints nodes, or a connection string (see {@link ContactPoint}). Default: what the
+ *   environment variable `TSYLLA_URL` says
  * @throws ConfigError for a wrong option; otherwise the error that connecting has failed with
  */
 function connect(
-  contactPoints: readonly ContactPoint[],
+  contactPoints: string | readonly ContactPoint[] = [],
   options: Partial<SessionOptions> = {},
 ): Promise<Session> {
-  return new SessionBuilder({ ...options, contactPoints }).build()
+  const list = typeof contactPoints === 'string' ? [contactPoints] : contactPoints
+  return new SessionBuilder({ ...options, contactPoints: list }).build()
 }
 
 /** A session on a cluster or on an embedded engine; all requests go through it. */

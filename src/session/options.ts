@@ -31,7 +31,9 @@ export interface ContactPointObject {
 export const contactPointSymbol: unique symbol = Symbol.for('tsylla.contact-point/1')
 
 /**
- * `host`, `host:port`, `[v6]:port`, `embedded:`, `embedded:./path`, or an open embedded database.
+ * `host`, `host:port`, `[v6]:port`, `embedded:`, `embedded:./path`, or an open embedded database;
+ * or one connection string, `cql://user:password@host:port,host/keyspace?dc=name`, with `cqls://`
+ * for TLS and options as parameters.
  */
 export type ContactPoint = string | ContactPointObject
 
@@ -205,7 +207,9 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     throw new ConfigError("contactPoints must be a list, also for one node: ['node1:9042']")
   }
   if (options.contactPoints.length === 0) {
-    throw new ConfigError('contactPoints: at least one is needed, "embedded:" for instance')
+    throw new ConfigError(
+      'contactPoints: at least one is needed, "embedded:" for instance, or the environment variable TSYLLA_URL',
+    )
   }
   return Object.freeze({
     contactPoints: [...options.contactPoints],

@@ -18,6 +18,7 @@ import {
   type TlsOptions,
 } from '../transport/index.ts'
 import { runtimeWithClock } from '../util/index.ts'
+import { expandConnectionString } from './connection-string.ts'
 import { createKeyspaceText } from './create-keyspace.ts'
 import { Dispatcher } from './execution/dispatcher.ts'
 import { failed } from './execution/call-scope.ts'
@@ -64,7 +65,9 @@ export class BaseSessionBuilder {
   }
 
   /**
-   * Adds a contact point: `host`, `host:port`, `embedded:`, `embedded:./path`, or an open database.
+   * Adds a contact point: `host`, `host:port`, `embedded:`, `embedded:./path`, an open database, or
+   * a connection string as the only one: `cql://user:password@host,host/keyspace?dc=name`. Without
+   * a contact point, the environment variable `TSYLLA_URL` has it.
    */
   knownNode(contactPoint: ContactPoint): this {
     return this.#with({ contactPoints: [...this.#options.contactPoints, contactPoint] })
@@ -155,7 +158,7 @@ export class BaseSessionBuilder {
   }
 
   async #build({ signal }: BuildOptions): Promise<ConnectedSession> {
-    const options = resolveOptions(this.#options)
+    const options = resolveOptions(expandConnectionString(this.#options))
     if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
     const endpoints = await this.#openEndpoints(options)
     try {
@@ -286,7 +289,7 @@ export class BaseSessionBuilder {
 function urlError(point: string, scheme: string): ConfigError {
   const host = /^[^:]+:\/\/(?:[^@/]*@)?([^/?#,]+)/.exec(point)?.[1] ?? 'node1:9042'
   return new ConfigError(
-    `A contact point is host or host:port, not a ${scheme}:// URL: use ${JSON.stringify(host)}, and the options user, password, keyspace and tls for the rest`,
+    `A contact point is host, host:port or a connection string cql://…, not a ${scheme}:// URL: use ${JSON.stringify(host)}, and the options user, password, keyspace and tls for the rest`,
   )
 }
 

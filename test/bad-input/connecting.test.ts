@@ -56,8 +56,8 @@ describe('contact points and options that are wrong', () => {
     })
   }
 
-  test('a contact point where a list is asked for', async () => {
-    expect(await codeOf('127.0.0.1' as never)).toBe('TSYLLA_CONFIG not_applied')
+  test('what is no list of contact points', async () => {
+    expect(await codeOf({ host: '127.0.0.1' } as never)).toBe('TSYLLA_CONFIG not_applied')
     expect(() => new SessionBuilder().knownNodes('127.0.0.1' as never)).toThrow(/list/)
   })
 
