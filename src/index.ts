@@ -65,7 +65,7 @@ export type {
   SessionOptions,
 } from './session/index.ts'
 export { driverVersion as version } from './session/index.ts'
-export type { TlsOptions } from './transport/index.ts'
+export type { AddressTranslator, UntranslatedPeer, TlsOptions } from './transport/index.ts'
 export {
   Batch,
   type BatchEntry,

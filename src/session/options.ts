@@ -8,6 +8,8 @@ import {
 import { type CompressionName, ProtocolVersion } from '../protocol/index.ts'
 import { type LoadBalancingPolicy, TokenAwarePolicy } from '../policies/index.ts'
 import {
+  type AddressTranslator,
+  checkAddressTranslator,
   connectionInFlightBytesMax,
   type EndpointFactory,
   type TlsOptions,
@@ -68,6 +70,8 @@ export interface SessionOptions {
   readonly connectionTimeoutMs?: number | undefined
   /** Milliseconds that a request may take, all attempts included. Default 12,000. */
   readonly requestTimeoutMs?: number | undefined
+  /** Says where to connect to instead of the addresses that nodes are known by. */
+  readonly addressTranslator?: AddressTranslator | undefined
   readonly tcpNoDelay?: boolean | undefined
   /** Idle milliseconds before TCP keep-alive probes; `null` disables them. Default 60,000. */
   readonly tcpKeepAliveMs?: number | null | undefined
@@ -137,6 +141,7 @@ export interface ResolvedOptions {
   readonly tls: TlsOptions | undefined
   readonly connectionTimeoutMs: number
   readonly requestTimeoutMs: number
+  readonly addressTranslator: AddressTranslator | undefined
   readonly tcpNoDelay: boolean
   readonly tcpKeepAliveMs: number | undefined
   readonly consistency: Consistency
@@ -188,7 +193,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['tcpKeepAliveMs', 'consistency', 'serialConsistency', 'pageSize', 'timestamps', 'int64'],
   ...['timestampValues', 'codeGeneration', 'authenticators', 'localDataCenter'],
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
-  ...['queueBytesMax', 'protocolVersionMax'],
+  ...['queueBytesMax', 'protocolVersionMax', 'addressTranslator'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
   ...['random'],
 ])
@@ -222,14 +227,7 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     poolSize: integer('poolSize', options.poolSize ?? 1, 1, 1024),
     compression: resolveCompression(options.compression),
     protocolVersionMax: checkProtocolVersion(options.protocolVersionMax ?? 5),
-    tls: options.tls === true ? {} : options.tls === false ? undefined : options.tls,
-    connectionTimeoutMs: milliseconds('connectionTimeoutMs', options.connectionTimeoutMs ?? 5_000),
-    requestTimeoutMs: milliseconds('requestTimeoutMs', options.requestTimeoutMs ?? 12_000),
-    tcpNoDelay: options.tcpNoDelay ?? true,
-    tcpKeepAliveMs:
-      options.tcpKeepAliveMs === null
-        ? undefined
-        : milliseconds('tcpKeepAliveMs', options.tcpKeepAliveMs ?? 60_000),
+    ...resolveConnection(options),
     consistency: checkConsistency(options.consistency ?? 'LOCAL_QUORUM'),
     serialConsistency: checkSerialConsistency(options.serialConsistency ?? 'LOCAL_SERIAL'),
     pageSize: checkPageSize(options.pageSize ?? 5_000),
@@ -289,6 +287,32 @@ const foreignOptions: { readonly [name: string]: string } = {
   pooling: 'poolSize',
   socketOptions: 'connectionTimeoutMs, requestTimeoutMs, tcpNoDelay and tcpKeepAliveMs',
   policies: 'localDataCenter',
+}
+
+type ConnectionOption =
+  | 'tls'
+  | 'connectionTimeoutMs'
+  | 'requestTimeoutMs'
+  | 'addressTranslator'
+  | 'tcpNoDelay'
+  | 'tcpKeepAliveMs'
+
+/** How connections are made. @throws ConfigError */
+function resolveConnection(options: SessionOptions): Pick<ResolvedOptions, ConnectionOption> {
+  return {
+    tls: options.tls === true ? {} : options.tls === false ? undefined : options.tls,
+    connectionTimeoutMs: milliseconds('connectionTimeoutMs', options.connectionTimeoutMs ?? 5_000),
+    requestTimeoutMs: milliseconds('requestTimeoutMs', options.requestTimeoutMs ?? 12_000),
+    addressTranslator:
+      options.addressTranslator === undefined
+        ? undefined
+        : checkAddressTranslator(options.addressTranslator),
+    tcpNoDelay: options.tcpNoDelay ?? true,
+    tcpKeepAliveMs:
+      options.tcpKeepAliveMs === null
+        ? undefined
+        : milliseconds('tcpKeepAliveMs', options.tcpKeepAliveMs ?? 60_000),
+  }
 }
 
 function unknownOption(name: string): ConfigError {

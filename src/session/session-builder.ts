@@ -10,6 +10,7 @@ import {
 } from '../errors/index.ts'
 import { ExponentialReconnectionPolicy, sharedTimestampGenerator } from '../policies/index.ts'
 import {
+  type AddressTranslator,
   type Endpoint,
   type EndpointFactory,
   parseAddress,
@@ -119,6 +120,10 @@ export class BaseSessionBuilder {
   requestTimeout(ms: number): this {
     return this.#with({ requestTimeoutMs: ms })
   }
+  /** @param translator says where to connect to instead of the addresses of nodes */
+  addressTranslator(translator: AddressTranslator): this {
+    return this.#with({ addressTranslator: translator })
+  }
   tcpNodelay(on: boolean): this {
     return this.#with({ tcpNoDelay: on })
   }
@@ -193,7 +198,8 @@ export class BaseSessionBuilder {
       },
       contactEndpoints: endpoints,
       endpointOf: (host, port) =>
-        endpoints[0]?.peer?.(host, port) ?? tcpEndpoint(options, host, port ?? portOf(endpoints)),
+        endpoints[0]?.peer?.(host, port) ??
+        tcpEndpoint(options, host, port ?? portOf(endpoints), options.addressTranslator),
       poolSize: options.poolSize,
       loadBalancing: options.loadBalancing,
       reconnection,
@@ -293,13 +299,19 @@ function urlError(point: string, scheme: string): ConfigError {
   )
 }
 
-function tcpEndpoint(options: ResolvedOptions, host: string, port: number): TcpEndpoint {
+function tcpEndpoint(
+  options: ResolvedOptions,
+  host: string,
+  port: number,
+  addressTranslator?: AddressTranslator,
+): TcpEndpoint {
   return new TcpEndpoint(host, port, {
     connectTimeoutMs: options.connectionTimeoutMs,
     noDelay: options.tcpNoDelay,
     keepAliveMs: options.tcpKeepAliveMs,
     tls: options.tls,
     clock: options.runtime.clock,
+    addressTranslator,
   })
 }
 

@@ -1,3 +1,9 @@
+export {
+  type AddressTranslator,
+  checkAddressTranslator,
+  type UntranslatedPeer,
+} from './address-translator.ts'
+export { parseAddress } from './addresses.ts'
 export { ByteBudget } from './byte-budget.ts'
 export {
   Connection,
@@ -24,5 +30,5 @@ export {
 export type { Endpoint, EndpointFactory, Link, LinkHandler } from './link.ts'
 export { openMemoryLink } from './memory-link.ts'
 export { NodePool, type NodePoolOptions } from './node-pool.ts'
-export { parseAddress, TcpEndpoint, type TcpOptions, type TlsOptions } from './tcp-endpoint.ts'
+export { TcpEndpoint, type TcpOptions, type TlsOptions } from './tcp-endpoint.ts'
 export { type TickListener, DeadlineTimer } from './deadline-timer.ts'

@@ -1,7 +1,9 @@
-import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net'
+import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
-import { ConfigError, ConnectionError, TlsError } from '../errors/index.ts'
+import { ConnectionError, TlsError } from '../errors/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
+import { addressText } from './addresses.ts'
+import { type AddressTranslator, translateAddress } from './address-translator.ts'
 import type { Endpoint, Link, LinkHandler, OpenLinkOptions } from './link.ts'
 
 /**
@@ -29,6 +31,8 @@ export interface TcpOptions {
   readonly keepAliveMs: number | undefined
   readonly tls: TlsOptions | undefined
   readonly clock: Clock
+  /** Says where to connect to instead. */
+  readonly addressTranslator?: AddressTranslator | undefined
 }
 
 /** Size of the buffer that sockets read into; frames are parsed in it where they lie. */
@@ -47,16 +51,25 @@ export class TcpEndpoint implements Endpoint {
 
   constructor(host: string, port: number, options: TcpOptions) {
     this.network = { host, port }
-    this.address = isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
+    this.address = addressText(host, port)
     this.isUnencrypted = options.tls === undefined
     this.#options = options
   }
 
-  open(handler: LinkHandler, options: OpenLinkOptions = {}): Promise<Link> {
-    return new Promise((resolve, reject) => {
+  async open(handler: LinkHandler, options: OpenLinkOptions = {}): Promise<Link> {
+    const target = await this.#targetOf(options.signal)
+    return await new Promise((resolve, reject) => {
       const attempt = new ConnectAttempt(this.address, this.#options, resolve, reject)
-      attempt.start(this.network, handler, options)
+      attempt.start(target, handler, options)
     })
+  }
+
+  async #targetOf(signal: AbortSignal | undefined): Promise<TcpEndpoint['network']> {
+    const { addressTranslator, clock, connectTimeoutMs } = this.#options
+    if (addressTranslator === undefined) return this.network
+    const node = { address: this.address, ...this.network }
+    const limits = { clock, timeoutMs: connectTimeoutMs, signal }
+    return await translateAddress(addressTranslator, node, limits)
   }
 
   async release(): Promise<void> {}
@@ -208,20 +221,4 @@ class SocketLink implements Link {
   destroy(): void {
     this.#socket.destroy()
   }
-}
-
-/** Reads `host`, `host:port`, `[v6]`, `[v6]:port`. @throws ConfigError */
-export function parseAddress(text: string, defaultPort: number): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d+))?$/.exec(text.trim())
-  const host = match?.[1] ?? match?.[2] ?? (isIP(text) === 6 ? text : undefined)
-  const port = match?.[3] === undefined ? defaultPort : Number(match[3])
-  if (host === undefined || host === '' || /\s/.test(host)) {
-    throw new ConfigError(
-      `Contact point ${JSON.stringify(text)} is not host, host:port or [v6]:port`,
-    )
-  }
-  if (port < 1 || port > 65_535) {
-    throw new ConfigError(`Contact point ${JSON.stringify(text)} has a port outside 1 … 65535`)
-  }
-  return { host, port }
 }
