@@ -131,7 +131,7 @@ export class CacheLeases {
 
   /** Frees a key that an attempt may have acquired whose answer was lost. */
   abandon(key: string, owner: string): void {
-    this.#host.ask(key, { kind: 'release', owner }).catch(() => {})
+    this.#host.ask(key, { kind: 'release', owner, mayArrive: true }).catch(() => {})
   }
 
   /**

@@ -168,6 +168,30 @@ describePattern('Cache over processes', (target) => {
     expect(await c.get('deleted')).toBe('new')
   })
 
+  test('C1: a lease that arrives after its caller has failed keeps no other process waiting', async () => {
+    const faulty = new FaultyExecutor(target.session)
+    const a = new Cache(faulty)
+    for (const hasRow of [false, true]) {
+      const key = `abandoned ${hasRow}`
+      if (hasRow) await open().getOrSet(key, () => 'before')
+      await open().delete(key)
+      const before = faulty.conditionalWriteCount
+      // The acquisition is kept back, and the network fails before anything can be asked again.
+      faulty.onRequest = (text) => {
+        if (!text.includes(' cache_leases ') || text.startsWith('SELECT')) return
+        faulty.onRequest = () => {}
+        faulty.writeFaults.push('late')
+        faulty.readFaults.push(new Error('no network'))
+      }
+      await expect(a.getOrSet(key, () => 'never', { hardTimeout: 1 })).rejects.toThrow()
+      await expect
+        .poll(() => (faulty.isIdle ? faulty.conditionalWriteCount : 0))
+        .toBeGreaterThan(before + 1)
+      await faulty.deliver()
+      expect(await open().getOrSet(key, () => 'made', { hardTimeout: '1s' })).toBe('made')
+    }
+  })
+
   test('C2: a late write of a factory loses against the deletion that overtook it', async () => {
     const faulty = new FaultyExecutor(target.session)
     const [a, b] = [new Cache(faulty), open()]
