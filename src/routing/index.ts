@@ -1,5 +1,6 @@
 export type { Locator, Target } from './locator.ts'
 export { computeToken, token, tokenOf } from './murmur3.ts'
 export type { Replication, RingNode } from './replication.ts'
+export { type Sharding, shardOf } from './sharding.ts'
 export { TokenRing } from './token-ring.ts'
 export { VnodeLocator } from './vnodes.ts'
