@@ -55,17 +55,28 @@ export {
   ValueError,
   type WriteType,
 } from './errors/index.ts'
-export type { ConnectTrace, PrepareTrace, RequestTrace } from './observability/index.ts'
+export type {
+  ConnectTrace,
+  PrepareTrace,
+  RequestTrace,
+  WarningTrace,
+} from './observability/index.ts'
 export type {
   BuildOptions,
   CloseOptions,
   ContactPoint,
   ContactPointObject,
   CreateKeyspaceOptions,
+  PoolSizeOption,
   SessionOptions,
 } from './session/index.ts'
 export { driverVersion as version } from './session/index.ts'
-export type { AddressTranslator, UntranslatedPeer, TlsOptions } from './transport/index.ts'
+export type {
+  AddressTranslator,
+  LocalPorts,
+  TlsOptions,
+  UntranslatedPeer,
+} from './transport/index.ts'
 export {
   Batch,
   type BatchEntry,

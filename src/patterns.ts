@@ -139,7 +139,7 @@ export { type User, UserRepository } from './patterns/user-repository.ts'
 export interface DatabaseOptions {
   readonly user?: string | undefined
   readonly password?: string | Secret | undefined
-  readonly poolSize?: number | undefined
+  readonly poolSize?: SessionOptions['poolSize']
   readonly compression?: 'lz4' | 'snappy' | null | undefined
   readonly tls?: SessionOptions['tls'] | undefined
   readonly createKeyspace?: boolean | CreateKeyspaceOptions | undefined

@@ -8,6 +8,8 @@ import {
   type ConnectorOptions,
   type Endpoint,
   type DeadlineTimer,
+  type LocalPorts,
+  type PoolSize,
   type UseFrame,
 } from '../transport/index.ts'
 import type { ClusterData } from './cluster-data.ts'
@@ -29,7 +31,9 @@ export interface ClusterOptions {
   readonly contactEndpoints: readonly Endpoint[]
   /** Returns the endpoint of a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
-  readonly poolSize: number
+  readonly poolSize: PoolSize
+  /** Local ports for shard-aware ports of nodes; `undefined` when those are not used. */
+  readonly shardAwarePort: LocalPorts | undefined
   /** Chooses nodes for requests of the driver itself. */
   readonly loadBalancing: LoadBalancingPolicy
   readonly reconnection: ReconnectionPolicy
@@ -77,9 +81,10 @@ export class Cluster implements ConnectionListener {
       deadlineTimer,
       contactEndpoints: options.contactEndpoints,
       endpointOf: options.endpointOf,
-      connect: (endpoint) => this.#connector.open(endpoint, this),
+      connect: (endpoint, source) => this.#connector.open(endpoint, this, { source }),
       prepare: (connection) => this.#switch.enter(connection),
       poolSize: options.poolSize,
+      shardAwarePort: options.shardAwarePort,
       reconnection,
       onAvailability: options.onRoom,
     })

@@ -39,8 +39,9 @@ export class LoadBalancer {
     partitioner: '',
   })
 
-  /** Whether a token can make a difference: there is a choice, and tokens are those we compute. */
-  readonly isTokenAware: boolean
+  /** Whether tokens of the cluster are those that are computed here. */
+  readonly #hasTokens: boolean
+  readonly #nodes: readonly ClusterNode[]
   readonly #state: BalancingState<ClusterNode>
   /** The routing of the request that is being sent: requests are routed one at a time. */
   readonly #routing = { keyspace: '', tokenHigh: 0, tokenLow: 0 }
@@ -54,7 +55,15 @@ export class LoadBalancer {
       local: locator.targets.filter(isLocal),
       remote: locator.targets.filter((target) => !isLocal(target)),
     }
-    this.isTokenAware = nodes.length > 1 && partitioner.endsWith('.Murmur3Partitioner')
+    this.#nodes = nodes
+    this.#hasTokens = partitioner.endsWith('.Murmur3Partitioner')
+  }
+
+  /** Whether a token can make a difference: there is a choice of nodes, or of shards of the one. */
+  get isTokenAware(): boolean {
+    if (!this.#hasTokens) return false
+    const nodes = this.#nodes
+    return nodes.length > 1 || nodes[0]?.pool.sharding !== undefined
   }
 
   /** Returns the routing of a partition key; it is valid until the next call. */
@@ -75,7 +84,7 @@ export class LoadBalancer {
   ): Connection | undefined {
     if (exclusions === undefined) {
       const target = policy.pick(routing, this.#state)
-      const connection = target?.node.pool.pick(target.shard)
+      const connection = target?.node.pool.pick(shardIn(target, routing))
       if (connection !== undefined && !connection.isSuspect) return connection
       return this.#selectFallback(policy, routing)
     }
@@ -87,8 +96,8 @@ export class LoadBalancer {
     routing: RoutingInfo | undefined,
   ): Connection | undefined {
     let suspect: Connection | undefined
-    for (const { node, shard } of policy.fallback(routing, this.#state)) {
-      const connection = node.pool.pick(shard)
+    for (const target of policy.fallback(routing, this.#state)) {
+      const connection = target.node.pool.pick(shardIn(target, routing))
       if (connection === undefined) continue
       if (!connection.isSuspect) return connection
       suspect ??= connection
@@ -105,9 +114,10 @@ export class LoadBalancer {
     const isUsable = (connection: Connection): boolean => !exclusions.isInFlightOn(connection)
     let last: Connection | undefined
     let lastRank = 0
-    for (const { node, shard } of policy.fallback(routing, this.#state)) {
+    for (const target of policy.fallback(routing, this.#state)) {
+      const { node } = target
       if (excludedNodes?.has(node) === true) continue
-      const connection = node.pool.pick(shard, isUsable)
+      const connection = node.pool.pick(shardIn(target, routing), isUsable)
       if (connection === undefined) continue
       const rank = (connection.isSuspect ? 0 : 1) + (failedNodes?.has(node) === true ? 0 : 2)
       if (rank === 3) return connection
@@ -118,4 +128,13 @@ export class LoadBalancer {
     }
     return last
   }
+}
+
+/** Returns the shard of a node that a request is for: that of its tablet, or of its token. */
+function shardIn(
+  { node, shard }: Target<ClusterNode>,
+  routing: RoutingInfo | undefined,
+): number | undefined {
+  if (shard !== undefined || routing === undefined) return shard
+  return node.pool.shardOf(routing.tokenHigh, routing.tokenLow)
 }

@@ -3,10 +3,15 @@ import type { ReconnectionPolicy } from '../policies/index.ts'
 import type { StatusChangeEvent } from '../protocol/index.ts'
 import {
   type Connection,
+  defaultLocalPorts,
   type Endpoint,
+  type LocalPorts,
   NodePool,
   type NodePoolOptions,
   type DeadlineTimer,
+  type PoolSize,
+  ShardPort,
+  type ShardSource,
 } from '../transport/index.ts'
 import { assert, type Timer } from '../util/index.ts'
 import type { NodeData } from './cluster-data.ts'
@@ -18,10 +23,12 @@ export interface NodeRegistryOptions {
   readonly contactEndpoints: readonly Endpoint[]
   /** Returns the endpoint of a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
-  readonly connect: (endpoint: Endpoint) => Promise<Connection>
+  readonly connect: (endpoint: Endpoint, source: ShardSource | undefined) => Promise<Connection>
   /** What a connection needs before it enters its pool: {@link NodePoolOptions.prepare}. */
   readonly prepare: NodePoolOptions['prepare']
-  readonly poolSize: number
+  readonly poolSize: PoolSize
+  /** Local ports for shard-aware ports of nodes; `undefined` when those are not used. */
+  readonly shardAwarePort: LocalPorts | undefined
   readonly reconnection: ReconnectionPolicy
   /** Called when a node has its first connection, or has lost its last one. */
   readonly onAvailability: () => void
@@ -75,17 +82,22 @@ export class NodeRegistry {
     return [...known, ...others]
   }
 
-  /** Waits for all nodes, but not long once one is available: a dead node must not delay all. */
+  /**
+   * Fills all pools, but does not wait long once one is available: neither a dead node nor a
+   * shard-aware port behind a firewall must delay all.
+   */
   async fillPools(): Promise<void> {
     const { clock } = this.#options.deadlineTimer
     const pools = [...this.#nodes.values()].map(({ pool }) => pool)
     await new Promise<void>((resolve) => {
       let timer: Timer | undefined
-      const onFilled = async (pool: NodePool): Promise<void> => {
-        await pool.fill()
-        if (pool.isAvailable) timer ??= clock.schedule(otherNodesMs, resolve, true)
+      const onAvailable = (): void => {
+        timer ??= clock.schedule(otherNodesMs, resolve, true)
       }
-      void Promise.all(pools.map(onFilled)).then(() => {
+      this.#availabilityWaiters.add(onAvailable)
+      if (pools.some((pool) => pool.isAvailable)) onAvailable()
+      void Promise.all(pools.map((pool) => pool.fill())).then(() => {
+        this.#availabilityWaiters.delete(onAvailable)
         timer?.cancel()
         resolve()
       })
@@ -122,7 +134,8 @@ export class NodeRegistry {
     const { poolSize, reconnection, deadlineTimer, onAvailability } = this.#options
     const pool: NodePool = new NodePool({
       size: poolSize,
-      connect: () => this.#connectTo(node),
+      connect: (source) => this.#connectTo(node, source),
+      shardPort: this.#shardPortOf(endpoint),
       prepare: this.#options.prepare,
       reconnection,
       clock: deadlineTimer.clock,
@@ -144,8 +157,22 @@ export class NodeRegistry {
     void pool.close().then(() => this.#drainingPools.delete(pool))
   }
 
-  async #connectTo(node: ClusterNode): Promise<Connection> {
-    const connection = await this.#options.connect(node.endpoint)
+  #shardPortOf({ address, isUnencrypted }: Endpoint): ShardPort {
+    const { shardAwarePort, deadlineTimer } = this.#options
+    return new ShardPort({
+      address,
+      portOf: ({ port, tlsPort }) => {
+        if (shardAwarePort === undefined) return undefined
+        return isUnencrypted === false ? tlsPort : port
+      },
+      localPorts: shardAwarePort ?? defaultLocalPorts,
+      random: deadlineTimer.runtime.random,
+      nowMs: () => deadlineTimer.nowMs(),
+    })
+  }
+
+  async #connectTo(node: ClusterNode, source: ShardSource | undefined): Promise<Connection> {
+    const connection = await this.#options.connect(node.endpoint, source)
     this.#nodesOfConnections.set(connection, node)
     return connection
   }

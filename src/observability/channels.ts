@@ -1,4 +1,4 @@
-import { type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
+import { channel, type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
 import type { ExecuteOptions, Result } from '../types/index.ts'
 
 /**
@@ -41,6 +41,13 @@ export interface PrepareTrace {
   error?: unknown
 }
 
+/** What subscribers of `tsylla:warning` receive: what costs speed, and fails no request. */
+export interface WarningTrace {
+  /** `host:port`, or `embedded:` with its path. */
+  readonly node: string
+  readonly message: string
+}
+
 /**
  * The channels of `node:diagnostics_channel` that tsylla publishes to. Each is a tracing channel:
  * `tracing:tsylla:request:start`, `…:end`, `…:asyncStart`, `…:asyncEnd` and `…:error`.
@@ -51,6 +58,14 @@ export const connectChannel: TracingChannel<unknown, ConnectTrace> =
   tracingChannel('tsylla:connect')
 export const prepareChannel: TracingChannel<unknown, PrepareTrace> =
   tracingChannel('tsylla:prepare')
+
+const warningChannel = channel('tsylla:warning')
+
+/** Publishes a warning about a node to `tsylla:warning`. */
+export function warn(node: string, message: string): void {
+  const warning: WarningTrace = { node, message }
+  if (warningChannel.hasSubscribers) warningChannel.publish(warning)
+}
 
 /**
  * Whether anything subscribes to a channel. Asks each of its five channels, because Bun leaves

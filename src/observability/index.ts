@@ -7,4 +7,6 @@ export {
   requestChannel,
   type RequestTrace,
   traced,
+  warn,
+  type WarningTrace,
 } from './channels.ts'

@@ -148,8 +148,9 @@ function shardFacts(supported: ReadonlyMap<string, readonly string[]>): ShardFac
     return undefined
   }
   if (shard >= count) return undefined
-  const port = number('SCYLLA_SHARD_AWARE_PORT', 65_535)
-  const tlsPort = number('SCYLLA_SHARD_AWARE_PORT_SSL', 65_535)
+  // Nodes that do not listen there leave the option out, or say 0.
+  const port = number('SCYLLA_SHARD_AWARE_PORT', 65_535) || undefined
+  const tlsPort = number('SCYLLA_SHARD_AWARE_PORT_SSL', 65_535) || undefined
   return Object.freeze({ shard, count, ignoreMsb, port, tlsPort })
 }
 

@@ -3,6 +3,7 @@ export {
   type ContactPointObject,
   contactPointSymbol,
   type CreateKeyspaceOptions,
+  type PoolSizeOption,
   type SessionOptions,
 } from './options.ts'
 export { type CloseOptions, ConnectedSession } from './session.ts'

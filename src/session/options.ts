@@ -11,7 +11,11 @@ import {
   type AddressTranslator,
   checkAddressTranslator,
   connectionInFlightBytesMax,
+  connectionsPerNodeMax,
+  defaultLocalPorts,
   type EndpointFactory,
+  type LocalPorts,
+  type PoolSize,
   type TlsOptions,
 } from '../transport/index.ts'
 import {
@@ -49,6 +53,9 @@ export interface CreateKeyspaceOptions {
   readonly durableWrites?: boolean
 }
 
+/** See {@link SessionOptions.poolSize}. */
+export type PoolSizeOption = number | { readonly perShard: number } | { readonly perNode: number }
+
 /** Options of a session. Only `contactPoints` is required. */
 export interface SessionOptions {
   readonly contactPoints: readonly ContactPoint[]
@@ -59,8 +66,18 @@ export interface SessionOptions {
   readonly createKeyspace?: boolean | CreateKeyspaceOptions | undefined
   readonly user?: string | undefined
   readonly password?: string | Secret | undefined
-  /** Connections per node. Default 1; a connection carries up to 1,024 requests at once. */
-  readonly poolSize?: number | undefined
+  /**
+   * Connections per node, or per shard of a node of ScyllaDB, 1 … 1,024; a connection carries up
+   * to 1,024 requests at once. A number is short for `{ perNode }`. `{ perShard }` means per node
+   * where nodes have no shards. Default `{ perShard: 1 }`.
+   */
+  readonly poolSize?: PoolSizeOption | undefined
+  /**
+   * Whether connections go to the shard-aware port of a node of ScyllaDB, where the local port
+   * chooses the shard; or the local ports that they come from. Default `true`, from the ports
+   * 49,152 … 65,535.
+   */
+  readonly shardAwarePort?: boolean | LocalPorts | undefined
   /** LZ4, or Snappy, which exists in protocol version 4 only. Default none. */
   readonly compression?: CompressionName | null | undefined
   /** Latest version of the protocol to speak with nodes that offer it. Default 5. */
@@ -135,7 +152,8 @@ export interface ResolvedOptions {
   readonly keyspace: string | undefined
   readonly createKeyspace: CreateKeyspaceOptions | undefined
   readonly credentials: { readonly user: string; readonly password: Secret } | undefined
-  readonly poolSize: number
+  readonly poolSize: PoolSize
+  readonly shardAwarePort: LocalPorts | undefined
   readonly compression: CompressionName | undefined
   readonly protocolVersionMax: ProtocolVersion
   readonly tls: TlsOptions | undefined
@@ -193,7 +211,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['tcpKeepAliveMs', 'consistency', 'serialConsistency', 'pageSize', 'timestamps', 'int64'],
   ...['timestampValues', 'codeGeneration', 'authenticators', 'localDataCenter'],
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
-  ...['queueBytesMax', 'protocolVersionMax', 'addressTranslator'],
+  ...['queueBytesMax', 'protocolVersionMax', 'addressTranslator', 'shardAwarePort'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
   ...['random'],
 ])
@@ -224,7 +242,8 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
         : checkKeyspace(options.keyspace, options.keyspaceCaseSensitive ?? false),
     createKeyspace: resolveCreateKeyspace(options),
     credentials: resolveCredentials(options),
-    poolSize: integer('poolSize', options.poolSize ?? 1, 1, 1024),
+    poolSize: resolvePoolSize(options.poolSize ?? { perShard: 1 }),
+    shardAwarePort: resolveLocalPorts(options.shardAwarePort ?? true),
     compression: resolveCompression(options.compression),
     protocolVersionMax: checkProtocolVersion(options.protocolVersionMax ?? 5),
     ...resolveConnection(options),
@@ -321,6 +340,21 @@ function unknownOption(name: string): ConfigError {
   return new ConfigError(
     `Unknown session option ${JSON.stringify(name)}.${hint} The options are ${publicOptionNames.join(', ')}`,
   )
+}
+
+function resolvePoolSize(size: PoolSizeOption): PoolSize {
+  const check = (name: string, value: number): number =>
+    integer(name, value, 1, connectionsPerNodeMax)
+  if (typeof size !== 'object' || size === null) return { perNode: check('poolSize', size) }
+  if ('perShard' in size) return { perShard: check('poolSize.perShard', size.perShard) }
+  return { perNode: check('poolSize.perNode', size.perNode) }
+}
+
+function resolveLocalPorts(option: boolean | LocalPorts): LocalPorts | undefined {
+  if (option === false) return undefined
+  if (option === true) return defaultLocalPorts
+  const min = integer('shardAwarePort.min', option.min, 1, 65_535)
+  return { min, max: integer('shardAwarePort.max', option.max, min, 65_535) }
 }
 
 function resolveCreateKeyspace(options: SessionOptions): CreateKeyspaceOptions | undefined {

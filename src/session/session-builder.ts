@@ -16,6 +16,7 @@ import {
   parseAddress,
   TcpEndpoint,
   DeadlineTimer,
+  type LocalPorts,
   type TlsOptions,
 } from '../transport/index.ts'
 import { runtimeWithClock } from '../util/index.ts'
@@ -27,6 +28,7 @@ import {
   type ContactPoint,
   contactPointSymbol,
   type CreateKeyspaceOptions,
+  type PoolSizeOption,
   type ResolvedOptions,
   resolveOptions,
   type SessionOptions,
@@ -95,15 +97,18 @@ export class BaseSessionBuilder {
   user(user: string, password: string | Secret): this {
     return this.#with({ user, password })
   }
-  /** @param size connections per node, 1 … 1,024. Default 1 */
-  poolSize(size: number): this {
+  /** @param size connections per node, or per shard: see {@link SessionOptions.poolSize} */
+  poolSize(size: PoolSizeOption): this {
     return this.#with({ poolSize: size })
+  }
+  /** @param on whether, and from which ports: see {@link SessionOptions.shardAwarePort} */
+  shardAwarePort(on: boolean | LocalPorts): this {
+    return this.#with({ shardAwarePort: on })
   }
   /** Sets the latest version of the protocol to speak with nodes that offer it. Default 5. */
   protocolVersionMax(version: 4 | 5): this {
     return this.#with({ protocolVersionMax: version })
   }
-
   /** Sets the compression of frames; `null` for none. */
   compression(name: 'lz4' | 'snappy' | null): this {
     return this.#with({ compression: name })
@@ -201,6 +206,7 @@ export class BaseSessionBuilder {
         endpoints[0]?.peer?.(host, port) ??
         tcpEndpoint(options, host, port ?? portOf(endpoints), options.addressTranslator),
       poolSize: options.poolSize,
+      shardAwarePort: options.shardAwarePort,
       loadBalancing: options.loadBalancing,
       reconnection,
       requestTimeoutMs: options.requestTimeoutMs,

@@ -14,6 +14,7 @@ import { asConnectError, type Credentials, handshake, tlsHint } from './handshak
 import { Heartbeat } from './heartbeat.ts'
 import type { Endpoint } from './link.ts'
 import type { DeadlineTimer } from './deadline-timer.ts'
+import type { ShardSource } from './shard-port.ts'
 
 export interface ConnectorOptions {
   readonly deadlineTimer: DeadlineTimer
@@ -36,6 +37,8 @@ export interface ConnectionPurpose {
   readonly eventTypes?: readonly string[]
   /** Keyspace that it enters. */
   readonly keyspace?: string | undefined
+  /** Where it goes and comes from, to reach a chosen shard. */
+  readonly source?: ShardSource | undefined
   /** Aborts the attempt. */
   readonly signal?: AbortSignal
 }
@@ -97,7 +100,7 @@ export class Connector {
     try {
       const compressor = isInside ? undefined : await this.#loadCompressor()
       signal.throwIfAborted()
-      connection.attach(await endpoint.open(connection, { signal }))
+      connection.attach(await endpoint.open(connection, { ...purpose.source, signal }))
       const { credentials, authenticators, startup, protocolVersionMax } = this.#options
       await handshake(
         connection,

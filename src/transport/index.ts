@@ -27,8 +27,10 @@ export {
   sendUse,
   type UseFrame,
 } from './internal-request.ts'
-export type { Endpoint, EndpointFactory, Link, LinkHandler } from './link.ts'
+export type { Endpoint, EndpointFactory, Link, LinkHandler, OpenLinkOptions } from './link.ts'
 export { openMemoryLink } from './memory-link.ts'
 export { NodePool, type NodePoolOptions } from './node-pool.ts'
+export { defaultLocalPorts, type LocalPorts, ShardPort, type ShardSource } from './shard-port.ts'
+export { connectionsPerNodeMax, type PoolSize } from './shard-slots.ts'
 export { TcpEndpoint, type TcpOptions, type TlsOptions } from './tcp-endpoint.ts'
 export { type TickListener, DeadlineTimer } from './deadline-timer.ts'

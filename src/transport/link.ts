@@ -25,6 +25,8 @@ export interface Link extends ByteOutput {
 export interface OpenLinkOptions {
   /** Ends the attempt, and then nothing of it is left. */
   readonly signal?: AbortSignal | undefined
+  /** Port to connect to instead of the endpoint's own. */
+  readonly port?: number | undefined
   /** Port of this machine to connect from; by it, nodes with shards choose the shard. */
   readonly localPort?: number | undefined
 }

@@ -1,13 +1,21 @@
 import { ClosedError, type TsyllaError } from '../errors/index.ts'
 import type { ReconnectionPolicy } from '../policies/index.ts'
+import { type Sharding, shardOf } from '../routing/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
 import { type Connection, ConnectionState } from './connection.ts'
+import { type ShardPort, shardPortPauseMs, type ShardSource } from './shard-port.ts'
+import { connectionsPerNodeMax, type PoolSize, ShardSlots } from './shard-slots.ts'
 
 export interface NodePoolOptions {
   /** Connections to keep open. */
-  readonly size: number
-  /** Opens a connection that is ready for requests; fails with a typed error. */
-  readonly connect: () => Promise<Connection>
+  readonly size: PoolSize
+  /**
+   * Opens a connection that is ready for requests; fails with a typed error.
+   *
+   * @param source how to reach a chosen shard; without it the node chooses
+   */
+  readonly connect: (source: ShardSource | undefined) => Promise<Connection>
+  readonly shardPort: ShardPort
   /**
    * Returns what a connection still needs before it enters the pool, or `undefined` when it needs
    * nothing. It is called until it returns `undefined`, the last time in the turn in which the
@@ -20,33 +28,69 @@ export interface NodePoolOptions {
   readonly onAvailability: (isAvailable: boolean) => void
 }
 
+/** Connections to the shards of a node that are made at a time, once the shards are known. */
+const openingCountMax = 8
 /**
- * The connections to one node. One connect runs at a time; what is lost is replaced after a delay
- * that grows, for as long as the pool is open.
+ * Connections that are kept in reserve while the node chooses their shards, per shard: closing
+ * them at once would make the node choose the same shards again.
+ */
+const surplusPerShardMax = 4
+
+/** A connection on its way into the pool. */
+interface Opening {
+  readonly shard: number
+  /** Set between the handshake and the pool. */
+  connection: Connection | undefined
+}
+
+/** Whether connections are still to be opened: no more are missing, or something has failed. */
+type Progress = 'go_on' | 'full' | 'stop'
+
+/**
+ * The connections to one node, for a node with shards to each of them. One connect runs at a time,
+ * and several when the shards are known. What is lost is replaced after a delay that grows, for as
+ * long as the pool is open.
  */
 export class NodePool {
   readonly #options: NodePoolOptions
-  readonly #connections: Connection[] = []
-  /** A connection that is being prepared to enter. */
-  #entering: Connection | undefined
+  readonly #slots: ShardSlots
+  readonly #openings = new Set<Opening>()
+  /** Open connections to shards that have enough; closed when the pool is filled. */
+  readonly #surplus = new Set<Connection>()
+  /** Connections that have left the pool and await their last answers. */
+  readonly #draining = new Map<Connection, Promise<void>>()
   #next = 0
   #isOpen = true
   #failureCount = 0
   #filling: Promise<void> | undefined
   #retryTimer: Timer | undefined
+  /** Whether the timer waits for shards that cannot be reached; a loss does not wait for it. */
+  #isRetryForShards = false
   /** Why the last connect failed; cleared by the next success. */
   lastError: TsyllaError | undefined
 
   constructor(options: NodePoolOptions) {
     this.#options = options
+    this.#slots = new ShardSlots(options.size)
   }
 
   get connections(): readonly Connection[] {
-    return this.#connections
+    return this.#slots.connections
   }
 
   get isAvailable(): boolean {
-    return this.#connections.length > 0
+    return this.#slots.connections.length > 0
+  }
+
+  /** How the node maps tokens to shards; `undefined` without shards, or while none is known. */
+  get sharding(): Sharding | undefined {
+    return this.#slots.facts
+  }
+
+  /** Returns the shard of the node that owns a token, given by its two halves. */
+  shardOf(tokenHigh: number, tokenLow: number): number | undefined {
+    const { facts } = this.#slots
+    return facts === undefined ? undefined : shardOf(tokenHigh, tokenLow, facts)
   }
 
   /**
@@ -54,8 +98,7 @@ export class NodePool {
    * failed; it never rejects.
    */
   fill(): Promise<void> {
-    this.#retryTimer?.cancel()
-    this.#retryTimer = undefined
+    this.#cancelRetry()
     this.#filling ??= this.#fill().finally(() => {
       this.#filling = undefined
     })
@@ -63,24 +106,62 @@ export class NodePool {
   }
 
   async #fill(): Promise<void> {
-    while (this.#isOpen && this.#connections.length < this.#options.size) {
-      try {
-        const connection = await this.#options.connect()
-        this.#entering = connection
-        for (let work = this.#preparing(connection); work !== undefined; ) {
-          await work
-          work = this.#preparing(connection)
-        }
-        this.#entering = undefined
-        if (!this.#add(connection)) return
-        this.#failureCount = 0
-        this.lastError = undefined
-      } catch (error) {
-        this.#entering = undefined
-        this.lastError = error as TsyllaError
-        this.#retryLater()
-        return
+    // The first connection tells which shards there are.
+    if (!this.isAvailable) {
+      this.#options.shardPort.reset()
+      if ((await this.#openNext()) !== 'go_on') return
+    }
+    const openingCount = this.#slots.facts === undefined ? 1 : openingCountMax
+    let progress: Progress = 'go_on'
+    const fillOn = async (): Promise<void> => {
+      while (progress !== 'stop') {
+        const own = await this.#openNext()
+        // What others open may still turn out to be of no use, so each looks for itself.
+        if (own === 'full') return
+        if (own === 'stop') progress = own
       }
+    }
+    await Promise.all(Array.from({ length: openingCount }, fillOn))
+    this.#closeSurplus()
+  }
+
+  /** Opens the next connection that is missing. */
+  async #openNext(): Promise<Progress> {
+    const shard = this.#slots.nextMissing(Array.from(this.#openings, (one) => one.shard))
+    if (!this.#isOpen || shard === undefined) return 'full'
+    const opening: Opening = { shard, connection: undefined }
+    this.#openings.add(opening)
+    try {
+      return await this.#open(opening)
+    } finally {
+      this.#openings.delete(opening)
+    }
+  }
+
+  async #open(opening: Opening): Promise<Progress> {
+    const { connect, shardPort } = this.#options
+    const { facts } = this.#slots
+    const source = facts === undefined ? undefined : shardPort.sourceOf(facts, opening.shard)
+    try {
+      const connection = await connect(source)
+      opening.connection = connection
+      for (let work = this.#preparing(connection); work !== undefined; ) {
+        await work
+        work = this.#preparing(connection)
+      }
+      if (source !== undefined) {
+        shardPort.onConnected(opening.shard, connection.features.shard?.shard)
+      }
+      return this.#add(connection, source !== undefined)
+    } catch (error) {
+      if (source !== undefined && this.isAvailable) {
+        // The normal port of the node may still work.
+        shardPort.onFailed(error as TsyllaError)
+        return 'go_on'
+      }
+      this.lastError = error as TsyllaError
+      this.#retryLater()
+      return 'stop'
     }
   }
 
@@ -91,36 +172,89 @@ export class NodePool {
   }
 
   #retryLater(): void {
-    if (!this.#isOpen || this.#retryTimer !== undefined) return
-    const delayMs = this.#options.reconnection.delayMs(this.#failureCount++)
-    this.#retryTimer = this.#options.clock.schedule(delayMs, () => {
-      this.#retryTimer = undefined
-      void this.fill()
-    })
+    if (!this.#isOpen || (this.#retryTimer !== undefined && !this.#isRetryForShards)) return
+    this.#retryAfter(this.#options.reconnection.delayMs(this.#failureCount++))
   }
 
-  /** @returns false when the pool is closed or the connection was lost since its handshake */
-  #add(connection: Connection): boolean {
+  #retryAfter(delayMs: number): void {
+    this.#cancelRetry()
+    this.#retryTimer = this.#options.clock.schedule(delayMs, () => void this.fill())
+  }
+
+  #cancelRetry(): void {
+    this.#retryTimer?.cancel()
+    this.#retryTimer = undefined
+    this.#isRetryForShards = false
+  }
+
+  /** @param isChosen whether its shard was chosen here */
+  #add(connection: Connection, isChosen: boolean): Progress {
     if (!this.#isOpen) {
       void connection.drain()
-      return false
+      return 'stop'
     }
     if (connection.state !== ConnectionState.ready) {
       this.lastError = connection.closedError
       this.#retryLater()
-      return false
+      return 'stop'
     }
-    this.#connections.push(connection)
-    if (this.#connections.length === 1) this.#options.onAvailability(true)
-    return true
+    const wasAvailable = this.isAvailable
+    const placing = this.#slots.place(connection)
+    if (placing === 'surplus') return this.#onSurplus(connection, isChosen)
+    if (placing === 'resharded') {
+      this.#reshard(connection)
+      return 'stop'
+    }
+    this.#failureCount = 0
+    this.lastError = undefined
+    if (!wasAvailable) this.#options.onAvailability(true)
+    return 'go_on'
+  }
+
+  /** The shard has enough connections. */
+  #onSurplus(connection: Connection, isChosen: boolean): Progress {
+    const shardCount = this.#slots.facts?.count ?? 1
+    if (isChosen || this.#slots.isFull) {
+      this.#leave(connection)
+      return 'go_on'
+    }
+    this.#surplus.add(connection)
+    const countMax = Math.min(surplusPerShardMax * shardCount, connectionsPerNodeMax)
+    if (this.#surplus.size < countMax) return 'go_on'
+    // The missing shards do not come up: other shards take their requests.
+    if (this.#isOpen && this.#retryTimer === undefined) {
+      this.#retryAfter(shardPortPauseMs)
+      this.#isRetryForShards = true
+    }
+    return 'stop'
+  }
+
+  /** The node was started with other shards: its older connections are of no use. */
+  #reshard(connection: Connection): void {
+    const stale = this.#slots.clear()
+    this.#slots.place(connection)
+    for (const one of stale) this.#leave(one)
+    this.#closeSurplus()
+    // The delay bounds how often this happens behind an address that stands for several nodes.
+    this.#retryLater()
+  }
+
+  #closeSurplus(): void {
+    const all = [...this.#surplus]
+    this.#surplus.clear()
+    for (const connection of all) this.#leave(connection)
+  }
+
+  #leave(connection: Connection): void {
+    const draining = connection.drain().finally(() => this.#draining.delete(connection))
+    this.#draining.set(connection, draining)
   }
 
   /** Removes a connection that was lost, and replaces it later. */
   remove(connection: Connection): void {
-    const index = this.#connections.indexOf(connection)
-    if (index === -1) return
-    this.#connections.splice(index, 1)
-    if (this.#connections.length === 0) this.#options.onAvailability(false)
+    this.#surplus.delete(connection)
+    if (!this.#slots.remove(connection)) return
+    if (!this.isAvailable) this.#options.onAvailability(false)
     this.#retryLater()
   }
 
@@ -128,28 +262,27 @@ export class NodePool {
    * Returns a connection with room, the next in turn and suspect ones last; `undefined` when all
    * are full or lost.
    *
-   * @param shard preferred shard of the node: connections to it come first
+   * @param shard preferred shard of the node: its connections come first, then the least loaded
    */
   pick(shard?: number, isUsable?: (connection: Connection) => boolean): Connection | undefined {
-    const connections = this.#connections
+    const { connections } = this.#slots
     if (connections.length === 1 && isUsable === undefined) {
       const only = connections[0]!
       return only.hasRoom ? only : undefined
     }
-    if (shard === undefined) return this.#pick(isUsable)
-    const connection = this.#pick(
-      (one) => one.features.shard?.shard === shard && isUsable?.(one) !== false,
-    )
-    return connection?.isSuspect === false ? connection : this.#pick(isUsable)
+    const preferred = shard === undefined ? undefined : this.#slots.of(shard)
+    if (preferred === undefined) return this.#nextInTurn(isUsable)
+    const connection = this.#leastLoaded(preferred, isUsable)
+    return connection?.isSuspect === false ? connection : this.#leastLoaded(connections, isUsable)
   }
 
-  #pick(isUsable: ((connection: Connection) => boolean) | undefined): Connection | undefined {
-    const connections = this.#connections
+  #nextInTurn(isUsable: ((connection: Connection) => boolean) | undefined): Connection | undefined {
+    const { connections } = this.#slots
     const { length } = connections
     let suspect: Connection | undefined
+    this.#next = (this.#next + 1) & 0x3fff_ffff
     for (let i = 0; i < length; i++) {
-      this.#next = this.#next + 1 < length ? this.#next + 1 : 0
-      const connection = connections[this.#next]!
+      const connection = connections[(this.#next + i) % length]!
       if (!connection.hasRoom || isUsable?.(connection) === false) continue
       if (!connection.isSuspect) return connection
       suspect ??= connection
@@ -158,23 +291,46 @@ export class NodePool {
   }
 
   /**
+   * Returns the connection with room that has the fewest requests in flight, suspect ones last.
+   * Those that have equally many take turns.
+   */
+  #leastLoaded(
+    connections: readonly Connection[],
+    isUsable: ((connection: Connection) => boolean) | undefined,
+  ): Connection | undefined {
+    const { length } = connections
+    let best: Connection | undefined
+    if (length > 1) this.#next = (this.#next + 1) & 0x3fff_ffff
+    for (let i = 0; i < length; i++) {
+      const one = connections[(this.#next + i) % length]!
+      if (!one.hasRoom || isUsable?.(one) === false) continue
+      if (best === undefined || (best.isSuspect && !one.isSuspect)) best = one
+      else if (best.isSuspect === one.isSuspect && one.inFlightCount < best.inFlightCount)
+        best = one
+    }
+    return best
+  }
+
+  /**
    * Stops reconnecting and drains. The promise resolves when no connection is left, those included
    * that were still being made.
    */
   async close(): Promise<void> {
     this.#isOpen = false
-    this.#retryTimer?.cancel()
-    // It has no requests of users yet.
-    this.#entering?.destroy(new ClosedError('connection'))
-    const draining = [...this.#connections].map((connection) => connection.drain())
-    await Promise.all([this.#filling, ...draining])
+    this.#cancelRetry()
+    // They have no requests of users yet.
+    for (const { connection } of this.#openings) connection?.destroy(new ClosedError('connection'))
+    this.#closeSurplus()
+    for (const connection of [...this.connections]) this.#leave(connection)
+    await Promise.all([this.#filling, ...this.#draining.values()])
   }
 
   /** Stops reconnecting and closes at once. */
   destroy(error: TsyllaError): void {
     this.#isOpen = false
-    this.#retryTimer?.cancel()
-    this.#entering?.destroy(error)
-    for (const connection of [...this.#connections]) connection.destroy(error)
+    this.#cancelRetry()
+    for (const { connection } of this.#openings) connection?.destroy(error)
+    const all = [...this.connections, ...this.#surplus, ...this.#draining.keys()]
+    for (const connection of all) connection.destroy(error)
   }
 }

@@ -57,17 +57,18 @@ export class TcpEndpoint implements Endpoint {
   }
 
   async open(handler: LinkHandler, options: OpenLinkOptions = {}): Promise<Link> {
-    const target = await this.#targetOf(options.signal)
+    const target = await this.#targetOf(options)
     return await new Promise((resolve, reject) => {
       const attempt = new ConnectAttempt(this.address, this.#options, resolve, reject)
       attempt.start(target, handler, options)
     })
   }
 
-  async #targetOf(signal: AbortSignal | undefined): Promise<TcpEndpoint['network']> {
+  async #targetOf({ port, signal }: OpenLinkOptions): Promise<TcpEndpoint['network']> {
     const { addressTranslator, clock, connectTimeoutMs } = this.#options
-    if (addressTranslator === undefined) return this.network
-    const node = { address: this.address, ...this.network }
+    const own = port === undefined ? this.network : { host: this.network.host, port }
+    if (addressTranslator === undefined) return own
+    const node = { address: addressText(own.host, own.port), ...own }
     const limits = { clock, timeoutMs: connectTimeoutMs, signal }
     return await translateAddress(addressTranslator, node, limits)
   }

@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '../../src/util/index.ts'
 import { type Exchange, rowsOf, type ScriptedConnection, ScriptedNode } from './scripted-node.ts'
 
 const { inet, int, text, uuid } = nativeTypes
-const hostId = (n: number): string => `00000000-0000-4000-8000-00000000000${n}`
+export const hostId = (n: number): string => `00000000-0000-4000-8000-00000000000${n}`
 const schemaOf = (n: number): string => `00000000-0000-4000-8000-0000000000a${n}`
 
 /** A node of a scripted cluster, which describes the nodes it is given as peers. */
@@ -14,6 +14,8 @@ export class MemberNode extends ScriptedNode {
   readonly number: number
   override readonly network: { host: string; port: number }
   dataCenter = 'dc1'
+  partitioner = ''
+  tokens: readonly string[]
   peers: readonly MemberNode[] = []
   /** Answers every question about the cluster with an error. */
   isBroken = false
@@ -25,6 +27,7 @@ export class MemberNode extends ScriptedNode {
   constructor(clock: Clock = systemClock, number = 1, host = `10.0.0.${number}`) {
     super(clock, `${host}:9042`)
     this.number = number
+    this.tokens = [`${number}`]
     this.network = { host, port: 9042 }
   }
 
@@ -86,11 +89,13 @@ function describeNodes(nodes: readonly MemberNode[]): ReturnType<typeof rowsOf> 
       ['rack', text],
       ['schema_version', uuid],
       ['tokens', { kind: 'set', element: text, frozen: false }],
+      ['partitioner', text],
     ],
-    nodes.map(({ number, network, dataCenter, schema }) => {
+    nodes.map(({ number, network, dataCenter, schema, tokens, partitioner }) => {
       const address = [network.host, network.port]
-      const tokens = new Set([`${number}`])
-      return [...address, ...address, hostId(number), dataCenter, 'r1', schemaOf(schema), tokens]
+      const schemaVersion = schemaOf(schema)
+      const place = [hostId(number), dataCenter, 'r1', schemaVersion, new Set(tokens), partitioner]
+      return [...address, ...address, ...place]
     }),
   )
 }

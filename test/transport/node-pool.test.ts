@@ -6,8 +6,10 @@ import {
   ByteBudget,
   Connection,
   ConnectionState,
+  defaultLocalPorts,
   type Link,
   NodePool,
+  ShardPort,
   DeadlineTimer,
 } from '../../src/transport/index.ts'
 import { runtimeWithClock } from '../../src/util/index.ts'
@@ -24,7 +26,14 @@ function makePool(
   const budget = new ByteBudget(1_000)
   const left = [...shards]
   const pool: NodePool = new NodePool({
-    size: shards.length,
+    size: { perNode: shards.length },
+    shardPort: new ShardPort({
+      address: 'test',
+      portOf: () => undefined,
+      localPorts: defaultLocalPorts,
+      random: () => 0,
+      nowMs: () => clock.monotonicMs(),
+    }),
     connect: async () => {
       const shard = left.shift()
       const connection = new Connection(

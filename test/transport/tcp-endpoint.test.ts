@@ -55,6 +55,15 @@ test('a link can be opened from a chosen local port', async () => {
   socket.destroy()
 })
 
+test('a link can be opened to another port of the host', async () => {
+  const { server, port } = await listen()
+  const accepted = once(server, 'connection')
+  const link = await endpoint(await freePort()).open(handler, { port })
+  const [socket] = await accepted
+  link.destroy()
+  socket.destroy()
+})
+
 test('a link that the node ends is lost at once, whatever is still to be sent', async () => {
   const { server, port } = await listen(createServer({ allowHalfOpen: true }))
   const accepted = once(server, 'connection') as Promise<[Socket]>

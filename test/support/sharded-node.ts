@@ -1,0 +1,132 @@
+import { Opcode } from '../../src/protocol/index.ts'
+import { shardOf, tokenOf } from '../../src/routing/index.ts'
+import type { Link, LinkHandler, OpenLinkOptions } from '../../src/transport/index.ts'
+import { nativeTypes } from '../../src/types/index.ts'
+import { type Clock, systemClock } from '../../src/util/index.ts'
+import { MemberNode } from './member-node.ts'
+import { type Exchange, rowsOf, type ScriptedConnection } from './scripted-node.ts'
+
+const { text } = nativeTypes
+const textMap = { kind: 'map', key: text, value: text, frozen: false } as const
+
+/** A node of ScyllaDB with shards and, on request, tablets. */
+export class ShardedNode extends MemberNode {
+  shardCount = 4
+  ignoreMsb = 12
+  /** Where it listens for connections to chosen shards. */
+  shardAwarePort = 19_042
+  /** Whether it is reached without TLS. */
+  isUnencrypted = true
+  /** What the network between makes of the local port of a client. */
+  translate: (localPort: number) => number = (localPort) => localPort
+  /** Returns why a connection is refused. */
+  refuse: (options: OpenLinkOptions) => Error | undefined = () => undefined
+  /** Options of SUPPORTED that replace its own. */
+  said: Readonly<Record<string, string>> = {}
+  /** Keyspaces with tablets. */
+  tabletKeyspaces: readonly string[] = []
+  /** Every try to connect, in order. */
+  readonly attempts: OpenLinkOptions[] = []
+  /** Shard of the next connection that does not choose. */
+  #nextShard = 0
+  readonly #shards = new Map<ScriptedConnection, number>()
+  /** The EXECUTEs by the shard that received them, and whether the token belongs to it. */
+  readonly executes: { readonly shard: number; readonly isRight: boolean }[] = []
+  /** Shards that have received a BATCH. */
+  readonly batchShards: number[] = []
+
+  constructor(clock: Clock = systemClock, number = 1) {
+    super(clock, number)
+    this.partitioner = 'org.apache.cassandra.dht.Murmur3Partitioner'
+  }
+
+  /** Shards of the open connections, in order; the control connection is one of them. */
+  get openShards(): number[] {
+    const open = this.connections.filter(({ isClosed }) => !isClosed)
+    return open.map((connection) => this.shardOf(connection)).sort((a, b) => a - b)
+  }
+
+  shardOf(connection: ScriptedConnection): number {
+    return this.#shards.get(connection)!
+  }
+
+  override open(handler: LinkHandler, options: OpenLinkOptions = {}): Promise<Link> {
+    this.attempts.push(options)
+    const error = this.refuse(options)
+    if (error !== undefined) return Promise.reject(error)
+    const { port, localPort } = options
+    const isChosen = port === this.shardAwarePort && localPort !== undefined
+    const shard = isChosen ? this.translate(localPort) : this.#nextShard++
+    const opening = super.open(handler)
+    this.#shards.set(this.connections.at(-1)!, shard % this.shardCount)
+    return opening
+  }
+
+  override onRequest(exchange: Exchange): void {
+    const { request, connection } = exchange
+    if (request.opcode === Opcode.OPTIONS) {
+      const options = Object.entries({ ...this.#supported(connection), ...this.said })
+      const supported = new Map(options.map(([name, value]) => [name, [value]]))
+      exchange.reply({ opcode: Opcode.SUPPORTED, options: supported })
+      return
+    }
+    if (request.opcode === Opcode.BATCH) this.batchShards.push(this.shardOf(connection))
+    if (request.opcode === Opcode.EXECUTE) {
+      const key = request.parameters.values[0]
+      const token = key instanceof Uint8Array ? tokenOf(key) : 0n
+      const shard = this.shardOf(connection)
+      this.executes.push({ shard, isRight: shard === this.ownerOf(token) })
+    }
+    if (request.opcode === Opcode.QUERY && / FROM system_schema\.keyspaces/.test(request.text)) {
+      exchange.reply(describeKeyspaces())
+    } else if (request.opcode === Opcode.QUERY && /\.scylla_keyspaces/.test(request.text)) {
+      const rows = this.tabletKeyspaces.map((name) => [name, 8])
+      exchange.reply(
+        rowsOf(
+          [
+            ['keyspace_name', text],
+            ['initial_tablets', nativeTypes.int],
+          ],
+          rows,
+        ),
+      )
+    } else super.onRequest(exchange)
+  }
+
+  /** Shard of a token, where tablets do not say otherwise. */
+  ownerOf(token: bigint): number {
+    const high = Number(BigInt.asIntN(64, token) >> 32n)
+    const low = Number(token & 0xffff_ffffn) | 0
+    return shardOf(high, low, { count: this.shardCount, ignoreMsb: this.ignoreMsb })
+  }
+
+  #supported(connection: ScriptedConnection): Record<string, string> {
+    return {
+      SCYLLA_SHARD: String(this.shardOf(connection)),
+      SCYLLA_NR_SHARDS: String(this.shardCount),
+      SCYLLA_SHARDING_IGNORE_MSB: String(this.ignoreMsb),
+      SCYLLA_SHARDING_ALGORITHM: 'biased-token-round-robin',
+      SCYLLA_SHARD_AWARE_PORT: String(this.shardAwarePort),
+    }
+  }
+
+  /** Closes all connections and comes back with other shards. */
+  restart(shardCount: number): void {
+    this.shardCount = shardCount
+    for (const connection of this.connections) connection.destroy()
+  }
+}
+
+function describeKeyspaces(): ReturnType<typeof rowsOf> {
+  const replication = new Map([
+    ['class', 'SimpleStrategy'],
+    ['replication_factor', '2'],
+  ])
+  return rowsOf(
+    [
+      ['keyspace_name', text],
+      ['replication', textMap],
+    ],
+    [['ks', replication]],
+  )
+}
