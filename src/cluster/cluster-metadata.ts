@@ -47,6 +47,12 @@ export class ClusterMetadata {
     return new Map([...this.#keyspaces].map(([name, { replication }]) => [name, replication]))
   }
 
+  /** Keyspaces whose tables have tablets. */
+  get tabletKeyspaces(): ReadonlySet<string> {
+    const all = [...this.#keyspaces.values()]
+    return new Set(all.filter(({ hasTablets }) => hasTablets).map(({ name }) => name))
+  }
+
   /**
    * Reads nodes and keyspaces over a control connection.
    *

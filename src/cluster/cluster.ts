@@ -1,6 +1,7 @@
 import { ClosedError, type TsyllaError } from '../errors/index.ts'
 import type { LoadBalancingPolicy, ReconnectionPolicy, RoutingInfo } from '../policies/index.ts'
 import type { SchemaChange, ServerEvent } from '../protocol/index.ts'
+import { type Partition, readTablet, Tablets } from '../routing/index.ts'
 import {
   type Connection,
   type ConnectionListener,
@@ -66,6 +67,8 @@ export class Cluster implements ConnectionListener {
   readonly #registry: NodeRegistry
   readonly #switch: KeyspaceSwitch
   readonly #metadata: ClusterMetadata
+  /** What was learned of tablets, for as long as the session lives. */
+  readonly #tablets = new Tablets<ClusterNode>()
   #balancer = LoadBalancer.empty
   #isClosed = false
 
@@ -125,7 +128,7 @@ export class Cluster implements ConnectionListener {
       hasOthers: () => this.#registry.count > 1,
       agree: () => this.awaitSchemaAgreement(),
       onChange: (change) => {
-        options.onSchemaChange(change)
+        this.#noteSchemaChange(change)
         void this.#switch.onKeyspaceChange(change)
       },
       onUnknown: options.onSchemaUnknown,
@@ -167,9 +170,13 @@ export class Cluster implements ConnectionListener {
   }
 
   #rebuildBalancer(): void {
-    const { localDataCenter, partitioner, replications } = this.#metadata
+    const { localDataCenter, partitioner, replications, tabletKeyspaces } = this.#metadata
+    const { nodes } = this.#registry
+    this.#tablets.adopt(nodes)
     this.#balancer = new LoadBalancer({
-      nodes: this.#registry.nodes,
+      nodes,
+      tabletKeyspaces,
+      tablets: this.#tablets,
       localDataCenter,
       partitioner,
       keyspaces: replications,
@@ -207,8 +214,38 @@ export class Cluster implements ConnectionListener {
   }
 
   /** Returns the routing of a partition key; it is valid until the next call. */
-  routingOf(keyspace: string, keyBytes: Uint8Array, length: number): RoutingInfo {
-    return this.#balancer.routingOf(keyspace, keyBytes, length)
+  routingOf(
+    keyspace: string,
+    table: string,
+    keyBytes: Uint8Array,
+    length: number,
+    isConditional: boolean,
+  ): RoutingInfo {
+    return this.#balancer.routingOf(keyspace, table, keyBytes, length, isConditional)
+  }
+
+  /** Returns what EXECUTE says about the tablet of a partition: {@link Tablets.versionByteOf}. */
+  tabletVersionByte(partition: Partition): number {
+    return this.#tablets.versionByteOf(partition)
+  }
+
+  /**
+   * Takes the description of a tablet that came with an answer.
+   *
+   * @returns whether there was none, or it was well-formed
+   */
+  learnTablet(
+    { keyspace, table }: { readonly keyspace: string; readonly table: string },
+    connection: Connection,
+    payload: ReadonlyMap<string, Uint8Array | null>,
+  ): boolean {
+    const { tablets } = connection.features
+    if (tablets === undefined) return true
+    const bytes = payload.get(`tablets-routing-v${tablets}`)
+    if (bytes === undefined) return true
+    const tablet = bytes === null ? undefined : readTablet(bytes, tablets === 2)
+    if (tablet !== undefined) this.#tablets.learn(keyspace, table, tablet)
+    return tablet !== undefined
   }
 
   /** Returns the best connection that has room: {@link LoadBalancer.select}. */
@@ -302,9 +339,16 @@ export class Cluster implements ConnectionListener {
     }
   }
 
+  #noteSchemaChange(change: SchemaChange): void {
+    const { target, keyspace, name } = change
+    if (target === 'KEYSPACE') this.#tablets.forget(keyspace)
+    if (target === 'TABLE') this.#tablets.forget(keyspace, name)
+    this.#options.onSchemaChange(change)
+  }
+
   /** DDL of this session was applied: waits for the nodes, and reads new keyspaces. */
   async onSchemaChange(change: SchemaChange, connection: Connection): Promise<void> {
-    this.#options.onSchemaChange(change)
+    this.#noteSchemaChange(change)
     if (this.#registry.count > 1) {
       try {
         await this.awaitSchemaAgreement(connection)

@@ -2,6 +2,8 @@ import type { BalancingState, LoadBalancingPolicy, RoutingInfo } from '../polici
 import {
   computeToken,
   type Replication,
+  TabletLocator,
+  Tablets,
   type Target,
   token,
   VnodeLocator,
@@ -14,6 +16,9 @@ export interface LoadBalancerSource {
   readonly localDataCenter: string
   /** Replication of every keyspace, as the schema tables describe it. */
   readonly keyspaces: ReadonlyMap<string, Replication>
+  /** Keyspaces whose tables have tablets. */
+  readonly tabletKeyspaces: ReadonlySet<string>
+  readonly tablets: Tablets<ClusterNode>
   readonly partitioner: string
 }
 
@@ -36,6 +41,8 @@ export class LoadBalancer {
     nodes: [],
     localDataCenter: '',
     keyspaces: new Map(),
+    tabletKeyspaces: new Set(),
+    tablets: new Tablets(),
     partitioner: '',
   })
 
@@ -44,10 +51,12 @@ export class LoadBalancer {
   readonly #nodes: readonly ClusterNode[]
   readonly #state: BalancingState<ClusterNode>
   /** The routing of the request that is being sent: requests are routed one at a time. */
-  readonly #routing = { keyspace: '', tokenHigh: 0, tokenLow: 0 }
+  readonly #routing = { keyspace: '', table: '', tokenHigh: 0, tokenLow: 0, isConditional: false }
 
-  constructor({ nodes, localDataCenter, keyspaces, partitioner }: LoadBalancerSource) {
-    const locator = new VnodeLocator(nodes, keyspaces)
+  constructor(source: LoadBalancerSource) {
+    const { nodes, localDataCenter, keyspaces, tabletKeyspaces, tablets, partitioner } = source
+    const vnodes = new VnodeLocator(nodes, keyspaces)
+    const locator = new TabletLocator(tablets, tabletKeyspaces, vnodes)
     const isLocal = ({ node }: Target<ClusterNode>): boolean => node.dataCenter === localDataCenter
     this.#state = {
       locator,
@@ -67,10 +76,18 @@ export class LoadBalancer {
   }
 
   /** Returns the routing of a partition key; it is valid until the next call. */
-  routingOf(keyspace: string, keyBytes: Uint8Array, length: number): RoutingInfo {
+  routingOf(
+    keyspace: string,
+    table: string,
+    keyBytes: Uint8Array,
+    length: number,
+    isConditional: boolean,
+  ): RoutingInfo {
     computeToken(keyBytes, 0, length)
     const routing = this.#routing
     routing.keyspace = keyspace
+    routing.table = table
+    routing.isConditional = isConditional
     routing.tokenHigh = token.high
     routing.tokenLow = token.low
     return routing

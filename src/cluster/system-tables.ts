@@ -31,6 +31,8 @@ export interface KeyspaceDescription {
   readonly name: string
   readonly replication: ReadonlyMap<string, string>
   readonly durableWrites: boolean
+  /** Whether its tables are distributed by tablets, as ScyllaDB can. */
+  readonly hasTablets: boolean
 }
 
 type Record = ReadonlyMap<string, unknown>
@@ -140,15 +142,39 @@ export async function readKeyspaces(
   options: InternalRequestOptions,
 ): Promise<KeyspaceDescription[]> {
   const cql = 'SELECT keyspace_name, replication, durable_writes FROM system_schema.keyspaces'
-  const rows = await selectAll(connection, cql, options)
+  const [rows, withTablets] = await Promise.all([
+    selectAll(connection, cql, options),
+    readTabletKeyspaces(connection, options),
+  ])
   return rows.map((row) => {
     const replication = row.get('replication')
+    const name = text(row, 'keyspace_name') ?? ''
     return {
-      name: text(row, 'keyspace_name') ?? '',
+      name,
       replication: replication instanceof Map ? (replication as Map<string, string>) : new Map(),
       durableWrites: row.get('durable_writes') !== false,
+      hasTablets: withTablets.has(name),
     }
   })
+}
+
+/** The keyspaces with tablets, from a table that ScyllaDB alone has. */
+async function readTabletKeyspaces(
+  connection: Connection,
+  options: InternalRequestOptions,
+): Promise<ReadonlySet<string | undefined>> {
+  if (connection.features.tablets === undefined) return new Set()
+  const cql = 'SELECT keyspace_name, initial_tablets FROM system_schema.scylla_keyspaces'
+  try {
+    const rows = await selectAll(connection, cql, options)
+    const withTablets = rows.filter((row) => typeof row.get('initial_tablets') === 'number')
+    return new Set(withTablets.map((row) => text(row, 'keyspace_name')))
+  } catch (error) {
+    // A version without the column: what nodes say about single tablets has to do.
+    if (error instanceof ServerError && error.serverCode === ServerErrorCode.INVALID)
+      return new Set()
+    throw error
+  }
 }
 
 /** Schema version of the node behind the connection. */

@@ -28,6 +28,11 @@ export function isSerialConsistency(consistency: Consistency): consistency is Se
   return consistency === 'SERIAL' || consistency === 'LOCAL_SERIAL'
 }
 
+/** The same by wire code. */
+export function isSerialCode(code: number): boolean {
+  return code === ConsistencyCode.SERIAL || code === ConsistencyCode.LOCAL_SERIAL
+}
+
 /**
  * Kind of write that timed out or failed (native_protocol_v4.spec §9). Servers may add kinds, so
  * unknown names pass through as they came.

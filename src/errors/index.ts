@@ -27,6 +27,7 @@ export {
   type Consistency,
   ConsistencyCode,
   consistencyName,
+  isSerialCode,
   isSerialConsistency,
   type SerialConsistency,
   type WriteType,

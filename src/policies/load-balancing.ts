@@ -1,10 +1,12 @@
-import type { Locator, RingNode, Target } from '../routing/index.ts'
+import type { Locator, Partition, RingNode, Target } from '../routing/index.ts'
 
 /** The partition that a request is for. */
-export interface RoutingInfo {
-  readonly keyspace: string
-  readonly tokenHigh: number
-  readonly tokenLow: number
+export interface RoutingInfo extends Partition {
+  /**
+   * Whether it runs Paxos: then all clients begin with the same replica, because coordinators that
+   * run it at the same time for one partition make each other start again.
+   */
+  readonly isConditional: boolean
 }
 
 /** The nodes of the cluster at one moment. */
@@ -37,7 +39,8 @@ export interface LoadBalancingPolicy {
 
 /**
  * Prefers a local replica of the partition, then any local node, then the other data centers.
- * Nodes of equal rank take turns.
+ * Nodes of equal rank take turns, but replicas of conditional statements, and those that have a
+ * leader, come in their order.
  */
 export class TokenAwarePolicy implements LoadBalancingPolicy {
   #turn = 0
@@ -48,10 +51,11 @@ export class TokenAwarePolicy implements LoadBalancingPolicy {
   ): Target<Node> | undefined {
     const turn = (this.#turn = (this.#turn + 1) & 0x3fff_ffff)
     if (routing !== undefined) {
-      const replicas = locator.replicasFor(routing.keyspace, routing.tokenHigh, routing.tokenLow)
+      const replicas = locator.replicasFor(routing)
       const { length } = replicas
+      const start = keepsOrder(routing, replicas) ? 0 : turn
       for (let i = 0; i < length; i++) {
-        const replica = replicas[(turn + i) % length]!
+        const replica = replicas[(start + i) % length]!
         if (replica.node.dataCenter === localDataCenter) return replica
       }
     }
@@ -64,14 +68,19 @@ export class TokenAwarePolicy implements LoadBalancingPolicy {
   ): Iterable<Target<Node>> {
     const turn = this.#turn
     if (routing !== undefined) {
-      const replicas = locator.replicasFor(routing.keyspace, routing.tokenHigh, routing.tokenLow)
-      for (const replica of inTurn(replicas, turn)) {
+      const replicas = locator.replicasFor(routing)
+      const start = keepsOrder(routing, replicas) ? 0 : turn
+      for (const replica of inTurn(replicas, start)) {
         if (replica.node.dataCenter === localDataCenter) yield replica
       }
     }
     yield* inTurn(local, turn)
     yield* inTurn(remote, turn)
   }
+}
+
+function keepsOrder(routing: RoutingInfo, replicas: readonly Target<RingNode>[]): boolean {
+  return routing.isConditional || replicas[0]?.isLeader === true
 }
 
 function* inTurn<T>(items: readonly T[], turn: number): Iterable<T> {

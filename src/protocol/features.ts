@@ -9,6 +9,7 @@ export const ScyllaExtension = {
   LWT_MARK: 'SCYLLA_LWT_ADD_METADATA_MARK',
   RATE_LIMIT_ERROR: 'SCYLLA_RATE_LIMIT_ERROR',
   TABLETS: 'TABLETS_ROUTING_V1',
+  TABLETS_V2: 'TABLETS_ROUTING_V2_EXPERIMENTAL',
   METADATA_ID: 'SCYLLA_USE_METADATA_ID',
 } as const
 export type ScyllaExtension = (typeof ScyllaExtension)[keyof typeof ScyllaExtension]
@@ -39,8 +40,11 @@ export interface ProtocolFeatures {
   readonly lwtMarkMask: number | undefined
   /** Code of the error of a node that limits the rate of requests per partition. */
   readonly rateLimitErrorCode: number | undefined
-  /** Whether a node that is no replica of a partition answers with the replicas of its tablet. */
-  readonly hasTablets: boolean
+  /**
+   * How a node that is no replica of a partition answers with the replicas of its tablet. With
+   * version 2, an EXECUTE ends with a byte about the version of the tablet.
+   */
+  readonly tablets: 1 | 2 | undefined
   /**
    * Whether PREPARE answers with an id of the result's columns, which EXECUTE sends back: the node
    * reports columns that have changed, and may leave out those that have not.
@@ -55,7 +59,7 @@ export const initialFeatures: ProtocolFeatures = Object.freeze({
   shard: undefined,
   lwtMarkMask: undefined,
   rateLimitErrorCode: undefined,
-  hasTablets: false,
+  tablets: undefined,
   hasMetadataId: false,
 })
 
@@ -99,8 +103,12 @@ export function negotiate(
   const rateLimit = offered(ScyllaExtension.RATE_LIMIT_ERROR)
   const rateLimitErrorCode = numberAfter('ERROR_CODE=', rateLimit, 0x7fff_ffff)
   if (rateLimitErrorCode !== undefined) startup.set(ScyllaExtension.RATE_LIMIT_ERROR, '')
-  const hasTablets = offered(ScyllaExtension.TABLETS) !== undefined
-  if (hasTablets) startup.set(ScyllaExtension.TABLETS, '')
+  const isTablets1 = offered(ScyllaExtension.TABLETS) !== undefined
+  const isTablets2 = offered(ScyllaExtension.TABLETS_V2) !== undefined
+  const tablets = isTablets2 ? 2 : isTablets1 ? 1 : undefined
+  // Version 2 contains version 1: a client asks for one of them.
+  if (isTablets2) startup.set(ScyllaExtension.TABLETS_V2, '')
+  else if (isTablets1) startup.set(ScyllaExtension.TABLETS, '')
   const isMetadataIdOffered = offered(ScyllaExtension.METADATA_ID) !== undefined
   if (isMetadataIdOffered) startup.set(ScyllaExtension.METADATA_ID, '')
 
@@ -110,7 +118,7 @@ export function negotiate(
     shard: shardFacts(supported),
     lwtMarkMask,
     rateLimitErrorCode,
-    hasTablets,
+    tablets,
     hasMetadataId: version === ProtocolVersion.V5 || isMetadataIdOffered,
   })
   return { startup, features }

@@ -4,7 +4,7 @@ import {
   type Replication,
   type RingNode,
 } from './replication.ts'
-import type { Locator, Target } from './locator.ts'
+import type { Locator, Partition, Target } from './locator.ts'
 import { TokenRing } from './token-ring.ts'
 
 const noReplicas: readonly never[] = Object.freeze([])
@@ -23,7 +23,7 @@ export class VnodeLocator<N extends RingNode> implements Locator<N> {
   readonly #tablesByReplication = new Map<string, ReplicaTable<Target<N>> | undefined>()
 
   constructor(nodes: readonly N[], keyspaces: ReadonlyMap<string, Replication>) {
-    this.targets = nodes.map((node) => Object.freeze({ node, shard: undefined }))
+    this.targets = nodes.map((node) => Object.freeze({ node, shard: undefined, isLeader: false }))
     this.#nodes = nodes
     this.#keyspaces = keyspaces
     this.#ring = new TokenRing(nodes.map((node) => node.tokens.flatMap(parseToken)))
@@ -33,7 +33,7 @@ export class VnodeLocator<N extends RingNode> implements Locator<N> {
    * As {@link Locator.replicasFor}, in ring order. Replicas are not known when the keyspace or its
    * strategy is unknown, or without tokens.
    */
-  replicasFor(keyspace: string, tokenHigh: number, tokenLow: number): readonly Target<N>[] {
+  replicasFor({ keyspace, tokenHigh, tokenLow }: Omit<Partition, 'table'>): readonly Target<N>[] {
     const table = this.#tables.get(keyspace) ?? this.#tableOf(keyspace)
     if (table === undefined || this.#ring.size === 0) return noReplicas
     return table[this.#ring.positionOf(tokenHigh, tokenLow)]!

@@ -42,6 +42,8 @@ export interface HandshakeOptions {
 const extensions: readonly ScyllaExtension[] = [
   ScyllaExtension.LWT_MARK,
   ScyllaExtension.METADATA_ID,
+  ScyllaExtension.TABLETS,
+  ScyllaExtension.TABLETS_V2,
 ]
 
 /**

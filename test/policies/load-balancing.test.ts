@@ -32,7 +32,7 @@ const state = {
   local: locator.targets.filter(({ node }) => node.dataCenter === 'dc1'),
   remote: locator.targets.filter(({ node }) => node.dataCenter !== 'dc1'),
 }
-const routing = { keyspace: 'ks', tokenHigh: 1, tokenLow: 0 }
+const routing = { keyspace: 'ks', table: 't', tokenHigh: 1, tokenLow: 0, isConditional: false }
 const namesOf = (targets: Iterable<Target<Node>>): string[] =>
   [...targets].map(({ node }) => node.name)
 
@@ -41,7 +41,7 @@ describe('token-aware load balancing', () => {
     const policy = new TokenAwarePolicy()
     const replicas = new Set(
       locator
-        .replicasFor('ks', routing.tokenHigh, routing.tokenLow)
+        .replicasFor(routing)
         .filter(({ node }) => node.dataCenter === 'dc1')
         .map(({ node }) => node.name),
     )
@@ -59,6 +59,28 @@ describe('token-aware load balancing', () => {
       expect(new Set(names)).toEqual(new Set(['a', 'b', 'c', 'd']))
       expect(names.at(-1)).toBe('d')
     }
+  })
+
+  test('takes replicas of conditional statements in the order of the ring', () => {
+    const policy = new TokenAwarePolicy()
+    const conditional = { ...routing, isConditional: true }
+    const local = locator.replicasFor(routing).filter(({ node }) => node.dataCenter === 'dc1')
+    for (let i = 0; i < 10; i++) {
+      expect(policy.pick(conditional, state)).toBe(local[0])
+      const names = namesOf(policy.fallback(conditional, state))
+      expect(names.slice(0, 2)).toEqual(namesOf(local))
+      expect(new Set(names)).toEqual(new Set(['a', 'b', 'c', 'd']))
+    }
+  })
+
+  test('begins with the replica that leads, where there is one', () => {
+    const policy = new TokenAwarePolicy()
+    const [, b, c] = locator.targets
+    const leading = { targets: locator.targets, replicasFor: () => [{ ...c!, isLeader: true }, b!] }
+    const picked = Array.from({ length: 10 }, () =>
+      policy.pick(routing, { ...state, locator: leading }),
+    )
+    expect(new Set(namesOf(picked as Target<Node>[]))).toEqual(new Set(['c']))
   })
 
   test('spreads requests of no known partition over the local nodes', () => {

@@ -43,7 +43,7 @@ describe('negotiation', () => {
       shard: { shard: 3, count: 12, ignoreMsb: 12, port: 19_042, tlsPort: 19_142 },
       lwtMarkMask: 0x8000_0000,
       rateLimitErrorCode: 61_440,
-      hasTablets: true,
+      tablets: 1,
       hasMetadataId: false,
     })
     expect(Object.fromEntries(startup)).toEqual({
@@ -54,6 +54,14 @@ describe('negotiation', () => {
       SCYLLA_RATE_LIMIT_ERROR: '',
       TABLETS_ROUTING_V1: '',
     })
+  })
+
+  test('asks for one version of tablets only', () => {
+    const both = new Map([...scylla, ['TABLETS_ROUTING_V2_EXPERIMENTAL', ['']]])
+    const { startup, features } = negotiate(both, everything)
+    expect(features.tablets).toBe(2)
+    expect(startup.get('TABLETS_ROUTING_V2_EXPERIMENTAL')).toBe('')
+    expect(startup.has('TABLETS_ROUTING_V1')).toBe(false)
   })
 
   test('asks for no extension that is not wanted; shards are facts all the same', () => {

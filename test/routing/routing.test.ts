@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  type Partition,
   type RingNode,
   type Target,
   TokenRing,
@@ -115,6 +116,10 @@ const node = (name: string, dataCenter: string, rack: string, ...tokens: number[
   rack,
   tokens: tokens.map(String),
 })
+const at = (keyspace: string, token: bigint): Partition => {
+  const [tokenHigh, tokenLow] = halves(token)
+  return { keyspace, table: 't', tokenHigh, tokenLow }
+}
 const names = (targets: readonly Target<Node>[]): string =>
   targets.map((target) => target.node.name).join('')
 
@@ -129,13 +134,13 @@ describe('replicas', () => {
   test('of SimpleStrategy are the next distinct nodes', () => {
     const nodes = [node('a', 'dc', 'r', 10, 40), node('b', 'dc', 'r', 20), node('c', 'dc', 'r', 30)]
     const locator = locatorOf(nodes, simple)
-    const at = (token: bigint): string => names(locator.replicasFor('k', ...halves(token)))
-    expect([5n, 10n, 11n, 25n, 35n, 41n].map(at)).toEqual(['ab', 'ab', 'bc', 'ca', 'ab', 'ab'])
+    const namesAt = (token: bigint): string => names(locator.replicasFor(at('k', token)))
+    expect([5n, 10n, 11n, 25n, 35n, 41n].map(namesAt)).toEqual(['ab', 'ab', 'bc', 'ca', 'ab', 'ab'])
   })
 
   test('are at most as many as there are nodes', () => {
     const locator = locatorOf([node('a', 'dc', 'r', 1)], simple)
-    expect(names(locator.replicasFor('k', 0, 0))).toBe('a')
+    expect(names(locator.replicasFor(at('k', 0n)))).toBe('a')
   })
 
   test('of NetworkTopologyStrategy prefer racks not used yet, in each data center', () => {
@@ -153,10 +158,10 @@ describe('replicas', () => {
       ['north', '3'],
     ])
     const locator = locatorOf(nodes, replication)
-    const at = (token: bigint): string => names(locator.replicasFor('k', ...halves(token)))
-    expect(at(0n)).toBe('axc')
-    expect(at(12n)).toBe('xbc')
-    expect(at(26n)).toBe('cax')
+    const namesAt = (token: bigint): string => names(locator.replicasFor(at('k', token)))
+    expect(namesAt(0n)).toBe('axc')
+    expect(namesAt(12n)).toBe('xbc')
+    expect(namesAt(26n)).toBe('cax')
   })
 
   test('repeat racks when there are more replicas than racks', () => {
@@ -170,25 +175,25 @@ describe('replicas', () => {
       ['class', 'NetworkTopologyStrategy'],
       ['dc', '3'],
     ])
-    const at = (token: bigint): string =>
-      names(locatorOf(nodes, replication).replicasFor('k', ...halves(token)))
-    expect(at(0n)).toBe('abd')
-    expect(at(25n)).toBe('cda')
+    const namesAt = (token: bigint): string =>
+      names(locatorOf(nodes, replication).replicasFor(at('k', token)))
+    expect(namesAt(0n)).toBe('abd')
+    expect(namesAt(25n)).toBe('cda')
   })
 
   test('are unknown for unknown keyspaces and strategies, and without tokens', () => {
     const local = new Map([['class', 'LocalStrategy']])
-    expect(locatorOf([node('a', 'dc', 'r', 1)], local).replicasFor('k', 0, 0)).toEqual([])
-    expect(locatorOf([node('a', 'dc', 'r', 1)], simple).replicasFor('other', 0, 0)).toEqual([])
-    expect(locatorOf([node('a', 'dc', 'r')], simple).replicasFor('k', 0, 0)).toEqual([])
-    expect(locatorOf([], simple).replicasFor('k', 0, 0)).toEqual([])
+    expect(locatorOf([node('a', 'dc', 'r', 1)], local).replicasFor(at('k', 0n))).toEqual([])
+    expect(locatorOf([node('a', 'dc', 'r', 1)], simple).replicasFor(at('other', 0n))).toEqual([])
+    expect(locatorOf([node('a', 'dc', 'r')], simple).replicasFor(at('k', 0n))).toEqual([])
+    expect(locatorOf([], simple).replicasFor(at('k', 0n))).toEqual([])
     const odd = { ...node('a', 'dc', 'r'), tokens: ['2f', '99999999999999999999', ''] }
-    expect(locatorOf([odd], simple).replicasFor('k', 0, 0)).toEqual([])
+    expect(locatorOf([odd], simple).replicasFor(at('k', 0n))).toEqual([])
   })
 
   test('of everywhere are all nodes', () => {
     const everywhere = new Map([['class', 'EverywhereStrategy']])
     const nodes = [node('a', 'dc', 'r', 1), node('b', 'dc', 'r', 2)]
-    expect(names(locatorOf(nodes, everywhere).replicasFor('k', 0, 0))).toBe('ab')
+    expect(names(locatorOf(nodes, everywhere).replicasFor(at('k', 0n)))).toBe('ab')
   })
 })

@@ -38,6 +38,8 @@ export interface Exchange {
   readonly request: Request
   readonly streamId: number
   readonly connection: ScriptedConnection
+  /** What follows the request in its frame. */
+  readonly rest: Uint8Array
   reply(response: Response, prefix?: ResponsePrefix): void
 }
 
@@ -243,6 +245,7 @@ export class ScriptedConnection implements LinkHandler {
       request,
       streamId,
       connection: this,
+      rest: reader.bytes.subarray(reader.offset, reader.end),
       reply: (response, prefix) => this.reply(streamId, response, prefix),
     })
   }

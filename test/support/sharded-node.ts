@@ -1,13 +1,51 @@
-import { Opcode } from '../../src/protocol/index.ts'
+import { emptyResponsePrefix, Opcode, WireWriter } from '../../src/protocol/index.ts'
 import { shardOf, tokenOf } from '../../src/routing/index.ts'
 import type { Link, LinkHandler, OpenLinkOptions } from '../../src/transport/index.ts'
 import { nativeTypes } from '../../src/types/index.ts'
 import { type Clock, systemClock } from '../../src/util/index.ts'
-import { MemberNode } from './member-node.ts'
-import { type Exchange, rowsOf, type ScriptedConnection } from './scripted-node.ts'
+import { parseUuidInto } from '../../src/types/index.ts'
+import { hostId, MemberNode } from './member-node.ts'
+import { type Exchange, rowsOf, type ScriptedConnection, voidResult } from './scripted-node.ts'
 
 const { text } = nativeTypes
 const textMap = { kind: 'map', key: text, value: text, frozen: false } as const
+
+/** A tablet of the tokens first + 1 … last. */
+export interface ScriptedTablet {
+  readonly first: bigint
+  readonly last: bigint
+  /** By number of the node. */
+  readonly replicas: readonly { readonly node: number; readonly shard: number }[]
+  readonly version: bigint
+}
+
+/** Encodes the payload that describes a tablet. */
+export function encodeTablet(
+  { first, last, replicas, version }: ScriptedTablet,
+  hasVersion = false,
+): Uint8Array {
+  const writer = new WireWriter()
+  const writeLong = (value: bigint): void => {
+    writer.writeInt(8)
+    writer.writeInt(Number(BigInt.asIntN(64, value) >> 32n))
+    writer.writeInt(Number(value & 0xffff_ffffn) | 0)
+  }
+  writeLong(first)
+  writeLong(last)
+  writer.writeInt(4 + replicas.length * 32)
+  writer.writeInt(replicas.length)
+  for (const { node, shard } of replicas) {
+    const id = new Uint8Array(16)
+    parseUuidInto(hostId(node), id, 0)
+    writer.writeInt(28)
+    writer.writeInt(16)
+    writer.writeUuid(id)
+    writer.writeInt(4)
+    writer.writeInt(shard)
+  }
+  if (hasVersion) writeLong(version)
+  return writer.copyFrom(0)
+}
 
 /** A node of ScyllaDB with shards and, on request, tablets. */
 export class ShardedNode extends MemberNode {
@@ -25,6 +63,13 @@ export class ShardedNode extends MemberNode {
   said: Readonly<Record<string, string>> = {}
   /** Keyspaces with tablets. */
   tabletKeyspaces: readonly string[] = []
+  /** Version of tablets that it offers. */
+  tabletsVersion: 1 | 2 | undefined
+  /** Where its tablets are; the nodes of a cluster share the list. */
+  tablets: readonly ScriptedTablet[] = []
+  /** What it says about a tablet. */
+  describe: (tablet: ScriptedTablet) => Uint8Array = (tablet) =>
+    encodeTablet(tablet, this.tabletsVersion === 2)
   /** Every try to connect, in order. */
   readonly attempts: OpenLinkOptions[] = []
   /** Shard of the next connection that does not choose. */
@@ -75,7 +120,18 @@ export class ShardedNode extends MemberNode {
       const key = request.parameters.values[0]
       const token = key instanceof Uint8Array ? tokenOf(key) : 0n
       const shard = this.shardOf(connection)
-      this.executes.push({ shard, isRight: shard === this.ownerOf(token) })
+      const tablet = this.tablets.find(({ first, last }) => first < token && token <= last)
+      const isRight =
+        tablet === undefined
+          ? shard === this.ownerOf(token)
+          : tablet.replicas.some((one) => one.node === this.number && one.shard === shard)
+      this.executes.push({ shard, isRight })
+      if (tablet !== undefined && !this.#isKnown(tablet, isRight, exchange.rest)) {
+        const name = `tablets-routing-v${this.tabletsVersion}`
+        const customPayload = new Map([[name, this.describe(tablet)]])
+        exchange.reply(voidResult, { ...emptyResponsePrefix, customPayload })
+        return
+      }
     }
     if (request.opcode === Opcode.QUERY && / FROM system_schema\.keyspaces/.test(request.text)) {
       exchange.reply(describeKeyspaces())
@@ -93,6 +149,14 @@ export class ShardedNode extends MemberNode {
     } else super.onRequest(exchange)
   }
 
+  /** Whether a client seems to know a tablet. */
+  #isKnown({ version }: ScriptedTablet, isRight: boolean, rest: Uint8Array): boolean {
+    if (this.tabletsVersion !== 2) return isRight
+    const byte = rest.at(-1)!
+    const block = Number((version >> BigInt((byte >> 4) * 4)) & 15n)
+    return block === (byte & 15)
+  }
+
   /** Shard of a token, where tablets do not say otherwise. */
   ownerOf(token: bigint): number {
     const high = Number(BigInt.asIntN(64, token) >> 32n)
@@ -107,6 +171,8 @@ export class ShardedNode extends MemberNode {
       SCYLLA_SHARDING_IGNORE_MSB: String(this.ignoreMsb),
       SCYLLA_SHARDING_ALGORITHM: 'biased-token-round-robin',
       SCYLLA_SHARD_AWARE_PORT: String(this.shardAwarePort),
+      ...(this.tabletsVersion === undefined ? {} : { TABLETS_ROUTING_V1: '' }),
+      ...(this.tabletsVersion === 2 ? { TABLETS_ROUTING_V2_EXPERIMENTAL: '' } : {}),
     }
   }
 

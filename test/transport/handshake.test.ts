@@ -55,11 +55,13 @@ describe('a handshake', () => {
       ...initialFeatures,
       shard: { shard: 1, count: 4, ignoreMsb: 12, port: 19_042, tlsPort: undefined },
       lwtMarkMask: 0x8000_0000,
+      tablets: 1,
     })
     expect(Object.fromEntries(startup)).toEqual({
       CQL_VERSION: '3.0.0',
       DRIVER_NAME: 'tsylla',
       SCYLLA_LWT_ADD_METADATA_MARK: mark,
+      TABLETS_ROUTING_V1: '',
     })
   })
 

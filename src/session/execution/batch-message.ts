@@ -123,7 +123,20 @@ export class BatchMessage implements Message {
     const { metadata, values } = this.#parts
     const first = metadata[0]
     this.#writingIndex = 0
-    return first === undefined ? undefined : this.#context.routingKeys.routingOf(first, values[0]!)
+    if (first === undefined) return undefined
+    return this.#context.routingKeys.routingOf(first, values[0]!, this.#isConditional())
+  }
+
+  #isConditional(): boolean {
+    const { handles, metadata } = this.#parts
+    for (let i = 0; i < handles.length; i++) {
+      if (metadata[i]?.isConditional ?? handles[i]!.facts.isConditional) return true
+    }
+    return false
+  }
+
+  get routedTable(): PreparedMetadata | undefined {
+    return this.#parts.metadata[0]
   }
 
   /**

@@ -1,4 +1,4 @@
-import { BindError, type RequestKind } from '../../errors/index.ts'
+import { BindError, isSerialCode, type RequestKind } from '../../errors/index.ts'
 import type { ExecutionProfile, RoutingInfo } from '../../policies/index.ts'
 import { Opcode, QueryFlag, type WireWriter, writeExecuteHead } from '../../protocol/index.ts'
 import type { Connection } from '../../transport/index.ts'
@@ -69,7 +69,12 @@ export class ExecuteMessage implements Message {
   }
 
   routing(): RoutingInfo | undefined {
-    return this.#context.routingKeys.routingOf(this.#metadata, this.#values)
+    const isConditional = this.#metadata.isConditional || isSerialCode(this.profile.consistency)
+    return this.#context.routingKeys.routingOf(this.#metadata, this.#values, isConditional)
+  }
+
+  get routedTable(): PreparedMetadata {
+    return this.#metadata
   }
 
   prepareFor(): undefined {
@@ -97,6 +102,9 @@ export class ExecuteMessage implements Message {
     writeExecuteHead(writer, id, profile.consistency, flags, features, known?.id)
     metadata.plan.write(writer, this.#values)
     writeTail(writer, flags, profile, pagingState, timestamp, parametersV5)
+    if (features.tablets === 2) {
+      writer.writeByte(this.#context.routingKeys.tabletVersionByte(metadata, this.#values))
+    }
     return known
   }
 

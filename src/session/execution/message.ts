@@ -15,6 +15,12 @@ import type { Connection } from '../../transport/index.ts'
 import type { KnownColumns, ResultMetadataCache } from '../result/result-metadata-cache.ts'
 import type { ValueSize } from './value-size.ts'
 
+/** A table, as far as its statement tells. */
+export interface RoutedTable {
+  readonly keyspace: string | undefined
+  readonly table: string | undefined
+}
+
 /**
  * What a request sends: EXECUTE, QUERY or BATCH. A message knows how it is encoded and routed and
  * what it means to repeat it; it knows nothing of deadlines, attempts or connections in use.
@@ -30,6 +36,8 @@ export interface Message {
   readonly text: string
   /** Whether it contains a text that means the keyspace that the connection is in. */
   dependsOnKeyspace(connection: Connection): boolean
+  /** The table that {@link routing} is about. */
+  readonly routedTable: RoutedTable | undefined
   /** @throws BindError when the partition key cannot be encoded */
   routing(): RoutingInfo | undefined
   /**

@@ -57,6 +57,10 @@ export class QueryMessage implements Message {
     return undefined
   }
 
+  get routedTable(): undefined {
+    return undefined
+  }
+
   prepareFor(connection: Connection): Promise<void> | undefined {
     const { facts, keyspace } = this.#handle
     if (this.#prepared !== undefined || facts.kind === 'use') return undefined
@@ -91,6 +95,8 @@ export class QueryMessage implements Message {
       writeExecuteHead(writer, prepared.idOn(connection.address), consistency, flags, features)
     }
     writeTail(writer, flags, profile, pagingState, timestamp, parametersV5)
+    // Without values no tablet is known.
+    if (prepared !== undefined && features.tablets === 2) writer.writeByte(0)
   }
 
   size(): ValueSize {

@@ -1,5 +1,6 @@
 import type { Row } from '../../codec/index.ts'
 import { ProtocolError, ResultTooLargeError } from '../../errors/index.ts'
+import { warn } from '../../observability/index.ts'
 import {
   emptyResponsePrefix,
   readResponsePrefix,
@@ -40,6 +41,7 @@ export function handleResult(
   flags: number,
 ): void {
   const prefix = flags === 0 ? emptyResponsePrefix : readResponsePrefix(reader, flags)
+  if (prefix.customPayload !== undefined) learnTablet(request, connection, prefix.customPayload)
   const kind = reader.readInt()
   const { address } = connection
   switch (kind) {
@@ -61,6 +63,18 @@ export function handleResult(
     default:
       throw new ProtocolError(`${address} answered with a result of kind ${kind}`)
   }
+}
+
+/** A node that has no replica of the partition says in the payload which nodes have. */
+function learnTablet(
+  { message, context }: ResultTarget,
+  connection: RequestAttempt['connection'],
+  payload: ReadonlyMap<string, Uint8Array | null>,
+): void {
+  const { keyspace, table } = message.routedTable ?? {}
+  if (keyspace === undefined || table === undefined) return
+  if (context.cluster.learnTablet({ keyspace, table }, connection, payload)) return
+  warn(connection.address, `A description of a tablet of ${keyspace}.${table} is malformed`)
 }
 
 function withoutRows(address: string, prefix: ResponsePrefix): ResultSet<unknown> {

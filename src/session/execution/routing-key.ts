@@ -14,15 +14,27 @@ export class RoutingKeyEncoder {
 
   /**
    * @param ordered values in marker order
+   * @param isConditional whether it runs Paxos: {@link RoutingInfo.isConditional}
    * @returns the routing, valid until the next call, or `undefined` when any node will do
    * @throws BindError
    */
-  routingOf(metadata: PreparedMetadata, ordered: readonly unknown[]): RoutingInfo | undefined {
-    const { plan, keyspace } = metadata
+  routingOf(
+    metadata: PreparedMetadata,
+    ordered: readonly unknown[],
+    isConditional: boolean,
+  ): RoutingInfo | undefined {
+    const { plan, keyspace, table = '' } = metadata
     if (keyspace === undefined || !this.#cluster.isTokenAware || !plan.isRoutable) return undefined
     const scratch = this.#scratch
     scratch.offset = 0
     plan.writeRoutingKey(scratch, ordered)
-    return this.#cluster.routingOf(keyspace, scratch.bytes, scratch.offset)
+    const { bytes, offset } = scratch
+    return this.#cluster.routingOf(keyspace, table, bytes, offset, isConditional)
+  }
+
+  /** Returns the last byte of an EXECUTE where `features.tablets` is 2. */
+  tabletVersionByte(metadata: PreparedMetadata, ordered: readonly unknown[]): number {
+    const routing = this.routingOf(metadata, ordered, false)
+    return routing === undefined ? 0 : this.#cluster.tabletVersionByte(routing)
   }
 }

@@ -27,14 +27,18 @@ export class PreparedMetadata {
   /** Up to which change of the schema the metadata is current: `SchemaChangeTracker.epoch`. */
   epoch: number
   readonly repeatability: Repeatability
+  /** Whether it runs Paxos, as its text or the node says. */
+  readonly isConditional: boolean
 
+  /** @param lwtMarkMask flags by which the node marks conditional statements */
   constructor(
     prepared: PreparedResult,
     facts: StatementFacts,
     options: CodecOptions,
     epoch: number,
+    lwtMarkMask: number | undefined,
   ) {
-    const { markers, partitionKeyIndexes } = prepared.bind
+    const { markers, partitionKeyIndexes, flags } = prepared.bind
     this.id = prepared.id
     this.markers = markers
     this.partitionKeyIndexes = partitionKeyIndexes
@@ -45,6 +49,9 @@ export class PreparedMetadata {
     this.hasUserTypes = markers.some(({ type }) => JSON.stringify(type).includes('"udt"'))
     this.epoch = epoch
     this.repeatability = repeatabilityOfPrepared(facts, prepared.bind)
+    // The mask may be the sign bit.
+    const isMarked = lwtMarkMask !== undefined && (flags & lwtMarkMask) >>> 0 === lwtMarkMask
+    this.isConditional = facts.isConditional || isMarked
   }
 
   /** Returns the id by which a node knows the statement. */

@@ -79,18 +79,18 @@ export class StatementPreparer {
     const { cluster, requestOptions, schema } = this.#options
     const { epoch } = schema
     const run = { cluster, retry: defaultRetryPolicy, ...requestOptions }
-    const { prepared, address } = await runOnAnyNode(run, async (connection, timeoutMs) => ({
+    const { prepared, from } = await runOnAnyNode(run, async (connection, timeoutMs) => ({
       prepared: await this.#prepareIn(connection, handle, { ...requestOptions, timeoutMs }),
-      address: connection.address,
+      from: connection,
     }))
-    this.#takeAnswer(handle, prepared, address, epoch)
+    this.#takeAnswer(handle, prepared, from, epoch)
   }
 
   async #prepareOn(connection: Connection, handle: StatementHandle): Promise<void> {
     const { requestOptions, schema } = this.#options
     const { epoch } = schema
     const prepared = await this.#prepareIn(connection, handle, requestOptions)
-    this.#takeAnswer(handle, prepared, connection.address, epoch)
+    this.#takeAnswer(handle, prepared, connection, epoch)
   }
 
   /**
@@ -100,14 +100,15 @@ export class StatementPreparer {
   #takeAnswer(
     handle: StatementHandle,
     prepared: PreparedResult,
-    address: string,
+    { address, features }: Connection,
     epoch: number,
   ): void {
     const { metadata } = handle
     handle.resultMetadata.learn(prepared)
     if (metadata === undefined || !metadata.hasMarkersOf(prepared)) {
       const { codec } = this.#options
-      handle.metadata = new PreparedMetadata(prepared, handle.facts, codec, epoch)
+      const { lwtMarkMask } = features
+      handle.metadata = new PreparedMetadata(prepared, handle.facts, codec, epoch, lwtMarkMask)
       return
     }
     metadata.learnId(address, prepared.id)
