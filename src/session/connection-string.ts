@@ -16,7 +16,15 @@ const parameters = new Map<string, readonly [option: OptionName, reader: keyof t
   ...of('number', 'heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'poolSize'),
   ...of('number', 'queueCountMax', 'queueBytesMax', 'resultBytesMax', 'protocolVersionMax'),
   ...of('number', 'schemaAgreementTimeoutMs'),
-  ...of('flag', 'tls', 'tcpNoDelay', 'createKeyspace', 'keyspaceCaseSensitive', 'codeGeneration'),
+  ...of(
+    'flag',
+    'tls',
+    'tcpNoDelay',
+    'shardAwarePort',
+    'createKeyspace',
+    'keyspaceCaseSensitive',
+    'codeGeneration',
+  ),
 ])
 
 function of(

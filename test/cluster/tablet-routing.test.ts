@@ -115,6 +115,16 @@ describe('a table with tablets', () => {
     expect(await misrouteCount()).toBe(0)
   })
 
+  test('is known after a node has got another address', async () => {
+    await open()
+    await misrouteCount()
+    Object.assign(nodes[1]!, { network: { host: '10.0.0.12', port: 9042 } })
+    nodes[0]!.announce(nodes[0]!.connections[0]!)
+    await pass(clock, 2_000)
+    expect(await misrouteCount()).toBe(0)
+    expect(nodes[1]!.executes.length).toBeGreaterThan(60)
+  })
+
   test('is forgotten with DDL on it, and learned of again', async () => {
     await open()
     await misrouteCount()

@@ -59,6 +59,8 @@ export class ShardedNode extends MemberNode {
   translate: (localPort: number) => number = (localPort) => localPort
   /** Returns why a connection is refused. */
   refuse: (options: OpenLinkOptions) => Error | undefined = () => undefined
+  /** Whether connections to the shard-aware port are neither made nor refused. */
+  holdsShardPort = false
   /** Options of SUPPORTED that replace its own. */
   said: Readonly<Record<string, string>> = {}
   /** Keyspaces with tablets. */
@@ -101,6 +103,7 @@ export class ShardedNode extends MemberNode {
     if (error !== undefined) return Promise.reject(error)
     const { port, localPort } = options
     const isChosen = port === this.shardAwarePort && localPort !== undefined
+    if (isChosen && this.holdsShardPort) return new Promise(() => {})
     const shard = isChosen ? this.translate(localPort) : this.#nextShard++
     const opening = super.open(handler)
     this.#shards.set(this.connections.at(-1)!, shard % this.shardCount)

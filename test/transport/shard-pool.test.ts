@@ -189,6 +189,16 @@ describe('a network between client and node', () => {
   })
 })
 
+test('connecting does not wait for a shard-aware port that does not answer', async () => {
+  const clock = new VirtualClock()
+  const node = new ShardedNode(clock)
+  node.holdsShardPort = true
+  const connecting = connect(node, { heartbeatIntervalMs: 1 << 30 })
+  await pass(clock, 1_500)
+  session = await connecting
+  expect(node.openShards).toHaveLength(2)
+})
+
 describe('local ports that are in use', () => {
   test('are passed over', async () => {
     let busyCount = 5
@@ -216,11 +226,17 @@ describe('shards that do not come up', () => {
       // Whatever comes, comes to shard 1.
       one.said = { SCYLLA_SHARD: '1' }
     })
-    const opened = node.attempts.length
+    let opened = node.attempts.length
     expect(opened).toBeLessThanOrEqual(2 + 4 * 4 + 8)
     expect(node.openShards).toHaveLength(2)
     await pass(node.clock as VirtualClock, 20_000)
     expect(node.attempts.length).toBe(opened)
+    // A connection that is lost does not wait that long.
+    node.connections.findLast((one) => !one.isClosed)!.destroy()
+    await pass(node.clock as VirtualClock, 1_000)
+    expect(node.attempts.length).toBeGreaterThan(opened)
+    expect(node.openShards).toHaveLength(2)
+    opened = node.attempts.length
     ;(node.clock as VirtualClock).advance(shardPortPauseMs)
     await settle()
     expect(node.attempts.length).toBeGreaterThan(opened)
