@@ -4,6 +4,9 @@ import type { Connection, DeadlineTimer } from '../transport/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterNode } from './cluster-node.ts'
 
+/** What every request of the driver itself is. */
+const ofDriver = { isIdempotent: true, isConditional: false, consistency: 'ONE' } as const
+
 export interface RunOptions {
   readonly cluster: Cluster
   readonly retry: RetryPolicy
@@ -38,9 +41,7 @@ export async function runOnAnyNode<T>(
       const node = cluster.nodeOf(connection)
       if (!TsyllaError.is(error) || node === undefined) throw error
       const isStalled = error.code === 'TSYLLA_REQUEST_TIMEOUT' && !isLast
-      const decision = isStalled
-        ? 'next_node'
-        : retry.decide({ error, isIdempotent: true, attemptCount })
+      const decision = isStalled ? 'next_node' : retry.decide({ error, attemptCount, ...ofDriver })
       const isOver = decision === 'rethrow' || deadlineTimer.nowMs() >= endMs
       if (isOver || (isLast && error.code !== 'TSYLLA_CONNECTION')) {
         throw error.code === 'TSYLLA_REQUEST_TIMEOUT'

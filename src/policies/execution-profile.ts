@@ -1,6 +1,5 @@
 import type { LoadBalancingPolicy } from './load-balancing.ts'
-import type { RetryPolicy } from './retry.ts'
-import type { SpeculativeExecutionPolicy } from './speculative-execution.ts'
+import type { RetryPolicy, SpeculativeExecutionPolicy } from '../types/index.ts'
 
 /**
  * Everything about one execution that is neither statement nor values, checked and complete: what

@@ -8,17 +8,18 @@ export {
 export {
   ExponentialReconnectionPolicy,
   type ExponentialReconnectionOptions,
-  type ReconnectionPolicy,
+  guardReconnection,
 } from './reconnection.ts'
 export {
   attemptCountMax,
   defaultRetryPolicy,
-  type FailedAttempt,
-  type RetryDecision,
-  type RetryPolicy,
+  downgradingConsistencyRetryPolicy,
+  fallthroughRetryPolicy,
 } from './retry.ts'
 export {
-  type SpeculativeExecutionPolicy,
+  constantSpeculativeExecution,
+  type ConstantSpeculativeExecutionOptions,
+  noSpeculativeExecution,
   stalledAttemptPolicy,
 } from './speculative-execution.ts'
 export {
@@ -26,3 +27,10 @@ export {
   sharedTimestampGenerator,
   type TimestampGenerator,
 } from './timestamp-generator.ts'
+export type {
+  FailedAttempt,
+  ReconnectionPolicy,
+  RetryDecision,
+  RetryPolicy,
+  SpeculativeExecutionPolicy,
+} from '../types/index.ts'

@@ -1,10 +1,5 @@
+import type { ReconnectionPolicy } from '../types/index.ts'
 import type { RandomSource } from '../util/index.ts'
-
-/** How long to wait before the n-th try to reach a node again. */
-export interface ReconnectionPolicy {
-  /** @param attempt 0 for the first try after a failure */
-  delayMs(attempt: number): number
-}
 
 export interface ExponentialReconnectionOptions {
   readonly delayMsMin?: number
@@ -30,5 +25,23 @@ export class ExponentialReconnectionPolicy implements ReconnectionPolicy {
   delayMs(attempt: number): number {
     const ceiling = Math.min(this.#delayMsMax, this.#delayMsMin * 2 ** Math.min(attempt, 30))
     return ceiling / 2 + (this.#random() * ceiling) / 2
+  }
+}
+
+/** Delay in place of one that a policy of the user does not have, in milliseconds. */
+const delayMsOfBroken = 10_000
+
+/** A policy whose delays are delays, whatever the one of the user throws or returns. */
+export function guardReconnection(policy: ReconnectionPolicy): ReconnectionPolicy {
+  return {
+    delayMs(attempt) {
+      try {
+        const delayMs: unknown = policy.delayMs(attempt)
+        const isDelay = typeof delayMs === 'number' && delayMs >= 0 && delayMs < 2 ** 31
+        return isDelay ? delayMs : delayMsOfBroken
+      } catch {
+        return delayMsOfBroken
+      }
+    },
   }
 }

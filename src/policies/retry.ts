@@ -1,20 +1,5 @@
-import { ServerError, ServerErrorCode, type TsyllaError } from '../errors/index.ts'
-
-/** What to do with a failed attempt. */
-export type RetryDecision = 'same_node' | 'next_node' | 'rethrow'
-
-export interface FailedAttempt {
-  readonly error: TsyllaError
-  /** Whether the statement may be repeated although it may have been applied. */
-  readonly isIdempotent: boolean
-  /** Attempts made so far, this one included. */
-  readonly attemptCount: number
-}
-
-/** Decides what follows a failed attempt. */
-export interface RetryPolicy {
-  decide(failed: FailedAttempt): RetryDecision
-}
+import { type Consistency, ServerError, ServerErrorCode } from '../errors/index.ts'
+import type { FailedAttempt, RetryDecision, RetryPolicy } from '../types/index.ts'
 
 /** Most attempts of one request, whatever fails: a bound that no healthy cluster reaches. */
 export const attemptCountMax = 8
@@ -74,4 +59,53 @@ function decideServerError(
 function enoughRepliesButNoData(error: ServerError): boolean {
   const { received, required, dataPresent } = error.details
   return received !== undefined && required !== undefined && received >= required && !dataPresent
+}
+
+/** Reports every failure at once. */
+export const fallthroughRetryPolicy: RetryPolicy = Object.freeze({
+  decide: (): RetryDecision => 'rethrow',
+})
+
+/**
+ * Tries a second time with the consistency that the replicas which have answered suffice for, and
+ * otherwise decides as {@link defaultRetryPolicy} does. Such a read may miss what was written with
+ * the consistency that was asked for, and such a write be missed by it. A write that has timed out
+ * is never reported as done.
+ */
+export const downgradingConsistencyRetryPolicy: RetryPolicy = Object.freeze({
+  decide(failed: FailedAttempt): RetryDecision {
+    const consistency = failed.attemptCount === 1 ? lowerConsistency(failed) : undefined
+    return consistency === undefined
+      ? defaultRetryPolicy.decide(failed)
+      : { retry: 'same_node', consistency }
+  },
+})
+
+function lowerConsistency({
+  error,
+  consistency,
+  isConditional,
+  isIdempotent,
+}: FailedAttempt): Consistency | undefined {
+  const isSerial = consistency === 'SERIAL' || consistency === 'LOCAL_SERIAL'
+  if (!(error instanceof ServerError) || isConditional || isSerial) return undefined
+  const { alive, received, required, writeType } = error.details
+  switch (error.serverCode) {
+    case ServerErrorCode.UNAVAILABLE:
+      return consistencyOf(alive)
+    case ServerErrorCode.READ_TIMEOUT:
+      return (received ?? 0) < (required ?? 0) ? consistencyOf(received) : undefined
+    case ServerErrorCode.WRITE_TIMEOUT:
+      // The parts of an unlogged batch are independent: those that failed may succeed with less.
+      return isIdempotent && writeType === 'UNLOGGED_BATCH' ? consistencyOf(received) : undefined
+    default:
+      return undefined
+  }
+}
+
+/** The highest consistency that so many replicas suffice for. */
+function consistencyOf(replicaCount = 0): Consistency | undefined {
+  if (replicaCount >= 3) return 'THREE'
+  if (replicaCount === 2) return 'TWO'
+  return replicaCount === 1 ? 'ONE' : undefined
 }

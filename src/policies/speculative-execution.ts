@@ -1,15 +1,5 @@
-/**
- * Decides whether an idempotent request is sent to one more node while earlier attempts are still
- * without an answer. The first answer wins.
- */
-export interface SpeculativeExecutionPolicy {
-  /**
-   * @param attemptCount attempts in flight
-   * @param timeoutMs deadline of the whole request
-   * @returns how long the latest attempt may take before another one starts; `undefined` for never
-   */
-  delayMs(attemptCount: number, timeoutMs: number): number | undefined
-}
+import { ConfigError } from '../errors/index.ts'
+import type { SpeculativeExecutionPolicy } from '../types/index.ts'
 
 /** Longest time that one attempt is waited for before another node is asked too. */
 const stalledAfterMsMax = 2_000
@@ -26,4 +16,44 @@ export const stalledAttemptPolicy: SpeculativeExecutionPolicy = Object.freeze({
     attemptCount > 1
       ? undefined
       : Math.max(1, Math.min(stalledAfterMsMax, Math.floor(timeoutMs * stalledAfterShare))),
+})
+
+/** Options of {@link constantSpeculativeExecution}. */
+export interface ConstantSpeculativeExecutionOptions {
+  /** Milliseconds without an answer after which one more attempt starts. */
+  readonly delayMs: number
+  /** Most attempts in flight, the first included, 1 … 16. Default 2. */
+  readonly attemptCountMax?: number | undefined
+}
+
+const speculativeAttemptsMax = 16
+
+/**
+ * Starts one more attempt of an idempotent request, on another node, whenever the latest has taken
+ * so long. It shortens the tail of latencies at the price of more requests: choose a delay that few
+ * requests reach.
+ *
+ * @throws ConfigError
+ */
+export function constantSpeculativeExecution({
+  delayMs,
+  attemptCountMax = 2,
+}: ConstantSpeculativeExecutionOptions): SpeculativeExecutionPolicy {
+  if (!Number.isFinite(delayMs) || delayMs < 1) {
+    throw new ConfigError('delayMs of a speculative execution must be a number of at least 1')
+  }
+  const isCount = Number.isInteger(attemptCountMax) && attemptCountMax >= 1
+  if (!isCount || attemptCountMax > speculativeAttemptsMax) {
+    throw new ConfigError(
+      `attemptCountMax of a speculative execution must be an integer from 1 to ${speculativeAttemptsMax}`,
+    )
+  }
+  return Object.freeze({
+    delayMs: (attemptCount: number) => (attemptCount < attemptCountMax ? delayMs : undefined),
+  })
+}
+
+/** Starts no attempt while another one is without an answer, however long it takes. */
+export const noSpeculativeExecution: SpeculativeExecutionPolicy = Object.freeze({
+  delayMs: (): undefined => undefined,
 })

@@ -1,10 +1,12 @@
 import { ConfigError, ConsistencyCode } from '../errors/index.ts'
-import {
-  defaultRetryPolicy,
-  type ExecutionProfile,
-  stalledAttemptPolicy,
-} from '../policies/index.ts'
-import type { ExecuteOptions, StatementOptions } from '../types/index.ts'
+import type { ExecutionProfile } from '../policies/index.ts'
+import type {
+  ExecuteOptions,
+  ExecutionProfileOptions,
+  RetryPolicy,
+  SpeculativeExecutionPolicy,
+  StatementOptions,
+} from '../types/index.ts'
 import { didYouMean } from '../util/index.ts'
 import {
   checkConsistency,
@@ -18,7 +20,7 @@ import {
 } from './options.ts'
 
 /** Returns the profile of a request that sets no option itself. */
-export function defaultProfile(options: ResolvedOptions): ExecutionProfile {
+function defaultProfile(options: ResolvedOptions): ExecutionProfile {
   return Object.freeze({
     consistency: ConsistencyCode[options.consistency],
     serialConsistency: ConsistencyCode[options.serialConsistency],
@@ -29,9 +31,66 @@ export function defaultProfile(options: ResolvedOptions): ExecutionProfile {
     isIdempotent: undefined,
     ...{ customPayload: undefined, keyspace: undefined, nowInSeconds: undefined },
     loadBalancing: options.loadBalancing,
-    retry: defaultRetryPolicy,
-    speculation: stalledAttemptPolicy,
+    retry: options.retryPolicy,
+    speculation: options.speculativeExecutionPolicy,
   })
+}
+
+const defaultName = 'default'
+
+/** The execution profiles of a session by name. They can be replaced while requests run. */
+export class ExecutionProfiles {
+  /** Of the options of the session: other profiles set what differs from it. */
+  readonly #base: ExecutionProfile
+  #default: ExecutionProfile
+  readonly #named = new Map<string, ExecutionProfile>()
+
+  /** @throws ConfigError */
+  constructor(options: ResolvedOptions) {
+    this.#base = defaultProfile(options)
+    this.#default = this.#base
+    for (const [name, own] of Object.entries(options.executionProfiles)) this.set(name, own)
+  }
+
+  /** @throws ConfigError for a name that no profile has */
+  get(name: string | undefined): ExecutionProfile {
+    if (name === undefined || name === defaultName) return this.#default
+    const found = this.#named.get(name)
+    if (found !== undefined) return found
+    const known = [defaultName, ...this.#named.keys()]
+    throw new ConfigError(
+      `There is no execution profile ${JSON.stringify(name)}.${didYouMean(String(name), known)} The profiles are ${known.join(', ')}`,
+    )
+  }
+
+  /** Replaces a profile: later requests use it. @throws ConfigError */
+  set(name: string, options: ExecutionProfileOptions): void {
+    if (typeof name !== 'string' || name === '') {
+      throw new ConfigError('The name of an execution profile must be a text')
+    }
+    const profile = Object.freeze(mergeProfile(this.#base, checkProfileOptions(name, options)))
+    if (name === defaultName) this.#default = profile
+    else this.#named.set(name, profile)
+  }
+}
+
+/** Options of single requests. */
+const requestOptionNames = ['timestamp', 'customPayload', 'nowInSeconds', 'executionProfile']
+
+function checkProfileOptions(
+  name: string,
+  options: ExecutionProfileOptions,
+): ExecutionProfileOptions {
+  const isObject = typeof options === 'object' && options !== null
+  const wrong = ['signal', 'pagingState', ...requestOptionNames].find(
+    (option) => isObject && option in options,
+  )
+  if (wrong === undefined && isObject) return options
+  throw new ConfigError(
+    wrong === undefined
+      ? `The options of the execution profile ${name} must be an object`
+      : `The execution profile ${name} cannot have the option ${wrong}, which belongs to single requests`,
+  )
 }
 
 /** Returns `base` with what `options` set. @throws ConfigError */
@@ -46,7 +105,7 @@ export function mergeProfile(
   }
   for (const name in options) if (!optionNames.has(name)) throw unknownOption(name)
   const { consistency, serialConsistency, pageSize, timeout, timestamp, customPayload } = options
-  const { keyspace, nowInSeconds } = options
+  const { keyspace, nowInSeconds, retryPolicy, speculativeExecutionPolicy } = options
   if ('signal' in options && !isSignal(options.signal)) {
     throw new ConfigError('signal must be an AbortSignal')
   }
@@ -72,8 +131,11 @@ export function mergeProfile(
         ? base.nowInSeconds
         : integer('nowInSeconds', nowInSeconds, 0, int32Max),
     loadBalancing: base.loadBalancing,
-    retry: base.retry,
-    speculation: base.speculation,
+    retry: retryPolicy === undefined ? base.retry : checkRetryPolicy(retryPolicy),
+    speculation:
+      speculativeExecutionPolicy === undefined
+        ? base.speculation
+        : checkSpeculation(speculativeExecutionPolicy),
   }
 }
 
@@ -90,12 +152,27 @@ const optionNames: ReadonlySet<string> = new Set<keyof ExecuteOptions>([
   'customPayload',
   'keyspace',
   'nowInSeconds',
+  'retryPolicy',
+  'speculativeExecutionPolicy',
+  'executionProfile',
 ])
 
 function unknownOption(name: string): ConfigError {
   const names = [...optionNames].join(', ')
   return new ConfigError(
     `Unknown request option ${JSON.stringify(name)}.${didYouMean(name, optionNames)} The options are ${names}`,
+  )
+}
+
+export function checkRetryPolicy(policy: RetryPolicy): RetryPolicy {
+  if (typeof policy === 'object' && typeof policy?.decide === 'function') return policy
+  throw new ConfigError('retryPolicy must be an object with the method decide')
+}
+
+export function checkSpeculation(policy: SpeculativeExecutionPolicy): SpeculativeExecutionPolicy {
+  if (typeof policy === 'object' && typeof policy?.delayMs === 'function') return policy
+  throw new ConfigError(
+    'speculativeExecutionPolicy must be an object with the method delayMs, for example constantSpeculativeExecution({ delayMs: 50 })',
   )
 }
 

@@ -6,7 +6,18 @@ import {
   type SerialConsistency,
 } from '../errors/index.ts'
 import { type CompressionName, ProtocolVersion } from '../protocol/index.ts'
-import { type LoadBalancingPolicy, TokenAwarePolicy } from '../policies/index.ts'
+import {
+  defaultRetryPolicy,
+  type LoadBalancingPolicy,
+  stalledAttemptPolicy,
+  TokenAwarePolicy,
+} from '../policies/index.ts'
+import type {
+  ExecutionProfileOptions,
+  ReconnectionPolicy,
+  RetryPolicy,
+  SpeculativeExecutionPolicy,
+} from '../types/index.ts'
 import {
   type AddressTranslator,
   checkAddressTranslator,
@@ -138,6 +149,23 @@ export interface SessionOptions {
   readonly schemaAgreementTimeoutMs?: number | undefined
   /** Shown in `system.clients`-like views of the servers. */
   readonly applicationName?: string | undefined
+  /** Decides what follows a failed attempt. Default `defaultRetryPolicy`. */
+  readonly retryPolicy?: RetryPolicy | undefined
+  /**
+   * Decides when an idempotent request goes to one more node. Default: when it has taken a quarter
+   * of its deadline, at most two seconds.
+   */
+  readonly speculativeExecutionPolicy?: SpeculativeExecutionPolicy | undefined
+  /**
+   * How long to wait before a node is tried again. Default: from 50 ms on, doubled up to ten
+   * seconds, with jitter.
+   */
+  readonly reconnectionPolicy?: ReconnectionPolicy | undefined
+  /**
+   * Options by name, for requests that name them: {@link ExecuteOptions.executionProfile}.
+   * `session.setExecutionProfile` replaces them later.
+   */
+  readonly executionProfiles?: { readonly [name: string]: ExecutionProfileOptions } | undefined
   /** @internal For tests: time, randomness and scheduling of a simulation. */
   readonly runtime?: Runtime | undefined
   /** @internal For tests: replaces the clock of the runtime. */
@@ -180,6 +208,10 @@ export interface ResolvedOptions {
   readonly schemaAgreementTimeoutMs: number
   readonly applicationName: string | undefined
   readonly loadBalancing: LoadBalancingPolicy
+  readonly retryPolicy: RetryPolicy
+  readonly speculativeExecutionPolicy: SpeculativeExecutionPolicy
+  readonly reconnectionPolicy: ReconnectionPolicy | undefined
+  readonly executionProfiles: { readonly [name: string]: ExecutionProfileOptions }
   readonly runtime: Runtime
 }
 
@@ -212,6 +244,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['timestampValues', 'codeGeneration', 'authenticators', 'localDataCenter'],
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
   ...['queueBytesMax', 'protocolVersionMax', 'addressTranslator', 'shardAwarePort'],
+  ...['retryPolicy', 'speculativeExecutionPolicy', 'reconnectionPolicy', 'executionProfiles'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
   ...['random'],
 ])
@@ -280,7 +313,7 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
       options.schemaAgreementTimeoutMs ?? 60_000,
     ),
     applicationName: options.applicationName,
-    loadBalancing: new TokenAwarePolicy(),
+    ...resolvePolicies(options),
     runtime: resolveRuntime(options),
   })
 }
@@ -305,7 +338,33 @@ const foreignOptions: { readonly [name: string]: string } = {
   queryOptions: 'consistency, serialConsistency and pageSize',
   pooling: 'poolSize',
   socketOptions: 'connectionTimeoutMs, requestTimeoutMs, tcpNoDelay and tcpKeepAliveMs',
-  policies: 'localDataCenter',
+  policies: 'localDataCenter, retryPolicy, speculativeExecutionPolicy and reconnectionPolicy',
+  profiles: 'executionProfiles',
+}
+
+function resolvePolicies(
+  options: SessionOptions,
+): Pick<
+  ResolvedOptions,
+  | 'loadBalancing'
+  | 'retryPolicy'
+  | 'speculativeExecutionPolicy'
+  | 'reconnectionPolicy'
+  | 'executionProfiles'
+> {
+  const { executionProfiles = {}, reconnectionPolicy } = options
+  if (reconnectionPolicy !== undefined && typeof reconnectionPolicy?.delayMs !== 'function') {
+    throw new ConfigError('reconnectionPolicy must be an object with the method delayMs')
+  }
+  if (typeof executionProfiles !== 'object' || executionProfiles === null) {
+    throw new ConfigError('executionProfiles must be an object of options by name')
+  }
+  return {
+    loadBalancing: new TokenAwarePolicy(),
+    retryPolicy: options.retryPolicy ?? defaultRetryPolicy,
+    speculativeExecutionPolicy: options.speculativeExecutionPolicy ?? stalledAttemptPolicy,
+    ...{ reconnectionPolicy, executionProfiles },
+  }
 }
 
 type ConnectionOption =

@@ -8,7 +8,11 @@ import {
   type SerialConsistency,
   type TsyllaError,
 } from '../errors/index.ts'
-import { ExponentialReconnectionPolicy, sharedTimestampGenerator } from '../policies/index.ts'
+import {
+  ExponentialReconnectionPolicy,
+  guardReconnection,
+  sharedTimestampGenerator,
+} from '../policies/index.ts'
 import {
   type AddressTranslator,
   type Endpoint,
@@ -19,6 +23,12 @@ import {
   type LocalPorts,
   type TlsOptions,
 } from '../transport/index.ts'
+import type {
+  ExecutionProfileOptions,
+  ReconnectionPolicy,
+  RetryPolicy,
+  SpeculativeExecutionPolicy,
+} from '../types/index.ts'
 import { runtimeWithClock } from '../util/index.ts'
 import { expandConnectionString } from './connection-string.ts'
 import { createKeyspaceText } from './create-keyspace.ts'
@@ -152,6 +162,23 @@ export class BaseSessionBuilder {
   timestamps(source: 'client' | 'server'): this {
     return this.#with({ timestamps: source })
   }
+  /** @param policy decides what follows a failed attempt */
+  retryPolicy(policy: RetryPolicy): this {
+    return this.#with({ retryPolicy: policy })
+  }
+  /** @param policy decides when an idempotent request goes to one more node */
+  speculativeExecutionPolicy(policy: SpeculativeExecutionPolicy): this {
+    return this.#with({ speculativeExecutionPolicy: policy })
+  }
+  /** @param policy how long to wait before a node is tried again */
+  reconnectionPolicy(policy: ReconnectionPolicy): this {
+    return this.#with({ reconnectionPolicy: policy })
+  }
+  /** Sets the options of the requests that name the profile. */
+  executionProfile(name: string, options: ExecutionProfileOptions): this {
+    const { executionProfiles } = this.#options
+    return this.#with({ executionProfiles: { ...executionProfiles, [name]: options } })
+  }
   /** Sets several options by name; they replace those that were set before. */
   options(options: Partial<SessionOptions>): this {
     return this.#with(options)
@@ -187,7 +214,10 @@ export class BaseSessionBuilder {
     // A session on an engine uses its clock: TTLs and timestamps must agree.
     const runtime = runtimeWithClock(endpoints[0]?.clock, options.runtime)
     const deadlineTimer = new DeadlineTimer(runtime)
-    const reconnection = new ExponentialReconnectionPolicy({ random: runtime.random })
+    const reconnection =
+      options.reconnectionPolicy === undefined
+        ? new ExponentialReconnectionPolicy({ random: runtime.random })
+        : guardReconnection(options.reconnectionPolicy)
     const schema = new SchemaChangeTracker()
     const cluster = new Cluster({
       deadlineTimer,

@@ -15,6 +15,7 @@ import {
   bindRuntime,
   type BindValues,
   type ExecuteOptions,
+  type ExecutionProfileOptions,
   type Executor,
   type Page,
   type PreparedStatement,
@@ -29,7 +30,7 @@ import { RoutingKeyEncoder } from './execution/routing-key.ts'
 import { BatchRunner } from './execution/batch-runner.ts'
 import { CallScope } from './execution/call-scope.ts'
 import { StatementRunner } from './execution/statement-runner.ts'
-import { defaultProfile } from './execution-options.ts'
+import { ExecutionProfiles } from './execution-options.ts'
 import { checkKeyspace, int32Max, integer, type ResolvedOptions } from './options.ts'
 import { ResultMetadataCache } from './result/result-metadata-cache.ts'
 import type { ResultSet } from './result/result-set.ts'
@@ -63,6 +64,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
   readonly #scope: CallScope
   readonly #statements: StatementRunner
   readonly #batches: BatchRunner
+  readonly #profiles: ExecutionProfiles
   #closing: Promise<void> | undefined
 
   /** @internal */
@@ -74,6 +76,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     }
     const { options, cluster, dispatcher, codecOptions, timestamps, deadlineTimer, schema } = parts
     bindRuntime(this, deadlineTimer.runtime)
+    this.#profiles = new ExecutionProfiles(options)
     this.#cluster = cluster
     this.#dispatcher = dispatcher
     const preparer = new StatementPreparer({
@@ -93,7 +96,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
         resultBytesMax: options.resultBytesMax,
       },
       statements: new StatementCache(options.preparedCountMax, codecOptions),
-      profile: defaultProfile(options),
+      profiles: this.#profiles,
     })
     this.#scope = scope
     this.#statements = new StatementRunner(scope)
@@ -229,6 +232,16 @@ export class ConnectedSession implements Executor, AsyncDisposable {
   /** Returns a snapshot of the nodes and keyspaces that the session knows; sends no request. */
   getClusterData(): ClusterData {
     return this.#cluster.data()
+  }
+
+  /**
+   * Replaces the options of the requests that name an execution profile; those that are under way
+   * keep theirs. `default` is the profile of requests that name none.
+   *
+   * @throws ConfigError for wrong options; the profile stays as it is then
+   */
+  setExecutionProfile(name: string, options: ExecutionProfileOptions): void {
+    this.#profiles.set(name, options)
   }
 
   /** Whether `close` has been called. */

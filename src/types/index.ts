@@ -24,6 +24,13 @@ export { Inet } from './inet.ts'
 export { LocalDate } from './local-date.ts'
 export { LocalTime } from './local-time.ts'
 export type { MarkerClause, MarkerFacts, MarkerOperator } from './marker-facts.ts'
+export type {
+  FailedAttempt,
+  ReconnectionPolicy,
+  RetryDecision,
+  RetryPolicy,
+  SpeculativeExecutionPolicy,
+} from './policies.ts'
 export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
 export type { Page, Result, RowsMethod, RowStream } from './result.ts'
 export { type FetchPage, RowPager } from './row-pager.ts'
@@ -32,6 +39,7 @@ export { isRow, type RowMethods, type RowOf, type UnknownColumns } from './row.t
 export {
   type BindValues,
   type ExecuteOptions,
+  type ExecutionProfileOptions,
   Statement,
   StatementBase,
   type StatementOptions,

@@ -1,4 +1,5 @@
 import { ConfigError, type Consistency, type SerialConsistency } from '../errors/index.ts'
+import type { RetryPolicy, SpeculativeExecutionPolicy } from './policies.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
 
 declare global {
@@ -44,12 +45,33 @@ export interface ExecuteOptions {
    * values are left out, 0 … 2³¹−1. For tests. It needs protocol version 5.
    */
   readonly nowInSeconds?: number | undefined
+  /** Decides what follows a failed attempt. Default `defaultRetryPolicy`. */
+  readonly retryPolicy?: RetryPolicy | undefined
+  /**
+   * Decides when an idempotent request goes to one more node. Default: when it has taken a quarter
+   * of its deadline, at most two seconds.
+   */
+  readonly speculativeExecutionPolicy?: SpeculativeExecutionPolicy | undefined
+  /**
+   * Name of the execution profile whose options apply where neither the statement nor the call has
+   * its own. Default `default`.
+   */
+  readonly executionProfile?: string | undefined
   /** Custom payload of the frame, by key. */
   readonly customPayload?: { readonly [key: string]: Uint8Array } | undefined
 }
 
 /** The options a statement can carry with it. */
 export type StatementOptions = Omit<ExecuteOptions, 'pagingState' | 'signal'>
+
+/**
+ * Options of all requests that name an execution profile: see
+ * {@link ExecuteOptions.executionProfile}.
+ */
+export type ExecutionProfileOptions = Omit<
+  StatementOptions,
+  'executionProfile' | 'timestamp' | 'customPayload' | 'nowInSeconds'
+>
 
 /** Base of statements: immutable, every `with…` method returns a new object. */
 export abstract class StatementBase {
@@ -102,6 +124,16 @@ export abstract class StatementBase {
   }
   withCustomPayload(customPayload: { readonly [key: string]: Uint8Array }): this {
     return this.with({ ...this.options, customPayload })
+  }
+  withRetryPolicy(retryPolicy: RetryPolicy): this {
+    return this.with({ ...this.options, retryPolicy })
+  }
+  withSpeculativeExecutionPolicy(speculativeExecutionPolicy: SpeculativeExecutionPolicy): this {
+    return this.with({ ...this.options, speculativeExecutionPolicy })
+  }
+  /** @param executionProfile name of the execution profile whose options apply */
+  withExecutionProfile(executionProfile: string): this {
+    return this.with({ ...this.options, executionProfile })
   }
   /** Returns a copy that declares whether repeating it is harmless, instead of inferring it. */
   setIdempotent(idempotent: boolean): this {

@@ -7,6 +7,8 @@ import {
 import { ServerError } from '../../src/errors/index.ts'
 import { type Target, VnodeLocator } from '../../src/routing/index.ts'
 
+const plain = { isConditional: false, consistency: 'LOCAL_QUORUM' } as const
+
 interface Node {
   readonly name: string
   readonly dataCenter: string
@@ -116,8 +118,8 @@ describe('an attempt that stalls', () => {
 test('a failed replica is a reason to ask one other coordinator', () => {
   for (const code of [0x1300, 0x1500]) {
     const error = new ServerError(code, 'x')
-    const decide = (isIdempotent: boolean, attemptCount: number): string =>
-      defaultRetryPolicy.decide({ error, isIdempotent, attemptCount })
+    const decide = (isIdempotent: boolean, attemptCount: number): unknown =>
+      defaultRetryPolicy.decide({ ...plain, error, isIdempotent, attemptCount })
     expect([decide(true, 1), decide(true, 2), decide(false, 1)]).toEqual([
       'next_node',
       'rethrow',

@@ -6,14 +6,24 @@ import {
   RequestTimeoutError,
   ServerError,
   ServerErrorCode,
+  type ServerErrorDetails,
   serverErrorOutcome,
 } from '../../src/errors/index.ts'
 import {
   attemptCountMax,
+  constantSpeculativeExecution,
   defaultRetryPolicy,
+  downgradingConsistencyRetryPolicy,
   ExponentialReconnectionPolicy,
+  type FailedAttempt,
+  fallthroughRetryPolicy,
+  guardReconnection,
+  noSpeculativeExecution,
+  type RetryDecision,
 } from '../../src/policies/index.ts'
 import { createRandom } from '../../src/util/index.ts'
+
+const plain = { isConditional: false, consistency: 'LOCAL_QUORUM' } as const
 
 describe('reconnection delays', () => {
   test('double up to the ceiling, with jitter in the upper half', () => {
@@ -46,6 +56,7 @@ describe('retry', () => {
           })
           error.outcome = serverErrorOutcome(error, kind)
           const decision = defaultRetryPolicy.decide({
+            ...plain,
             error,
             isIdempotent: false,
             attemptCount: 1,
@@ -64,7 +75,7 @@ describe('retry', () => {
     for (const lost of [new ConnectionError('n', 'lost', 'unknown'), byAnother]) {
       const decide = (outcome: 'not_applied' | 'unknown', isIdempotent: boolean) => {
         lost.outcome = outcome
-        return defaultRetryPolicy.decide({ error: lost, isIdempotent, attemptCount: 1 })
+        return defaultRetryPolicy.decide({ ...plain, error: lost, isIdempotent, attemptCount: 1 })
       }
       expect(decide('not_applied', false)).toBe('next_node')
       expect(decide('unknown', true)).toBe('next_node')
@@ -74,12 +85,17 @@ describe('retry', () => {
 
   test('the deadline and a bound on attempts end every retry', () => {
     const timeout = new RequestTimeoutError(1, 'not_applied')
-    expect(defaultRetryPolicy.decide({ error: timeout, isIdempotent: true, attemptCount: 1 })).toBe(
-      'rethrow',
-    )
+    expect(
+      defaultRetryPolicy.decide({ ...plain, error: timeout, isIdempotent: true, attemptCount: 1 }),
+    ).toBe('rethrow')
     const lost = new ConnectionError('n', 'lost', 'not_applied')
     expect(
-      defaultRetryPolicy.decide({ error: lost, isIdempotent: true, attemptCount: attemptCountMax }),
+      defaultRetryPolicy.decide({
+        ...plain,
+        error: lost,
+        isIdempotent: true,
+        attemptCount: attemptCountMax,
+      }),
     ).toBe('rethrow')
   })
 
@@ -92,4 +108,79 @@ describe('retry', () => {
       'unknown',
     ])
   })
+})
+
+describe('downgradingConsistencyRetryPolicy', () => {
+  const { decide } = downgradingConsistencyRetryPolicy
+  const replicas = { consistency: 'QUORUM', required: 3 } as const
+  test.each<[number, ServerErrorDetails, Partial<FailedAttempt>, RetryDecision]>([
+    [0x1000, { ...replicas, alive: 5 }, {}, { retry: 'same_node', consistency: 'THREE' }],
+    [0x1000, { ...replicas, alive: 2 }, {}, { retry: 'same_node', consistency: 'TWO' }],
+    [0x1000, { ...replicas, alive: 1 }, {}, { retry: 'same_node', consistency: 'ONE' }],
+    [0x1000, { ...replicas, alive: 0 }, {}, 'next_node'],
+    [0x1000, { ...replicas, alive: 2 }, { attemptCount: 2 }, 'rethrow'],
+    [0x1000, { ...replicas, alive: 2 }, { isConditional: true }, 'next_node'],
+    [0x1000, { ...replicas, alive: 2 }, { consistency: 'SERIAL' }, 'next_node'],
+    [0x1200, { ...replicas, received: 1 }, {}, { retry: 'same_node', consistency: 'ONE' }],
+    [0x1200, { ...replicas, received: 3, dataPresent: false }, {}, 'same_node'],
+    [0x1200, { ...replicas, received: 3, dataPresent: true }, {}, 'rethrow'],
+    // A write that some replicas have is not reported as done.
+    [0x1100, { ...replicas, received: 1, writeType: 'SIMPLE' }, {}, 'rethrow'],
+    [0x1100, { ...replicas, received: 1, writeType: 'BATCH_LOG' }, {}, 'same_node'],
+    [
+      ...[0x1100, { ...replicas, received: 2, writeType: 'UNLOGGED_BATCH' }, {}],
+      { retry: 'same_node', consistency: 'TWO' },
+    ] as never,
+    [
+      ...[0x1100, { ...replicas, received: 2, writeType: 'UNLOGGED_BATCH' }],
+      ...[{ isIdempotent: false }, 'rethrow'],
+    ] as never,
+  ])('%i %j of %j: %j', (code, details, failed, decision) => {
+    const error = new ServerError(code, 'x', details)
+    const attempt = { ...plain, error, isIdempotent: true, attemptCount: 1, ...failed }
+    error.outcome = 'not_applied'
+    expect(decide(attempt)).toEqual(decision)
+  })
+
+  test('fallthroughRetryPolicy never retries', () => {
+    const error = new ServerError(0x1002, 'bootstrapping')
+    const attempt = { ...plain, error, isIdempotent: true, attemptCount: 1 }
+    expect(defaultRetryPolicy.decide(attempt)).toBe('next_node')
+    expect(fallthroughRetryPolicy.decide(attempt)).toBe('rethrow')
+  })
+})
+
+describe('constantSpeculativeExecution', () => {
+  test('starts attempts up to its count', () => {
+    const policy = constantSpeculativeExecution({ delayMs: 20, attemptCountMax: 3 })
+    expect([1, 2, 3, 4].map((count) => policy.delayMs(count, 1_000))).toEqual([
+      ...[20, 20, undefined, undefined],
+    ])
+    expect(constantSpeculativeExecution({ delayMs: 20 }).delayMs(2, 1_000)).toBeUndefined()
+    expect(noSpeculativeExecution.delayMs(1, 1_000)).toBeUndefined()
+  })
+
+  test.each([
+    [{ delayMs: 0 }, 'delayMs'],
+    [{ delayMs: Number.NaN }, 'delayMs'],
+    [{ delayMs: 5, attemptCountMax: 0 }, 'attemptCountMax'],
+    [{ delayMs: 5, attemptCountMax: 1.5 }, 'attemptCountMax'],
+    [{ delayMs: 5, attemptCountMax: 17 }, 'attemptCountMax'],
+  ])('%j is refused', (options, name) => {
+    expect(() => constantSpeculativeExecution(options)).toThrow(name)
+  })
+})
+
+test('a reconnection policy of the user cannot stop reconnecting', () => {
+  const delays = [5, Number.NaN, -1, undefined, 'soon', Number.POSITIVE_INFINITY]
+  for (const delay of delays) {
+    const guarded = guardReconnection({ delayMs: () => delay as number })
+    expect(guarded.delayMs(0)).toBe(delay === 5 ? 5 : 10_000)
+  }
+  const throwing = guardReconnection({
+    delayMs() {
+      throw new Error('no delay')
+    },
+  })
+  expect(throwing.delayMs(3)).toBe(10_000)
 })

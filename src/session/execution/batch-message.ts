@@ -54,6 +54,7 @@ export interface BatchParts {
 /** BATCH (native_protocol_v4.spec §4.1.7). */
 export class BatchMessage implements Message {
   readonly profile: ExecutionProfile
+  consistency: number
   readonly #context: ExecutionContext
   readonly #type: BatchType
   readonly #parts: BatchParts
@@ -72,6 +73,7 @@ export class BatchMessage implements Message {
     this.#type = type
     this.#parts = parts
     this.profile = profile
+    this.consistency = profile.consistency
     const isStampable =
       profile.timestamp === undefined &&
       context.timestamps !== undefined &&
@@ -187,7 +189,8 @@ export class BatchMessage implements Message {
       QueryFlag.SERIAL_CONSISTENCY |
       (timestamp === undefined ? 0 : QueryFlag.TIMESTAMP) |
       flagsV5(parametersV5)
-    const { consistency, serialConsistency } = profile
+    const { consistency } = this
+    const { serialConsistency } = profile
     writeBatchTail(
       writer,
       consistency,

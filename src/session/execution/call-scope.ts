@@ -10,7 +10,7 @@ import {
   Statement,
   type StatementOptions,
 } from '../../types/index.ts'
-import { mergeProfile } from '../execution-options.ts'
+import { type ExecutionProfiles, mergeProfile } from '../execution-options.ts'
 import { type StatementCache, StatementHandle } from '../statement/statement-cache.ts'
 import { awaitWithin } from './await-within.ts'
 import type { ExecutionContext } from './execution-context.ts'
@@ -22,8 +22,7 @@ export type AnyStatement = string | Statement | PreparedStatement
 export interface CallScopeOptions {
   readonly context: ExecutionContext
   readonly statements: StatementCache
-  /** Profile of a call that sets no option. */
-  readonly profile: ExecutionProfile
+  readonly profiles: ExecutionProfiles
 }
 
 /** Until when the work of a call may be awaited, and what aborts it. */
@@ -39,13 +38,13 @@ export class CallScope {
   readonly context: ExecutionContext
   readonly statements: StatementCache
   readonly #cluster: Cluster
-  readonly #profile: ExecutionProfile
+  readonly #profiles: ExecutionProfiles
 
-  constructor({ context, statements, profile }: CallScopeOptions) {
+  constructor({ context, statements, profiles }: CallScopeOptions) {
     this.context = context
     this.statements = statements
     this.#cluster = context.cluster
-    this.#profile = profile
+    this.#profiles = profiles
   }
 
   /** @throws ConfigError */
@@ -53,7 +52,8 @@ export class CallScope {
     carried: StatementOptions | undefined,
     options: ExecuteOptions | undefined,
   ): ExecutionProfile {
-    let profile = this.#profile
+    const name = options?.executionProfile ?? carried?.executionProfile
+    let profile = this.#profiles.get(name)
     if (carried !== undefined) profile = mergeProfile(profile, carried)
     return options === undefined ? profile : mergeProfile(profile, options)
   }

@@ -196,7 +196,8 @@ export class Dispatcher implements TickListener {
       request.resumeAfter(preparing)
       return true
     }
-    const attempt = new RequestAttempt(request, connection, nowMs, request.attemptDeadlineMs(nowMs))
+    const attemptDeadlineMs = request.attemptDeadlineMs(nowMs)
+    const attempt = new RequestAttempt(request, connection, nowMs, attemptDeadlineMs)
     if (!connection.send(attempt)) return false
     request.onSent(attempt)
     return true

@@ -15,6 +15,7 @@ import { type DateMarkers, detachValues, moveValues } from './value-snapshot.ts'
 /** EXECUTE (native_protocol_v4.spec §4.1.6), encoded again for every attempt. */
 export class ExecuteMessage implements Message {
   readonly profile: ExecutionProfile
+  consistency: number
   readonly #context: ExecutionContext
   readonly #handle: StatementHandle
   /** In marker order; the caller cannot change them. */
@@ -36,6 +37,7 @@ export class ExecuteMessage implements Message {
     this.#context = context
     this.#handle = handle
     this.profile = profile
+    this.consistency = profile.consistency
     this.#metadata = metadata
     const own = metadata.plan.resolve(values)
     this.#dates = detachValues(metadata.plan, own)
@@ -99,7 +101,7 @@ export class ExecuteMessage implements Message {
       QueryFlag.VALUES |
       (known === undefined ? 0 : QueryFlag.SKIP_METADATA)
     const id = metadata.idOn(connection.address)
-    writeExecuteHead(writer, id, profile.consistency, flags, features, known?.id)
+    writeExecuteHead(writer, id, this.consistency, flags, features, known?.id)
     metadata.plan.write(writer, this.#values)
     writeTail(writer, flags, profile, pagingState, timestamp, parametersV5)
     if (features.tablets === 2) {

@@ -31,6 +31,8 @@ export interface Message {
   /** Whether it may be repeated although it may have been applied. */
   readonly isIdempotent: boolean
   readonly profile: ExecutionProfile
+  /** Wire code: that of the profile, unless a retry policy has chosen another one. */
+  consistency: number
   readonly resultMetadata: ResultMetadataCache
   /** Text of the statement, or of all statements of a batch. */
   readonly text: string

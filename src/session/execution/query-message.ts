@@ -13,6 +13,7 @@ import type { ValueSize } from './value-size.ts'
 /** QUERY (native_protocol_v4.spec §4.1.4): a text without values, not worth preparing yet. */
 export class QueryMessage implements Message {
   readonly profile: ExecutionProfile
+  consistency: number
   readonly kind: RequestKind
   readonly isIdempotent: boolean
   readonly #context: ExecutionContext
@@ -27,6 +28,7 @@ export class QueryMessage implements Message {
     this.#context = context
     this.#handle = handle
     this.profile = profile
+    this.consistency = profile.consistency
     this.kind = kind
     this.#timestamp =
       profile.timestamp ?? (acceptsClientTimestamp ? context.timestamps?.next() : undefined)
@@ -80,7 +82,7 @@ export class QueryMessage implements Message {
     pagingState: Uint8Array | undefined,
   ): undefined {
     const { profile } = this
-    const { consistency } = profile
+    const { consistency } = this
     const { features } = connection
     const prepared = this.#prepared
     const timestamp = this.#timestamp

@@ -1,6 +1,9 @@
 import type { ClusterNode, Exclusions } from '../../cluster/index.ts'
 import {
   AbortedError,
+  ConfigError,
+  consistencyName,
+  ConsistencyCode,
   faultOf,
   type Outcome,
   RequestTimeoutError,
@@ -12,6 +15,8 @@ import {
 import { Opcode, readError, readResponsePrefix, WireReader } from '../../protocol/index.ts'
 import type { Connection } from '../../transport/index.ts'
 import { type Abortable, abortRegistry, assert, sleep, type Timer } from '../../util/index.ts'
+import type { ExecutionProfile } from '../../policies/index.ts'
+import { checkConsistency } from '../options.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { RequestAttempt } from './request-attempt.ts'
 import { RequestSetbacks } from './request-setbacks.ts'
@@ -129,9 +134,8 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   attemptDeadlineMs(nowMs: number): number {
     const { profile } = this.message
     const inFlightCount = this.#first === undefined ? 1 : 2 + (this.#setbacks?.others.length ?? 0)
-    const delayMs = profile.speculation.delayMs(inFlightCount, profile.timeoutMs)
-    if (delayMs === undefined) return this.deadlineMs
-    return Math.min(nowMs + delayMs, this.deadlineMs)
+    const delayMs = speculationDelayMs(profile, inFlightCount)
+    return delayMs === undefined ? this.deadlineMs : Math.min(nowMs + delayMs, this.deadlineMs)
   }
 
   get isQueued(): boolean {
@@ -327,12 +331,8 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   #onFailure(error: TsyllaError, connection: Connection | undefined): void {
     if (this.isSettled) return
     const { dispatcher, cluster } = this.context
-    const { message } = this
-    const decision = message.profile.retry.decide({
-      error,
-      isIdempotent: message.isIdempotent,
-      attemptCount: this.#attemptCount,
-    })
+    const decision = this.#decide(error)
+    if (decision === undefined) return
     const isLast = decision === 'rethrow' || connection === undefined || dispatcher.isClosed
     if (isLast && !this.#mayStillSucceed(error)) {
       this.fail(error)
@@ -348,6 +348,38 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     const node = cluster.nodeOf(connection)
     if (node !== undefined) setbacks.avoid(node, error)
     this.#dispatch()
+  }
+
+  /**
+   * Asks the retry policy, and takes over the consistency that it has chosen.
+   *
+   * @returns `undefined` when the policy has failed, and the request with it
+   */
+  #decide(error: TsyllaError): 'same_node' | 'next_node' | 'rethrow' | undefined {
+    const { message } = this
+    try {
+      const decision = message.profile.retry.decide({
+        error,
+        isIdempotent: message.isIdempotent,
+        isConditional: message.kind === 'lwt',
+        consistency: consistencyName(message.consistency)!,
+        attemptCount: this.#attemptCount,
+      })
+      if (typeof decision === 'object' && decision !== null) {
+        message.consistency = ConsistencyCode[checkConsistency(decision.consistency)]
+        if (decision.retry === 'same_node' || decision.retry === 'next_node') return decision.retry
+      } else if (decision === 'same_node' || decision === 'next_node' || decision === 'rethrow') {
+        return decision
+      }
+      throw new TypeError(`it returned ${JSON.stringify(decision)}, which is no decision`)
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      const own = new ConfigError(`retryPolicy has failed: ${reason}`, error.outcome, {
+        cause: error,
+      })
+      this.fail(own)
+      return undefined
+    }
   }
 
   /** Whether another attempt in flight may still succeed after this error. */
@@ -382,6 +414,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   fetchNextPage(pagingState: Uint8Array): void {
     this.#abandonAttempts()
     this.pagingState = pagingState
+    this.message.consistency = this.message.profile.consistency
     this.#attemptCount = 0
     this.#setbacks?.endPage()
     this.#dispatch()
@@ -445,4 +478,21 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     if (this.#signal !== undefined) abortRegistry.remove(this.#signal, this)
     dispatcher.onSettled()
   }
+}
+
+/** @throws ConfigError when the policy fails, or returns no delay */
+function speculationDelayMs(
+  { speculation, timeoutMs }: ExecutionProfile,
+  attemptCount: number,
+): number | undefined {
+  let delayMs: number | undefined
+  try {
+    delayMs = speculation.delayMs(attemptCount, timeoutMs)
+  } catch (cause) {
+    throw new ConfigError('speculativeExecutionPolicy has failed', 'not_applied', { cause })
+  }
+  if (delayMs === undefined || (Number.isFinite(delayMs) && delayMs >= 0)) return delayMs
+  throw new ConfigError(
+    `speculativeExecutionPolicy has returned ${String(delayMs)}, which is no number of milliseconds`,
+  )
 }
