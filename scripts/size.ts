@@ -4,9 +4,9 @@ import { basename } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
 const budgets: readonly (readonly [entry: string, gzipBytesMax: number])[] = [
-  ['dist/index.mjs', 89_400],
+  ['dist/index.mjs', 91_000],
   ['dist/patterns.mjs', 136_000],
-  ['dist/adapters/next.mjs', 114_000],
+  ['dist/adapters/next.mjs', 115_000],
 ]
 
 for (const [entry, gzipBytesMax] of budgets) {

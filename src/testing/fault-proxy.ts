@@ -36,8 +36,8 @@ const seedStep = 0x9e3779b1
 
 /**
  * A TCP proxy in front of a node that loses, delays and cuts what it is told to. It knows the
- * frames of protocol v4, compressed or not; connections that speak something else, TLS for example,
- * pass unchanged and can only be closed.
+ * frames of protocol v4, compressed or not, and those of v5 that are not compressed; connections
+ * that speak something else, TLS for example, pass unchanged and can only be closed.
  *
  * @example
  * await using proxy = await FaultProxy.open('127.0.0.1:9042')

@@ -1,5 +1,14 @@
 import { connect, type Socket } from 'node:net'
-import { eventStreamId } from '../protocol/index.ts'
+import {
+  eventStreamId,
+  headerBytes,
+  Opcode,
+  ProtocolVersion,
+  readRequest,
+  responseBit,
+  SegmentSealer,
+  WireReader,
+} from '../protocol/index.ts'
 import type { Clock, RandomSource, Timer } from '../util/index.ts'
 import {
   type ActiveRule,
@@ -48,8 +57,11 @@ export class ProxiedConnection {
   readonly #random: RandomSource
   readonly #client: Socket
   #node: Socket | undefined
-  readonly #fromClient = new FrameSplitter()
-  readonly #fromNode = new FrameSplitter()
+  readonly #fromClient = new FrameSplitter('request')
+  readonly #fromNode = new FrameSplitter('response')
+  /** Puts frames into segments, once the connection speaks v5. */
+  #sealer: SegmentSealer | undefined
+  #isCompressed = false
   /** Requests without an answer yet, by stream id. */
   readonly #requests = new Map<number, RequestName | undefined>()
   readonly #timers = new Set<Timer>()
@@ -99,21 +111,48 @@ export class ProxiedConnection {
   }
 
   #onClientBytes(bytes: Buffer): void {
-    for (const frame of this.#fromClient.push(bytes)) {
+    for (const frame of this.#framesOf(this.#fromClient, bytes)) {
       if (this.#fromClient.isOpaque) {
         this.#toNode(frame)
         continue
       }
+      if (frame[opcodeOffset] === Opcode.STARTUP) this.#isCompressed = asksForCompression(frame)
       const request = requestNameOf(frame[opcodeOffset]!)
       this.#host.counters.requests++
       this.#requests.set(frame.readInt16BE(streamOffset), request)
       const proxied = { connection: this.number, on: 'request', request, bytes: frame } as const
-      this.#pass(proxied, () => this.#toNode(frame))
+      const sealer = this.#sealer
+      this.#pass(proxied, () => this.#toNode(frame, sealer))
     }
   }
 
+  /** Bytes that are no segments, where there have to be segments, end the connection. */
+  #framesOf(splitter: FrameSplitter, bytes: Buffer): readonly Buffer[] {
+    try {
+      return splitter.push(bytes)
+    } catch {
+      this.destroy()
+      return []
+    }
+  }
+
+  /**
+   * Follows the connection into v5 when the node has answered STARTUP in it. Of segments that are
+   * compressed nothing is known.
+   */
+  #followVersion(answer: Buffer): void {
+    const opcode = answer[opcodeOffset]
+    const isAnswer = opcode === Opcode.READY || opcode === Opcode.AUTHENTICATE
+    if (!isAnswer || answer[0] !== (ProtocolVersion.V5 | responseBit)) return
+    for (const splitter of [this.#fromClient, this.#fromNode]) {
+      if (this.#isCompressed) splitter.beginOpaque()
+      else splitter.beginSegments()
+    }
+    if (!this.#isCompressed) this.#sealer = new SegmentSealer(undefined)
+  }
+
   #onNodeBytes(bytes: Buffer): void {
-    for (const frame of this.#fromNode.push(bytes)) {
+    for (const frame of this.#framesOf(this.#fromNode, bytes)) {
       if (this.#fromNode.isOpaque) {
         this.#toClient(frame)
         continue
@@ -126,7 +165,9 @@ export class ProxiedConnection {
       this.#requests.delete(streamId)
       const on = isEvent ? 'event' : 'response'
       const proxied = { connection: this.number, on, request, bytes: frame } as const
-      this.#pass(proxied, () => this.#toClient(frame))
+      const sealer = this.#sealer
+      this.#pass(proxied, () => this.#toClient(frame, sealer))
+      if (sealer === undefined) this.#followVersion(frame)
     }
   }
 
@@ -177,19 +218,28 @@ export class ProxiedConnection {
 
   /** Sends a part of the frame, and closes the connection behind it. */
   #cut({ on, bytes }: ProxiedFrame): void {
-    const length = 1 + Math.floor(this.#random() * (bytes.length - 1))
+    const sent = this.#sealer?.seal(bytes) ?? bytes
+    const length = 1 + Math.floor(this.#random() * (sent.length - 1))
     const target = on === 'request' ? this.#node : this.#client
     this.#isSilent = true
-    target?.end(bytes.subarray(0, length), () => this.destroy())
+    target?.end(sent.subarray(0, length), () => this.destroy())
   }
 
-  #toNode(bytes: Uint8Array): void {
+  /** @param sealer that of the moment when the frame came: it may pass later */
+  #toNode(frame: Uint8Array, sealer?: SegmentSealer): void {
+    const bytes = sealer?.seal(frame) ?? frame
     if (this.#node !== undefined) write(this.#node, bytes, this.#client)
   }
 
-  #toClient(bytes: Uint8Array): void {
-    write(this.#client, bytes, this.#node)
+  #toClient(frame: Uint8Array, sealer?: SegmentSealer): void {
+    write(this.#client, sealer?.seal(frame) ?? frame, this.#node)
   }
+}
+
+/** Whether a STARTUP asks for compression. */
+function asksForCompression(frame: Buffer): boolean {
+  const request = readRequest(new WireReader(frame.subarray(headerBytes)), Opcode.STARTUP)
+  return request.opcode === Opcode.STARTUP && request.options.has('COMPRESSION')
 }
 
 /** Writes to one side; the other is not read while it takes nothing. */
