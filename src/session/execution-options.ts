@@ -57,9 +57,10 @@ export class ExecutionProfiles {
     if (name === undefined || name === defaultName) return this.#default
     const found = this.#named.get(name)
     if (found !== undefined) return found
+    if (typeof name !== 'string') throw new ConfigError('executionProfile must be a text')
     const known = [defaultName, ...this.#named.keys()]
     throw new ConfigError(
-      `There is no execution profile ${JSON.stringify(name)}.${didYouMean(String(name), known)} The profiles are ${known.join(', ')}`,
+      `There is no execution profile ${JSON.stringify(name)}.${didYouMean(name, known)} The profiles are ${known.join(', ')}`,
     )
   }
 

@@ -1,4 +1,4 @@
-import { Cluster } from '../cluster/index.ts'
+import { Cluster, type ClusterOptions } from '../cluster/index.ts'
 import {
   AbortedError,
   ConfigError,
@@ -214,34 +214,9 @@ export class BaseSessionBuilder {
     // A session on an engine uses its clock: TTLs and timestamps must agree.
     const runtime = runtimeWithClock(endpoints[0]?.clock, options.runtime)
     const deadlineTimer = new DeadlineTimer(runtime)
-    const reconnection =
-      options.reconnectionPolicy === undefined
-        ? new ExponentialReconnectionPolicy({ random: runtime.random })
-        : guardReconnection(options.reconnectionPolicy)
     const schema = new SchemaChangeTracker()
     const cluster = new Cluster({
-      deadlineTimer,
-      connector: {
-        connectionTimeoutMs: options.connectionTimeoutMs,
-        heartbeatIntervalMs: options.heartbeatIntervalMs,
-        inFlightBytesMax: options.inFlightBytesMax,
-        credentials: options.credentials,
-        authenticators: options.authenticators,
-        compression: options.compression,
-        protocolVersionMax: options.protocolVersionMax,
-        startup: startupOptions(options),
-      },
-      contactEndpoints: endpoints,
-      endpointOf: (host, port) =>
-        endpoints[0]?.peer?.(host, port) ??
-        tcpEndpoint(options, host, port ?? portOf(endpoints), options.addressTranslator),
-      poolSize: options.poolSize,
-      shardAwarePort: options.shardAwarePort,
-      loadBalancing: options.loadBalancing,
-      reconnection,
-      requestTimeoutMs: options.requestTimeoutMs,
-      localDataCenter: options.localDataCenter,
-      schemaAgreementTimeoutMs: options.schemaAgreementTimeoutMs,
+      ...clusterOptions(options, endpoints, deadlineTimer),
       onRoom: (connection) => dispatcher.onRoom(connection),
       onSchemaChange: (change) => schema.note(change),
       onSchemaUnknown: () => schema.forget(),
@@ -324,6 +299,42 @@ export class BaseSessionBuilder {
         `Unknown scheme ${scheme}: in a contact point; expected host, host:port or embedded:`,
       )
     return factory
+  }
+}
+
+function clusterOptions(
+  options: ResolvedOptions,
+  endpoints: readonly Endpoint[],
+  deadlineTimer: DeadlineTimer,
+): Omit<ClusterOptions, 'onRoom' | 'onSchemaChange' | 'onSchemaUnknown'> {
+  const { reconnectionPolicy } = options
+  const { random } = deadlineTimer.runtime
+  return {
+    deadlineTimer,
+    connector: {
+      connectionTimeoutMs: options.connectionTimeoutMs,
+      heartbeatIntervalMs: options.heartbeatIntervalMs,
+      inFlightBytesMax: options.inFlightBytesMax,
+      credentials: options.credentials,
+      authenticators: options.authenticators,
+      compression: options.compression,
+      protocolVersionMax: options.protocolVersionMax,
+      startup: startupOptions(options),
+    },
+    contactEndpoints: endpoints,
+    endpointOf: (host, port) =>
+      endpoints[0]?.peer?.(host, port) ??
+      tcpEndpoint(options, host, port ?? portOf(endpoints), options.addressTranslator),
+    poolSize: options.poolSize,
+    shardAwarePort: options.shardAwarePort,
+    loadBalancing: options.loadBalancing,
+    reconnection:
+      reconnectionPolicy === undefined
+        ? new ExponentialReconnectionPolicy({ random })
+        : guardReconnection(reconnectionPolicy),
+    requestTimeoutMs: options.requestTimeoutMs,
+    localDataCenter: options.localDataCenter,
+    schemaAgreementTimeoutMs: options.schemaAgreementTimeoutMs,
   }
 }
 

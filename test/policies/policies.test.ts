@@ -111,7 +111,6 @@ describe('retry', () => {
 })
 
 describe('downgradingConsistencyRetryPolicy', () => {
-  const { decide } = downgradingConsistencyRetryPolicy
   const replicas = { consistency: 'QUORUM', required: 3 } as const
   test.each<[number, ServerErrorDetails, Partial<FailedAttempt>, RetryDecision]>([
     [0x1000, { ...replicas, alive: 5 }, {}, { retry: 'same_node', consistency: 'THREE' }],
@@ -139,7 +138,7 @@ describe('downgradingConsistencyRetryPolicy', () => {
     const error = new ServerError(code, 'x', details)
     const attempt = { ...plain, error, isIdempotent: true, attemptCount: 1, ...failed }
     error.outcome = 'not_applied'
-    expect(decide(attempt)).toEqual(decision)
+    expect(downgradingConsistencyRetryPolicy.decide(attempt)).toEqual(decision)
   })
 
   test('fallthroughRetryPolicy never retries', () => {
