@@ -48,6 +48,7 @@ export const rooms: readonly Room[] = [
     ],
   },
   { name: 'cluster', level: 7, mayImport: upTo6 },
+  { name: 'metadata', level: 7, mayImport: [...upTo2, 'protocol', 'cql'] },
   {
     name: 'embedded',
     level: 7,
@@ -57,7 +58,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'session',
     level: 8,
-    mayImport: [...upTo6, 'cluster', 'observability'],
+    mayImport: [...upTo6, 'cluster', 'metadata', 'observability'],
     mayUse: ['node:crypto'],
   },
   { name: 'kernel', level: 8, mayImport: [...upTo2, 'cql'], mayUse: ['node:util'] },

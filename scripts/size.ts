@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 
 const budgets: readonly (readonly [entry: string, gzipBytesMax: number])[] = [
   ['dist/index.mjs', 91_000],
-  ['dist/patterns.mjs', 136_000],
+  ['dist/patterns.mjs', 137_500],
   ['dist/adapters/next.mjs', 115_000],
 ]
 

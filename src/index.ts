@@ -56,6 +56,17 @@ export {
   type WriteType,
 } from './errors/index.ts'
 export type {
+  AggregateMetadata,
+  ColumnMetadata,
+  FunctionMetadata,
+  IndexMetadata,
+  KeyspaceMetadata,
+  RelationMetadata,
+  SchemaMetadata,
+  TableMetadata,
+  ViewMetadata,
+} from './metadata/index.ts'
+export type {
   ConnectTrace,
   PrepareTrace,
   RequestTrace,

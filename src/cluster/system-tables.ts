@@ -37,7 +37,8 @@ export interface KeyspaceDescription {
 
 type Record = ReadonlyMap<string, unknown>
 
-async function selectAll(
+/** Reads all rows of a system table, each by column; null for what a row does not have. */
+export async function selectAll(
   connection: Connection,
   cql: string,
   options: InternalRequestOptions,

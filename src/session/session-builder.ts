@@ -8,6 +8,7 @@ import {
   type SerialConsistency,
   type TsyllaError,
 } from '../errors/index.ts'
+import { SchemaMetadata } from '../metadata/index.ts'
 import {
   ExponentialReconnectionPolicy,
   guardReconnection,
@@ -215,11 +216,21 @@ export class BaseSessionBuilder {
     const runtime = runtimeWithClock(endpoints[0]?.clock, options.runtime)
     const deadlineTimer = new DeadlineTimer(runtime)
     const schema = new SchemaChangeTracker()
+    const metadata: SchemaMetadata = new SchemaMetadata(
+      (text) => session.readSchema(text),
+      () => cluster.keyspace,
+    )
     const cluster = new Cluster({
       ...clusterOptions(options, endpoints, deadlineTimer),
       onRoom: (connection) => dispatcher.onRoom(connection),
-      onSchemaChange: (change) => schema.note(change),
-      onSchemaUnknown: () => schema.forget(),
+      onSchemaChange: (change) => {
+        schema.note(change)
+        metadata.onSchemaChange(change)
+      },
+      onSchemaUnknown: () => {
+        schema.forget()
+        metadata.refresh()
+      },
     })
     const dispatcher: Dispatcher = new Dispatcher({
       cluster,
@@ -227,7 +238,7 @@ export class BaseSessionBuilder {
       queueCountMax: options.queueCountMax,
       queueBytesMax: options.queueBytesMax,
     })
-    const session = new ConnectedSession({
+    const session: ConnectedSession = new ConnectedSession({
       options,
       cluster,
       dispatcher,
@@ -239,6 +250,7 @@ export class BaseSessionBuilder {
       },
       timestamps: sharedTimestampGenerator(runtime.clock),
       schema,
+      metadata,
     })
     const onAbort = (): void => cluster.destroy(new AbortedError('not_applied', signal?.reason))
     signal?.addEventListener('abort', onAbort, { once: true })

@@ -1,4 +1,4 @@
-import type { Cluster, ClusterData } from '../cluster/index.ts'
+import { type Cluster, type ClusterData, runOnAnyNode, selectAll } from '../cluster/index.ts'
 import type { CodecOptions } from '../codec/index.ts'
 import {
   ClosedError,
@@ -8,8 +8,9 @@ import {
   ServerErrorCode,
 } from '../errors/index.ts'
 import { isObserved, requestChannel } from '../observability/index.ts'
-import type { TimestampGenerator } from '../policies/index.ts'
-import type { DeadlineTimer } from '../transport/index.ts'
+import type { SchemaMetadata } from '../metadata/index.ts'
+import { defaultRetryPolicy, type TimestampGenerator } from '../policies/index.ts'
+import type { DeadlineTimer, InternalRequestOptions } from '../transport/index.ts'
 import {
   type Batch,
   bindRuntime,
@@ -47,6 +48,7 @@ export interface SessionParts {
   readonly codecOptions: CodecOptions
   readonly timestamps: TimestampGenerator
   readonly schema: SchemaChangeTracker
+  readonly metadata: SchemaMetadata
 }
 
 export interface CloseOptions {
@@ -65,6 +67,9 @@ export class ConnectedSession implements Executor, AsyncDisposable {
   readonly #statements: StatementRunner
   readonly #batches: BatchRunner
   readonly #profiles: ExecutionProfiles
+  readonly #requestOptions: InternalRequestOptions
+  /** Keyspaces, tables, views, types, functions and aggregates, read when they are asked for. */
+  readonly metadata: SchemaMetadata
   #closing: Promise<void> | undefined
 
   /** @internal */
@@ -77,6 +82,8 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     const { options, cluster, dispatcher, codecOptions, timestamps, deadlineTimer, schema } = parts
     bindRuntime(this, deadlineTimer.runtime)
     this.#profiles = new ExecutionProfiles(options)
+    this.#requestOptions = { deadlineTimer, timeoutMs: options.requestTimeoutMs }
+    this.metadata = parts.metadata
     this.#cluster = cluster
     this.#dispatcher = dispatcher
     const preparer = new StatementPreparer({
@@ -232,6 +239,16 @@ export class ConnectedSession implements Executor, AsyncDisposable {
   /** Returns a snapshot of the nodes and keyspaces that the session knows; sends no request. */
   getClusterData(): ClusterData {
     return this.#cluster.data()
+  }
+
+  /** @internal Reads rows of the schema tables on any node. */
+  readSchema(text: string): Promise<readonly ReadonlyMap<string, unknown>[]> {
+    const run = { cluster: this.#cluster, retry: defaultRetryPolicy, ...this.#requestOptions }
+    return this.#scope.accept(text, () =>
+      runOnAnyNode(run, (connection, timeoutMs) =>
+        selectAll(connection, text, { ...this.#requestOptions, timeoutMs }),
+      ),
+    )
   }
 
   /**

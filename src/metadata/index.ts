@@ -1,0 +1,12 @@
+export type {
+  AggregateMetadata,
+  ColumnMetadata,
+  FunctionMetadata,
+  IndexMetadata,
+  KeyspaceMetadata,
+  RelationMetadata,
+  TableMetadata,
+  ViewMetadata,
+} from './schema-descriptions.ts'
+export { SchemaMetadata } from './schema-metadata.ts'
+export type { ReadRows, SchemaRow } from './schema-reader.ts'
