@@ -38,7 +38,7 @@ function of(
 export const urlVariable = 'TSYLLA_URL'
 
 /** `scheme://`, login before the last `@`, hosts, keyspace, parameters. */
-const pattern = /^(cqls?):\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#@]*))?(?:\?([^#]*))?$/
+const pattern = /^(cqls?):\/\/(?:([^/?#]*)@)?([^/?#@]*)(?:\/([^?#@]*))?(?:\?([^#@]*))?$/
 
 /** Whether a contact point is a connection string: `cql://…`, or `cqls://…` for TLS. */
 export function isConnectionString(contactPoint: ContactPoint | undefined): contactPoint is string {
@@ -85,10 +85,10 @@ export function readConnectionString(url: string): SessionOptions {
   if (contactPoints.length === 0) throw malformed(url)
   return {
     contactPoints,
-    ...(scheme === 'cqls' ? { tls: true } : {}),
     ...(login === undefined ? {} : readLogin(url, login)),
     ...(keyspace === '' ? {} : { keyspace: decode(url, keyspace) }),
     ...readParameters(url, query),
+    ...(scheme === 'cqls' ? { tls: true } : {}),
   }
 }
 
@@ -148,11 +148,11 @@ function decode(url: string, text: string): string {
 
 /** The string with the login replaced, for messages. */
 function withoutPassword(url: string): string {
-  return JSON.stringify(url.replace(/^([^:]+:\/\/).*@/, '$1…@'))
+  return JSON.stringify(url.replace(/^([^:]+:\/\/)[^]*@/, '$1…@'))
 }
 
 function malformed(url: string): ConfigError {
   return new ConfigError(
-    `${withoutPassword(url)} is no connection string: cql://user:password@host:port,host/keyspace?dc=name, or cqls:// for TLS; : / ? # @ in user and password are percent-encoded`,
+    `${withoutPassword(url)} is no connection string: cql://user:password@host:port,host/keyspace?dc=name, or cqls:// for TLS; : / ? # @ in texts are percent-encoded`,
   )
 }

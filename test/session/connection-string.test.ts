@@ -22,6 +22,8 @@ describe('a connection string', () => {
     // A password may contain what is not encoded but cannot be misread.
     ['cql://a:b@c@node1', { contactPoints: ['node1'], user: 'a', password: 'b@c' }],
     ['cql://ada:@node1', { contactPoints: ['node1'], user: 'ada', password: '' }],
+    // What the scheme promises is not taken back.
+    ['cqls://node1?tls=false', { contactPoints: ['node1'], tls: true }],
     ['cqls://node1?compression=lz4', { contactPoints: ['node1'], tls: true, compression: 'lz4' }],
   ])('%s is read', (url, options) => {
     expect(readConnectionString(url)).toEqual(options)
@@ -33,6 +35,9 @@ describe('a connection string', () => {
     ['cql://u:secret@', /is no connection string/],
     ['cql://u:sec#ret@node1', /is no connection string/],
     ['cql://u:sec/ret@node1', /is no connection string/],
+    ['cql://u:x?secret@node1', /is no connection string/],
+    ['cql://u:x?dc=secret@node1/app', /is no connection string/],
+    ['cql://u:\nsecret@node1?dcs=x', /Unknown parameter "dcs"/],
     ['cql://secret@node1', /The login of "cql:\/\/…@node1" must be user:password/],
     ['cql://:secret@node1', /must be user:password/],
     ['cql://u:%zzsecret@node1', /is not percent-encoded/],
