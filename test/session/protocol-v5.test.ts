@@ -90,6 +90,20 @@ describe('columns of results in version 5', () => {
     ])
   })
 
+  test('that have changed, but are left out, are an error: they are never taken for the old', async () => {
+    const { session, held } = await open()
+    const statement = await session.prepare('SELECT v FROM t WHERE k = ?')
+    const selecting = session.executePrepared(statement, [1])
+    await settle()
+    held[0]!.reply(withoutColumns(withId(columnsA, idB)))
+    await expect(selecting).rejects.toMatchObject({ code: 'TSYLLA_PROTOCOL' })
+    const next = session.executePrepared(statement, [1])
+    await settle()
+    expect(sentOf(held[1]!.request)).toEqual([[0xa], true])
+    held[1]!.reply(withId(columnsB, idB))
+    expect(await answersOf([next])).toEqual([[{ v: 2, added: 'new' }]])
+  })
+
   test('that are missing and not known are an error', async () => {
     const { session, held } = await open()
     const statement = await session.prepare('SELECT v FROM t WHERE k = ?')

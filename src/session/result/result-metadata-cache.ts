@@ -61,7 +61,7 @@ export class ResultMetadataCache {
    * Reads a RESULT of kind Rows from behind its kind.
    *
    * @param known what the request has sent as known
-   * @throws ProtocolError when the answer leaves out columns that are not known
+   * @throws ProtocolError when the answer leaves out columns that are not known, or have changed
    */
   readPage(reader: WireReader, known: KnownColumns | undefined): DecodedPage {
     readRowsHead(reader, head)
@@ -91,7 +91,10 @@ export class ResultMetadataCache {
   }
 }
 
+/** An answer without columns has those that the request has named; one with a new id has others. */
 function shapeOfKnown(known: KnownColumns | undefined): RowShape {
-  if (known !== undefined && known.shape.columns.length === head.columnCount) return known.shape
+  const shape = known?.shape
+  const isKnown = head.newMetadataId === undefined && shape?.columns.length === head.columnCount
+  if (shape !== undefined && isKnown) return shape
   throw new ProtocolError('An answer leaves out columns that this side does not know')
 }
