@@ -69,6 +69,33 @@ function migrate(tablets: readonly ScriptedTablet[]): void {
   for (const node of nodes) node.tablets = tablets
 }
 
+test('with tablets of version 2, a byte about them ends EXECUTE, and no other request', async () => {
+  await open((node) => (node.tabletsVersion = 2))
+  const bytesBehind = new Map<number, Set<number>>()
+  for (const node of nodes) {
+    const answer = node.onRequest.bind(node)
+    node.onRequest = (exchange) => {
+      const { opcode } = exchange.request
+      bytesBehind.set(opcode, (bytesBehind.get(opcode) ?? new Set()).add(exchange.rest.length))
+      answer(exchange)
+    }
+  }
+  await session.execute('SELECT c FROM ks.t')
+  await session.prepare('SELECT c FROM ks.t')
+  await session.execute('SELECT c FROM ks.t')
+  await session.execute(insert, [1])
+  await session.batch(new Batch('logged').append(insert).append('DELETE FROM ks.t'), [[1]])
+  const { QUERY, PREPARE, EXECUTE, BATCH } = Opcode
+  expect(bytesBehind).toEqual(
+    new Map<number, Set<number>>([
+      [QUERY, new Set([0])],
+      [PREPARE, new Set([0])],
+      [EXECUTE, new Set([1])],
+      [BATCH, new Set([0])],
+    ]),
+  )
+})
+
 describe('a table with tablets', () => {
   test('is learned of by misses, one per tablet, and then no request misses', async () => {
     await open()
