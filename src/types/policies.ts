@@ -39,7 +39,7 @@ export interface RetryPolicy {
 export interface SpeculativeExecutionPolicy {
   /**
    * Called for every attempt that is sent. What it throws, or returns that is no delay, fails the
-   * request with a `ConfigError`.
+   * request with a `ConfigError`; when attempts are in flight already, no other one is sent.
    *
    * @param attemptCount attempts in flight, the one that is sent now included
    * @param timeoutMs deadline of the whole request

@@ -139,6 +139,37 @@ describe('a retry policy', () => {
     expect((await session.execute(select, [1])).length).toBe(1)
   })
 
+  test('may abort the request that it decides about', async () => {
+    const { session, node } = await open([overloaded, overloaded])
+    const controller = new AbortController()
+    const retryPolicy: RetryPolicy = {
+      decide: () => {
+        controller.abort()
+        return 'same_node'
+      },
+    }
+    const { signal } = controller
+    const aborted = session.execute(select, [1], { retryPolicy, signal })
+    await expect(aborted).rejects.toMatchObject({ code: 'TSYLLA_ABORTED' })
+    await settle()
+    expect(executeCount(node)).toBe(1)
+    await expect(session.close()).resolves.toBeUndefined()
+  })
+
+  test('may send requests of its own', async () => {
+    const { session, node } = await open([overloaded])
+    let inner: Promise<unknown> | undefined
+    const retryPolicy: RetryPolicy = {
+      decide: () => {
+        inner = session.execute(select, [2])
+        return 'same_node'
+      },
+    }
+    expect((await session.execute(select, [1], { retryPolicy })).length).toBe(1)
+    await inner
+    expect(executeCount(node)).toBe(3)
+  })
+
   test.each([[{ retryPolicy: {} }], [{ retryPolicy: 'default' }], [{ retryPolicy: null }]])(
     '%j is refused',
     async (options) => {
@@ -197,6 +228,21 @@ describe('a speculative execution', () => {
     expect(nodes.map(executeCount).reduce((sum, count) => sum + count)).toBe(2)
   })
 
+  test('may abort the request that it is asked about', async () => {
+    const { session, node } = await open([])
+    await session.execute(select, [1])
+    const controller = new AbortController()
+    const speculativeExecutionPolicy = {
+      delayMs: (): undefined => controller.abort() as undefined,
+    }
+    const { signal } = controller
+    const aborted = session.execute(select, [1], { speculativeExecutionPolicy, signal })
+    await expect(aborted).rejects.toMatchObject({ code: 'TSYLLA_ABORTED', outcome: 'not_applied' })
+    await settle()
+    expect(executeCount(node)).toBe(1)
+    await expect(session.close()).resolves.toBeUndefined()
+  })
+
   test.each<[string, () => unknown]>([
     [
       'throws',
@@ -232,6 +278,14 @@ describe('execution profiles', () => {
     await session.execute(statement, undefined, { executionProfile: 'default' })
     expect(consistencies(node)).toEqual(['ONE', 'TWO', 'ONE', 'ALL', 'LOCAL_QUORUM'])
     expect(node.received.at(-2)).toMatchObject({ parameters: { pageSize: 7 } })
+  })
+
+  test('choose the keyspace in which a statement that names one is prepared', async () => {
+    const executionProfiles = { other: { keyspace: 'other' } }
+    const { session } = await open([], { executionProfiles, keyspace: 'ks' })
+    const statement = new Statement('SELECT c FROM t WHERE k = ?').withExecutionProfile('other')
+    const prepared = await session.prepare(statement)
+    expect((await session.executePrepared(prepared, [1])).length).toBe(1)
   })
 
   test('are replaced while the session runs, the default one too', async () => {

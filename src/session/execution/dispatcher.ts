@@ -21,6 +21,7 @@ export interface DispatchedRequest extends AttemptOwner, Exclusions {
   readonly exclusions: Exclusions | undefined
   /** Whether it may wait for a node while none has a connection. */
   readonly mayWaitForNode: boolean
+  readonly isSettled: boolean
   /** Returns when an attempt that is sent now counts as stalled. */
   attemptDeadlineMs(nowMs: number): number
   /** Whether the request has a place in a queue. */
@@ -197,6 +198,8 @@ export class Dispatcher implements TickListener {
       return true
     }
     const attemptDeadlineMs = request.attemptDeadlineMs(nowMs)
+    // The policy that was asked may have aborted it.
+    if (request.isSettled) return true
     const attempt = new RequestAttempt(request, connection, nowMs, attemptDeadlineMs)
     if (!connection.send(attempt)) return false
     request.onSent(attempt)

@@ -221,10 +221,12 @@ export class StatementRunner {
   /** Prepares a statement for its user. */
   prepare(statement: string | Statement): Promise<PreparedStatement> {
     return this.#scope.accept(statement, async () => {
-      const { keyspace, ...options } = typeof statement === 'string' ? {} : statement.options
-      const chosen = this.#scope.profileOf({ keyspace }, undefined).keyspace
-      const handle = this.#statements.get(chosen ?? this.#cluster.keyspace, textOf(statement))
+      const text = textOf(statement)
+      const carried = typeof statement === 'string' ? {} : statement.options
+      const chosen = this.#scope.profileOf(carried, undefined).keyspace
+      const handle = this.#statements.get(chosen ?? this.#cluster.keyspace, text)
       await this.#preparer.prepare(handle)
+      const { keyspace: _, ...options } = carried
       return new PreparedStatement(handle, options)
     })
   }

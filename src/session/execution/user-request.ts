@@ -332,7 +332,8 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     if (this.isSettled) return
     const { dispatcher, cluster } = this.context
     const decision = this.#decide(error)
-    if (decision === undefined) return
+    // The policy has failed, or has ended the request.
+    if (this.isSettled) return
     const isLast = decision === 'rethrow' || connection === undefined || dispatcher.isClosed
     if (isLast && !this.#mayStillSucceed(error)) {
       this.fail(error)
@@ -351,11 +352,10 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   }
 
   /**
-   * Asks the retry policy, and takes over the consistency that it has chosen.
-   *
-   * @returns `undefined` when the policy has failed, and the request with it
+   * Asks the retry policy, and takes over the consistency that it has chosen. When the policy
+   * fails, the request fails with it.
    */
-  #decide(error: TsyllaError): 'same_node' | 'next_node' | 'rethrow' | undefined {
+  #decide(error: TsyllaError): 'same_node' | 'next_node' | 'rethrow' {
     const { message } = this
     try {
       const decision = message.profile.retry.decide({
@@ -378,7 +378,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
         cause: error,
       })
       this.fail(own)
-      return undefined
+      return 'rethrow'
     }
   }
 
