@@ -58,6 +58,7 @@ export class TcpEndpoint implements Endpoint {
 
   async open(handler: LinkHandler, options: OpenLinkOptions = {}): Promise<Link> {
     const target = await this.#targetOf(options)
+    options.signal?.throwIfAborted()
     return await new Promise((resolve, reject) => {
       const attempt = new ConnectAttempt(this.address, this.#options, resolve, reject)
       attempt.start(target, handler, options)

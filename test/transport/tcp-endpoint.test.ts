@@ -32,14 +32,16 @@ async function freePort(): Promise<number> {
 
 const handler = { onBytes() {}, onClosed() {} }
 
+const tcpOptions = {
+  connectTimeoutMs: 5_000,
+  noDelay: true,
+  keepAliveMs: undefined,
+  tls: undefined,
+  clock: systemClock,
+}
+
 function endpoint(port: number, tls?: TlsOptions): TcpEndpoint {
-  return new TcpEndpoint('127.0.0.1', port, {
-    connectTimeoutMs: 5_000,
-    noDelay: true,
-    keepAliveMs: undefined,
-    tls,
-    clock: systemClock,
-  })
+  return new TcpEndpoint('127.0.0.1', port, { ...tcpOptions, tls })
 }
 
 test('a link can be opened from a chosen local port', async () => {
@@ -62,6 +64,21 @@ test('a link can be opened to another port of the host', async () => {
   const [socket] = await accepted
   link.destroy()
   socket.destroy()
+})
+
+test('a link that is given up while its address is looked up is never made', async () => {
+  const { server, port } = await listen()
+  let acceptedCount = 0
+  server.on('connection', () => acceptedCount++)
+  const reason = new Error('given up')
+  for (const addressTranslator of [undefined, {}, () => '127.0.0.1']) {
+    const options = { ...tcpOptions, addressTranslator }
+    const controller = new AbortController()
+    const opening = new TcpEndpoint('127.0.0.1', port, options).open(handler, controller)
+    controller.abort(reason)
+    await expect(opening).rejects.toThrow(/given up/)
+  }
+  expect(acceptedCount).toBe(0)
 })
 
 test('a link that the node ends is lost at once, whatever is still to be sent', async () => {
