@@ -1,6 +1,13 @@
-import { describe, expect, inject, onTestFinished, test } from 'vitest'
+import { describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { Batch, type ExecuteOptions, type Session, Statement } from '../../src/index.ts'
-import { Opcode, type Request, ResultKind, type RowsResult } from '../../src/protocol/index.ts'
+import {
+  Opcode,
+  type Request,
+  responseBit,
+  ResultKind,
+  type RowsResult,
+  SegmentSealer,
+} from '../../src/protocol/index.ts'
 import { nativeTypes } from '../../src/types/index.ts'
 import { type Exchange, prepare, rowsOf, ScriptedNode } from '../support/scripted-node.ts'
 import { connect, holdExecutes, settle } from '../support/scripted-session.ts'
@@ -111,6 +118,71 @@ describe('columns of results in version 5', () => {
     await settle()
     held[0]!.reply(withoutColumns(columnsB))
     await expect(selecting).rejects.toMatchObject({ code: 'TSYLLA_PROTOCOL' })
+  })
+})
+
+describe('a node of version 5', () => {
+  test('is given the password in segments', async () => {
+    const node = new ScriptedNode()
+    node.supported = new Map([['PROTOCOL_VERSIONS', ['3/v3', '4/v4', '5/v5', '6/v6-beta']]])
+    const tokens: unknown[] = []
+    node.script = (exchange) => {
+      const { request } = exchange
+      if (request.opcode === Opcode.STARTUP) {
+        const authenticator = 'org.apache.cassandra.auth.PasswordAuthenticator'
+        exchange.reply({ opcode: Opcode.AUTHENTICATE, authenticator })
+      } else if (request.opcode === Opcode.AUTH_RESPONSE) {
+        tokens.push(Buffer.from(request.token ?? []).toString())
+        exchange.reply({ opcode: Opcode.AUTH_SUCCESS, token: null })
+      } else return 'default'
+      return 'done'
+    }
+    const session = await connect(node, { user: 'ada', password: 'secret' })
+    expect(new Set(tokens)).toEqual(new Set(['\0ada\0secret']))
+    expect((await session.execute('SELECT v FROM t')).rows()).toEqual([])
+    await session.close()
+  })
+
+  const frameOf = (version: number, { streamId }: Exchange): Buffer => {
+    const frame = Buffer.alloc(13)
+    frame.set([version | responseBit, 0, streamId >> 8, streamId, Opcode.RESULT])
+    frame.writeInt32BE(4, 5)
+    frame.writeInt32BE(ResultKind.VOID, 9)
+    return frame
+  }
+  const sealer = new SegmentSealer(undefined)
+
+  test.each<[string, string, (exchange: Exchange) => void]>([
+    [
+      'is lost within a segment',
+      'TSYLLA_CONNECTION',
+      (exchange) => {
+        exchange.connection.send(sealer.seal(frameOf(5, exchange)).subarray(0, 15))
+        exchange.connection.destroy()
+      },
+    ],
+    [
+      'answers with a frame of version 4',
+      'TSYLLA_PROTOCOL',
+      (exchange) => exchange.connection.send(sealer.seal(frameOf(4, exchange))),
+    ],
+    [
+      'answers without a segment',
+      'TSYLLA_PROTOCOL',
+      (exchange) => exchange.connection.send(frameOf(5, exchange)),
+    ],
+  ])('that %s costs a write that may have been applied', async (_, code, answer) => {
+    const { session, held } = await open()
+    const write = await session.prepare('UPDATE t SET c = c + 1 WHERE k = ?')
+    const writing = session.executePrepared(write, [1])
+    await settle()
+    answer(held[0]!)
+    await expect(writing).rejects.toMatchObject({ code, outcome: 'unknown' })
+    // A read waits for the next connection.
+    const next = session.execute('SELECT v FROM t WHERE k = ?', [2])
+    await vi.waitUntil(() => held.length === 2)
+    held[1]!.connection.send(sealer.seal(frameOf(5, held[1]!)))
+    expect((await next).rows()).toEqual([])
   })
 })
 
