@@ -19,7 +19,7 @@ import {
   type ResolvedOptions,
 } from './options.ts'
 
-/** Returns the profile of a request that sets no option itself. */
+/** Returns the profile of a request that sets no option itself. @throws ConfigError */
 function defaultProfile(options: ResolvedOptions): ExecutionProfile {
   return Object.freeze({
     consistency: ConsistencyCode[options.consistency],
@@ -31,8 +31,8 @@ function defaultProfile(options: ResolvedOptions): ExecutionProfile {
     isIdempotent: undefined,
     ...{ customPayload: undefined, keyspace: undefined, nowInSeconds: undefined },
     loadBalancing: options.loadBalancing,
-    retry: options.retryPolicy,
-    speculation: options.speculativeExecutionPolicy,
+    retry: checkRetryPolicy(options.retryPolicy),
+    speculation: checkSpeculation(options.speculativeExecutionPolicy),
   })
 }
 

@@ -181,6 +181,17 @@ describe('a retry policy', () => {
   )
 })
 
+test.each<[Partial<SessionOptions>, RegExp]>([
+  [{ retryPolicy: {} as never }, /retryPolicy must be an object with the method decide/],
+  [
+    { speculativeExecutionPolicy: 50 as never },
+    /speculativeExecutionPolicy must be an object with the method delayMs/,
+  ],
+  [{ reconnectionPolicy: {} as never }, /reconnectionPolicy must be an object/],
+])('a session with %j is refused', async (options, message) => {
+  await expect(connect(new ScriptedNode(), options)).rejects.toThrow(message)
+})
+
 describe('a speculative execution', () => {
   test('sends an idempotent request to another node after the delay', async () => {
     const two = await connectTwo()
