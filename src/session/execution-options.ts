@@ -52,10 +52,13 @@ export class ExecutionProfiles {
     for (const [name, own] of Object.entries(options.executionProfiles)) this.set(name, own)
   }
 
+  find(name: string | undefined): ExecutionProfile | undefined {
+    return name === undefined || name === defaultName ? this.#default : this.#named.get(name)
+  }
+
   /** @throws ConfigError for a name that no profile has */
   get(name: string | undefined): ExecutionProfile {
-    if (name === undefined || name === defaultName) return this.#default
-    const found = this.#named.get(name)
+    const found = this.find(name)
     if (found !== undefined) return found
     if (typeof name !== 'string') throw new ConfigError('executionProfile must be a text')
     const known = [defaultName, ...this.#named.keys()]

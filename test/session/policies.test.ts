@@ -299,6 +299,19 @@ describe('execution profiles', () => {
     expect((await session.executePrepared(prepared, [1])).length).toBe(1)
   })
 
+  test('choose the keyspace of a text that is prepared in another one already', async () => {
+    const executionProfiles = { other: { keyspace: 'other' } }
+    const { session, node } = await open([], { executionProfiles, keyspace: 'ks' })
+    for (const executionProfile of [undefined, 'other', undefined, 'other']) {
+      expect((await session.execute(select, [1], { executionProfile })).length).toBe(1)
+    }
+    session.setExecutionProfile('default', { keyspace: 'third' })
+    expect((await session.execute(select, [1])).length).toBe(1)
+    const isPrepare = ({ opcode }: { readonly opcode: number }): boolean =>
+      opcode === Opcode.PREPARE
+    expect(node.received.filter(isPrepare)).toHaveLength(3)
+  })
+
   test('are replaced while the session runs, the default one too', async () => {
     const { session, node } = await open([])
     await session.execute(select, [1])

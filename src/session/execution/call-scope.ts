@@ -58,6 +58,12 @@ export class CallScope {
     return options === undefined ? profile : mergeProfile(profile, options)
   }
 
+  /** Returns the keyspace that a text means, or would mean if its execution profile existed. */
+  keyspaceOf(options: ExecuteOptions | undefined): string | undefined {
+    const profile = this.#profiles.find(options?.executionProfile)
+    return options?.keyspace ?? profile?.keyspace ?? this.#cluster.keyspace
+  }
+
   isOwn(source: object): source is StatementHandle {
     return source instanceof StatementHandle && source.owner === this.statements
   }
@@ -117,7 +123,7 @@ export class CallScope {
       verb,
       text: statement instanceof Batch ? undefined : anyTextOf(statement),
       statementCount: statement instanceof Batch ? statement.statementsCount() : 1,
-      keyspace: options?.keyspace ?? this.#cluster.keyspace,
+      keyspace: this.keyspaceOf(options),
       options,
     })
     return traced(requestChannel, trace, work)

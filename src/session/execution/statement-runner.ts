@@ -71,8 +71,7 @@ export class StatementRunner {
   ): Promise<AnyResult> {
     if (options?.pagingState === undefined) {
       if (typeof statement === 'string') {
-        const keyspace = options?.keyspace ?? this.#cluster.keyspace
-        const handle = this.#statements.get(keyspace, statement)
+        const handle = this.#statements.get(this.#scope.keyspaceOf(options), statement)
         if (this.#isReady(handle)) return this.#runNow(handle, values, undefined, options)
       } else if (statement instanceof PreparedStatement && this.#scope.isOwn(statement.source)) {
         const handle = statement.source
