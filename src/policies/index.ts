@@ -15,6 +15,7 @@ export {
   defaultRetryPolicy,
   downgradingConsistencyRetryPolicy,
   fallthroughRetryPolicy,
+  policyAttemptCountMax,
 } from './retry.ts'
 export {
   constantSpeculativeExecution,

@@ -1,7 +1,10 @@
 import { type Consistency, ServerError, ServerErrorCode } from '../errors/index.ts'
 import type { FailedAttempt, RetryDecision, RetryPolicy } from '../types/index.ts'
 
-/** Most attempts of one request, whatever fails: a bound that no healthy cluster reaches. */
+/** Most attempts of one request, whatever a policy decides. */
+export const policyAttemptCountMax = 100
+
+/** Most attempts of one request by the default policy, which no healthy cluster reaches. */
 export const attemptCountMax = 8
 
 /**

@@ -35,10 +35,13 @@ const speculativeAttemptsMax = 16
  *
  * @throws ConfigError
  */
-export function constantSpeculativeExecution({
-  delayMs,
-  attemptCountMax = 2,
-}: ConstantSpeculativeExecutionOptions): SpeculativeExecutionPolicy {
+export function constantSpeculativeExecution(
+  options: ConstantSpeculativeExecutionOptions,
+): SpeculativeExecutionPolicy {
+  if (typeof options !== 'object' || options === null) {
+    throw new ConfigError('constantSpeculativeExecution takes an object, such as { delayMs: 50 }')
+  }
+  const { delayMs, attemptCountMax = 2 } = options
   if (!Number.isFinite(delayMs) || delayMs < 1) {
     throw new ConfigError('delayMs of a speculative execution must be a number of at least 1')
   }

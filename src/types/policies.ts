@@ -26,8 +26,8 @@ export type RetryDecision =
 /** Decides what follows a failed attempt. */
 export interface RetryPolicy {
   /**
-   * Called once per failed attempt. What it throws, or returns that is no decision, fails the
-   * request with a `ConfigError`.
+   * Called once per failed attempt, of which a request has at most 100. What it throws, or returns
+   * that is no decision, fails the request with a `ConfigError`.
    */
   decide(failed: FailedAttempt): RetryDecision
 }

@@ -160,6 +160,8 @@ describe('constantSpeculativeExecution', () => {
   })
 
   test.each([
+    [undefined as never, 'takes an object'],
+    [null as never, 'takes an object'],
     [{ delayMs: 0 }, 'delayMs'],
     [{ delayMs: Number.NaN }, 'delayMs'],
     [{ delayMs: 5, attemptCountMax: 0 }, 'attemptCountMax'],

@@ -100,6 +100,16 @@ describe('protocol version 5', () => {
     expect(read).toMatchObject({ error: { serverCode: code, details } })
   })
 
+  test('a write that timed out may leave out its contentions', () => {
+    const details = { ...replicas, writeType: 'CAS', contentions: 7 } as const
+    const error = new ServerError(0x1100, 'x', details)
+    const writer = new WireWriter()
+    writeResponse(writer, { opcode: Opcode.ERROR, error }, ProtocolVersion.V5)
+    const short = new WireReader(writer.copyFrom(0).slice(0, -2))
+    const read = readResponse(short, Opcode.ERROR, featuresV5)
+    expect(read).toMatchObject({ error: { details: { writeType: 'CAS' } } })
+  })
+
   test('PREPARED has the id of the result columns', () => {
     const resultMetadataId = Uint8Array.of(4, 5)
     const prepared = {

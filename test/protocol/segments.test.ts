@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ProtocolError } from '../../src/errors/index.ts'
+import { headerCrc24 } from '../../src/protocol/framing/crc.ts'
 import {
   beginResponse,
   endFrame,
@@ -161,6 +162,19 @@ test('a segment of Cassandra is read, and its frame is sealed into the same byte
   expect(receiver.bodies[0]!.toString('latin1')).toContain('release_version')
   const frame = frameOf(receiver.streamIds[0]!, receiver.bodies[0]!)
   expect(Buffer.from(new SegmentSealer(undefined).seal(frame)).toString('hex')).toBe(ofCassandra)
+})
+
+test('bits of the padding mean nothing', () => {
+  const half = frameOf(1, new Uint8Array(50)).subarray(0, 20)
+  const writer = new WireWriter()
+  const sealer = new SegmentSealer(undefined)
+  writer.writeRaw(new Uint8Array(sealer.headBytes))
+  writer.writeRaw(half)
+  sealer.sealInPlace(writer, 0)
+  const segment = Buffer.from(writer.copyFrom(0))
+  segment[2] = segment[2]! | 0xfc
+  segment.writeUIntLE(headerCrc24(segment, 0, 3), 3, 3)
+  expect(() => new Receiver(undefined).parser.push(segment)).toThrow(/goes on behind a segment/)
 })
 
 test('a self-contained segment contains whole frames', () => {

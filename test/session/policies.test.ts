@@ -100,6 +100,14 @@ describe('a retry policy', () => {
     expect(consistencies(node).at(-1)).toBe('QUORUM')
   })
 
+  test('that never gives up is given up after a hundred attempts', async () => {
+    const { session, node } = await open(Array.from({ length: 200 }, () => overloaded))
+    const retryPolicy: RetryPolicy = { decide: () => 'same_node' }
+    const failing = session.execute(select, [1], { retryPolicy })
+    await expect(failing).rejects.toMatchObject({ code: 'TSYLLA_SERVER_OVERLOADED' })
+    expect(executeCount(node)).toBe(100)
+  })
+
   test('fallthroughRetryPolicy reports the first failure', async () => {
     const { session, node } = await open([serverError(0x1002)])
     const failing = session.execute(select, [1], { retryPolicy: fallthroughRetryPolicy })

@@ -19,6 +19,8 @@ export const reusedSegmentBytesMax: number = 64 * 1024
 const headerCrcBytes = 3
 const payloadCrcBytes = 4
 const plainHeaderBytes = 3
+/** In a header without compression; the bits above are padding, and mean nothing. */
+const selfContainedBit: number = 1 << 17
 const compressedHeaderBytes = 5
 
 /** Puts the frames of a connection of v5 into segments. */
@@ -99,7 +101,11 @@ export class SegmentSealer {
     const lengthAndMore = payloadBytes | (plainBytes << 17)
     let crcAt = start + plainHeaderBytes
     if (this.#compressor === undefined) {
-      bytes.writeUIntLE(payloadBytes | (isSelfContained ? 1 << 17 : 0), start, plainHeaderBytes)
+      bytes.writeUIntLE(
+        payloadBytes | (isSelfContained ? selfContainedBit : 0),
+        start,
+        plainHeaderBytes,
+      )
     } else {
       bytes.writeInt32LE(lengthAndMore, start)
       bytes[start + 4] = (plainBytes >> 15) | (isSelfContained ? 1 << 2 : 0)
@@ -201,7 +207,7 @@ export class SegmentParser {
     const low = bytes.readUIntLE(at, 3)
     this.#payloadBytes = low & segmentPayloadBytesMax
     if (this.#compressor === undefined) {
-      this.#isSelfContained = low >> 17 === 1
+      this.#isSelfContained = (low & selfContainedBit) !== 0
       return
     }
     const high = bytes[at + 4]!

@@ -31,7 +31,9 @@ function readDetails(
       }
     case codes.WRITE_TIMEOUT: {
       const details = { ...readReplicas(reader), writeType: reader.readString() }
-      const hasContentions = version === ProtocolVersion.V5 && details.writeType === 'CAS'
+      // Servers that leave them out are told apart by the end of the frame.
+      const mayHaveThem = version === ProtocolVersion.V5 && details.writeType === 'CAS'
+      const hasContentions = mayHaveThem && reader.remaining >= 2
       return hasContentions ? { ...details, contentions: reader.readShort() } : details
     }
     case codes.READ_TIMEOUT:

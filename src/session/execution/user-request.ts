@@ -15,7 +15,7 @@ import {
 import { Opcode, readError, readResponsePrefix, WireReader } from '../../protocol/index.ts'
 import type { Connection } from '../../transport/index.ts'
 import { type Abortable, abortRegistry, assert, sleep, type Timer } from '../../util/index.ts'
-import type { ExecutionProfile } from '../../policies/index.ts'
+import { type ExecutionProfile, policyAttemptCountMax } from '../../policies/index.ts'
 import { checkConsistency } from '../options.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { RequestAttempt } from './request-attempt.ts'
@@ -357,6 +357,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
    */
   #decide(error: TsyllaError): 'same_node' | 'next_node' | 'rethrow' {
     const { message } = this
+    if (this.#attemptCount >= policyAttemptCountMax) return 'rethrow'
     try {
       const decision = message.profile.retry.decide({
         error,
