@@ -1,6 +1,6 @@
 /**
- * `npm test`: the tests of every project but the long ones, and one line that counts them. `--all`
- * (`npm run test:all`) adds those. Other arguments go to vitest.
+ * `npm test`: the tests of every project but the long ones and the documents, and one line that
+ * counts them. `--all` (`npm run test:all`) adds those. Other arguments go to vitest.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -13,8 +13,11 @@ interface Report {
   readonly numPendingTests: number
 }
 
-/** Projects of `vitest.config.ts` that run without `--all`: neither long nor from the registry. */
-const quickProjects = ['tidy', 'unit', 'package', 'docs', 'servers']
+/**
+ * Projects of `vitest.config.ts` that run without `--all`: neither long nor from the registry. The
+ * blocks of the documents run in `npm run check`, and here with `--all`.
+ */
+const quickProjects = ['tidy', 'unit', 'package', 'servers']
 
 const isAll = process.argv.includes('--all')
 const parameters = process.argv.slice(2).filter((parameter) => parameter !== '--all')
