@@ -163,6 +163,22 @@ describeOnServers('Next.js', (target) => {
       expect(await readPage(other, '/tagged')).toEqual(['new', undefined])
     })
 
+    test('a page that begins in the millisecond in which a revalidation is learned is good at once', async () => {
+      const nowMs = Date.now()
+      const [{ Handler: one }, { Handler: other }] = [
+        await timed(target, nowMs),
+        await timed(target, nowMs),
+      ]
+      await new one({}).set('/same', pageOf('old', 'same'), {})
+      await new other({}).revalidateTag('same')
+      // What the process that has revalidated begins after that is younger too.
+      await new other({}).set('/same own', pageOf('own', 'same'), {})
+      expect(await readPage(one, '/same')).toBeNull()
+      await new one({}).set('/same', pageOf('new', 'same'), {})
+      expect(await readPage(other, '/same')).toEqual(['new', undefined])
+      expect(await readPage(one, '/same own')).toEqual(['own', undefined])
+    })
+
     test('tags of a request count, also those that the entry does not have', async () => {
       const Handler = handlerOn(target.session)
       const value: NextValue = { kind: 'FETCH', revalidate: 60 }

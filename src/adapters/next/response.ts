@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { NextProcess } from './process.ts'
-import type { NextBirth } from './tags.ts'
+import type { NextBirth, NextStart } from './tags.ts'
 
 /** How long a response is fresh and may be used, in seconds. */
 export interface NextCacheControl {
@@ -58,7 +58,7 @@ export class NextResponses {
   readonly #process: NextProcess
   readonly #context: NextHandlerContext
   /** When the values of keys began to be made: when the read before did not find them. */
-  readonly #starts = new Map<string, number>()
+  readonly #starts = new Map<string, NextStart>()
   #buildId: Promise<string> | undefined
 
   constructor(process: NextProcess, context: NextHandlerContext) {
@@ -72,7 +72,7 @@ export class NextResponses {
     const space = await this.#spaceOf(context.kind ?? '')
     await this.#process.settled(`${space} ${key}`)
     const found = await this.#process.attempt({ operation: 'get', key }, async (store) => {
-      this.#begin(key, store.clock.nowMs())
+      this.#begin(key, { ms: store.clock.nowMs(), order: store.tags.order })
       // The tags of the request are asked for at the same time as the entry.
       const asked = store.tags.ask([...tags, ...softTags])
       const [entry] = await Promise.all([store.read<StoredResponse>(space, key), asked])
@@ -92,11 +92,12 @@ export class NextResponses {
     await this.#process.set(`${space} ${key}`, async () => {
       await this.#process.attempt({ operation: 'set', key }, async (store) => {
         const lastModified = store.clock.nowMs()
-        const startMs = this.#starts.get(key) ?? lastModified
+        const now = { ms: lastModified, order: store.tags.order }
+        const start = this.#starts.get(key) ?? now
         this.#starts.delete(key)
         const { tags = [], cacheControl } = context
         const all = [...tags, ...tagsOf(value)]
-        const birth = store.tags.birth(all, startMs)
+        const birth = store.tags.birth(all, start)
         const ofEntry = { tags: all, ...(cacheControl !== undefined && { cacheControl }) }
         const entry: StoredResponse = { value, lastModified, ...birth, ...ofEntry }
         const endMs = lastModified + (cacheControl?.expire ?? Number.POSITIVE_INFINITY) * 1_000
@@ -105,9 +106,9 @@ export class NextResponses {
     })
   }
 
-  #begin(key: string, startMs: number): void {
+  #begin(key: string, start: NextStart): void {
     this.#starts.delete(key)
-    this.#starts.set(key, startMs)
+    this.#starts.set(key, start)
     const [oldest] = this.#starts.size > startCountMax ? this.#starts.keys() : []
     if (oldest !== undefined) this.#starts.delete(oldest)
   }

@@ -15,6 +15,14 @@ export interface NextBirth {
   readonly bornAfter: ReadonlyMap<string, number>
 }
 
+/** When the making of a value began, in this process. */
+export interface NextStart {
+  /** In milliseconds since the epoch. */
+  readonly ms: number
+  /** {@link NextTags.order} at that moment, where it is known. */
+  readonly order?: number | undefined
+}
+
 export interface NextTagsOptions {
   readonly table: string
   /** Rows outlive all entries. */
@@ -37,6 +45,8 @@ interface TagTimes {
 interface KnownTag extends TagTimes {
   /** When this process learned it, or was asked for it, by the clock of dates. */
   readonly learnedMs: number
+  /** The same by {@link NextTags.order}: many things happen within one millisecond. */
+  readonly learnedOrder: number
   /** When it was asked for, by the monotonic clock. */
   readonly readMs: number
 }
@@ -57,6 +67,8 @@ export class NextTags {
   readonly #options: NextTagsOptions
   readonly #known = new Map<string, KnownTag>()
   readonly #reading = new Map<string, Promise<KnownTag>>()
+  /** Grows with everything that is learned. */
+  order = 0
 
   constructor(executor: Executor, options: NextTagsOptions) {
     this.#executor = executor
@@ -96,12 +108,14 @@ export class NextTags {
   }
 
   /** The birth of a value with these tags whose making began then. */
-  birth(tags: readonly string[], startMs: number): NextBirth {
-    const bornMs = Math.floor(startMs)
+  birth(tags: readonly string[], { ms, order }: NextStart): NextBirth {
+    const bornMs = Math.floor(ms)
     const bornAfter = new Map<string, number>()
     for (const tag of tags) {
       const known = this.#known.get(tag)
-      if (known === undefined || known.learnedMs > startMs) continue
+      if (known === undefined) continue
+      const isLater = order === undefined ? known.learnedMs > ms : known.learnedOrder > order
+      if (isLater) continue
       const lastMs = Math.max(known.expiredMs, known.staleMs)
       if (lastMs >= bornMs) bornAfter.set(tag, lastMs)
     }
@@ -118,14 +132,14 @@ export class NextTags {
 
   async #revalidate(tag: string, expireSeconds: number): Promise<void> {
     const { clock, clockErrorMs } = this.#options
-    const askedMs = clock.nowMs()
+    const asked = { ms: clock.nowMs(), order: ++this.order }
     const before = await this.#read(tag)
     const nowMs = clock.nowMs()
     // Values that were made after an earlier revalidation are younger than it.
     const untilMs = Math.max(nowMs + clockErrorMs, before.expiredMs + 1, before.staleMs + 1)
     if (expireSeconds <= 0) {
       await this.#write(tag, 'expired_ms', [untilMs], untilMs)
-      this.#remember(tag, { ...before, expiredMs: untilMs }, askedMs)
+      this.#remember(tag, { ...before, expiredMs: untilMs }, asked)
       return
     }
     const isEnded = before.staleEndMs <= nowMs
@@ -135,7 +149,7 @@ export class NextTags {
     const staleEndMs = Math.min(Math.floor(endMs), neverMs)
     await this.#write(tag, 'stale_ms, stale_end_ms', [untilMs, staleEndMs], untilMs)
     const expiredMs = isEnded ? before.staleMs : before.expiredMs
-    this.#remember(tag, { expiredMs, staleMs: untilMs, staleEndMs }, askedMs)
+    this.#remember(tag, { expiredMs, staleMs: untilMs, staleEndMs }, asked)
   }
 
   async #write(
@@ -176,14 +190,15 @@ export class NextTags {
       staleMs: timeOf(row?.stale_ms, 0),
       staleEndMs: timeOf(row?.stale_end_ms, neverMs),
     }
-    return this.#remember(tag, found, this.#options.clock.nowMs(), readMs)
+    const learned = { ms: this.#options.clock.nowMs(), order: ++this.order }
+    return this.#remember(tag, found, learned, readMs)
   }
 
   /** @returns what is known: an answer that comes late does not undo a revalidation */
   #remember(
     tag: string,
     found: TagTimes,
-    nowMs: number,
+    learned: Required<NextStart>,
     readMs: number = this.#options.clock.monotonicMs(),
   ): KnownTag {
     const known = this.#known.get(tag)
@@ -192,8 +207,9 @@ export class NextTags {
     const expiredMs = Math.max(found.expiredMs, known?.expiredMs ?? 0)
     const isSame = expiredMs === known?.expiredMs && staleMs === known.staleMs
     // The date has whole milliseconds: the end of this one is later than all before.
-    const learnedMs = isSame ? known.learnedMs : nowMs + 1
-    const remembered = { expiredMs, staleMs, staleEndMs, learnedMs, readMs }
+    const learnedMs = isSame ? known.learnedMs : learned.ms + 1
+    const learnedOrder = isSame ? known.learnedOrder : learned.order!
+    const remembered = { expiredMs, staleMs, staleEndMs, learnedMs, learnedOrder, readMs }
     this.#known.delete(tag)
     this.#known.set(tag, remembered)
     const [oldest] = this.#known.size > knownCountMax ? this.#known.keys() : []

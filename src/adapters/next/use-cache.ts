@@ -59,7 +59,7 @@ export class NextUseCache {
       if (made === undefined) return
       await this.#process.attempt({ operation: 'set', key }, async (store) => {
         const { tags, timestamp, expire } = made
-        const entry: StoredCall = { ...made, ...store.tags.birth(tags, timestamp) }
+        const entry: StoredCall = { ...made, ...store.tags.birth(tags, { ms: timestamp }) }
         await store.write(space, key, entry, timestamp + expire * 1_000)
       })
     })
