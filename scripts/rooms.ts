@@ -35,7 +35,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'transport',
     level: 6,
-    mayImport: [...upTo2, 'observability', 'protocol', 'routing', 'policies'],
+    mayImport: [...upTo2, 'observability', 'protocol', 'routing'],
     mayUse: ['node:events', 'node:net', 'node:tls'],
   },
   {
@@ -48,7 +48,7 @@ export const rooms: readonly Room[] = [
     ],
   },
   { name: 'cluster', level: 7, mayImport: upTo6 },
-  { name: 'metadata', level: 7, mayImport: [...upTo2, 'protocol', 'cql'] },
+  { name: 'metadata', level: 7, mayImport: [...upTo2, 'cql'] },
   {
     name: 'embedded',
     level: 7,

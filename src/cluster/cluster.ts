@@ -1,5 +1,6 @@
 import { ClosedError, type TsyllaError } from '../errors/index.ts'
-import type { LoadBalancingPolicy, ReconnectionPolicy, RoutingInfo } from '../policies/index.ts'
+import type { LoadBalancingPolicy, RoutingInfo } from '../policies/index.ts'
+import type { ReconnectionPolicy } from '../types/index.ts'
 import type { SchemaChange, ServerEvent } from '../protocol/index.ts'
 import { type Partition, readTablet, Tablets } from '../routing/index.ts'
 import {

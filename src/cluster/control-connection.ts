@@ -1,5 +1,5 @@
 import { ClosedError, type TsyllaError } from '../errors/index.ts'
-import type { ReconnectionPolicy } from '../policies/index.ts'
+import type { ReconnectionPolicy } from '../types/index.ts'
 import { EventType, readEvent, type ServerEvent, WireReader } from '../protocol/index.ts'
 import {
   type Connection,

@@ -1,5 +1,5 @@
 import { ClosedError, NoNodeAvailableError, type TsyllaError } from '../errors/index.ts'
-import type { ReconnectionPolicy } from '../policies/index.ts'
+import type { ReconnectionPolicy } from '../types/index.ts'
 import type { StatusChangeEvent } from '../protocol/index.ts'
 import {
   type Connection,

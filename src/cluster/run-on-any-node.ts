@@ -1,5 +1,6 @@
 import { RequestTimeoutError, TsyllaError } from '../errors/index.ts'
-import { type RetryPolicy, stalledAttemptPolicy } from '../policies/index.ts'
+import { stalledAttemptPolicy } from '../policies/index.ts'
+import type { RetryPolicy } from '../types/index.ts'
 import type { Connection, DeadlineTimer } from '../transport/index.ts'
 import type { Cluster } from './cluster.ts'
 import type { ClusterNode } from './cluster-node.ts'

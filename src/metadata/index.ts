@@ -9,4 +9,3 @@ export type {
   ViewMetadata,
 } from './schema-descriptions.ts'
 export { SchemaMetadata } from './schema-metadata.ts'
-export type { ReadRows, SchemaRow } from './schema-reader.ts'

@@ -1,4 +1,3 @@
-import type { SchemaChange } from '../protocol/index.ts'
 import type { KeyspaceMetadata, TableMetadata, ViewMetadata } from './schema-descriptions.ts'
 import type * as Reader from './schema-reader.ts'
 
@@ -84,10 +83,5 @@ export class SchemaMetadata {
   refresh(keyspace?: string): void {
     if (keyspace === undefined) this.#keyspaces.clear()
     else this.#keyspaces.delete(keyspace)
-  }
-
-  /** @internal The schema has changed. */
-  onSchemaChange({ keyspace }: Pick<SchemaChange, 'keyspace'>): void {
-    this.refresh(keyspace)
   }
 }

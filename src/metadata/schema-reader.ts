@@ -20,8 +20,14 @@ export type ReadRows = (cql: string) => Promise<readonly SchemaRow[]>
 
 /** Tables of `system_schema` that every keyspace is read from. */
 const schemaTables = [
-  ...(['tables', 'columns', 'views', 'indexes', 'types', 'functions', 'aggregates'] as const),
-]
+  'tables',
+  'columns',
+  'views',
+  'indexes',
+  'types',
+  'functions',
+  'aggregates',
+] as const
 type SchemaRows = { readonly [Table in (typeof schemaTables)[number]]: readonly SchemaRow[] }
 
 /** Reads the names of all keyspaces. */
@@ -128,7 +134,10 @@ function columnOf(row: SchemaRow, types: UserTypes): ColumnMetadata {
 }
 
 const kindOrder: readonly ColumnMetadata['kind'][] = [
-  ...(['partition_key', 'clustering', 'static', 'regular'] as const),
+  'partition_key',
+  'clustering',
+  'static',
+  'regular',
 ]
 
 /** The order in which SELECT * returns them: keys by position, the others by the bytes of names. */

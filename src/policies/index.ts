@@ -28,10 +28,3 @@ export {
   sharedTimestampGenerator,
   type TimestampGenerator,
 } from './timestamp-generator.ts'
-export type {
-  FailedAttempt,
-  ReconnectionPolicy,
-  RetryDecision,
-  RetryPolicy,
-  SpeculativeExecutionPolicy,
-} from '../types/index.ts'

@@ -225,7 +225,7 @@ export class BaseSessionBuilder {
       onRoom: (connection) => dispatcher.onRoom(connection),
       onSchemaChange: (change) => {
         schema.note(change)
-        metadata.onSchemaChange(change)
+        metadata.refresh(change.keyspace)
       },
       onSchemaUnknown: () => {
         schema.forget()

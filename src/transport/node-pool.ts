@@ -1,5 +1,5 @@
 import { ClosedError, type TsyllaError } from '../errors/index.ts'
-import type { ReconnectionPolicy } from '../policies/index.ts'
+import type { ReconnectionPolicy } from '../types/index.ts'
 import { type Sharding, shardOf } from '../routing/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
 import { type Connection, ConnectionState } from './connection.ts'

@@ -15,12 +15,11 @@ import {
   defaultRetryPolicy,
   downgradingConsistencyRetryPolicy,
   ExponentialReconnectionPolicy,
-  type FailedAttempt,
   fallthroughRetryPolicy,
   guardReconnection,
   noSpeculativeExecution,
-  type RetryDecision,
 } from '../../src/policies/index.ts'
+import type { FailedAttempt, RetryDecision } from '../../src/types/index.ts'
 import { createRandom } from '../../src/util/index.ts'
 
 const plain = { isConditional: false, consistency: 'LOCAL_QUORUM' } as const

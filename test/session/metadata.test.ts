@@ -97,7 +97,7 @@ describe('schema metadata of changing tables', () => {
         await Promise.resolve()
         if (cql.includes('system_schema.keyspaces')) {
           readCount++
-          metadata.onSchemaChange({ keyspace: 'k' })
+          metadata.refresh('k')
         }
         return rows('k')
       },
