@@ -221,11 +221,11 @@ export class SessionManager<Data extends object = SessionData> {
     const created = await this.#finder.complete(state, successor)
     if (created?.status === 'revoked') throw new SessionInvalidError('revoked')
     if (isChange) {
-      const { family, rotatedMs, expiresMs } = state
+      const { family, issuedMs, expiresMs } = state
       const { byUser } = this.#stores
       // Without these the session is found all the same, and takes more room.
       await Promise.allSettled([
-        byUser.note(tag, family, successor.id, rotatedMs, expiresMs, timeoutMs),
+        byUser.note(tag, family, successor.id, issuedMs, expiresMs, timeoutMs),
         state.data.size > 0 && this.#stores.ask(old.id, { kind: 'strip' }),
       ])
       this.#events.rotated(state.userId, sessionIdOf(state))

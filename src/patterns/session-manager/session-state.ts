@@ -13,7 +13,7 @@ export interface SessionState {
   readonly createdMs: number
   /**
    * When the token was issued, or its successor once it has one: the last use as long as no later
-   * one is noted.
+   * one is noted. It grows with every rotation, by whatever clock.
    */
   readonly issuedMs: number
   /** Absolute end; the tokens that replace this one have the same. */

@@ -42,7 +42,8 @@ export class UserSessions {
   /**
    * Notes that a session now has the token `id`.
    *
-   * @param sinceMs when it got it; of two notes the later one wins, whatever order they arrive in
+   * @param sinceMs `issuedMs` of the token, which grows from token to token: the note of the last
+   *   one wins, whatever order they arrive in
    * @param untilMs end of the session
    */
   async note(
