@@ -6,6 +6,7 @@ import {
   type KeyspaceDescription,
   type LocalDescription,
   type NodeDescription,
+  readCdcTables,
   readKeyspaces,
   readLocal,
   readPeers,
@@ -16,6 +17,8 @@ export interface ClusterDescription {
   readonly local: LocalDescription
   readonly peers: readonly NodeDescription[]
   readonly keyspaces: readonly KeyspaceDescription[]
+  /** Log tables of change data capture, by keyspace. */
+  readonly cdcTables: ReadonlyMap<string, ReadonlySet<string>>
 }
 
 /** Names, data center and keyspaces of a cluster, as its system tables last described them. */
@@ -26,6 +29,7 @@ export class ClusterMetadata {
   #localDataCenter: string | undefined
   #local: LocalDescription | undefined
   #keyspaces: ReadonlyMap<string, KeyspaceDescription> = new Map()
+  #cdcTables: ReadonlyMap<string, ReadonlySet<string>> = new Map()
 
   /** @param localDataCenter default: that of the first node that is read */
   constructor(requestOptions: InternalRequestOptions, localDataCenter: string | undefined) {
@@ -40,6 +44,11 @@ export class ClusterMetadata {
 
   get partitioner(): string {
     return this.#local?.partitioner ?? ''
+  }
+
+  /** Log tables of change data capture, by keyspace. */
+  get cdcTables(): ReadonlyMap<string, ReadonlySet<string>> {
+    return this.#cdcTables
   }
 
   /** Replication of every keyspace. */
@@ -59,13 +68,14 @@ export class ClusterMetadata {
    * @throws ConfigError when no node is in the chosen data center
    */
   async read(connection: Connection): Promise<ClusterDescription> {
-    const [local, peers, keyspaces] = await Promise.all([
+    const [local, peers, keyspaces, cdcTables] = await Promise.all([
       readLocal(connection, this.#requestOptions),
       readPeers(connection, this.#requestOptions),
       readKeyspaces(connection, this.#requestOptions),
+      readCdcTables(connection, this.#requestOptions),
     ])
     if (this.#local === undefined) this.#checkLocalDataCenter([local, ...peers])
-    return { local, peers, keyspaces }
+    return { local, peers, keyspaces, cdcTables }
   }
 
   /** A misspelt data center would silently cost locality and token awareness. */
@@ -80,8 +90,9 @@ export class ClusterMetadata {
   }
 
   /** Replaces what was known by a newer description. */
-  adopt({ local, keyspaces }: ClusterDescription): void {
+  adopt({ local, keyspaces, cdcTables }: ClusterDescription): void {
     this.#local = local
+    this.#cdcTables = cdcTables
     this.#localDataCenter ??= local.dataCenter
     this.#adoptKeyspaces(keyspaces)
   }

@@ -26,6 +26,7 @@ import { type Exclusions, LoadBalancer } from './load-balancer.ts'
 import { NodeRegistry } from './node-registry.ts'
 import { SchemaAgreement } from './schema-agreement.ts'
 import { SchemaChangePropagator } from './schema-change-propagator.ts'
+import { cdcLogSuffix } from './system-tables.ts'
 
 export interface ClusterOptions {
   readonly deadlineTimer: DeadlineTimer
@@ -171,7 +172,8 @@ export class Cluster implements ConnectionListener {
   }
 
   #rebuildBalancer(): void {
-    const { localDataCenter, partitioner, replications, tabletKeyspaces } = this.#metadata
+    const { localDataCenter, partitioner, replications, tabletKeyspaces, cdcTables } =
+      this.#metadata
     const { nodes } = this.#registry
     this.#tablets.adopt(nodes)
     this.#balancer = new LoadBalancer({
@@ -181,6 +183,7 @@ export class Cluster implements ConnectionListener {
       localDataCenter,
       partitioner,
       keyspaces: replications,
+      cdcTables,
     })
     this.#options.onRoom()
   }
@@ -192,8 +195,8 @@ export class Cluster implements ConnectionListener {
       this.#registry.fillEmptyPools()
     }
     if (event.type === 'SCHEMA_CHANGE') this.#propagator.add(event.schemaChange)
-    const isKeyspace = event.type === 'SCHEMA_CHANGE' && event.schemaChange.target === 'KEYSPACE'
-    if (event.type === 'TOPOLOGY_CHANGE' || isKeyspace) this.#debouncer.request()
+    const isRouting = event.type === 'SCHEMA_CHANGE' && changesRouting(event.schemaChange)
+    if (event.type === 'TOPOLOGY_CHANGE' || isRouting) this.#debouncer.request()
   }
 
   async #refresh(): Promise<void> {
@@ -389,4 +392,9 @@ export class Cluster implements ConnectionListener {
   async release(): Promise<void> {
     await Promise.all(this.#options.contactEndpoints.map((endpoint) => endpoint.release()))
   }
+}
+
+/** Whether a change of the schema concerns what the routing of requests depends on. */
+function changesRouting({ target, name }: SchemaChange): boolean {
+  return target === 'KEYSPACE' || (target === 'TABLE' && name?.endsWith(cdcLogSuffix) === true)
 }

@@ -1,6 +1,7 @@
 import type { BalancingState, LoadBalancingPolicy, RoutingInfo } from '../policies/index.ts'
 import {
   computeToken,
+  readStreamToken,
   type Replication,
   TabletLocator,
   Tablets,
@@ -19,6 +20,8 @@ export interface LoadBalancerSource {
   /** Keyspaces whose tables have tablets. */
   readonly tabletKeyspaces: ReadonlySet<string>
   readonly tablets: Tablets<ClusterNode>
+  /** Log tables of change data capture, by keyspace. */
+  readonly cdcTables: ReadonlyMap<string, ReadonlySet<string>>
   readonly partitioner: string
 }
 
@@ -43,18 +46,21 @@ export class LoadBalancer {
     keyspaces: new Map(),
     tabletKeyspaces: new Set(),
     tablets: new Tablets(),
+    cdcTables: new Map(),
     partitioner: '',
   })
 
   /** Whether tokens of the cluster are those that are computed here. */
   readonly #hasTokens: boolean
   readonly #nodes: readonly ClusterNode[]
+  readonly #cdcTables: ReadonlyMap<string, ReadonlySet<string>>
   readonly #state: BalancingState<ClusterNode>
   /** The routing of the request that is being sent: requests are routed one at a time. */
   readonly #routing = { keyspace: '', table: '', tokenHigh: 0, tokenLow: 0, isConditional: false }
 
   constructor(source: LoadBalancerSource) {
     const { nodes, localDataCenter, keyspaces, tabletKeyspaces, tablets, partitioner } = source
+    this.#cdcTables = source.cdcTables
     const vnodes = new VnodeLocator(nodes, keyspaces)
     const locator = new TabletLocator(tablets, tabletKeyspaces, vnodes)
     const isLocal = ({ node }: Target<ClusterNode>): boolean => node.dataCenter === localDataCenter
@@ -83,7 +89,9 @@ export class LoadBalancer {
     length: number,
     isConditional: boolean,
   ): RoutingInfo {
-    computeToken(keyBytes, 0, length)
+    const isCdcLog = this.#cdcTables.size > 0 && this.#cdcTables.get(keyspace)?.has(table) === true
+    if (isCdcLog) readStreamToken(keyBytes, length)
+    else computeToken(keyBytes, 0, length)
     const routing = this.#routing
     routing.keyspace = keyspace
     routing.table = table

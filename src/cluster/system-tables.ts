@@ -37,13 +37,18 @@ export interface KeyspaceDescription {
 
 type Record = ReadonlyMap<string, unknown>
 
-/** Reads all rows of a system table, each by column; null for what a row does not have. */
+/**
+ * Reads all rows of a system table, each by column; null for what a row does not have. ScyllaDB
+ * gives up after the time that is waited here, whatever its own limits are.
+ */
 export async function selectAll(
   connection: Connection,
   cql: string,
   options: InternalRequestOptions,
 ): Promise<Record[]> {
-  const { metadata, rows } = await queryAll(connection, cql, options)
+  const limitMs = Math.max(1, Math.ceil(options.timeoutMs))
+  const suffix = connection.features.isScylla ? ` USING TIMEOUT ${limitMs}ms` : ''
+  const { metadata, rows } = await queryAll(connection, cql + suffix, options)
   return rows.map(
     (cells) =>
       new Map(
@@ -166,14 +171,43 @@ async function readTabletKeyspaces(
 ): Promise<ReadonlySet<string | undefined>> {
   if (connection.features.tablets === undefined) return new Set()
   const cql = 'SELECT keyspace_name, initial_tablets FROM system_schema.scylla_keyspaces'
+  // A version without the column: what nodes say about single tablets has to do.
+  const rows = await selectAllOrNone(connection, cql, options)
+  const withTablets = rows.filter((row) => typeof row.get('initial_tablets') === 'number')
+  return new Set(withTablets.map((row) => text(row, 'keyspace_name')))
+}
+
+/** How the log tables of change data capture in ScyllaDB are called. */
+export const cdcLogSuffix = '_scylla_cdc_log'
+
+/** The tables whose tokens are part of their keys, by keyspace, which ScyllaDB alone has. */
+export async function readCdcTables(
+  connection: Connection,
+  options: InternalRequestOptions,
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const tables = new Map<string, Set<string>>()
+  if (!connection.features.isScylla) return tables
+  const cql = 'SELECT keyspace_name, table_name, partitioner FROM system_schema.scylla_tables'
+  for (const row of await selectAllOrNone(connection, cql, options)) {
+    const [keyspace, table] = [text(row, 'keyspace_name'), text(row, 'table_name')]
+    if (text(row, 'partitioner')?.endsWith('CDCPartitioner') !== true) continue
+    if (keyspace === undefined || table === undefined) continue
+    const ofKeyspace = tables.get(keyspace) ?? new Set()
+    tables.set(keyspace, ofKeyspace.add(table))
+  }
+  return tables
+}
+
+/** Reads a table that some versions do not have, or not with these columns. */
+async function selectAllOrNone(
+  connection: Connection,
+  cql: string,
+  options: InternalRequestOptions,
+): Promise<readonly Record[]> {
   try {
-    const rows = await selectAll(connection, cql, options)
-    const withTablets = rows.filter((row) => typeof row.get('initial_tablets') === 'number')
-    return new Set(withTablets.map((row) => text(row, 'keyspace_name')))
+    return await selectAll(connection, cql, options)
   } catch (error) {
-    // A version without the column: what nodes say about single tablets has to do.
-    if (error instanceof ServerError && error.serverCode === ServerErrorCode.INVALID)
-      return new Set()
+    if (error instanceof ServerError && error.serverCode === ServerErrorCode.INVALID) return []
     throw error
   }
 }

@@ -63,6 +63,7 @@ const faults: { readonly [Code in AnyTsyllaError['code']]: Fault } = {
   TSYLLA_SERVER_OTHER: 'permanent',
   TSYLLA_SERVER_OVERLOADED: 'transient',
   TSYLLA_SERVER_PROTOCOL: 'permanent',
+  TSYLLA_SERVER_RATE_LIMIT: 'transient',
   TSYLLA_SERVER_READ_FAILURE: 'transient',
   TSYLLA_SERVER_READ_TIMEOUT: 'transient',
   TSYLLA_SERVER_SYNTAX: 'caller',

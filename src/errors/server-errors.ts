@@ -50,6 +50,7 @@ export type ServerErrorName =
   | 'TSYLLA_SERVER_CONFIG'
   | 'TSYLLA_SERVER_ALREADY_EXISTS'
   | 'TSYLLA_SERVER_UNPREPARED'
+  | 'TSYLLA_SERVER_RATE_LIMIT'
   | 'TSYLLA_SERVER_OTHER'
 
 const names: ReadonlyMap<number, ServerErrorName> = new Map([
@@ -111,6 +112,13 @@ export interface ServerErrorDetails {
   readonly argumentTypes?: readonly string[]
   /** 2500: id of the statement the node does not know. */
   readonly statementId?: Uint8Array
+  /** Rate limit of ScyllaDB: which limit of the partition was exceeded. */
+  readonly operation?: 'read' | 'write'
+  /**
+   * Rate limit of ScyllaDB: whether the coordinator rejected the request, before any replica saw
+   * it.
+   */
+  readonly isRejectedByCoordinator?: boolean
 }
 
 type Fields<Name extends keyof ServerErrorDetails> = {
@@ -132,6 +140,7 @@ interface ServerErrorFields {
   TSYLLA_SERVER_FUNCTION_FAILURE: Fields<'keyspace' | 'functionName' | 'argumentTypes'>
   TSYLLA_SERVER_ALREADY_EXISTS: Fields<'keyspace' | 'table'>
   TSYLLA_SERVER_UNPREPARED: Fields<'statementId'>
+  TSYLLA_SERVER_RATE_LIMIT: Fields<'operation' | 'isRejectedByCoordinator'>
 }
 
 /** {@link ServerErrorDetails} as errors of one code have them. */
@@ -152,10 +161,16 @@ export class ServerError extends TsyllaErrorBase {
   /** Number of the error in the protocol, 0x2200 for an invalid statement. */
   readonly serverCode: number
   readonly details: ServerErrorDetails
-  constructor(serverCode: number, message: string, details: ServerErrorDetails = {}) {
+  /** @param code default: that of the number. The number of a rate limit is negotiated. */
+  constructor(
+    serverCode: number,
+    message: string,
+    details: ServerErrorDetails = {},
+    code: ServerErrorName = names.get(serverCode) ?? 'TSYLLA_SERVER_OTHER',
+  ) {
     super(message, 'unknown')
     this.serverCode = serverCode
-    this.code = names.get(serverCode) ?? 'TSYLLA_SERVER_OTHER'
+    this.code = code
     this.details = details
   }
 }
@@ -173,6 +188,7 @@ export function serverErrorOutcome(error: ServerError, kind: RequestKind): Outco
   const code = error.serverCode
   if (code >= 0x2000 && code < 0x2600) return 'not_applied'
   if (code === ServerErrorCode.IS_BOOTSTRAPPING) return 'not_applied'
+  if (error.details.isRejectedByCoordinator === true) return 'not_applied'
   if (code !== ServerErrorCode.UNAVAILABLE) return 'unknown'
   if (kind === 'write' || kind === 'logged_batch') return 'not_applied'
   // An LWT is unavailable either before Paxos (serial level) or at its commit (plain level).

@@ -50,6 +50,8 @@ export interface ProtocolFeatures {
    * reports columns that have changed, and may leave out those that have not.
    */
   readonly hasMetadataId: boolean
+  /** Whether the node is one of ScyllaDB: its extensions of CQL may be used. */
+  readonly isScylla: boolean
 }
 
 /** What holds before anything is negotiated. */
@@ -61,6 +63,7 @@ export const initialFeatures: ProtocolFeatures = Object.freeze({
   rateLimitErrorCode: undefined,
   tablets: undefined,
   hasMetadataId: false,
+  isScylla: false,
 })
 
 /** The features that a client requests. */
@@ -120,6 +123,7 @@ export function negotiate(
     rateLimitErrorCode,
     tablets,
     hasMetadataId: version === ProtocolVersion.V5 || isMetadataIdOffered,
+    isScylla: [...supported.keys()].some((name) => name.startsWith('SCYLLA_')),
   })
   return { startup, features }
 }

@@ -1,4 +1,5 @@
 export type { Locator, Partition, Target } from './locator.ts'
+export { readStreamToken } from './cdc-streams.ts'
 export { computeToken, token, tokenOf } from './murmur3.ts'
 export type { Replication, RingNode } from './replication.ts'
 export { type Sharding, shardOf } from './sharding.ts'

@@ -42,6 +42,7 @@ export interface HandshakeOptions {
 const extensions: readonly ScyllaExtension[] = [
   ScyllaExtension.LWT_MARK,
   ScyllaExtension.METADATA_ID,
+  ScyllaExtension.RATE_LIMIT_ERROR,
   ScyllaExtension.TABLETS,
   ScyllaExtension.TABLETS_V2,
 ]

@@ -45,6 +45,7 @@ describe('negotiation', () => {
       rateLimitErrorCode: 61_440,
       tablets: 1,
       hasMetadataId: false,
+      isScylla: true,
     })
     expect(Object.fromEntries(startup)).toEqual({
       CQL_VERSION: '3.0.0',
@@ -67,7 +68,7 @@ describe('negotiation', () => {
   test('asks for no extension that is not wanted; shards are facts all the same', () => {
     const { startup, features } = negotiate(scylla, nothing)
     expect(Object.fromEntries(startup)).toEqual({ CQL_VERSION: '3.0.0' })
-    expect(features).toEqual({ ...initialFeatures, shard: features.shard })
+    expect(features).toEqual({ ...initialFeatures, shard: features.shard, isScylla: true })
     expect(features.shard?.count).toBe(12)
   })
 

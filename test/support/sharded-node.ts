@@ -65,6 +65,10 @@ export class ShardedNode extends MemberNode {
   said: Readonly<Record<string, string>> = {}
   /** Keyspaces with tablets. */
   tabletKeyspaces: readonly string[] = []
+  /** Tables `ks.<name>` that are logs of change data capture. */
+  cdcTables: readonly string[] = []
+  /** Token of the first value of an EXECUTE. */
+  tokenOf: (key: Uint8Array) => bigint = tokenOf
   /** Version of tablets that it offers. */
   tabletsVersion: 1 | 2 | undefined
   /** Where its tablets are; the nodes of a cluster share the list. */
@@ -121,7 +125,7 @@ export class ShardedNode extends MemberNode {
     if (request.opcode === Opcode.BATCH) this.batchShards.push(this.shardOf(connection))
     if (request.opcode === Opcode.EXECUTE) {
       const key = request.parameters.values[0]
-      const token = key instanceof Uint8Array ? tokenOf(key) : 0n
+      const token = key instanceof Uint8Array ? this.tokenOf(key) : 0n
       const shard = this.shardOf(connection)
       const tablet = this.tablets.find(({ first, last }) => first < token && token <= last)
       const isRight =
@@ -149,7 +153,21 @@ export class ShardedNode extends MemberNode {
           rows,
         ),
       )
+    } else if (request.opcode === Opcode.QUERY && /\.scylla_tables/.test(request.text)) {
+      exchange.reply(this.#describeTables())
     } else super.onRequest(exchange)
+  }
+
+  #describeTables(): ReturnType<typeof rowsOf> {
+    const cdc = 'com.scylladb.dht.CDCPartitioner'
+    return rowsOf(
+      [
+        ['keyspace_name', text],
+        ['table_name', text],
+        ['partitioner', text],
+      ],
+      [['ks', 'plain', null], ...this.cdcTables.map((name) => ['ks', name, cdc])],
+    )
   }
 
   /** Whether a client seems to know a tablet. */

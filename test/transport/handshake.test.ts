@@ -48,6 +48,7 @@ describe('a handshake', () => {
         ['SCYLLA_SHARDING_ALGORITHM', ['biased-token-round-robin']],
         ['SCYLLA_SHARD_AWARE_PORT', ['19042']],
         ['SCYLLA_LWT_ADD_METADATA_MARK', [mark]],
+        ['SCYLLA_RATE_LIMIT_ERROR', ['ERROR_CODE=61440']],
         ['TABLETS_ROUTING_V1', ['']],
       ]),
     )
@@ -55,12 +56,15 @@ describe('a handshake', () => {
       ...initialFeatures,
       shard: { shard: 1, count: 4, ignoreMsb: 12, port: 19_042, tlsPort: undefined },
       lwtMarkMask: 0x8000_0000,
+      rateLimitErrorCode: 61_440,
       tablets: 1,
+      isScylla: true,
     })
     expect(Object.fromEntries(startup)).toEqual({
       CQL_VERSION: '3.0.0',
       DRIVER_NAME: 'tsylla',
       SCYLLA_LWT_ADD_METADATA_MARK: mark,
+      SCYLLA_RATE_LIMIT_ERROR: '',
       TABLETS_ROUTING_V1: '',
     })
   })

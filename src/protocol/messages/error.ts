@@ -1,6 +1,7 @@
 import { ServerError, ServerErrorCode, type ServerErrorDetails } from '../../errors/index.ts'
 import { Inet } from '../../types/index.ts'
 import { ProtocolVersion } from '../constants.ts'
+import type { ProtocolFeatures } from '../features.ts'
 import type { WireReader } from '../notation/reader.ts'
 import type { WireWriter } from '../notation/writer.ts'
 
@@ -11,10 +12,23 @@ import type { WireWriter } from '../notation/writer.ts'
 const codes = ServerErrorCode
 
 /** Reads the body of an ERROR response. Codes outside the specification keep code and message. */
-export function readError(reader: WireReader, version: ProtocolVersion): ServerError {
+export function readError(
+  reader: WireReader,
+  { version, rateLimitErrorCode }: ProtocolFeatures,
+): ServerError {
   const code = reader.readInt()
   const message = reader.readString()
+  // The number is negotiated, so that it may change.
+  if (code === rateLimitErrorCode) {
+    return new ServerError(code, message, readRateLimit(reader), 'TSYLLA_SERVER_RATE_LIMIT')
+  }
   return new ServerError(code, message, readDetails(reader, code, version))
+}
+
+/** `<op_type:byte><rejected_by_coordinator:byte>` (protocol-extensions.md of ScyllaDB) */
+function readRateLimit(reader: WireReader): ServerErrorDetails {
+  const operation = reader.readByte() === 0 ? 'read' : 'write'
+  return { operation, isRejectedByCoordinator: reader.readByte() !== 0 }
 }
 
 function readDetails(
@@ -101,6 +115,11 @@ export function writeError(
 ): void {
   writer.writeInt(code)
   writer.writeString(message)
+  if (details.operation !== undefined) {
+    writer.writeByte(details.operation === 'read' ? 0 : 1)
+    writer.writeByte(details.isRejectedByCoordinator === true ? 1 : 0)
+    return
+  }
   switch (code) {
     case codes.UNAVAILABLE:
       writer.writeConsistency(details.consistency ?? 'ONE')

@@ -49,7 +49,7 @@ export function readResponse(
 ): Response {
   switch (opcode) {
     case Opcode.ERROR:
-      return { opcode, error: readError(reader, features.version) }
+      return { opcode, error: readError(reader, features) }
     case Opcode.READY:
       return { opcode }
     case Opcode.AUTHENTICATE:

@@ -204,7 +204,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
         throw new TypeError(`opcode 0x${opcode.toString(16)} answers no request`)
       }
       const { connection } = attempt
-      this.#onServerError(readError(reader, connection.features.version), connection)
+      this.#onServerError(readError(reader, connection.features), connection)
     } catch (error) {
       const { address } = attempt.connection
       const own = TsyllaError.is(error) ? error.changeable() : unreadableError(address, error)
