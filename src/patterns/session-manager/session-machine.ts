@@ -76,8 +76,8 @@ export const sessionMachine: LwtMachine<SessionState, SessionAsk, SessionAnswer>
         const before = state ?? ask.base
         if (before?.status !== 'live') return unchanged(state, 'refused')
         const { nowMs, lastUseMs, next } = ask
-        // A successor is not older than the last use, also when this clock is behind. Each token of a
-        // session has a later time than the one it replaces: notes of the present token rely on it.
+        // A successor is not older than the last use, also when this clock is behind. Each token
+        // has a later time than the one it replaces: notes of the present token rely on it.
         const issuedMs = Math.max(nowMs, lastUseMs, before.issuedMs + 1)
         return changed({ ...before, status: 'rotated', issuedMs, rotatedMs: nowMs, next })
       }
