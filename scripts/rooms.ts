@@ -47,7 +47,7 @@ export const rooms: readonly Room[] = [
       ...['node:zlib', 'sorted-btree', 'lmdb'],
     ],
   },
-  { name: 'cluster', level: 7, mayImport: upTo6 },
+  { name: 'cluster', level: 7, mayImport: [...upTo6, 'observability'] },
   { name: 'metadata', level: 7, mayImport: [...upTo2, 'cql'] },
   {
     name: 'embedded',

@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors/index.ts'
+import { warn } from '../observability/index.ts'
 import type { Replication } from '../routing/index.ts'
 import type { Connection, InternalRequestOptions } from '../transport/index.ts'
 import type { ClusterData, NodeData } from './cluster-data.ts'
@@ -81,7 +82,7 @@ export class ClusterMetadata {
   /** A misspelt data center would silently cost locality and token awareness. */
   #checkLocalDataCenter(nodes: readonly NodeDescription[]): void {
     const chosen = this.#chosenDataCenter
-    const known = [...new Set(nodes.map(({ dataCenter }) => dataCenter))].sort()
+    const known = namesOf(nodes)
     if (chosen === undefined || known.includes(chosen)) return
     const names = known.map((name) => JSON.stringify(name)).join(', ')
     throw new ConfigError(
@@ -90,10 +91,13 @@ export class ClusterMetadata {
   }
 
   /** Replaces what was known by a newer description. */
-  adopt({ local, keyspaces, cdcTables }: ClusterDescription): void {
+  adopt({ local, peers, keyspaces, cdcTables }: ClusterDescription, address: string): void {
     this.#local = local
     this.#cdcTables = cdcTables
-    this.#localDataCenter ??= local.dataCenter
+    if (this.#localDataCenter === undefined) {
+      this.#localDataCenter = local.dataCenter
+      warnOfChoice(local.dataCenter, namesOf([local, ...peers]), address)
+    }
     this.#adoptKeyspaces(keyspaces)
   }
 
@@ -116,4 +120,19 @@ export class ClusterMetadata {
       keyspaces: this.#keyspaces,
     })
   }
+}
+
+/** Returns the names of the data centers of nodes. */
+function namesOf(nodes: readonly NodeDescription[]): readonly string[] {
+  return [...new Set(nodes.map(({ dataCenter }) => dataCenter))].sort()
+}
+
+/** Which node is reached first is a matter of chance, and so is the data center then. */
+function warnOfChoice(chosen: string, known: readonly string[], address: string): void {
+  if (known.length < 2) return
+  const names = known.map((name) => JSON.stringify(name)).join(', ')
+  warn(
+    address,
+    `The cluster has the data centers ${names}. Requests go to ${JSON.stringify(chosen)}, that of the node that was reached first: set localDataCenter to choose one`,
+  )
 }

@@ -1,4 +1,6 @@
 import type { Endpoint, NodePool } from '../transport/index.ts'
+import type { NodeInfo } from '../types/index.ts'
+import { NodeView } from './node-view.ts'
 import type { NodeAddress, NodeDescription } from './system-tables.ts'
 
 /** One node of the cluster. Its host id is its identity; address and pool may change. */
@@ -12,6 +14,10 @@ export class ClusterNode {
   /** As of the last refresh. */
   tokens: readonly string[]
   readonly pool: NodePool
+  /** Whether it has a connection: a copy of what the pool says, because every request asks. */
+  isUp = false
+  /** The node as policies of users see it. */
+  readonly info: NodeInfo
   /**
    * Whether other nodes have reported it as down, or it has disagreed about the schema for long
    * without being reachable. Schema agreement does not wait for such a node; once it has a
@@ -31,6 +37,7 @@ export class ClusterNode {
     this.#describedAddress = described.address
     this.endpoint = endpoint
     this.pool = pool
+    this.info = new NodeView(this)
   }
 
   get address(): string {

@@ -1,5 +1,15 @@
-import { ClosedError, type TsyllaError } from '../errors/index.ts'
-import type { LoadBalancingPolicy, RoutingInfo } from '../policies/index.ts'
+import {
+  ClosedError,
+  ConsistencyCode,
+  NoNodeAvailableError,
+  type TsyllaError,
+} from '../errors/index.ts'
+import {
+  type RequestFacts,
+  type RoutingInfo,
+  type TargetPolicy,
+  TokenAwarePolicy,
+} from '../policies/index.ts'
 import type { ReconnectionPolicy } from '../types/index.ts'
 import type { SchemaChange, ServerEvent } from '../protocol/index.ts'
 import { type Partition, readTablet, Tablets } from '../routing/index.ts'
@@ -22,7 +32,7 @@ import { ControlConnection } from './control-connection.ts'
 import { Debouncer } from './debouncer.ts'
 import { KeyspaceConnections } from './keyspace-connections.ts'
 import { KeyspaceSwitch, type UseAnswer } from './keyspace-switch.ts'
-import { type Exclusions, LoadBalancer } from './load-balancer.ts'
+import { type Exclusions, LoadBalancer, type Reach } from './load-balancer.ts'
 import { NodeRegistry } from './node-registry.ts'
 import { SchemaAgreement } from './schema-agreement.ts'
 import { SchemaChangePropagator } from './schema-change-propagator.ts'
@@ -37,8 +47,6 @@ export interface ClusterOptions {
   readonly poolSize: PoolSize
   /** Local ports for shard-aware ports of nodes; `undefined` when those are not used. */
   readonly shardAwarePort: LocalPorts | undefined
-  /** Chooses nodes for requests of the driver itself. */
-  readonly loadBalancing: LoadBalancingPolicy
   readonly reconnection: ReconnectionPolicy
   readonly requestTimeoutMs: number
   readonly localDataCenter: string | undefined
@@ -53,6 +61,16 @@ export interface ClusterOptions {
 
 /** How long topology and schema events are gathered before the system tables are read. */
 const eventQuietMs = 1_000
+
+/** Requests of the driver itself may go to any node, local ones first. */
+const ownPolicy = new TokenAwarePolicy({ datacenterFailover: 'even_with_local_consistency' })
+const ownFacts: RequestFacts = Object.freeze({
+  consistency: ConsistencyCode.LOCAL_ONE,
+  kind: 'read',
+  profile: Object.freeze({ serialConsistency: ConsistencyCode.LOCAL_SERIAL }),
+  routedTable: undefined,
+  routing: () => undefined,
+})
 
 /**
  * The nodes of a cluster: found, connected to, and chosen for requests. A host id is one node
@@ -166,7 +184,7 @@ export class Cluster implements ConnectionListener {
 
   /** Replaces what was known by what the node at `endpoint` has described. */
   #adopt(description: ClusterDescription, endpoint: Endpoint): void {
-    this.#metadata.adopt(description)
+    this.#metadata.adopt(description, endpoint.address)
     this.#registry.update(description.local, description.peers, endpoint)
     this.#rebuildBalancer()
   }
@@ -184,6 +202,7 @@ export class Cluster implements ConnectionListener {
       partitioner,
       keyspaces: replications,
       cdcTables,
+      random: this.#options.deadlineTimer.runtime.random,
     })
     this.#options.onRoom()
   }
@@ -254,11 +273,27 @@ export class Cluster implements ConnectionListener {
 
   /** Returns the best connection that has room: {@link LoadBalancer.select}. */
   select(
-    policy: LoadBalancingPolicy,
+    policy: TargetPolicy,
+    facts: RequestFacts,
     routing: RoutingInfo | undefined,
     exclusions?: Exclusions,
   ): Connection | undefined {
-    return this.#balancer.select(policy, routing, exclusions)
+    return this.#balancer.select(policy, facts, routing, exclusions)
+  }
+
+  /** Whether the nodes that a request may go to have connections: {@link LoadBalancer.reachOf}. */
+  reachOf(
+    policy: TargetPolicy,
+    facts: RequestFacts,
+    excluded: ReadonlySet<ClusterNode> | undefined,
+  ): Reach {
+    const reach = this.#balancer.reachOf(policy, facts, excluded)
+    return reach === 'down' && !this.mayBecomeAvailable(excluded) ? 'none' : reach
+  }
+
+  /** Returns a name for the nodes that may serve a request: {@link TargetPolicy.scopeOf}. */
+  scopeOf(policy: TargetPolicy, facts: RequestFacts): string {
+    return this.#balancer.scopeOf(policy, facts)
   }
 
   /** Whether any node that is not excluded has a connection, with room or not. */
@@ -277,7 +312,12 @@ export class Cluster implements ConnectionListener {
 
   /** Why no node can take a request. */
   unavailableError(): TsyllaError {
-    return this.#registry.unavailableError()
+    const { localDataCenter } = this
+    if (!this.isAvailable()) return this.#registry.unavailableError()
+    return new NoNodeAvailableError(
+      this.#registry.nodeErrors(),
+      `No node that loadBalancingPolicy allows is available, but others are. By default it allows the nodes of the data center ${JSON.stringify(localDataCenter)}: see datacenterFailover`,
+    )
   }
 
   /** Runs work over a connection to the same node that is in the given keyspace. */
@@ -312,7 +352,7 @@ export class Cluster implements ConnectionListener {
       excludedNodes === undefined || excludedNodes.size === 0
         ? undefined
         : { excludedNodes, failedNodes: undefined, isInFlightOn: () => false }
-    const connection = this.select(this.#options.loadBalancing, undefined, exclusions)
+    const connection = this.select(ownPolicy, ownFacts, undefined, exclusions)
     if (connection !== undefined) return connection
     for (const node of this.#registry.nodes) {
       if (excludedNodes?.has(node) !== true && node.pool.isAvailable) {

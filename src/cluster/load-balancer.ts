@@ -1,4 +1,4 @@
-import type { BalancingState, LoadBalancingPolicy, RoutingInfo } from '../policies/index.ts'
+import type { BalancingState, RequestFacts, RoutingInfo, TargetPolicy } from '../policies/index.ts'
 import {
   computeToken,
   readStreamToken,
@@ -10,6 +10,7 @@ import {
   VnodeLocator,
 } from '../routing/index.ts'
 import type { Connection } from '../transport/index.ts'
+import type { RandomSource } from '../util/index.ts'
 import type { ClusterNode } from './cluster-node.ts'
 
 export interface LoadBalancerSource {
@@ -23,6 +24,7 @@ export interface LoadBalancerSource {
   /** Log tables of change data capture, by keyspace. */
   readonly cdcTables: ReadonlyMap<string, ReadonlySet<string>>
   readonly partitioner: string
+  readonly random: RandomSource
 }
 
 /** Nodes and connections that a request does not want. */
@@ -34,6 +36,9 @@ export interface Exclusions {
   /** Whether an attempt of the request is in flight on the connection. */
   isInFlightOn(connection: Connection): boolean
 }
+
+/** Whether a request may go to a node with a connection, to nodes without one only, or to none. */
+export type Reach = 'up' | 'down' | 'none'
 
 /**
  * Chooses a connection for a request, at one moment of the cluster. A load-balancing policy ranks
@@ -48,6 +53,7 @@ export class LoadBalancer {
     tablets: new Tablets(),
     cdcTables: new Map(),
     partitioner: '',
+    random: () => 0,
   })
 
   /** Whether tokens of the cluster are those that are computed here. */
@@ -61,14 +67,14 @@ export class LoadBalancer {
   constructor(source: LoadBalancerSource) {
     const { nodes, localDataCenter, keyspaces, tabletKeyspaces, tablets, partitioner } = source
     this.#cdcTables = source.cdcTables
+    const infos = Object.freeze(nodes.map(({ info }) => info))
     const vnodes = new VnodeLocator(nodes, keyspaces)
     const locator = new TabletLocator(tablets, tabletKeyspaces, vnodes)
-    const isLocal = ({ node }: Target<ClusterNode>): boolean => node.dataCenter === localDataCenter
     this.#state = {
       locator,
-      localDataCenter,
-      local: locator.targets.filter(isLocal),
-      remote: locator.targets.filter((target) => !isLocal(target)),
+      cluster: Object.freeze({ nodes: infos, localDataCenter }),
+      targets: new Map(locator.targets.map((target) => [target.node.info, target])),
+      random: source.random,
     }
     this.#nodes = nodes
     this.#hasTokens = partitioner.endsWith('.Murmur3Partitioner')
@@ -101,27 +107,33 @@ export class LoadBalancer {
     return routing
   }
 
-  /** Returns a connection with room, or `undefined` when no node that may be used has one. */
+  /**
+   * Returns a connection with room, or `undefined` when no node that may be used has one.
+   *
+   * @throws ConfigError when a policy of the user fails
+   */
   select(
-    policy: LoadBalancingPolicy,
+    policy: TargetPolicy,
+    facts: RequestFacts,
     routing: RoutingInfo | undefined,
     exclusions: Exclusions | undefined,
   ): Connection | undefined {
     if (exclusions === undefined) {
-      const target = policy.pick(routing, this.#state)
+      const target = policy.pick(facts, routing, this.#state)
       const connection = target?.node.pool.pick(shardIn(target, routing))
       if (connection !== undefined && !connection.isSuspect) return connection
-      return this.#selectFallback(policy, routing)
+      return this.#selectFallback(policy, facts, routing)
     }
-    return this.#selectAmongOthers(policy, routing, exclusions)
+    return this.#selectAmongOthers(policy, facts, routing, exclusions)
   }
 
   #selectFallback(
-    policy: LoadBalancingPolicy,
+    policy: TargetPolicy,
+    facts: RequestFacts,
     routing: RoutingInfo | undefined,
   ): Connection | undefined {
     let suspect: Connection | undefined
-    for (const target of policy.fallback(routing, this.#state)) {
+    for (const target of policy.fallback(facts, routing, this.#state)) {
       const connection = target.node.pool.pick(shardIn(target, routing))
       if (connection === undefined) continue
       if (!connection.isSuspect) return connection
@@ -131,7 +143,8 @@ export class LoadBalancer {
   }
 
   #selectAmongOthers(
-    policy: LoadBalancingPolicy,
+    policy: TargetPolicy,
+    facts: RequestFacts,
     routing: RoutingInfo | undefined,
     exclusions: Exclusions,
   ): Connection | undefined {
@@ -139,7 +152,7 @@ export class LoadBalancer {
     const isUsable = (connection: Connection): boolean => !exclusions.isInFlightOn(connection)
     let last: Connection | undefined
     let lastRank = 0
-    for (const target of policy.fallback(routing, this.#state)) {
+    for (const target of policy.fallback(facts, routing, this.#state)) {
       const { node } = target
       if (excludedNodes?.has(node) === true) continue
       const connection = node.pool.pick(shardIn(target, routing), isUsable)
@@ -152,6 +165,30 @@ export class LoadBalancer {
       }
     }
     return last
+  }
+
+  /**
+   * Returns the best state of a node that the request may go to.
+   *
+   * @throws ConfigError when a policy of the user fails
+   */
+  reachOf(
+    policy: TargetPolicy,
+    facts: RequestFacts,
+    excluded: ReadonlySet<ClusterNode> | undefined,
+  ): Reach {
+    let reach: Reach = 'none'
+    for (const node of policy.nodesFor(facts, this.#state)) {
+      if (excluded?.has(node) === true) continue
+      if (node.isUp) return 'up'
+      reach = 'down'
+    }
+    return reach
+  }
+
+  /** Returns which nodes may serve a request: {@link TargetPolicy.scopeOf}. */
+  scopeOf(policy: TargetPolicy, facts: RequestFacts): string {
+    return policy.scopeOf(facts, this.#state)
   }
 }
 

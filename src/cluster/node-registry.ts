@@ -140,6 +140,7 @@ export class NodeRegistry {
       reconnection,
       clock: deadlineTimer.clock,
       onAvailability: (isAvailable) => {
+        node.isUp = isAvailable
         if (isAvailable) node.isPresumedDown = false
         if (isAvailable) for (const wake of this.#availabilityWaiters) wake()
         onAvailability()

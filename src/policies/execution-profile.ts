@@ -1,5 +1,5 @@
-import type { LoadBalancingPolicy } from './load-balancing.ts'
 import type { RetryPolicy, SpeculativeExecutionPolicy } from '../types/index.ts'
+import type { TargetPolicy } from './target-policy.ts'
 
 /**
  * Everything about one execution that is neither statement nor values, checked and complete: what
@@ -23,7 +23,7 @@ export interface ExecutionProfile {
   readonly keyspace: string | undefined
   /** Seconds since the epoch, when the caller chose the time that TTLs end by. */
   readonly nowInSeconds: number | undefined
-  readonly loadBalancing: LoadBalancingPolicy
+  readonly loadBalancing: TargetPolicy
   readonly retry: RetryPolicy
   readonly speculation: SpeculativeExecutionPolicy
 }

@@ -1,10 +1,10 @@
 export type { ExecutionProfile } from './execution-profile.ts'
 export {
-  type BalancingState,
-  type LoadBalancingPolicy,
-  type RoutingInfo,
-  TokenAwarePolicy,
-} from './load-balancing.ts'
+  allowListLoadBalancing,
+  singleTargetLoadBalancing,
+  type SingleTargetOptions,
+} from './node-selection.ts'
+export { targetPolicyOf } from './plan-policy.ts'
 export {
   ExponentialReconnectionPolicy,
   type ExponentialReconnectionOptions,
@@ -28,3 +28,15 @@ export {
   sharedTimestampGenerator,
   type TimestampGenerator,
 } from './timestamp-generator.ts'
+export type {
+  BalancedNode,
+  BalancingState,
+  RequestFacts,
+  RoutingInfo,
+  TargetPolicy,
+} from './target-policy.ts'
+export {
+  tokenAwareLoadBalancing,
+  type TokenAwareOptions,
+  TokenAwarePolicy,
+} from './token-aware.ts'

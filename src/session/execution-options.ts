@@ -1,5 +1,5 @@
 import { ConfigError, ConsistencyCode } from '../errors/index.ts'
-import type { ExecutionProfile } from '../policies/index.ts'
+import { type ExecutionProfile, targetPolicyOf } from '../policies/index.ts'
 import type {
   ExecuteOptions,
   ExecutionProfileOptions,
@@ -110,6 +110,7 @@ export function mergeProfile(
   for (const name in options) if (!optionNames.has(name)) throw unknownOption(name)
   const { consistency, serialConsistency, pageSize, timeout, timestamp, customPayload } = options
   const { keyspace, nowInSeconds, retryPolicy, speculativeExecutionPolicy } = options
+  const { loadBalancingPolicy } = options
   if ('signal' in options && !isSignal(options.signal)) {
     throw new ConfigError('signal must be an AbortSignal')
   }
@@ -134,7 +135,8 @@ export function mergeProfile(
       nowInSeconds === undefined
         ? base.nowInSeconds
         : integer('nowInSeconds', nowInSeconds, 0, int32Max),
-    loadBalancing: base.loadBalancing,
+    loadBalancing:
+      loadBalancingPolicy === undefined ? base.loadBalancing : targetPolicyOf(loadBalancingPolicy),
     retry: retryPolicy === undefined ? base.retry : checkRetryPolicy(retryPolicy),
     speculation:
       speculativeExecutionPolicy === undefined
@@ -156,6 +158,7 @@ const optionNames: ReadonlySet<string> = new Set<keyof ExecuteOptions>([
   'customPayload',
   'keyspace',
   'nowInSeconds',
+  'loadBalancingPolicy',
   'retryPolicy',
   'speculativeExecutionPolicy',
   'executionProfile',

@@ -8,12 +8,14 @@ import {
 import { type CompressionName, ProtocolVersion } from '../protocol/index.ts'
 import {
   defaultRetryPolicy,
-  type LoadBalancingPolicy,
   stalledAttemptPolicy,
+  type TargetPolicy,
+  targetPolicyOf,
   TokenAwarePolicy,
 } from '../policies/index.ts'
 import type {
   ExecutionProfileOptions,
+  LoadBalancingPolicy,
   ReconnectionPolicy,
   RetryPolicy,
   SpeculativeExecutionPolicy,
@@ -149,6 +151,8 @@ export interface SessionOptions {
   readonly schemaAgreementTimeoutMs?: number | undefined
   /** Shown in `system.clients`-like views of the servers. */
   readonly applicationName?: string | undefined
+  /** Decides which nodes requests go to. Default `tokenAwareLoadBalancing()`. */
+  readonly loadBalancingPolicy?: LoadBalancingPolicy | undefined
   /** Decides what follows a failed attempt. Default `defaultRetryPolicy`. */
   readonly retryPolicy?: RetryPolicy | undefined
   /**
@@ -207,7 +211,7 @@ export interface ResolvedOptions {
   readonly resultBytesMax: number
   readonly schemaAgreementTimeoutMs: number
   readonly applicationName: string | undefined
-  readonly loadBalancing: LoadBalancingPolicy
+  readonly loadBalancing: TargetPolicy
   readonly retryPolicy: RetryPolicy
   readonly speculativeExecutionPolicy: SpeculativeExecutionPolicy
   readonly reconnectionPolicy: ReconnectionPolicy | undefined
@@ -244,6 +248,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['timestampValues', 'codeGeneration', 'authenticators', 'localDataCenter'],
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
   ...['queueBytesMax', 'protocolVersionMax', 'addressTranslator', 'shardAwarePort'],
+  'loadBalancingPolicy',
   ...['retryPolicy', 'speculativeExecutionPolicy', 'reconnectionPolicy', 'executionProfiles'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
   ...['random'],
@@ -338,7 +343,7 @@ const foreignOptions: { readonly [name: string]: string } = {
   queryOptions: 'consistency, serialConsistency and pageSize',
   pooling: 'poolSize',
   socketOptions: 'connectionTimeoutMs, requestTimeoutMs, tcpNoDelay and tcpKeepAliveMs',
-  policies: 'localDataCenter, retryPolicy, speculativeExecutionPolicy and reconnectionPolicy',
+  policies: 'loadBalancingPolicy, retryPolicy, speculativeExecutionPolicy and reconnectionPolicy',
   profiles: 'executionProfiles',
 }
 
@@ -360,7 +365,7 @@ function resolvePolicies(
     throw new ConfigError('executionProfiles must be an object of options by name')
   }
   return {
-    loadBalancing: new TokenAwarePolicy(),
+    loadBalancing: targetPolicyOf(options.loadBalancingPolicy ?? new TokenAwarePolicy()),
     retryPolicy: options.retryPolicy ?? defaultRetryPolicy,
     speculativeExecutionPolicy: options.speculativeExecutionPolicy ?? stalledAttemptPolicy,
     ...{ reconnectionPolicy, executionProfiles },

@@ -13,6 +13,7 @@ import {
   ExponentialReconnectionPolicy,
   guardReconnection,
   sharedTimestampGenerator,
+  TokenAwarePolicy,
 } from '../policies/index.ts'
 import {
   type AddressTranslator,
@@ -26,6 +27,7 @@ import {
 } from '../transport/index.ts'
 import type {
   ExecutionProfileOptions,
+  LoadBalancingPolicy,
   ReconnectionPolicy,
   RetryPolicy,
   SpeculativeExecutionPolicy,
@@ -162,6 +164,10 @@ export class BaseSessionBuilder {
   /** @param source `client` (default) sends write timestamps; `server` leaves them to the server */
   timestamps(source: 'client' | 'server'): this {
     return this.#with({ timestamps: source })
+  }
+  /** @param policy decides which nodes requests go to */
+  loadBalancingPolicy(policy: LoadBalancingPolicy): this {
+    return this.#with({ loadBalancingPolicy: policy })
   }
   /** @param policy decides what follows a failed attempt */
   retryPolicy(policy: RetryPolicy): this {
@@ -339,15 +345,19 @@ function clusterOptions(
       tcpEndpoint(options, host, port ?? portOf(endpoints), options.addressTranslator),
     poolSize: options.poolSize,
     shardAwarePort: options.shardAwarePort,
-    loadBalancing: options.loadBalancing,
     reconnection:
       reconnectionPolicy === undefined
         ? new ExponentialReconnectionPolicy({ random })
         : guardReconnection(reconnectionPolicy),
     requestTimeoutMs: options.requestTimeoutMs,
-    localDataCenter: options.localDataCenter,
+    localDataCenter: options.localDataCenter ?? preferredBy(options),
     schemaAgreementTimeoutMs: options.schemaAgreementTimeoutMs,
   }
+}
+
+/** The data center that the default policy was told to prefer. */
+function preferredBy({ loadBalancing }: ResolvedOptions): string | undefined {
+  return loadBalancing instanceof TokenAwarePolicy ? loadBalancing.localDataCenter : undefined
 }
 
 /** A URL may hold a password, so only its host is shown. */

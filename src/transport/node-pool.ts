@@ -82,6 +82,11 @@ export class NodePool {
     return this.#slots.connections.length > 0
   }
 
+  /** Requests that the node has not answered. */
+  get inFlightCount(): number {
+    return this.connections.reduce((sum, { inFlightCount }) => sum + inFlightCount, 0)
+  }
+
   /** How the node maps tokens to shards; `undefined` without shards, or while none is known. */
   get sharding(): Sharding | undefined {
     return this.#slots.facts

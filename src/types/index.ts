@@ -25,10 +25,15 @@ export { LocalDate } from './local-date.ts'
 export { LocalTime } from './local-time.ts'
 export type { MarkerClause, MarkerFacts, MarkerOperator } from './marker-facts.ts'
 export type {
+  ClusterInfo,
   FailedAttempt,
+  LoadBalancingPolicy,
+  NodeInfo,
+  PlanEntry,
   ReconnectionPolicy,
   RetryDecision,
   RetryPolicy,
+  RoutedRequest,
   SpeculativeExecutionPolicy,
 } from './policies.ts'
 export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'

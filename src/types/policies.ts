@@ -1,4 +1,4 @@
-import type { Consistency, TsyllaError } from '../errors/index.ts'
+import type { Consistency, SerialConsistency, TsyllaError } from '../errors/index.ts'
 
 /** A failed attempt of a request, as a retry policy sees it. */
 export interface FailedAttempt {
@@ -58,4 +58,59 @@ export interface ReconnectionPolicy {
    * @returns milliseconds
    */
   delayMs(attempt: number): number
+}
+
+/** A node of the cluster, as policies and host filters see it. */
+export interface NodeInfo {
+  /** The identity of the node; its address may change. */
+  readonly hostId: string
+  /** `host:port` that the node is reached at, or `embedded:…`. */
+  readonly address: string
+  readonly dataCenter: string
+  readonly rack: string
+  /** Whether the session has a connection to it, now. */
+  readonly isUp: boolean
+  /** Requests of the session that the node has not answered, now. */
+  readonly inFlightCount: number
+  /** Shards of a node of ScyllaDB; `undefined` without shards, or while they are not known. */
+  readonly shardCount: number | undefined
+}
+
+/** The cluster as a load-balancing policy sees it. It changes when nodes come or go. */
+export interface ClusterInfo {
+  /** All nodes that the host filter accepts, with a connection or not. */
+  readonly nodes: readonly NodeInfo[]
+  /** `localDataCenter` of the session, or the data center of the first node that was reached. */
+  readonly localDataCenter: string
+}
+
+/** A request, as a load-balancing policy sees it. */
+export interface RoutedRequest {
+  /** Keyspace of its table; `undefined` when it is not known, as for texts without values. */
+  readonly keyspace: string | undefined
+  readonly table: string | undefined
+  /** Whether it runs Paxos: a conditional statement (LWT), or a read with a serial consistency. */
+  readonly isConditional: boolean
+  readonly consistency: Consistency
+  readonly serialConsistency: SerialConsistency
+  /** Token of its partition; `undefined` when that is not known. */
+  readonly token: bigint | undefined
+  /** Replicas of its partition in ring order, those of all data centers; empty when not known. */
+  readonly replicas: readonly NodeInfo[]
+}
+
+/** Where a request may go: a node, or one of its shards while that has a connection with room. */
+export type PlanEntry = NodeInfo | { readonly node: NodeInfo; readonly shard: number }
+
+/** Decides which nodes a request may go to, and in which order they are tried. */
+export interface LoadBalancingPolicy {
+  /**
+   * Called for every attempt. The plan is read up to the first node with a connection that has
+   * room. Nodes that it leaves out are not used, not even when all others are down.
+   *
+   * What it throws, or returns that is no iterable of nodes of `cluster`, fails the request with a
+   * `ConfigError`, and so do more than 10,000 entries; a plan without any entry fails it with a
+   * `NoNodeAvailableError`.
+   */
+  plan(request: RoutedRequest, cluster: ClusterInfo): Iterable<PlanEntry>
 }

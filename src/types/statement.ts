@@ -1,5 +1,5 @@
 import { ConfigError, type Consistency, type SerialConsistency } from '../errors/index.ts'
-import type { RetryPolicy, SpeculativeExecutionPolicy } from './policies.ts'
+import type { LoadBalancingPolicy, RetryPolicy, SpeculativeExecutionPolicy } from './policies.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
 
 declare global {
@@ -45,6 +45,8 @@ export interface ExecuteOptions {
    * values are left out, 0 … 2³¹−1. For tests. It needs protocol version 5.
    */
   readonly nowInSeconds?: number | undefined
+  /** Decides which nodes it may go to. Default `tokenAwareLoadBalancing()`. */
+  readonly loadBalancingPolicy?: LoadBalancingPolicy | undefined
   /** Decides what follows a failed attempt. Default `defaultRetryPolicy`. */
   readonly retryPolicy?: RetryPolicy | undefined
   /**
@@ -124,6 +126,9 @@ export abstract class StatementBase {
   }
   withCustomPayload(customPayload: { readonly [key: string]: Uint8Array }): this {
     return this.with({ ...this.options, customPayload })
+  }
+  withLoadBalancingPolicy(loadBalancingPolicy: LoadBalancingPolicy): this {
+    return this.with({ ...this.options, loadBalancingPolicy })
   }
   withRetryPolicy(retryPolicy: RetryPolicy): this {
     return this.with({ ...this.options, retryPolicy })

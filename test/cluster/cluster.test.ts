@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Cluster, type ClusterOptions } from '../../src/cluster/index.ts'
 import { ClosedError } from '../../src/errors/index.ts'
-import { ExponentialReconnectionPolicy, TokenAwarePolicy } from '../../src/policies/index.ts'
+import { ExponentialReconnectionPolicy } from '../../src/policies/index.ts'
 import { Opcode, ProtocolVersion } from '../../src/protocol/index.ts'
 import {
   type Endpoint,
@@ -36,7 +36,6 @@ function clusterOf(
     endpointOf: (host) => members.find(({ network }) => network.host === host)!,
     poolSize: { perNode: 1 },
     shardAwarePort: undefined,
-    loadBalancing: new TokenAwarePolicy(),
     reconnection: new ExponentialReconnectionPolicy({ random: () => 0 }),
     requestTimeoutMs: 12_000,
     localDataCenter: undefined,

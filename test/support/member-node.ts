@@ -14,6 +14,7 @@ export class MemberNode extends ScriptedNode {
   readonly number: number
   override readonly network: { host: string; port: number }
   dataCenter = 'dc1'
+  rack = 'r1'
   partitioner = ''
   tokens: readonly string[]
   peers: readonly MemberNode[] = []
@@ -91,10 +92,10 @@ function describeNodes(nodes: readonly MemberNode[]): ReturnType<typeof rowsOf> 
       ['tokens', { kind: 'set', element: text, frozen: false }],
       ['partitioner', text],
     ],
-    nodes.map(({ number, network, dataCenter, schema, tokens, partitioner }) => {
+    nodes.map(({ number, network, dataCenter, rack, schema, tokens, partitioner }) => {
       const address = [network.host, network.port]
       const schemaVersion = schemaOf(schema)
-      const place = [hostId(number), dataCenter, 'r1', schemaVersion, new Set(tokens), partitioner]
+      const place = [hostId(number), dataCenter, rack, schemaVersion, new Set(tokens), partitioner]
       return [...address, ...address, ...place]
     }),
   )

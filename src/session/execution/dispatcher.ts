@@ -62,6 +62,11 @@ function arrivalOf(queue: Queue): number {
 
 const newestFirst = (one: Queue, other: Queue): number => arrivalOf(other) - arrivalOf(one)
 
+/** Key of the queue of requests that may go to some nodes only. */
+function keyOf(scope: string, excluded: readonly string[], inFlight: readonly number[]): string {
+  return JSON.stringify([scope, excluded, inFlight])
+}
+
 /** Empty places that a queue may have besides as many as requests wait. */
 const emptyPlaceCountMax = 64
 
@@ -74,11 +79,11 @@ export class Dispatcher implements TickListener {
   readonly deadlineTimer: DeadlineTimer
   readonly #cluster: Cluster
   readonly #options: DispatcherOptions
-  /** Requests that any node may serve: nearly all of them. */
+  /** Requests of the default scope that no node has refused: nearly all of them. */
   readonly #common: Queue = new RingQueue()
   /**
-   * Requests that some nodes have refused, or that are in flight, by the host ids of those nodes
-   * and the connections in use.
+   * Requests that may go to other nodes, that some nodes have refused, or that are in flight, by
+   * their scope, the host ids of the nodes that have refused, and the connections in use.
    */
   readonly #restricted = new Map<string, Queue>()
   /** Numbers of the connections that occur in those keys. */
@@ -126,14 +131,41 @@ export class Dispatcher implements TickListener {
       request.fail(new ClosedError('session'))
       return
     }
-    const isFirst = request.exclusions === undefined
     const common = this.#common
-    if (this.#waitingCount === 0 && common.length > 0) common.keep(() => false)
-    // Waiting requests go first, or a steady stream of new ones would starve them.
-    if (isFirst && common.length > 0 && !this.#isDraining) {
-      if (this.#mayWait(request)) this.#enqueue(request)
-      else request.failWithoutNode()
-    } else if (!this.#trySend(request, nowMs)) this.#enqueue(request)
+    if (this.#waitingCount > 0) {
+      this.#dispatchBehindOthers(request, nowMs)
+      return
+    }
+    if (common.length > 0) common.keep(() => false)
+    if (!this.#trySend(request, nowMs)) this.#enqueue(request)
+  }
+
+  #dispatchBehindOthers(request: DispatchedRequest, nowMs?: number): void {
+    try {
+      if (this.#comesAfterOthers(request)) {
+        if (this.mayWait(request)) this.#enqueue(request)
+        else request.failWithoutNode()
+      } else if (!this.#trySend(request, nowMs)) this.#enqueue(request)
+    } catch (error) {
+      request.onEncodeFailed(error)
+    }
+  }
+
+  /**
+   * Whether other requests wait for the same nodes: they go first, or a steady stream of new ones
+   * would starve them.
+   */
+  #comesAfterOthers(request: DispatchedRequest): boolean {
+    const isFirst = request.exclusions === undefined
+    if (!isFirst || this.#isDraining) return false
+    const scope = this.#scopeOf(request)
+    const queue = scope === '' ? this.#common : this.#restricted.get(keyOf(scope, [], []))
+    return queue !== undefined && queue.length > 0
+  }
+
+  /** Returns a name for the nodes that may serve a request, empty for those of the default. */
+  #scopeOf({ message }: DispatchedRequest): string {
+    return this.#cluster.scopeOf(message.profile.loadBalancing, message)
   }
 
   /** Sends on that connection if it still can, else wherever there is room. */
@@ -162,6 +194,7 @@ export class Dispatcher implements TickListener {
     const { message } = request
     return this.#cluster.select(
       message.profile.loadBalancing,
+      message,
       message.routing(),
       request.exclusions,
     )
@@ -172,7 +205,7 @@ export class Dispatcher implements TickListener {
     try {
       const connection = this.#select(request)
       if (connection !== undefined) return this.#sendOn(connection, request, nowMs)
-      if (this.#mayWait(request)) return false
+      if (this.mayWait(request)) return false
       request.failWithoutNode()
     } catch (error) {
       request.onEncodeFailed(error)
@@ -180,10 +213,16 @@ export class Dispatcher implements TickListener {
     return true
   }
 
-  #mayWait(request: DispatchedRequest): boolean {
-    const { excludedNodes } = request
-    if (this.#cluster.isAvailable(excludedNodes)) return true
-    return request.mayWaitForNode && this.#cluster.mayBecomeAvailable(excludedNodes)
+  /**
+   * Whether a node that the request may go to has a connection, or may have one while it waits.
+   *
+   * @throws ConfigError when a policy of the user fails
+   */
+  mayWait(request: DispatchedRequest, mayWaitForNode: boolean = request.mayWaitForNode): boolean {
+    const { message, excludedNodes } = request
+    const { loadBalancing } = message.profile
+    const reach = this.#cluster.reachOf(loadBalancing, message, excludedNodes)
+    return reach === 'up' || (reach === 'down' && mayWaitForNode)
   }
 
   /** @returns whether the connection took the request, or a PREPARE comes first */
@@ -213,6 +252,9 @@ export class Dispatcher implements TickListener {
       request.fail(this.#overloadedError())
       return
     }
+    const queue = this.#findQueue(request)
+    // A policy that was asked may have failed, or aborted it.
+    if (queue === undefined || request.isSettled) return
     if (this.#waitingCount === 0) {
       this.deadlineTimer.addListener(this)
       this.deadlineTimer.tickFinely()
@@ -221,7 +263,6 @@ export class Dispatcher implements TickListener {
     this.#waitingCount++
     if (size === undefined) this.#stalledCount++
     else this.#held.add(size)
-    const queue = this.#queueOf(request)
     queue.push(place)
     if (queue.length > 2 * this.#waitingCount + emptyPlaceCountMax) {
       queue.keep((one) => one.request !== undefined)
@@ -247,11 +288,23 @@ export class Dispatcher implements TickListener {
     )
   }
 
-  #queueOf({ excludedNodes, connectionsInFlight }: DispatchedRequest): Queue {
-    if (excludedNodes === undefined && connectionsInFlight.length === 0) return this.#common
+  #findQueue(request: DispatchedRequest): Queue | undefined {
+    try {
+      return this.#queueOf(request)
+    } catch (error) {
+      request.onEncodeFailed(error)
+      return undefined
+    }
+  }
+
+  #queueOf(request: DispatchedRequest): Queue {
+    const { excludedNodes, connectionsInFlight } = request
+    const scope = this.#scopeOf(request)
+    const isCommon = excludedNodes === undefined && connectionsInFlight.length === 0
+    if (isCommon && scope === '') return this.#common
     const excluded = [...(excludedNodes ?? [])].map(({ hostId }) => hostId).sort()
     const inFlight = connectionsInFlight.map((one) => this.#numberOf(one)).sort((a, b) => a - b)
-    const key = JSON.stringify([excluded, inFlight])
+    const key = keyOf(scope, excluded, inFlight)
     let queue = this.#restricted.get(key)
     if (queue === undefined) {
       queue = new RingQueue()

@@ -1,5 +1,5 @@
 import { ConfigError, type RequestKind } from '../../errors/index.ts'
-import type { ExecutionProfile, RoutingInfo } from '../../policies/index.ts'
+import type { ExecutionProfile, RequestFacts, RoutingInfo } from '../../policies/index.ts'
 import {
   beginRequest,
   HeaderFlag,
@@ -25,7 +25,7 @@ export interface RoutedTable {
  * What a request sends: EXECUTE, QUERY or BATCH. A message knows how it is encoded and routed and
  * what it means to repeat it; it knows nothing of deadlines, attempts or connections in use.
  */
-export interface Message {
+export interface Message extends RequestFacts {
   /** Decides the outcome of failures. */
   readonly kind: RequestKind
   /** Whether it may be repeated although it may have been applied. */

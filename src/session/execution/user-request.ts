@@ -314,10 +314,14 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
 
   /** The deadline has passed while the request waited for a connection. */
   onQueueTimeout(): void {
-    const { cluster } = this.context
-    const isNodeMissing = this.#first === undefined && !cluster.isAvailable(this.excludedNodes)
-    if (isNodeMissing) this.failWithoutNode()
-    else this.onTimeout()
+    const { dispatcher } = this.context
+    try {
+      const isNodeMissing = this.#first === undefined && !dispatcher.mayWait(this, false)
+      if (isNodeMissing) this.failWithoutNode()
+      else this.onTimeout()
+    } catch (error) {
+      this.fail(error)
+    }
   }
 
   onAborted(reason: unknown): void {
