@@ -21,6 +21,7 @@ const long = 'test/**/*.long.test.ts'
 
 /** Rooms tested alone, each folder mirroring its room of `src/`. */
 const units = [
+  'bulk',
   'cli',
   'cluster',
   'codec',

@@ -6,6 +6,15 @@ import {
   type SessionOptions,
 } from './session/index.ts'
 
+export {
+  concurrent,
+  type ConcurrentItem,
+  type ConcurrentOptions,
+  type ConcurrentOutcome,
+  type ConcurrentRun,
+  type ConcurrentSource,
+  type ConcurrentSummary,
+} from './bulk/index.ts'
 export { Row } from './codec/index.ts'
 export type { ClusterData, KeyspaceDescription, NodeData } from './cluster/index.ts'
 export { cql } from './cql/index.ts'
@@ -107,6 +116,8 @@ export {
   type BatchType,
   type BindValues,
   type ClusterInfo,
+  type ColumnarRows,
+  type ColumnDictionary,
   type ColumnSpec,
   type CqlType,
   cqlTypeText,

@@ -2,6 +2,7 @@ import type { WireReader } from '../protocol/index.ts'
 import type { ColumnSpec } from '../types/index.ts'
 import type { Codec, CodecOptions } from './codec.ts'
 import { codecOf } from './codec-of-type.ts'
+import { EncodedCells } from './encoded-cells.ts'
 import { type DecodeRows, generateDecoder } from './generated-rows.ts'
 import { keyedDecoder } from './keyed-rows.ts'
 import { Row, rowNames } from './row.ts'
@@ -39,6 +40,11 @@ export class RowShape {
   decodeRows(reader: WireReader, rowCount: number): Row[] {
     this.#decode ??= this.#makeDecoder()
     return this.#decode(reader, rowCount)
+  }
+
+  /** Finds `rowCount` rows of cells, to be decoded by column. @throws ProtocolError */
+  findCells(reader: WireReader, rowCount: number): EncodedCells {
+    return new EncodedCells(reader, this.#codecs, rowCount)
   }
 
   #makeDecoder(): DecodeRows {

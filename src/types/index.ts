@@ -1,4 +1,5 @@
 export { Batch, type BatchEntry, batchStatementCountMax, type BatchType } from './batch.ts'
+export type { ColumnarRows, ColumnDictionary } from './columnar.ts'
 export type { ColumnSpec } from './column-spec.ts'
 export {
   type CqlType,
@@ -38,7 +39,7 @@ export type {
 } from './policies.ts'
 export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
 export type { Page, Result, RowsMethod, RowStream } from './result.ts'
-export { type FetchPage, RowPager } from './row-pager.ts'
+export { RowPager } from './row-pager.ts'
 export { reservedWords } from './reserved-words.ts'
 export { isRow, type RowMethods, type RowOf, type UnknownColumns } from './row.ts'
 export {

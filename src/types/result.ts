@@ -1,3 +1,4 @@
+import type { ColumnarRows } from './columnar.ts'
 import type { ColumnSpec } from './column-spec.ts'
 import type { RowOf, UnknownColumns } from './row.ts'
 
@@ -22,6 +23,11 @@ export interface Result<Columns = UnknownColumns> extends Iterable<RowOf<Columns
   rowsTyped(): Columns[]
   /** The first row as a plain object; `undefined` without rows. */
   firstRowTyped(): Columns | undefined
+  /**
+   * The rows by column, as typed arrays and dictionaries. Of a page larger than 64 KiB no row
+   * object is made, unless rows were asked for before; such columns keep the bytes of the page.
+   */
+  toColumns(): ColumnarRows
   /** The columns in the order of the SELECT; empty for a statement that returns no rows. */
   colSpecs(): readonly ColumnSpec[]
   /** UUID of the server-side trace as text; `undefined` unless the call asked for tracing. */
@@ -47,7 +53,8 @@ export interface Page<Columns = UnknownColumns> extends Result<Columns> {
 }
 
 /**
- * Rows fetched page by page as they are consumed. Leaving the loop ends the stream, as does
+ * Rows fetched page by page as they are consumed: the next page is fetched while the second half of
+ * a page is consumed, so that at most two pages are held. Leaving the loop ends the stream, as does
  * disposing of it (`await using`): no further page is fetched.
  */
 export interface RowStream<Columns = UnknownColumns>
@@ -55,4 +62,18 @@ export interface RowStream<Columns = UnknownColumns>
     AsyncDisposable {
   /** The rest of the rows. @throws ClosedError when the stream has been ended */
   toArray(): Promise<RowOf<Columns>[]>
+  /**
+   * The pages that no row was taken of yet, in place of single rows. The next page is fetched while
+   * the loop body runs.
+   *
+   * @throws ClosedError when the stream has been ended
+   */
+  pages(): AsyncGenerator<Page<Columns>, void, undefined>
+  /**
+   * The rest of the rows as a web stream, which takes a row when one is read. Cancelling it ends
+   * the stream.
+   *
+   * @throws ClosedError when the stream has been ended
+   */
+  toReadableStream(): ReadableStream<RowOf<Columns>>
 }

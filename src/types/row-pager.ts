@@ -1,28 +1,25 @@
 import { ClosedError } from '../errors/index.ts'
+import { type FetchPage, PageSource } from './page-source.ts'
 import type { Page, RowStream } from './result.ts'
 import type { RowOf } from './row.ts'
 
-/** Fetches the page that starts at a paging state; `undefined` is the first page. */
-export type FetchPage<Columns> = (pagingState: Uint8Array | undefined) => Promise<Page<Columns>>
-
 /**
- * Rows of one page after another. The next page is fetched when the last row of a page has been
- * taken, so at most one page is held; an empty page that is not the last is skipped.
+ * Rows of one page after another. The next page is fetched when half of the rows of a page have
+ * been taken, so at most two pages are held; an empty page that is not the last is skipped.
  */
 export class RowPager<Columns> implements RowStream<Columns> {
-  readonly #fetch: FetchPage<Columns>
+  readonly #pages: PageSource<Columns>
   #rows: RowOf<Columns>[] = []
   #at = 0
-  #pagingState: Uint8Array | undefined
-  #isAtEnd = false
-  #isClosed = false
+  /** The row that makes the next page be fetched when it is taken. */
+  #prefetchAt = 0
   /** Calls of `next` run one after another, as those of a generator do. */
   #last: Promise<unknown> = Promise.resolve()
   /** Calls of `next` that wait for a page. While there are any, later calls wait behind them. */
   #waitingCount = 0
 
   constructor(fetch: FetchPage<Columns>) {
-    this.#fetch = fetch
+    this.#pages = new PageSource(fetch)
   }
 
   [Symbol.asyncIterator](): this {
@@ -31,7 +28,7 @@ export class RowPager<Columns> implements RowStream<Columns> {
 
   next(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
     if (this.#at < this.#rows.length && this.#waitingCount === 0) {
-      return Promise.resolve({ done: false, value: this.#rows[this.#at++]! })
+      return Promise.resolve({ done: false, value: this.#takeRow() })
     }
     this.#waitingCount++
     const result = this.#last.then(() => this.#nextFetched())
@@ -40,32 +37,66 @@ export class RowPager<Columns> implements RowStream<Columns> {
     return result
   }
 
+  #takeRow(): RowOf<Columns> {
+    if (this.#at === this.#prefetchAt) this.#pages.prefetch()
+    return this.#rows[this.#at++]!
+  }
+
   async #nextFetched(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
     while (this.#at >= this.#rows.length) {
-      if (this.#isAtEnd || this.#isClosed) return { done: true, value: undefined }
-      const page = await this.#fetch(this.#pagingState)
-      if (this.#isClosed) continue
+      const page = await this.#pages.take()
+      if (page === undefined) return { done: true, value: undefined }
       this.#rows = page.rows()
       this.#at = 0
-      this.#pagingState = page.pagingState
-      this.#isAtEnd = page.pagingState === undefined
+      this.#prefetchAt = this.#rows.length >> 1
     }
-    return { done: false, value: this.#rows[this.#at++]! }
+    return { done: false, value: this.#takeRow() }
   }
 
   /** Ends the iteration: no further page is fetched, and calls that wait for one yield no row. */
   return(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
-    this.#isClosed = true
+    this.#pages.close()
     this.#rows = []
     this.#at = 0
     return Promise.resolve({ done: true, value: undefined })
   }
 
+  async *pages(): AsyncGenerator<Page<Columns>, void, undefined> {
+    this.#checkOpen()
+    try {
+      for (;;) {
+        const page = await this.#pages.take()
+        if (page === undefined) return
+        this.#pages.prefetch()
+        yield page
+      }
+    } finally {
+      await this.return()
+    }
+  }
+
   async toArray(): Promise<RowOf<Columns>[]> {
-    if (this.#isClosed) throw new ClosedError('stream of rows')
+    this.#checkOpen()
     const rows: RowOf<Columns>[] = []
     for await (const row of this) rows.push(row)
     return rows
+  }
+
+  toReadableStream(): ReadableStream<RowOf<Columns>> {
+    this.#checkOpen()
+    type Controller = ReadableStreamDefaultController<RowOf<Columns>>
+    const pull = async (controller: Controller): Promise<void> => {
+      const { done, value } = await this.next()
+      if (done === true) controller.close()
+      else controller.enqueue(value)
+    }
+    const cancel = async (): Promise<void> => void (await this.return())
+    // No row is taken before it is asked for.
+    return new ReadableStream<RowOf<Columns>>({ pull, cancel }, { highWaterMark: 0 })
+  }
+
+  #checkOpen(): void {
+    if (this.#pages.isClosed) throw new ClosedError('stream of rows')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

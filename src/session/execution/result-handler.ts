@@ -104,7 +104,7 @@ function readRows(
     )
     return
   }
-  const decoded = typeof rows === 'function' ? rows() : rows
+  const decoded = Array.isArray(rows) ? rows : rows.decodeRows()
   const gathered = gather(request, decoded, byteCount, prefix)
   if (pagingState !== undefined) {
     request.fetchNextPage(pagingState)

@@ -1,4 +1,4 @@
-import { type CodecOptions, type Row, RowShape } from '../../codec/index.ts'
+import { type Cells, type CodecOptions, type Row, RowShape } from '../../codec/index.ts'
 import { ProtocolError } from '../../errors/index.ts'
 import {
   MetadataBytes,
@@ -12,7 +12,7 @@ import {
 } from '../../protocol/index.ts'
 import type { ColumnSpec } from '../../types/index.ts'
 import { assert } from '../../util/index.ts'
-import type { LazyRows } from './result-set.ts'
+import type { EncodedRows } from './result-set.ts'
 
 /** Head of the answer that is being read; answers are read one at a time. */
 const head = new RowsHead()
@@ -24,8 +24,29 @@ assert(eagerBytesMax >= reusedSegmentBytesMax, 'rows would be read from memory t
 /** What a body of rows holds. */
 export interface DecodedPage {
   readonly columns: readonly ColumnSpec[]
-  readonly rows: Row[] | LazyRows
+  readonly rows: Row[] | EncodedRows
   readonly pagingState: Uint8Array | undefined
+}
+
+/** A page that is decoded when its rows or columns are asked for. */
+class LargePage implements EncodedRows {
+  readonly #shape: RowShape
+  readonly #reader: WireReader
+  readonly #rowCount: number
+
+  constructor(shape: RowShape, reader: WireReader, rowCount: number) {
+    this.#shape = shape
+    this.#reader = reader
+    this.#rowCount = rowCount
+  }
+
+  decodeRows(): Row[] {
+    return this.#shape.decodeRows(this.#reader.fork(), this.#rowCount)
+  }
+
+  findCells(): Cells {
+    return this.#shape.findCells(this.#reader.fork(), this.#rowCount)
+  }
 }
 
 /** Columns of a result, and the id by which nodes name them. */
@@ -76,7 +97,7 @@ export class ResultMetadataCache {
     }
     // Frames beyond the read buffer's size have memory of their own, which the page now keeps.
     const own = reader.fork()
-    return { columns: shape.columns, rows: () => shape.decodeRows(own, rowCount), pagingState }
+    return { columns: shape.columns, rows: new LargePage(shape, own, rowCount), pagingState }
   }
 
   #shapeOf(reader: WireReader): RowShape {

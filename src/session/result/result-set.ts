@@ -1,6 +1,6 @@
-import { Row } from '../../codec/index.ts'
+import { type Cells, ColumnSet, Row, RowCells } from '../../codec/index.ts'
 import { RowCountError } from '../../errors/index.ts'
-import type { ColumnSpec, Page, RowOf, RowsMethod } from '../../types/index.ts'
+import type { ColumnarRows, ColumnSpec, Page, RowOf, RowsMethod } from '../../types/index.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 /** `util.inspect` and its options, as Node passes them. */
@@ -22,8 +22,11 @@ export interface ResultExtras {
 
 const noExtras: ResultExtras = Object.freeze({})
 
-/** Decodes the rows of a large page when they are first asked for. */
-export type LazyRows = () => Row[]
+/** The rows of a large page, which are decoded when they are first asked for. */
+export interface EncodedRows {
+  decodeRows(): Row[]
+  findCells(): Cells
+}
 
 /** The result of a request: one page, or all pages together. */
 export class ResultSet<Columns> implements Page<Columns> {
@@ -31,14 +34,14 @@ export class ResultSet<Columns> implements Page<Columns> {
   readonly coordinator: string
   readonly pagingState: Uint8Array | undefined
   readonly #columns: readonly ColumnSpec[]
-  #rows: Row[] | LazyRows
+  #rows: Row[] | EncodedRows
   readonly #extras: ResultExtras
   readonly #isConditional: boolean
 
   constructor(
     coordinator: string,
     columns: readonly ColumnSpec[] = noColumns,
-    rows: Row[] | LazyRows = [],
+    rows: Row[] | EncodedRows = [],
     pagingState?: Uint8Array,
     extras: ResultExtras = noExtras,
     isConditional = false,
@@ -52,7 +55,7 @@ export class ResultSet<Columns> implements Page<Columns> {
   }
 
   #decoded(): RowOf<Columns>[] {
-    if (typeof this.#rows === 'function') this.#rows = this.#rows()
+    if (!Array.isArray(this.#rows)) this.#rows = this.#rows.decodeRows()
     return this.#rows as unknown as RowOf<Columns>[]
   }
 
@@ -73,6 +76,12 @@ export class ResultSet<Columns> implements Page<Columns> {
   firstRowTyped(): Columns | undefined {
     const row = this.firstRow()
     return row === undefined ? undefined : (Row.asDict(row) as Columns)
+  }
+
+  toColumns(): ColumnarRows {
+    const rows = this.#rows
+    const cells = Array.isArray(rows) ? new RowCells(rows, this.#columns) : rows.findCells()
+    return new ColumnSet(this.#columns, cells)
   }
 
   colSpecs(): readonly ColumnSpec[] {

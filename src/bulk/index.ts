@@ -1,0 +1,11 @@
+export {
+  concurrent,
+  type ConcurrentItem,
+  type ConcurrentOptions,
+  type ConcurrentSource,
+} from './concurrent.ts'
+export {
+  type ConcurrentOutcome,
+  type ConcurrentRun,
+  type ConcurrentSummary,
+} from './concurrent-run.ts'
