@@ -28,7 +28,7 @@ export const rooms: readonly Room[] = [
   },
   { name: 'protocol', level: 3, mayImport: upTo2, mayUse: ['lz4-napi', 'node:zlib', 'snappy'] },
   { name: 'cql', level: 3, mayImport: upTo2 },
-  { name: 'bulk', level: 3, mayImport: upTo2 },
+  { name: 'bulk', level: 4, mayImport: [...upTo2, 'cql'] },
   { name: 'values', level: 3, mayImport: upTo2, mayUse: ['node:buffer'] },
   { name: 'codec', level: 4, mayImport: [...upTo2, 'protocol', 'values'] },
   { name: 'routing', level: 4, mayImport: [...upTo2, 'protocol'] },

@@ -14,6 +14,10 @@ export {
   type ConcurrentRun,
   type ConcurrentSource,
   type ConcurrentSummary,
+  type ScanProgress,
+  scanTable,
+  type ScanTableOptions,
+  type TableScan,
 } from './bulk/index.ts'
 export { Row } from './codec/index.ts'
 export type { ClusterData, KeyspaceDescription, NodeData } from './cluster/index.ts'
@@ -154,6 +158,7 @@ export {
   type RowOf,
   type RowsMethod,
   type RowStream,
+  type WebStream,
   type RunCall,
   type SetType,
   type SpeculativeExecutionPolicy,

@@ -9,3 +9,5 @@ export {
   type ConcurrentRun,
   type ConcurrentSummary,
 } from './concurrent-run.ts'
+export { scanTable, type ScanTableOptions } from './scan-table.ts'
+export { type ScanProgress, type TableScan } from './table-scan.ts'

@@ -247,6 +247,16 @@ export class Cluster implements ConnectionListener {
     return this.#balancer.routingOf(keyspace, table, keyBytes, length, isConditional)
   }
 
+  /** Returns the routing of a token; it is valid until the next call. */
+  routingOfToken(
+    keyspace: string,
+    table: string,
+    value: bigint,
+    isConditional: boolean,
+  ): RoutingInfo {
+    return this.#balancer.routingOfToken(keyspace, table, value, isConditional)
+  }
+
   /** Returns what EXECUTE says about the tablet of a partition: {@link Tablets.versionByteOf}. */
   tabletVersionByte(partition: Partition): number {
     return this.#tablets.versionByteOf(partition)

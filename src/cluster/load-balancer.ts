@@ -98,12 +98,34 @@ export class LoadBalancer {
     const isCdcLog = this.#cdcTables.size > 0 && this.#cdcTables.get(keyspace)?.has(table) === true
     if (isCdcLog) readStreamToken(keyBytes, length)
     else computeToken(keyBytes, 0, length)
+    return this.#route(keyspace, table, token.high, token.low, isConditional)
+  }
+
+  /** Returns the routing of a token; it is valid until the next call. */
+  routingOfToken(
+    keyspace: string,
+    table: string,
+    value: bigint,
+    isConditional: boolean,
+  ): RoutingInfo {
+    const signed = BigInt.asIntN(64, value)
+    const low = Number(signed & 0xffff_ffffn) | 0
+    return this.#route(keyspace, table, Number(signed >> 32n), low, isConditional)
+  }
+
+  #route(
+    keyspace: string,
+    table: string,
+    tokenHigh: number,
+    tokenLow: number,
+    isConditional: boolean,
+  ): RoutingInfo {
     const routing = this.#routing
     routing.keyspace = keyspace
     routing.table = table
     routing.isConditional = isConditional
-    routing.tokenHigh = token.high
-    routing.tokenLow = token.low
+    routing.tokenHigh = tokenHigh
+    routing.tokenLow = tokenLow
     return routing
   }
 

@@ -22,6 +22,9 @@ import { NameResolver } from './name-resolver.ts'
 import { TimestampCodec } from './temporals.ts'
 import { isDate } from './value-guards.ts'
 
+/** What servers call the markers of `token(…) > ?`. */
+const tokenMarkerName = 'partition key token'
+
 /** What an absent or null value means at a marker. */
 const MarkerRule = { UNSET_ALLOWED: 1, NULL_ALLOWED: 2 } as const
 
@@ -40,6 +43,8 @@ const strictNames: ReadonlySet<string> = new Set([
 export class BindPlan {
   readonly markers: readonly ColumnSpec[]
   readonly partitionKeyIndexes: readonly number[]
+  /** The last marker that is compared with a token; −1 when there is none. */
+  readonly tokenIndex: number
   readonly #codecs: readonly Codec[]
   readonly #ops: Uint8Array
   readonly #rules: Uint8Array
@@ -58,6 +63,9 @@ export class BindPlan {
     const facts = alignFacts(markers, markerFacts)
     this.markers = markers
     this.partitionKeyIndexes = partitionKeyIndexes
+    this.tokenIndex = markers.findLastIndex(
+      ({ name, type }) => name === tokenMarkerName && type.kind === 'bigint',
+    )
     this.#codecs = markers.map((marker, i) => markerCodec(marker, facts?.[i], options))
     this.#ops = Uint8Array.from(this.#codecs, (codec) => codec.writeOp)
     this.#rules = Uint8Array.from(markers, (marker, i) =>

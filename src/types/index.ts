@@ -38,7 +38,7 @@ export type {
   SpeculativeExecutionPolicy,
 } from './policies.ts'
 export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
-export type { Page, Result, RowsMethod, RowStream } from './result.ts'
+export type { Page, Result, RowsMethod, RowStream, WebStream } from './result.ts'
 export { RowPager } from './row-pager.ts'
 export { reservedWords } from './reserved-words.ts'
 export { isRow, type RowMethods, type RowOf, type UnknownColumns } from './row.ts'

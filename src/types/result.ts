@@ -75,5 +75,15 @@ export interface RowStream<Columns = UnknownColumns>
    *
    * @throws ClosedError when the stream has been ended
    */
-  toReadableStream(): ReadableStream<RowOf<Columns>>
+  toReadableStream(): WebStream<RowOf<Columns>>
 }
+
+/** The class `ReadableStream`, where its types are known. */
+type GlobalReadableStream = typeof globalThis extends {
+  readonly ReadableStream: { readonly prototype: infer Stream }
+}
+  ? Stream
+  : unknown
+
+/** A `ReadableStream` of values. */
+export type WebStream<T> = AsyncIterable<T> & GlobalReadableStream

@@ -1,6 +1,6 @@
 import { ClosedError } from '../errors/index.ts'
 import { type FetchPage, PageSource } from './page-source.ts'
-import type { Page, RowStream } from './result.ts'
+import type { Page, RowStream, WebStream } from './result.ts'
 import type { RowOf } from './row.ts'
 
 /**
@@ -82,7 +82,7 @@ export class RowPager<Columns> implements RowStream<Columns> {
     return rows
   }
 
-  toReadableStream(): ReadableStream<RowOf<Columns>> {
+  toReadableStream(): WebStream<RowOf<Columns>> {
     this.#checkOpen()
     type Controller = ReadableStreamDefaultController<RowOf<Columns>>
     const pull = async (controller: Controller): Promise<void> => {

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { Batch, type SessionOptions } from '../../src/index.ts'
+import { Opcode, ResultKind } from '../../src/protocol/index.ts'
 import { tokenOf } from '../../src/routing/index.ts'
+import { nativeTypes } from '../../src/types/index.ts'
 import { connect, settle } from '../support/scripted-session.ts'
 import { ShardedNode } from '../support/sharded-node.ts'
 
@@ -54,4 +56,35 @@ test('a batch goes to the shard of its first statement', async () => {
     expected.push(node.ownerOf(tokenOf(bytes)))
   }
   expect(node.batchShards).toEqual(expected)
+})
+
+test('a range of tokens goes to the shard of its last token', async () => {
+  const node = new ShardedNode()
+  node.shardCount = 8
+  node.script = (exchange) => {
+    if (exchange.request.opcode !== Opcode.PREPARE) return 'default'
+    const marker = {
+      keyspace: 'ks',
+      table: 't',
+      name: 'partition key token',
+      type: nativeTypes.bigint,
+    }
+    exchange.reply({
+      ...{ opcode: Opcode.RESULT, kind: ResultKind.PREPARED, id: Uint8Array.of(1) },
+      ...{ bind: { flags: 0, markers: [marker, marker], partitionKeyIndexes: [] } },
+      resultColumns: [],
+    })
+    return 'done'
+  }
+  await using session = await connect(node)
+  await settle()
+  const text = 'SELECT v FROM ks.t WHERE token(k) > ? AND token(k) <= ?'
+  const expected: number[] = []
+  for (let i = -8n; i < 8n; i++) {
+    const last = BigInt.asIntN(64, i * 0x9e37_79b9_7f4a_7c15n)
+    await session.execute(text, [last - 99n, last])
+    expected.push(node.ownerOf(last))
+  }
+  expect(node.executes.map(({ shard }) => shard)).toEqual(expected)
+  expect(new Set(expected).size).toBe(8)
 })

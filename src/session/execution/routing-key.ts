@@ -24,7 +24,13 @@ export class RoutingKeyEncoder {
     isConditional: boolean,
   ): RoutingInfo | undefined {
     const { plan, keyspace, table = '' } = metadata
-    if (keyspace === undefined || !this.#cluster.isTokenAware || !plan.isRoutable) return undefined
+    if (keyspace === undefined || !this.#cluster.isTokenAware) return undefined
+    if (!plan.isRoutable) {
+      // A range of tokens: the replicas of its end have most of it, if it is small.
+      const bound = plan.tokenIndex < 0 ? undefined : ordered[plan.tokenIndex]
+      if (typeof bound !== 'bigint') return undefined
+      return this.#cluster.routingOfToken(keyspace, table, bound, isConditional)
+    }
     const scratch = this.#scratch
     scratch.offset = 0
     plan.writeRoutingKey(scratch, ordered)
