@@ -9,7 +9,7 @@ export interface ScanTableOptions {
   readonly columns?: readonly string[] | undefined
   /** Ranges that are read at the same time, 1 … 1,024. Default 8. */
   readonly parallelism?: number | undefined
-  /** Parts of the ring, 1 … 65,536. The smaller the parts, the fewer nodes share one. Default 256. */
+  /** Parts of the ring, 1 … 65,536: the smaller, the fewer nodes share one. Default 256. */
   readonly rangeCount?: number | undefined
   /** What `state()` of another scan of the table returned: continues behind its last row. */
   readonly resume?: string | undefined

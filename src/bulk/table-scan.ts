@@ -84,7 +84,7 @@ export class TableScan<Columns>
     return { rowCount: this.#rowCount, finishedRangeCount, rangeCount, fraction }
   }
 
-  /** Where the scan is, behind the last row that was consumed: the option `resume` of a new scan. */
+  /** Where the scan is, behind the last row that was consumed: `resume` of another scan. */
   state(): string {
     const position = this.#options.position
     const open = [...this.#ranges.values()].map((range) => {

@@ -93,7 +93,7 @@ describe('a pager of rows', () => {
   })
 
   test('that is ended drops a page that fails meanwhile', async () => {
-    let fail = (_: Error): void => {}
+    let fail: (error: Error) => void = () => {}
     const stream = new RowPager<UnknownColumns>((pagingState) =>
       pagingState === undefined
         ? Promise.resolve({ rows: () => [{ n: 1 }], pagingState: next } as never)

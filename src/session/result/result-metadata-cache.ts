@@ -12,7 +12,7 @@ import {
 } from '../../protocol/index.ts'
 import type { ColumnSpec } from '../../types/index.ts'
 import { assert } from '../../util/index.ts'
-import type { EncodedRows } from './result-set.ts'
+import type { EncodedPage } from './result-set.ts'
 
 /** Head of the answer that is being read; answers are read one at a time. */
 const head = new RowsHead()
@@ -24,12 +24,12 @@ assert(eagerBytesMax >= reusedSegmentBytesMax, 'rows would be read from memory t
 /** What a body of rows holds. */
 export interface DecodedPage {
   readonly columns: readonly ColumnSpec[]
-  readonly rows: Row[] | EncodedRows
+  readonly rows: Row[] | EncodedPage
   readonly pagingState: Uint8Array | undefined
 }
 
 /** A page that is decoded when its rows or columns are asked for. */
-class LargePage implements EncodedRows {
+class LargePage implements EncodedPage {
   readonly #shape: RowShape
   readonly #reader: WireReader
   readonly #rowCount: number

@@ -23,7 +23,7 @@ export interface ResultExtras {
 const noExtras: ResultExtras = Object.freeze({})
 
 /** The rows of a large page, which are decoded when they are first asked for. */
-export interface EncodedRows {
+export interface EncodedPage {
   decodeRows(): Row[]
   findCells(): Cells
 }
@@ -34,14 +34,14 @@ export class ResultSet<Columns> implements Page<Columns> {
   readonly coordinator: string
   readonly pagingState: Uint8Array | undefined
   readonly #columns: readonly ColumnSpec[]
-  #rows: Row[] | EncodedRows
+  #rows: Row[] | EncodedPage
   readonly #extras: ResultExtras
   readonly #isConditional: boolean
 
   constructor(
     coordinator: string,
     columns: readonly ColumnSpec[] = noColumns,
-    rows: Row[] | EncodedRows = [],
+    rows: Row[] | EncodedPage = [],
     pagingState?: Uint8Array,
     extras: ResultExtras = noExtras,
     isConditional = false,
