@@ -10,7 +10,7 @@ import {
   type TargetPolicy,
   TokenAwarePolicy,
 } from '../policies/index.ts'
-import type { ReconnectionPolicy } from '../types/index.ts'
+import type { HostFilter, ReconnectionPolicy } from '../types/index.ts'
 import type { SchemaChange, ServerEvent } from '../protocol/index.ts'
 import { type Partition, readTablet, Tablets } from '../routing/index.ts'
 import {
@@ -44,6 +44,8 @@ export interface ClusterOptions {
   readonly contactEndpoints: readonly Endpoint[]
   /** Returns the endpoint of a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
+  /** Says which nodes may be connected to. */
+  readonly hostFilter?: HostFilter | undefined
   readonly poolSize: PoolSize
   /** Local ports for shard-aware ports of nodes; `undefined` when those are not used. */
   readonly shardAwarePort: LocalPorts | undefined
@@ -104,6 +106,7 @@ export class Cluster implements ConnectionListener {
       deadlineTimer,
       contactEndpoints: options.contactEndpoints,
       endpointOf: options.endpointOf,
+      hostFilter: options.hostFilter,
       connect: (endpoint, source) => this.#connector.open(endpoint, this, { source }),
       prepare: (connection) => this.#switch.enter(connection),
       poolSize: options.poolSize,
@@ -196,6 +199,7 @@ export class Cluster implements ConnectionListener {
     this.#tablets.adopt(nodes)
     this.#balancer = new LoadBalancer({
       nodes,
+      refused: this.#registry.refused,
       tabletKeyspaces,
       tablets: this.#tablets,
       localDataCenter,

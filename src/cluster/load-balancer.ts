@@ -3,6 +3,7 @@ import {
   computeToken,
   readStreamToken,
   type Replication,
+  type RingNode,
   TabletLocator,
   Tablets,
   type Target,
@@ -15,6 +16,8 @@ import type { ClusterNode } from './cluster-node.ts'
 
 export interface LoadBalancerSource {
   readonly nodes: readonly ClusterNode[]
+  /** Nodes that the host filter has refused: they own data all the same. */
+  readonly refused: readonly RingNode[]
   readonly localDataCenter: string
   /** Replication of every keyspace, as the schema tables describe it. */
   readonly keyspaces: ReadonlyMap<string, Replication>
@@ -47,6 +50,7 @@ export type Reach = 'up' | 'down' | 'none'
 export class LoadBalancer {
   static readonly empty: LoadBalancer = new LoadBalancer({
     nodes: [],
+    refused: [],
     localDataCenter: '',
     keyspaces: new Map(),
     tabletKeyspaces: new Set(),
@@ -68,7 +72,7 @@ export class LoadBalancer {
     const { nodes, localDataCenter, keyspaces, tabletKeyspaces, tablets, partitioner } = source
     this.#cdcTables = source.cdcTables
     const infos = Object.freeze(nodes.map(({ info }) => info))
-    const vnodes = new VnodeLocator(nodes, keyspaces)
+    const vnodes = new VnodeLocator(nodes, keyspaces, source.refused)
     const locator = new TabletLocator(tablets, tabletKeyspaces, vnodes)
     this.#state = {
       locator,

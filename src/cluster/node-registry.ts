@@ -1,5 +1,11 @@
-import { ClosedError, NoNodeAvailableError, type TsyllaError } from '../errors/index.ts'
-import type { ReconnectionPolicy } from '../types/index.ts'
+import {
+  ClosedError,
+  ConfigError,
+  NoNodeAvailableError,
+  type TsyllaError,
+} from '../errors/index.ts'
+import { warn } from '../observability/index.ts'
+import type { HostFilter, ReconnectionPolicy } from '../types/index.ts'
 import type { StatusChangeEvent } from '../protocol/index.ts'
 import {
   type Connection,
@@ -16,6 +22,7 @@ import {
 import { assert, type Timer } from '../util/index.ts'
 import type { NodeData } from './cluster-data.ts'
 import { ClusterNode } from './cluster-node.ts'
+import { acceptsNode } from './host-filter.ts'
 import type { NodeDescription } from './system-tables.ts'
 
 export interface NodeRegistryOptions {
@@ -23,6 +30,8 @@ export interface NodeRegistryOptions {
   readonly contactEndpoints: readonly Endpoint[]
   /** Returns the endpoint of a node that was discovered. */
   readonly endpointOf: (host: string, port: number | undefined) => Endpoint
+  /** Says which nodes may be connected to. Default: all. */
+  readonly hostFilter: HostFilter | undefined
   readonly connect: (endpoint: Endpoint, source: ShardSource | undefined) => Promise<Connection>
   /** What a connection needs before it enters its pool: {@link NodePoolOptions.prepare}. */
   readonly prepare: NodePoolOptions['prepare']
@@ -47,6 +56,8 @@ export class NodeRegistry {
   /** Called when a node has a connection again, and when the cluster is closed. */
   readonly #availabilityWaiters = new Set<() => void>()
   #descriptions = new Map<string, NodeDescription>()
+  /** Nodes that the host filter has refused, as of the last update. */
+  refused: readonly NodeDescription[] = []
   #isClosed = false
 
   constructor(options: NodeRegistryOptions) {
@@ -104,11 +115,16 @@ export class NodeRegistry {
     })
   }
 
-  /** Brings the nodes in line with what the system tables say. */
+  /**
+   * Brings the nodes in line with what the system tables say.
+   *
+   * @throws ConfigError when the host filter fails, or accepts no node, before any was accepted
+   */
   update(local: NodeDescription, peers: readonly NodeDescription[], endpoint: Endpoint): void {
     // The addresses that an engine in this process reports cannot be dialled.
     const others = endpoint.network === undefined ? [] : peers
-    this.#descriptions = new Map([local, ...others].map((node) => [node.hostId, node]))
+    const accepted = this.#filter([local, ...others], endpoint)
+    this.#descriptions = new Map(accepted.map((node) => [node.hostId, node]))
     for (const [hostId, node] of this.#nodes) {
       if (!this.#descriptions.has(hostId)) this.#remove(hostId, node)
     }
@@ -123,6 +139,30 @@ export class NodeRegistry {
       // The node that was asked is reached already, maybe by a name that its certificate carries.
       this.#add(described, described === local ? endpoint : this.#endpointOf(described))
     }
+  }
+
+  /** Returns the nodes that may be connected to. The addresses of an engine are not filtered. */
+  #filter(all: readonly NodeDescription[], { address, network }: Endpoint): NodeDescription[] {
+    const { hostFilter } = this.#options
+    if (hostFilter === undefined || network === undefined) return [...all]
+    const isFirst = this.#nodes.size === 0
+    const accepted = all.filter((node) => {
+      try {
+        const { host, port = network.port } = node.address ?? network
+        return acceptsNode(hostFilter, node, { host, port })
+      } catch (error) {
+        if (isFirst) throw error
+        warn(address, (error as ConfigError).message)
+        // What it once accepted stays; what it cannot judge is not connected to.
+        return this.#nodes.has(node.hostId)
+      }
+    })
+    if (isFirst && accepted.length === 0) {
+      const hosts = all.map((node) => (node.address ?? network).host)
+      throw new ConfigError(`hostFilter accepts none of the nodes ${hosts.join(', ')}`)
+    }
+    this.refused = all.filter((node) => !accepted.includes(node))
+    return accepted
   }
 
   #endpointOf({ address }: NodeDescription): Endpoint {

@@ -16,17 +16,22 @@ const noReplicas: readonly never[] = Object.freeze([])
  */
 export class VnodeLocator<N extends RingNode> implements Locator<N> {
   readonly targets: readonly Target<N>[]
-  readonly #nodes: readonly N[]
+  readonly #nodes: readonly RingNode[]
   readonly #keyspaces: ReadonlyMap<string, Replication>
   readonly #ring: TokenRing
   readonly #tables = new Map<string, ReplicaTable<Target<N>> | undefined>()
   readonly #tablesByReplication = new Map<string, ReplicaTable<Target<N>> | undefined>()
 
-  constructor(nodes: readonly N[], keyspaces: ReadonlyMap<string, Replication>) {
+  /** @param unused nodes that own data and take no requests: they are part of the ring alone */
+  constructor(
+    nodes: readonly N[],
+    keyspaces: ReadonlyMap<string, Replication>,
+    unused: readonly RingNode[] = [],
+  ) {
     this.targets = nodes.map((node) => Object.freeze({ node, shard: undefined, isLeader: false }))
-    this.#nodes = nodes
+    this.#nodes = [...nodes, ...unused]
     this.#keyspaces = keyspaces
-    this.#ring = new TokenRing(nodes.map((node) => node.tokens.flatMap(parseToken)))
+    this.#ring = new TokenRing(this.#nodes.map((node) => node.tokens.flatMap(parseToken)))
   }
 
   /**
@@ -44,14 +49,26 @@ export class VnodeLocator<N extends RingNode> implements Locator<N> {
     if (replication === undefined) return undefined
     const key = JSON.stringify([...replication].sort(([a], [b]) => (a < b ? -1 : 1)))
     if (!this.#tablesByReplication.has(key)) {
-      this.#tablesByReplication.set(
-        key,
-        computeReplicas(this.#ring, this.#nodes, this.targets, replication),
-      )
+      this.#tablesByReplication.set(key, this.#computeTable(replication))
     }
     const table = this.#tablesByReplication.get(key)
     this.#tables.set(keyspace, table)
     return table
+  }
+
+  #computeTable(replication: Replication): ReplicaTable<Target<N>> | undefined {
+    const targets = this.#nodes.map((_, i) => this.targets[i])
+    const table = computeReplicas(this.#ring, this.#nodes, targets, replication)
+    if (table === undefined) return undefined
+    const used = new Map<readonly unknown[], readonly Target<N>[]>()
+    return table.map((replicas) => {
+      let list = used.get(replicas)
+      if (list === undefined) {
+        list = replicas.filter((target) => target !== undefined)
+        used.set(replicas, list)
+      }
+      return list
+    })
   }
 }
 

@@ -15,6 +15,7 @@ import {
 } from '../policies/index.ts'
 import type {
   ExecutionProfileOptions,
+  HostFilter,
   LoadBalancingPolicy,
   ReconnectionPolicy,
   RetryPolicy,
@@ -102,6 +103,11 @@ export interface SessionOptions {
   readonly requestTimeoutMs?: number | undefined
   /** Says where to connect to instead of the addresses that nodes are known by. */
   readonly addressTranslator?: AddressTranslator | undefined
+  /**
+   * Says which nodes may be connected to, by what the system tables say of them. Contact points are
+   * connected to in any case. Default: all.
+   */
+  readonly hostFilter?: HostFilter | undefined
   readonly tcpNoDelay?: boolean | undefined
   /** Idle milliseconds before TCP keep-alive probes; `null` disables them. Default 60,000. */
   readonly tcpKeepAliveMs?: number | null | undefined
@@ -192,6 +198,7 @@ export interface ResolvedOptions {
   readonly connectionTimeoutMs: number
   readonly requestTimeoutMs: number
   readonly addressTranslator: AddressTranslator | undefined
+  readonly hostFilter: HostFilter | undefined
   readonly tcpNoDelay: boolean
   readonly tcpKeepAliveMs: number | undefined
   readonly consistency: Consistency
@@ -248,7 +255,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['timestampValues', 'codeGeneration', 'authenticators', 'localDataCenter'],
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
   ...['queueBytesMax', 'protocolVersionMax', 'addressTranslator', 'shardAwarePort'],
-  'loadBalancingPolicy',
+  ...['loadBalancingPolicy', 'hostFilter'],
   ...['retryPolicy', 'speculativeExecutionPolicy', 'reconnectionPolicy', 'executionProfiles'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
   ...['random'],
@@ -377,6 +384,7 @@ type ConnectionOption =
   | 'connectionTimeoutMs'
   | 'requestTimeoutMs'
   | 'addressTranslator'
+  | 'hostFilter'
   | 'tcpNoDelay'
   | 'tcpKeepAliveMs'
 
@@ -390,12 +398,20 @@ function resolveConnection(options: SessionOptions): Pick<ResolvedOptions, Conne
       options.addressTranslator === undefined
         ? undefined
         : checkAddressTranslator(options.addressTranslator),
+    hostFilter: checkHostFilter(options.hostFilter),
     tcpNoDelay: options.tcpNoDelay ?? true,
     tcpKeepAliveMs:
       options.tcpKeepAliveMs === null
         ? undefined
         : milliseconds('tcpKeepAliveMs', options.tcpKeepAliveMs ?? 60_000),
   }
+}
+
+function checkHostFilter(filter: HostFilter | undefined): HostFilter | undefined {
+  if (filter === undefined || typeof filter === 'function') return filter
+  throw new ConfigError(
+    "hostFilter must be a function of a node, such as ({ dataCenter }) => dataCenter === 'dc1'",
+  )
 }
 
 function unknownOption(name: string): ConfigError {

@@ -27,6 +27,7 @@ import {
 } from '../transport/index.ts'
 import type {
   ExecutionProfileOptions,
+  HostFilter,
   LoadBalancingPolicy,
   ReconnectionPolicy,
   RetryPolicy,
@@ -141,6 +142,10 @@ export class BaseSessionBuilder {
   /** @param translator says where to connect to instead of the addresses of nodes */
   addressTranslator(translator: AddressTranslator): this {
     return this.#with({ addressTranslator: translator })
+  }
+  /** @param filter says which nodes may be connected to */
+  hostFilter(filter: HostFilter): this {
+    return this.#with({ hostFilter: filter })
   }
   tcpNodelay(on: boolean): this {
     return this.#with({ tcpNoDelay: on })
@@ -343,6 +348,7 @@ function clusterOptions(
     endpointOf: (host, port) =>
       endpoints[0]?.peer?.(host, port) ??
       tcpEndpoint(options, host, port ?? portOf(endpoints), options.addressTranslator),
+    hostFilter: options.hostFilter,
     poolSize: options.poolSize,
     shardAwarePort: options.shardAwarePort,
     reconnection:

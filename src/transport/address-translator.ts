@@ -1,6 +1,6 @@
 import { ConfigError, ConnectionError } from '../errors/index.ts'
 import type { Clock } from '../util/index.ts'
-import { parseAddress } from './addresses.ts'
+import { addressText, parseAddress } from './addresses.ts'
 
 /** The address that a node has in the system tables, which it advertises to clients. */
 export interface UntranslatedPeer {
@@ -14,7 +14,8 @@ export interface UntranslatedPeer {
  * Says where to connect to instead of the addresses that nodes are known by, for example through a
  * tunnel, from outside of Docker, or by the private address within a region: a map of `host:port`
  * or `host` to `host:port` or `host`, or a function. What a map does not contain stays as it is. A
- * port that is left out stays as it is too. Contact points are not translated.
+ * port that is left out stays as it is too, and an entry for `host:port` that keeps the port is also
+ * one for the shard-aware port of the node. Contact points are not translated.
  */
 export type AddressTranslator =
   | { readonly [address: string]: string }
@@ -42,17 +43,23 @@ export function checkAddressTranslator(translator: AddressTranslator): AddressTr
 export async function translateAddress(
   translator: AddressTranslator,
   node: UntranslatedPeer,
-  { clock, timeoutMs, signal }: TranslationLimits,
+  { clock, timeoutMs, signal, mainPort }: TranslationLimits,
 ): Promise<{ readonly host: string; readonly port: number }> {
   const { address, host, port } = node
+  const failed = (reason: string, cause?: unknown): ConnectionError =>
+    new ConnectionError(address, `addressTranslator ${reason}`, 'not_applied', { cause })
   if (typeof translator !== 'function') {
     const own = (name: string): string | undefined =>
       Object.hasOwn(translator, name) ? translator[name] : undefined
     const found = own(address) ?? own(host)
-    return found === undefined ? { host, port } : parseAddress(found, port)
+    if (found !== undefined) return parseAddress(found, port)
+    const main = own(addressText(host, mainPort))
+    if (main === undefined) return { host, port }
+    const to = parseAddress(main, mainPort)
+    if (to.port === mainPort) return { host: to.host, port }
+    // The node is behind another port, and nothing says where its shard-aware port is.
+    throw failed(`has ${addressText(host, mainPort)}, but no address of the shard-aware port`)
   }
-  const failed = (reason: string, cause?: unknown): ConnectionError =>
-    new ConnectionError(address, `addressTranslator ${reason}`, 'not_applied', { cause })
   return await new Promise((resolve, reject) => {
     const timer = clock.schedule(timeoutMs, () => {
       reject(failed(`has not answered within ${timeoutMs} ms`))
@@ -79,4 +86,6 @@ export interface TranslationLimits {
   readonly clock: Clock
   readonly timeoutMs: number
   readonly signal: AbortSignal | undefined
+  /** Port that the node is known by; that of `node` may be its shard-aware port. */
+  readonly mainPort: number
 }

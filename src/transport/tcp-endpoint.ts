@@ -70,7 +70,8 @@ export class TcpEndpoint implements Endpoint {
     const own = port === undefined ? this.network : { host: this.network.host, port }
     if (addressTranslator === undefined) return own
     const node = { address: addressText(own.host, own.port), ...own }
-    const limits = { clock, timeoutMs: connectTimeoutMs, signal }
+    const mainPort = this.network.port
+    const limits = { clock, timeoutMs: connectTimeoutMs, signal, mainPort }
     return await translateAddress(addressTranslator, node, limits)
   }
 

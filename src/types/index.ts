@@ -27,7 +27,9 @@ export { LocalTime } from './local-time.ts'
 export type { MarkerClause, MarkerFacts, MarkerOperator } from './marker-facts.ts'
 export type {
   ClusterInfo,
+  DiscoveredNode,
   FailedAttempt,
+  HostFilter,
   LoadBalancingPolicy,
   NodeInfo,
   PlanEntry,

@@ -114,3 +114,17 @@ export interface LoadBalancingPolicy {
    */
   plan(request: RoutedRequest, cluster: ClusterInfo): Iterable<PlanEntry>
 }
+
+/** A node as the system tables describe it, before anything was sent to it. */
+export interface DiscoveredNode {
+  readonly hostId: string
+  /** Address that the node advertises, `host:port`, before `addressTranslator`. */
+  readonly address: string
+  readonly host: string
+  readonly port: number
+  readonly dataCenter: string
+  readonly rack: string
+}
+
+/** Says which nodes a session may connect to. */
+export type HostFilter = (node: DiscoveredNode) => boolean

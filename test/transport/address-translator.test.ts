@@ -5,6 +5,7 @@ import {
   Session,
   type SessionOptions,
 } from '../../src/index.ts'
+import { translateAddress } from '../../src/transport/address-translator.ts'
 import { TcpEndpoint } from '../../src/transport/index.ts'
 import { membersOf } from '../support/member-node.ts'
 import { type ServedNode, serveNode } from '../support/served-node.ts'
@@ -61,6 +62,24 @@ describe('an address translator', () => {
     ])
   })
 
+  test('is asked about what the host filter accepts, by the address that nodes advertise', async () => {
+    const filtered: string[] = []
+    const translated: string[] = []
+    const { session } = await open((served) => ({
+      hostFilter: ({ address }) => {
+        filtered.push(address)
+        return address !== '10.0.0.2:9042'
+      },
+      addressTranslator: ({ address }) => {
+        translated.push(address)
+        return served[1]!.address
+      },
+    }))
+    expect(filtered).toContain('10.0.0.2:9042')
+    expect(translated).toEqual([])
+    expect(session.getClusterData().nodes).toHaveLength(1)
+  })
+
   test.each<[string, AddressTranslator, string]>([
     [
       'that throws',
@@ -105,5 +124,28 @@ describe('an address translator', () => {
     const refused = Session.connect(['embedded:'], options)
     await expect(refused).rejects.toThrow(ConfigError)
     await expect(refused).rejects.toThrow(message)
+  })
+
+  test.each<[string, { [from: string]: string }, string]>([
+    ['an entry for it', { 'a:19042': 'b:1', 'a:9042': 'c' }, 'b:1'],
+    ['an entry for the host', { a: 'b' }, 'b:19042'],
+    ['an entry for the other port that keeps it', { 'a:9042': 'b:9042' }, 'b:19042'],
+    ['an entry for the other port without one', { 'a:9042': 'b' }, 'b:19042'],
+    ['no entry', { 'b:9042': 'c' }, 'a:19042'],
+  ])('leads to shard-aware ports: %s', async (_, translator, expected) => {
+    const node = { address: 'a:19042', host: 'a', port: 19_042 }
+    const limits = { clock: new VirtualClock(), timeoutMs: 5_000, signal: undefined }
+    const { host, port } = await translateAddress(translator, node, { ...limits, mainPort: 9_042 })
+    expect(`${host}:${port}`).toBe(expected)
+  })
+
+  test('that has another port for the node does not guess its shard-aware port', async () => {
+    const options = { port: 19_042, localPort: 50_000 }
+    const opening = endpoint({ '10.0.0.9:9042': 'localhost:39042' }).open(handler, options)
+    await expect(opening).rejects.toMatchObject({
+      code: 'TSYLLA_CONNECTION',
+      message:
+        '10.0.0.9:19042: addressTranslator has 10.0.0.9:9042, but no address of the shard-aware port',
+    })
   })
 })
