@@ -37,7 +37,7 @@ export const rooms: readonly Room[] = [
     name: 'transport',
     level: 6,
     mayImport: [...upTo2, 'observability', 'protocol', 'routing'],
-    mayUse: ['node:events', 'node:net', 'node:tls'],
+    mayUse: ['node:dns/promises', 'node:events', 'node:net', 'node:tls'],
   },
   {
     name: 'engine',

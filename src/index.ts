@@ -110,6 +110,7 @@ export {
 } from './policies/index.ts'
 export type {
   AddressTranslator,
+  HostLookup,
   LocalPorts,
   TlsOptions,
   UntranslatedPeer,

@@ -223,10 +223,7 @@ export class Cluster implements ConnectionListener {
   }
 
   async #refresh(): Promise<void> {
-    const connection = this.#control.current
-    const endpoint = this.#registry
-      .endpoints()
-      .find(({ address }) => address === connection?.address)
+    const { current: connection, endpoint } = this.#control
     if (connection === undefined || endpoint === undefined) return
     try {
       this.#adopt(await this.#read(connection), endpoint)

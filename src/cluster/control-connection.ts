@@ -26,6 +26,9 @@ export interface ControlConnectionOptions<Description> {
 /** How long one node is waited for before the next one is tried as well. */
 export const nextNodeDelayMs = 250
 
+/** Nodes that are tried at a time. */
+export const openingCountMax = 16
+
 /**
  * The connection that events come over and system tables are read by. When it is lost it moves to
  * another node; requests of users never go over it. Nodes are tried side by side: a silent one
@@ -34,11 +37,12 @@ export const nextNodeDelayMs = 250
 export class ControlConnection<Description> implements ConnectionListener {
   readonly #options: ControlConnectionOptions<Description>
   #connection: Connection | undefined
+  #endpoint: Endpoint | undefined
   #isOpen = true
   #failureCount = 0
   #timer: Timer | undefined
-  /** Ends the attempts that are under way. */
-  #opening: AbortController | undefined
+  /** The attempts that are under way. */
+  readonly #attempts = new Set<AbortController>()
 
   constructor(options: ControlConnectionOptions<Description>) {
     this.#options = options
@@ -49,45 +53,65 @@ export class ControlConnection<Description> implements ConnectionListener {
     return this.#connection
   }
 
+  /** Where the connection leads. */
+  get endpoint(): Endpoint | undefined {
+    return this.#connection === undefined ? undefined : this.#endpoint
+  }
+
   /**
    * Connects to the first node that can be read.
    *
-   * @returns why each node failed, in the order of the endpoints, when all of them did
+   * @returns why each node failed, in the order in which they were tried, when all of them did
    */
   async open(): Promise<ReadonlyMap<string, TsyllaError> | undefined> {
-    const endpoints = distinctByAddress(this.#options.endpoints())
+    const waiting = [...this.#options.endpoints()]
     const errors = new Map<string, TsyllaError>()
-    const opening = new AbortController()
-    this.#opening = opening
+    const tried = new Set<string>()
+    const attempts = this.#attempts
+    let isOver = false
     await new Promise<void>((resolve) => {
-      let next = 0
       let runningCount = 0
       let timer: Timer | undefined
       const finish = (): void => {
         timer?.cancel()
-        opening.abort(new ClosedError('attempt to connect'))
+        isOver = true
+        for (const attempt of attempts) attempt.abort(new ClosedError('attempt to connect'))
         resolve()
       }
       const startNext = (): void => {
         timer?.cancel()
-        const endpoint = endpoints[next]
-        if (endpoint === undefined || !this.#isOpen || opening.signal.aborted) {
+        if (runningCount >= openingCountMax) return
+        const endpoint = takeUntried(waiting, tried)
+        if (endpoint === undefined || !this.#isOpen || isOver) {
           if (runningCount === 0) finish()
           return
         }
-        next++
         runningCount++
-        if (next < endpoints.length) {
+        if (waiting.length > 0) {
           timer = this.#options.clock.schedule(nextNodeDelayMs, startNext, true)
         }
-        void this.#openAt(endpoint, opening.signal).then(
-          () => finish(),
-          (error: TsyllaError) => {
-            runningCount--
-            errors.set(endpoint.address, error)
-            startNext()
-          },
-        )
+        // One each: a signal warns when many listen to it.
+        const attempt = new AbortController()
+        attempts.add(attempt)
+        const trying = this.#tryAt(endpoint, attempt.signal)
+        void trying
+          .finally(() => attempts.delete(attempt))
+          .then(
+            (others) => {
+              if (others.length === 0) {
+                finish()
+                return
+              }
+              runningCount--
+              waiting.unshift(...others)
+              startNext()
+            },
+            (error: TsyllaError) => {
+              runningCount--
+              errors.set(endpoint.address, error)
+              startNext()
+            },
+          )
       }
       startNext()
     })
@@ -95,7 +119,20 @@ export class ControlConnection<Description> implements ConnectionListener {
       this.#failureCount = 0
       return undefined
     }
-    return new Map(endpoints.flatMap(({ address }) => withError(errors, address)))
+    return new Map([...tried].flatMap((address) => withError(errors, address)))
+  }
+
+  /**
+   * Connects to an endpoint.
+   *
+   * @returns the endpoints to try in its place, when it stands for several
+   * @throws TsyllaError
+   */
+  async #tryAt(endpoint: Endpoint, signal: AbortSignal): Promise<readonly Endpoint[]> {
+    const found = (await endpoint.expand?.(signal)) ?? [endpoint]
+    if (!found.includes(endpoint)) return found
+    await this.#openAt(endpoint, signal)
+    return []
   }
 
   /** @throws TsyllaError also when another node was faster */
@@ -113,6 +150,7 @@ export class ControlConnection<Description> implements ConnectionListener {
       }
       this.#options.adopt(description, endpoint)
       this.#connection = connection
+      this.#endpoint = endpoint
     } catch (error) {
       connection.destroy(error as TsyllaError)
       throw error
@@ -146,14 +184,19 @@ export class ControlConnection<Description> implements ConnectionListener {
   close(): void {
     this.#isOpen = false
     this.#timer?.cancel()
-    this.#opening?.abort(new ClosedError('session'))
+    for (const attempt of this.#attempts) attempt.abort(new ClosedError('session'))
     this.#connection?.destroy(new ClosedError('session'))
   }
 }
 
-/** The same node named twice is tried once. */
-function distinctByAddress(endpoints: readonly Endpoint[]): readonly Endpoint[] {
-  return [...new Map(endpoints.map((endpoint) => [endpoint.address, endpoint])).values()]
+/** Takes the first endpoint whose address was not tried: a node may be named twice. */
+function takeUntried(waiting: Endpoint[], tried: Set<string>): Endpoint | undefined {
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    if (tried.has(next.address)) continue
+    tried.add(next.address)
+    return next
+  }
+  return undefined
 }
 
 function withError(

@@ -85,12 +85,15 @@ export class NodeRegistry {
     }))
   }
 
-  /** Known nodes first: contact points may be gone for long. */
+  /**
+   * Where the cluster may be described: by known nodes first, because contact points may be gone
+   * for long; and by turns while no node has a connection, because all of them may have moved.
+   */
   endpoints(): readonly Endpoint[] {
     const known = [...this.#nodes.values()].map(({ endpoint }) => endpoint)
     const addresses = new Set(known.map(({ address }) => address))
     const others = this.#options.contactEndpoints.filter(({ address }) => !addresses.has(address))
-    return [...known, ...others]
+    return this.isAvailable() ? [...known, ...others] : alternate(known, others)
   }
 
   /**
@@ -130,8 +133,10 @@ export class NodeRegistry {
     }
     for (const described of this.#descriptions.values()) {
       const known = this.#nodes.get(described.hostId)
-      const isSameWay = endpoint.network === undefined || known?.isAt(described.address) === true
-      if (known !== undefined && isSameWay) {
+      const isReached = described === local && endpoint.address !== known?.address
+      const isLost = known !== undefined && !known.isUp && isReached
+      const isSameWay = known?.isAt(described.address) === true && !isLost
+      if (known !== undefined && (isSameWay || endpoint.network === undefined)) {
         known.update(described)
         continue
       }
@@ -288,4 +293,12 @@ export class NodeRegistry {
     for (const pool of this.#drainingPools) pool.destroy(error)
     for (const wake of this.#availabilityWaiters) wake()
   }
+}
+
+function alternate<T>(some: readonly T[], others: readonly T[]): readonly T[] {
+  const count = Math.max(some.length, others.length)
+  return Array.from({ length: count }, (_, i) => [
+    ...some.slice(i, i + 1),
+    ...others.slice(i, i + 1),
+  ]).flat()
 }

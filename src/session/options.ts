@@ -28,8 +28,10 @@ import {
   connectionsPerNodeMax,
   defaultLocalPorts,
   type EndpointFactory,
+  type HostLookup,
   type LocalPorts,
   type PoolSize,
+  systemLookup,
   type TlsOptions,
 } from '../transport/index.ts'
 import {
@@ -108,6 +110,8 @@ export interface SessionOptions {
    * connected to in any case. Default: all.
    */
   readonly hostFilter?: HostFilter | undefined
+  /** Finds the IP addresses of host names. Default: as the operating system does. */
+  readonly lookup?: HostLookup | undefined
   readonly tcpNoDelay?: boolean | undefined
   /** Idle milliseconds before TCP keep-alive probes; `null` disables them. Default 60,000. */
   readonly tcpKeepAliveMs?: number | null | undefined
@@ -199,6 +203,7 @@ export interface ResolvedOptions {
   readonly requestTimeoutMs: number
   readonly addressTranslator: AddressTranslator | undefined
   readonly hostFilter: HostFilter | undefined
+  readonly lookup: HostLookup
   readonly tcpNoDelay: boolean
   readonly tcpKeepAliveMs: number | undefined
   readonly consistency: Consistency
@@ -255,7 +260,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['timestampValues', 'codeGeneration', 'authenticators', 'localDataCenter'],
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
   ...['queueBytesMax', 'protocolVersionMax', 'addressTranslator', 'shardAwarePort'],
-  ...['loadBalancingPolicy', 'hostFilter'],
+  ...['loadBalancingPolicy', 'hostFilter', 'lookup'],
   ...['retryPolicy', 'speculativeExecutionPolicy', 'reconnectionPolicy', 'executionProfiles'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
   ...['random'],
@@ -385,6 +390,7 @@ type ConnectionOption =
   | 'requestTimeoutMs'
   | 'addressTranslator'
   | 'hostFilter'
+  | 'lookup'
   | 'tcpNoDelay'
   | 'tcpKeepAliveMs'
 
@@ -399,6 +405,7 @@ function resolveConnection(options: SessionOptions): Pick<ResolvedOptions, Conne
         ? undefined
         : checkAddressTranslator(options.addressTranslator),
     hostFilter: checkHostFilter(options.hostFilter),
+    lookup: checkLookup(options.lookup ?? systemLookup),
     tcpNoDelay: options.tcpNoDelay ?? true,
     tcpKeepAliveMs:
       options.tcpKeepAliveMs === null
@@ -412,6 +419,11 @@ function checkHostFilter(filter: HostFilter | undefined): HostFilter | undefined
   throw new ConfigError(
     "hostFilter must be a function of a node, such as ({ dataCenter }) => dataCenter === 'dc1'",
   )
+}
+
+function checkLookup(lookup: HostLookup): HostLookup {
+  if (typeof lookup === 'function') return lookup
+  throw new ConfigError('lookup must be a function from a host name to its IP addresses')
 }
 
 function unknownOption(name: string): ConfigError {

@@ -386,6 +386,7 @@ function tcpEndpoint(
     keepAliveMs: options.tcpKeepAliveMs,
     tls: options.tls,
     clock: options.runtime.clock,
+    lookup: options.lookup,
     addressTranslator,
   })
 }

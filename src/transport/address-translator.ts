@@ -14,8 +14,8 @@ export interface UntranslatedPeer {
  * Says where to connect to instead of the addresses that nodes are known by, for example through a
  * tunnel, from outside of Docker, or by the private address within a region: a map of `host:port`
  * or `host` to `host:port` or `host`, or a function. What a map does not contain stays as it is. A
- * port that is left out stays as it is too, and an entry for `host:port` that keeps the port is also
- * one for the shard-aware port of the node. Contact points are not translated.
+ * port that is left out stays as it is too, and an entry for `host:port` that keeps the port also
+ * leads to the shard-aware port of the node. Contact points are not translated.
  */
 export type AddressTranslator =
   | { readonly [address: string]: string }

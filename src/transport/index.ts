@@ -20,6 +20,7 @@ export {
   enterKeyspace,
 } from './connector.ts'
 export type { Credentials } from './handshake.ts'
+export { type HostLookup, systemLookup } from './host-lookup.ts'
 export {
   type InternalRequestOptions,
   queryAll,

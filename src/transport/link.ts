@@ -47,6 +47,13 @@ export interface Endpoint {
   readonly isClosed?: boolean
   /** @throws ConnectionError, TlsError */
   open(handler: LinkHandler, options?: OpenLinkOptions): Promise<Link>
+  /**
+   * Returns the endpoints that a contact point stands for, itself when it is one of them. Default:
+   * itself.
+   *
+   * @throws ConnectionError when its host name has no address
+   */
+  expand?(signal: AbortSignal): Promise<readonly Endpoint[]>
   /** Returns the endpoint of a peer of this node. Default: a network address is dialled. */
   peer?(host: string, port: number | undefined): Endpoint
   /** Called when the session has ended and opens no more links. */

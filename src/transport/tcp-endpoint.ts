@@ -1,9 +1,16 @@
-import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net'
+import {
+  connect as connectTcp,
+  isIP,
+  type LookupFunction,
+  type OnReadOpts,
+  type Socket,
+} from 'node:net'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
 import { ConnectionError, TlsError } from '../errors/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
 import { addressText } from './addresses.ts'
 import { type AddressTranslator, translateAddress } from './address-translator.ts'
+import { type HostLookup, resolveHost } from './host-lookup.ts'
 import type { Endpoint, Link, LinkHandler, OpenLinkOptions } from './link.ts'
 
 /**
@@ -31,6 +38,10 @@ export interface TcpOptions {
   readonly keepAliveMs: number | undefined
   readonly tls: TlsOptions | undefined
   readonly clock: Clock
+  /** Finds the addresses of host names. */
+  readonly lookup: HostLookup
+  /** Host name that the address of the endpoint was found by: TLS verifies it. */
+  readonly servername?: string | undefined
   /** Says where to connect to instead. */
   readonly addressTranslator?: AddressTranslator | undefined
 }
@@ -57,12 +68,32 @@ export class TcpEndpoint implements Endpoint {
   }
 
   async open(handler: LinkHandler, options: OpenLinkOptions = {}): Promise<Link> {
-    const target = await this.#targetOf(options)
+    const { host, port } = await this.#targetOf(options)
+    const addresses = await this.#resolve(host, options.signal)
     options.signal?.throwIfAborted()
+    const target = { host, port, addresses }
     return await new Promise((resolve, reject) => {
       const attempt = new ConnectAttempt(this.address, this.#options, resolve, reject)
       attempt.start(target, handler, options)
     })
+  }
+
+  /**
+   * Returns an endpoint for each address of the host name, or the endpoint itself when there is one
+   * address: a name that stands for one node is looked up again whenever it is connected to.
+   */
+  async expand(signal: AbortSignal): Promise<readonly Endpoint[]> {
+    const { host, port } = this.network
+    const addresses = await this.#resolve(host, signal)
+    if (addresses.length === 1) return [this]
+    const options = { ...this.#options, servername: host }
+    return addresses.map((address) => new TcpEndpoint(address, port, options))
+  }
+
+  #resolve(host: string, signal: AbortSignal | undefined): Promise<readonly string[]> {
+    const { lookup, clock, connectTimeoutMs } = this.#options
+    const limits = { address: this.address, clock, timeoutMs: connectTimeoutMs, signal }
+    return resolveHost(lookup, host, limits)
   }
 
   async #targetOf({ port, signal }: OpenLinkOptions): Promise<TcpEndpoint['network']> {
@@ -76,6 +107,22 @@ export class TcpEndpoint implements Endpoint {
   }
 
   async release(): Promise<void> {}
+}
+
+interface ConnectTarget {
+  readonly host: string
+  readonly port: number
+  /** Addresses of the host, which are tried one after another. */
+  readonly addresses: readonly string[]
+}
+
+/** Answers with addresses that are known already. */
+function lookupOf(addresses: readonly string[]): LookupFunction {
+  const all = addresses.map((address) => ({ address, family: isIP(address) }))
+  return (_host, { all: wantsAll }, callback) => {
+    if (wantsAll === true) callback(null, all)
+    else callback(null, all[0]!.address, all[0]!.family)
+  }
 }
 
 /** One try to connect: settles once, and never leaves a socket or a timer behind. */
@@ -102,11 +149,11 @@ class ConnectAttempt {
   }
 
   start(
-    { host, port }: { readonly host: string; readonly port: number },
+    { host, port, addresses }: ConnectTarget,
     handler: LinkHandler,
     { signal, localPort }: OpenLinkOptions,
   ): void {
-    const { tls, clock, connectTimeoutMs, noDelay, keepAliveMs } = this.#options
+    const { tls, clock, connectTimeoutMs, noDelay, keepAliveMs, servername } = this.#options
     let link: SocketLink | undefined
     const onread: OnReadOpts = {
       buffer: Buffer.allocUnsafeSlow(isNode && tls === undefined ? readBufferBytes : 0),
@@ -115,14 +162,15 @@ class ConnectAttempt {
         return true
       },
     }
-    const base = { host, port, noDelay, keepAlive: keepAliveMs !== undefined }
+    const lookup = lookupOf(addresses)
+    const base = { host, port, lookup, noDelay, keepAlive: keepAliveMs !== undefined }
     const from = localPort === undefined ? {} : { localPort }
     const keepAlive = keepAliveMs === undefined ? {} : { keepAliveInitialDelay: keepAliveMs }
     const useOnread = isNode && tls === undefined
     const socket: Socket | TLSSocket =
       tls === undefined
         ? connectTcp({ ...base, ...from, ...keepAlive, ...(useOnread ? { onread } : {}) })
-        : connectTls({ ...base, ...from, ...keepAlive, ...nodeTlsOptions(tls) })
+        : connectTls({ ...base, ...from, ...keepAlive, ...nodeTlsOptions(tls, servername) })
     this.#timer = clock.schedule(connectTimeoutMs, () => {
       socket.destroy()
       this.#fail(new Error(`no connection within ${connectTimeoutMs} ms`))
@@ -187,9 +235,10 @@ function isTlsCode(code: string): boolean {
   )
 }
 
-function nodeTlsOptions(tls: TlsOptions): ConnectionOptions {
+function nodeTlsOptions(tls: TlsOptions, servername: string | undefined): ConnectionOptions {
   const { insecureSkipVerify, ca, ...rest } = tls
   return {
+    ...(servername === undefined ? {} : { servername }),
     ...(rest as ConnectionOptions),
     ...(ca === undefined ? {} : { ca: ca as NonNullable<ConnectionOptions['ca']> }),
     rejectUnauthorized: insecureSkipVerify !== true,

@@ -4,12 +4,16 @@ import { ScriptedConnection, type ScriptedNode } from './scripted-node.ts'
 
 /** A scripted node that listens on a port of this machine. */
 export interface ServedNode {
-  /** `127.0.0.1:port`. */
+  /** `host:port`. */
   readonly address: string
   close(): Promise<void>
 }
 
-export async function serveNode(node: ScriptedNode): Promise<ServedNode> {
+/** @param at where it listens; a free port of 127.0.0.1 by default */
+export async function serveNode(
+  node: ScriptedNode,
+  { host = '127.0.0.1', port: wanted = 0 }: { readonly host?: string; readonly port?: number } = {},
+): Promise<ServedNode> {
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
@@ -29,11 +33,11 @@ export async function serveNode(node: ScriptedNode): Promise<ServedNode> {
       connection.onClosed()
     })
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(wanted, host)
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   return {
-    address: `127.0.0.1:${port}`,
+    address: `${host}:${port}`,
     async close() {
       for (const socket of sockets) socket.destroy()
       server.close()

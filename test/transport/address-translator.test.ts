@@ -6,7 +6,7 @@ import {
   type SessionOptions,
 } from '../../src/index.ts'
 import { translateAddress } from '../../src/transport/address-translator.ts'
-import { TcpEndpoint } from '../../src/transport/index.ts'
+import { systemLookup, TcpEndpoint } from '../../src/transport/index.ts'
 import { membersOf } from '../support/member-node.ts'
 import { type ServedNode, serveNode } from '../support/served-node.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -16,7 +16,7 @@ const handler = { onBytes() {}, onClosed() {} }
 function endpoint(addressTranslator: AddressTranslator, clock = new VirtualClock()): TcpEndpoint {
   return new TcpEndpoint('10.0.0.9', 9042, {
     ...{ connectTimeoutMs: 5_000, noDelay: true, keepAliveMs: undefined, tls: undefined },
-    ...{ clock, addressTranslator },
+    ...{ clock, addressTranslator, lookup: systemLookup },
   })
 }
 
@@ -25,7 +25,7 @@ describe('an address translator', () => {
   async function open(
     options: (served: readonly ServedNode[]) => Partial<SessionOptions>,
   ): Promise<{ session: Session; served: readonly ServedNode[] }> {
-    const served = await Promise.all(membersOf(2).map(serveNode))
+    const served = await Promise.all(membersOf(2).map((node) => serveNode(node)))
     const session = await Session.connect([served[0]!.address], options(served))
     onTestFinished(async () => {
       await session.close()

@@ -7,7 +7,7 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { makeCertificates } from '../../scripts/cassandra/certificates.ts'
 import { Session } from '../../src/index.ts'
-import { type Link, TcpEndpoint, type TlsOptions } from '../../src/transport/index.ts'
+import { type Link, systemLookup, TcpEndpoint, type TlsOptions } from '../../src/transport/index.ts'
 import { systemClock } from '../../src/util/index.ts'
 
 const servers: Server[] = []
@@ -38,6 +38,7 @@ const tcpOptions = {
   keepAliveMs: undefined,
   tls: undefined,
   clock: systemClock,
+  lookup: systemLookup,
 }
 
 function endpoint(port: number, tls?: TlsOptions): TcpEndpoint {
