@@ -103,7 +103,7 @@ export class EncodedCells implements Cells {
   }
 
   dictionary(column: number): ColumnDictionary {
-    const { bytes, view } = this.#reader
+    const { view } = this.#reader
     const { rowCount } = this
     const offsets = this.#offsets
     const step = this.#codecs.length
@@ -112,6 +112,7 @@ export class EncodedCells implements Cells {
     /** By code: where its first cell is. */
     const firsts: number[] = []
     let slots = new Int32Array(64).fill(-1)
+    let before = -1
     for (let row = 0, i = column; row < rowCount; row++, i += step) {
       const at = offsets[i]!
       const length = view.getInt32(at)
@@ -119,9 +120,14 @@ export class EncodedCells implements Cells {
         codes[row] = -1
         continue
       }
-      let slot = hashOf(bytes, at + 4, length) & (slots.length - 1)
+      // Rows in the order of their keys have runs of equal values.
+      if (before >= 0 && isEqual(view, firsts[before]!, at, length)) {
+        codes[row] = before
+        continue
+      }
+      let slot = hashOf(view, at, length) & (slots.length - 1)
       let code = slots[slot]!
-      while (code >= 0 && !isEqual(bytes, view, firsts[code]!, at, length)) {
+      while (code >= 0 && !isEqual(view, firsts[code]!, at, length)) {
         slot = (slot + 1) & (slots.length - 1)
         code = slots[slot]!
       }
@@ -133,16 +139,17 @@ export class EncodedCells implements Cells {
         if (values.length * 2 > slots.length) slots = this.#rehash(firsts, slots.length * 4)
       }
       codes[row] = code
+      before = code
     }
     return { codes, values }
   }
 
   #rehash(firsts: readonly number[], size: number): Int32Array<ArrayBuffer> {
-    const { bytes, view } = this.#reader
+    const { view } = this.#reader
     const slots = new Int32Array(size).fill(-1)
     for (let code = 0; code < firsts.length; code++) {
       const at = firsts[code]!
-      let slot = hashOf(bytes, at + 4, view.getInt32(at)) & (size - 1)
+      let slot = hashOf(view, at, view.getInt32(at)) & (size - 1)
       while (slots[slot]! >= 0) slot = (slot + 1) & (size - 1)
       slots[slot] = code
     }
@@ -150,23 +157,27 @@ export class EncodedCells implements Cells {
   }
 }
 
-/** FNV-1a, with a last mix for the lower bits. */
-function hashOf(bytes: Uint8Array, at: number, length: number): number {
-  let hash = 0x811c9dc5
-  for (let i = at; i < at + length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193)
-  return hash ^ (hash >>> 15)
+/** Hash of the `length` bytes of a cell, given by where its length is; by words of four. */
+function hashOf(view: DataView, cell: number, length: number): number {
+  const end = cell + 4 + length
+  let hash = length
+  let at = cell + 4
+  for (; at + 4 <= end; at += 4) {
+    hash = Math.imul(hash ^ view.getInt32(at), 0x9e3779b1)
+    hash ^= hash >>> 15
+  }
+  for (; at < end; at++) hash = Math.imul(hash ^ view.getUint8(at), 0x01000193)
+  return hash ^ (hash >>> 13)
 }
 
 /** Whether two cells, given by where their lengths are, have the same bytes. */
-function isEqual(
-  bytes: Uint8Array,
-  view: DataView,
-  first: number,
-  at: number,
-  length: number,
-): boolean {
+function isEqual(view: DataView, first: number, cell: number, length: number): boolean {
   if (view.getInt32(first) !== length) return false
-  for (let i = 4; i < length + 4; i++) if (bytes[first + i] !== bytes[at + i]) return false
+  const shift = cell - first
+  const end = first + 4 + length
+  let at = first + 4
+  for (; at + 4 <= end; at += 4) if (view.getInt32(at) !== view.getInt32(at + shift)) return false
+  for (; at < end; at++) if (view.getUint8(at) !== view.getUint8(at + shift)) return false
   return true
 }
 
