@@ -171,6 +171,8 @@ export {
   TimeUuid,
   TimeUuidGenerator,
   type TupleType,
+  type TypedPreparedStatement,
+  type TypedStatement,
   type UdtField,
   type UdtType,
   type UnknownColumns,

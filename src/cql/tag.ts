@@ -1,5 +1,5 @@
 import { ConfigError } from '../errors/index.ts'
-import { Statement } from '../types/index.ts'
+import { Statement, type TypedStatement, type UnknownColumns } from '../types/index.ts'
 import { shareAcrossBuilds } from '../util/index.ts'
 import { quoteIdentifier } from './identifiers.ts'
 
@@ -19,8 +19,14 @@ export class CqlFragment {
 
 /** A statement that can also be a part of another one. */
 export interface CqlTag {
-  /** `` cql`… ${value} …` ``: every value becomes a `?`, fragments and statements become text. */
-  (strings: TemplateStringsArray, ...values: readonly unknown[]): Statement
+  /**
+   * `` cql<User>`… ${value} …` ``: every value becomes a `?`, fragments and statements become text.
+   * The type argument declares the columns of the rows.
+   */
+  <Columns = UnknownColumns>(
+    strings: TemplateStringsArray,
+    ...values: readonly unknown[]
+  ): TypedStatement<Columns>
   /** Identifiers, quoted where needed: `cql.id('t')`; `cql.id('ks', 't')` is `ks.t`. */
   id(...names: readonly string[]): CqlFragment
   /** A piece of a statement: `` cql.fragment`WHERE a = ${a}` `` */
@@ -45,6 +51,7 @@ function build(
   if (!values.some(isFragment)) {
     let text = textCache.get(strings)
     if (text === undefined) {
+      for (let i = 0; i < values.length; i++) checkPlace(strings[i]!)
       text = strings.join('?')
       textCache.set(strings, text)
     }
@@ -57,12 +64,26 @@ function build(
       text += value.text
       flat.push(...positionalValues(value))
     } else {
+      checkPlace(text)
       text += '?'
       flat.push(value)
     }
     text += strings[index + 1]!
   })
   return { text, values: flat }
+}
+
+/** What is followed by a name, never by a value. */
+const beforeName =
+  /\b(?:from|into|update|truncate|use|table|keyspace|type|view|index)(?:\s+if\s+(?:not\s+)?exists)?\s+$/i
+
+/** @throws ConfigError when a name has to follow the text */
+function checkPlace(text: string): void {
+  const keyword = beforeName.exec(text)?.[0]
+  if (keyword === undefined) return
+  throw new ConfigError(
+    `cql: a name follows ${keyword.trim()}, which cannot be bound as a value: \${cql.id(name)}`,
+  )
 }
 
 function positionalValues(part: CqlFragment | Statement): readonly unknown[] {
@@ -73,9 +94,12 @@ function positionalValues(part: CqlFragment | Statement): readonly unknown[] {
   return values as readonly unknown[]
 }
 
-function tag(strings: TemplateStringsArray, ...values: readonly unknown[]): Statement {
+function tag<Columns = UnknownColumns>(
+  strings: TemplateStringsArray,
+  ...values: readonly unknown[]
+): TypedStatement<Columns> {
   const built = build(strings, values)
-  return new Statement(built.text, built.values)
+  return new Statement(built.text, built.values) as TypedStatement<Columns>
 }
 
 /** Builds statements from template literals: values are bound, never spliced into the text. */

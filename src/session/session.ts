@@ -18,12 +18,15 @@ import {
   type ExecuteOptions,
   type ExecutionProfileOptions,
   type Executor,
+  type NotInferred,
   type Page,
   type PreparedStatement,
   type Result,
   RowPager,
   type RowStream,
   type Statement,
+  type TypedPreparedStatement,
+  type TypedStatement,
   type UnknownColumns,
 } from '../types/index.ts'
 import type { Dispatcher } from './execution/dispatcher.ts'
@@ -120,7 +123,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
    *   ResultTooLargeError above `resultBytesMax`: use `stream` or `page` for such results
    */
   execute<Columns = UnknownColumns>(
-    statement: string | Statement,
+    statement: string | Statement | TypedStatement<Columns>,
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
@@ -133,7 +136,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
 
   /** The same as `execute`, under the name that other drivers use. */
   query<Columns = UnknownColumns>(
-    statement: string | Statement,
+    statement: string | Statement | TypedStatement<Columns>,
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
@@ -146,15 +149,20 @@ export class ConnectedSession implements Executor, AsyncDisposable {
    *
    * @throws ServerError when the server refuses the statement
    */
+  prepare<Columns>(statement: TypedStatement<Columns>): Promise<TypedPreparedStatement<Columns>>
+  prepare(statement: string | Statement): Promise<PreparedStatement>
+  prepare<Columns, Values extends BindValues = BindValues>(
+    statement: string | Statement,
+  ): Promise<TypedPreparedStatement<Columns, Values>>
   prepare(statement: string | Statement): Promise<PreparedStatement> {
     const work = (): Promise<PreparedStatement> => this.#statements.prepare(statement)
     return this.#scope.traced('prepare', statement, undefined, work)
   }
 
   /** Runs a statement that {@link prepare} has returned; otherwise the same as {@link execute}. */
-  executePrepared<Columns = UnknownColumns>(
-    prepared: PreparedStatement,
-    values?: BindValues,
+  executePrepared<Columns = UnknownColumns, Values extends BindValues = BindValues>(
+    prepared: PreparedStatement | TypedPreparedStatement<Columns, Values>,
+    values?: NotInferred<Values>,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
     if (isObserved(requestChannel)) {
@@ -182,7 +190,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
    * `{ pagingState: page.pagingState }` as options; after the last page it is `undefined`.
    */
   page<Columns = UnknownColumns>(
-    statement: string | Statement | PreparedStatement,
+    statement: StatementOf<Columns>,
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Page<Columns>> {
@@ -192,7 +200,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
 
   /** Returns an async iterable over all rows, which fetches pages as the rows are consumed. */
   stream<Columns = UnknownColumns>(
-    statement: string | Statement | PreparedStatement,
+    statement: StatementOf<Columns>,
     values?: BindValues,
     options?: ExecuteOptions,
   ): RowStream<Columns> {
@@ -300,6 +308,14 @@ export class ConnectedSession implements Executor, AsyncDisposable {
 }
 
 type AnyResult = ResultSet<unknown>
+
+/** What can be read page by page. */
+type StatementOf<Columns> =
+  | string
+  | Statement
+  | PreparedStatement
+  | TypedStatement<Columns>
+  | TypedPreparedStatement<Columns>
 
 /** Casts a result to the column types that the caller has declared. They are not checked. */
 function typed<Columns>(result: Promise<ResultSet<unknown>>): Promise<ResultSet<Columns>> {

@@ -3,6 +3,7 @@ import type { Batch } from './batch.ts'
 import type { PreparedStatement } from './prepared-statement.ts'
 import type { Page, Result, RowStream } from './result.ts'
 import type { UnknownColumns } from './row.ts'
+import type { TypedPreparedStatement, TypedStatement } from './typed-statement.ts'
 import type { BindValues, ExecuteOptions, Statement } from './statement.ts'
 
 /**
@@ -15,7 +16,7 @@ export interface Executor {
    * `Statement` are bound.
    */
   execute<Columns = UnknownColumns>(
-    statement: string | Statement,
+    statement: string | Statement | TypedStatement<Columns>,
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>>
@@ -23,7 +24,7 @@ export interface Executor {
   prepare(statement: string | Statement): Promise<PreparedStatement>
   /** Runs a prepared statement and returns its whole result, all pages. */
   executePrepared<Columns = UnknownColumns>(
-    prepared: PreparedStatement,
+    prepared: PreparedStatement | TypedPreparedStatement<Columns>,
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Result<Columns>>
@@ -38,13 +39,23 @@ export interface Executor {
   ): Promise<Result<Columns>>
   /** Fetches exactly one page: the first, or the one that starts at `options.pagingState`. */
   page<Columns = UnknownColumns>(
-    statement: string | Statement | PreparedStatement,
+    statement:
+      | string
+      | Statement
+      | PreparedStatement
+      | TypedStatement<Columns>
+      | TypedPreparedStatement<Columns>,
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Page<Columns>>
   /** All rows, page by page as they are consumed. */
   stream<Columns = UnknownColumns>(
-    statement: string | Statement | PreparedStatement,
+    statement:
+      | string
+      | Statement
+      | PreparedStatement
+      | TypedStatement<Columns>
+      | TypedPreparedStatement<Columns>,
     values?: BindValues,
     options?: ExecuteOptions,
   ): RowStream<Columns>

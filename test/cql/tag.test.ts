@@ -28,3 +28,24 @@ test('any name survives quoting', () => {
     { numRuns: 300 },
   )
 })
+
+test.each<[string, () => unknown]>([
+  ['FROM', () => cql`SELECT * FROM ${'users'} WHERE id = ${1}`],
+  ['into', () => cql`insert into ${'users'} (id) VALUES (${1})`],
+  ['UPDATE', () => cql`UPDATE ${'users'} SET a = 1`],
+  ['TABLE IF NOT EXISTS', () => cql`CREATE TABLE IF NOT EXISTS ${'users'} (id int PRIMARY KEY)`],
+  ['TRUNCATE', () => cql`TRUNCATE ${'users'}`],
+  ['USE', () => cql`USE ${'ks'}`],
+  ['FROM', () => cql`SELECT ${cql.id('a')} FROM ${'users'}`],
+  ['FROM', () => cql.fragment`FROM ${'users'}`],
+])('a value in the place of a name, behind %s, is refused', (keyword, build) => {
+  expect(build).toThrow(new RegExp(`a name follows ${keyword}, .*cql\\.id`, 'i'))
+})
+
+test.each([
+  () => cql`SELECT a FROM t WHERE using_table = ${1} AND from_x IN ${[1]}`,
+  () => cql`SELECT a FROM ${cql.id('t')} WHERE b = ${1}`,
+  () => cql`INSERT INTO t (a) VALUES (${1}) USING TTL ${5}`,
+])('values elsewhere are not', (build) => {
+  expect(build).not.toThrow()
+})

@@ -30,6 +30,29 @@ interface User {
   name: string
 }
 
+export async function statementsCarryTheirColumns(session: Session): Promise<void> {
+  const id = 1
+  const byTag = await session.execute(cql<User>`SELECT id, name FROM users WHERE id = ${id}`)
+  isTrue<Equal<typeof byTag, Result<User>>>()
+  const prepared = await session.prepare<User, [id: number]>('SELECT * FROM users WHERE id = ?')
+  const byId = await session.executePrepared(prepared, [1])
+  isTrue<Equal<typeof byId, Result<User>>>()
+  const withOption = await session.executePrepared(prepared.withPageSize(5), [1])
+  isTrue<Equal<typeof withOption, Result<User>>>()
+  // @ts-expect-error -- the value is a number
+  await session.executePrepared(prepared, ['1'])
+  // @ts-expect-error -- one value is declared
+  await session.executePrepared(prepared, [1, 2])
+  const ofTag = await session.prepare(cql<User>`SELECT id, name FROM users`)
+  for await (const row of session.stream(ofTag)) isTrue<Equal<typeof row.name, string>>()
+  // What is declared where it is used wins.
+  const other = await session.execute<{ n: bigint }>(cql`SELECT count(*) AS n FROM users`)
+  isTrue<Equal<typeof other, Result<{ n: bigint }>>>()
+  const untyped = await session.prepare('SELECT 1')
+  const asUser = await session.executePrepared<User>(untyped, { anything: 1 })
+  isTrue<Equal<typeof asUser, Result<User>>>()
+}
+
 export async function rowsHaveTheDeclaredColumns(session: Session): Promise<void> {
   const result = await session.execute<User>('SELECT id, name FROM users WHERE id = ?', { id: 1 })
   isTrue<Equal<typeof result, Result<User>>>()
