@@ -110,6 +110,9 @@ export {
 } from './policies/index.ts'
 export type {
   AddressTranslator,
+  AuthenticationContext,
+  Authenticator,
+  AuthProvider,
   HostLookup,
   LocalPorts,
   TlsOptions,

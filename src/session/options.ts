@@ -23,6 +23,7 @@ import type {
 } from '../types/index.ts'
 import {
   type AddressTranslator,
+  type AuthProvider,
   checkAddressTranslator,
   connectionInFlightBytesMax,
   connectionsPerNodeMax,
@@ -30,6 +31,8 @@ import {
   type EndpointFactory,
   type HostLookup,
   type LocalPorts,
+  plainAuthenticators,
+  PlainTextAuthProvider,
   type PoolSize,
   systemLookup,
   type TlsOptions,
@@ -135,8 +138,10 @@ export interface SessionOptions {
   readonly timestampValues?: 'date' | 'bigint' | undefined
   /** Whether row decoders are generated with `new Function` where allowed. Default `true`. */
   readonly codeGeneration?: boolean | undefined
-  /** Server authenticator classes that may be given the password. */
+  /** Server authenticator classes that may be given the password. Default: the known ones. */
   readonly authenticators?: readonly string[] | undefined
+  /** Logs in by another mechanism than `user` and `password`, which it excludes. */
+  readonly authProvider?: AuthProvider | undefined
   /** Data center whose nodes are preferred. Default: that of the first node reached. */
   readonly localDataCenter?: string | undefined
   /** Idle milliseconds after which a connection is probed. Default 30,000. */
@@ -193,7 +198,7 @@ export interface ResolvedOptions {
   readonly contactPoints: readonly ContactPoint[]
   readonly keyspace: string | undefined
   readonly createKeyspace: CreateKeyspaceOptions | undefined
-  readonly credentials: { readonly user: string; readonly password: Secret } | undefined
+  readonly authProvider: AuthProvider | undefined
   readonly poolSize: PoolSize
   readonly shardAwarePort: LocalPorts | undefined
   readonly compression: CompressionName | undefined
@@ -213,7 +218,6 @@ export interface ResolvedOptions {
   readonly int64: 'bigint' | 'number' | 'string'
   readonly timestampValues: 'date' | 'bigint'
   readonly codeGeneration: boolean
-  readonly authenticators: readonly string[]
   readonly localDataCenter: string | undefined
   readonly heartbeatIntervalMs: number
   readonly preparedCountMax: number
@@ -230,14 +234,6 @@ export interface ResolvedOptions {
   readonly executionProfiles: { readonly [name: string]: ExecutionProfileOptions }
   readonly runtime: Runtime
 }
-
-/** Authenticators that ask for SASL PLAIN, by their class on the server. */
-export const plainAuthenticators: readonly string[] = Object.freeze([
-  'org.apache.cassandra.auth.PasswordAuthenticator',
-  'org.apache.cassandra.auth.MutualTlsWithPasswordFallbackAuthenticator',
-  'com.scylladb.auth.SaslauthdAuthenticator',
-  'com.scylladb.auth.TransitionalAuthenticator',
-])
 
 export const int32Max = 2_147_483_647
 
@@ -260,7 +256,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['timestampValues', 'codeGeneration', 'authenticators', 'localDataCenter'],
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
   ...['queueBytesMax', 'protocolVersionMax', 'addressTranslator', 'shardAwarePort'],
-  ...['loadBalancingPolicy', 'hostFilter', 'lookup'],
+  ...['loadBalancingPolicy', 'hostFilter', 'lookup', 'authProvider'],
   ...['retryPolicy', 'speculativeExecutionPolicy', 'reconnectionPolicy', 'executionProfiles'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
   ...['random'],
@@ -291,7 +287,7 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
         ? undefined
         : checkKeyspace(options.keyspace, options.keyspaceCaseSensitive ?? false),
     createKeyspace: resolveCreateKeyspace(options),
-    credentials: resolveCredentials(options),
+    authProvider: resolveAuthProvider(options),
     poolSize: resolvePoolSize(options.poolSize ?? { perShard: 1 }),
     shardAwarePort: resolveLocalPorts(options.shardAwarePort ?? true),
     compression: resolveCompression(options.compression),
@@ -307,7 +303,6 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
       'bigint',
     ]),
     codeGeneration: options.codeGeneration ?? true,
-    authenticators: options.authenticators ?? plainAuthenticators,
     localDataCenter: options.localDataCenter,
     heartbeatIntervalMs: milliseconds('heartbeatIntervalMs', options.heartbeatIntervalMs ?? 30_000),
     preparedCountMax: integer('preparedCountMax', options.preparedCountMax ?? 1_000, 1, int32Max),
@@ -343,7 +338,6 @@ function resolveRuntime({ runtime = systemRuntime, clock, random }: SessionOptio
 /** Options of other drivers, and the options that replace them here. */
 const foreignOptions: { readonly [name: string]: string } = {
   credentials: 'user and password',
-  authProvider: 'user and password',
   username: 'user',
   hosts: 'contactPoints',
   nodes: 'contactPoints',
@@ -458,13 +452,35 @@ function resolveCreateKeyspace(options: SessionOptions): CreateKeyspaceOptions |
   return createKeyspace === true ? {} : createKeyspace
 }
 
-function resolveCredentials(options: SessionOptions): ResolvedOptions['credentials'] {
-  const { user, password } = options
+function resolveAuthProvider(options: SessionOptions): AuthProvider | undefined {
+  const { user, password, authenticators, authProvider } = options
+  if (authProvider !== undefined) {
+    if (user !== undefined || password !== undefined || authenticators !== undefined) {
+      throw new ConfigError('authProvider excludes the options user, password and authenticators')
+    }
+    return checkAuthProvider(authProvider)
+  }
   if (user === undefined && password === undefined) return undefined
   if (typeof user !== 'string' || password === undefined) {
     throw new ConfigError('user and password are needed together')
   }
-  return { user, password: password instanceof Secret ? password : new Secret(password) }
+  const secret = password instanceof Secret ? password : new Secret(password)
+  return new PlainTextAuthProvider(
+    { user, password: secret },
+    authenticators ?? plainAuthenticators,
+  )
+}
+
+function checkAuthProvider(provider: AuthProvider): AuthProvider {
+  const classes: unknown = provider?.authenticators
+  const hasClasses =
+    Array.isArray(classes) &&
+    classes.length > 0 &&
+    classes.every((name) => typeof name === 'string' && name !== '')
+  if (hasClasses && typeof provider.newAuthenticator === 'function') return provider
+  throw new ConfigError(
+    'authProvider must be an object with authenticators, the classes of server authenticators that it answers, and the method newAuthenticator; for a password, use the options user and password',
+  )
 }
 
 function resolveCompression(name: string | null | undefined): CompressionName | undefined {

@@ -17,6 +17,7 @@ import {
 } from '../policies/index.ts'
 import {
   type AddressTranslator,
+  type AuthProvider,
   type Endpoint,
   type EndpointFactory,
   parseAddress,
@@ -110,6 +111,10 @@ export class BaseSessionBuilder {
   /** Sets the credentials for servers that require password authentication. */
   user(user: string, password: string | Secret): this {
     return this.#with({ user, password })
+  }
+  /** @param provider logs in by another mechanism than a user and a password */
+  authProvider(provider: AuthProvider): this {
+    return this.#with({ authProvider: provider })
   }
   /** @param size connections per node, or per shard: see {@link SessionOptions.poolSize} */
   poolSize(size: PoolSizeOption): this {
@@ -338,8 +343,7 @@ function clusterOptions(
       connectionTimeoutMs: options.connectionTimeoutMs,
       heartbeatIntervalMs: options.heartbeatIntervalMs,
       inFlightBytesMax: options.inFlightBytesMax,
-      credentials: options.credentials,
-      authenticators: options.authenticators,
+      authProvider: options.authProvider,
       compression: options.compression,
       protocolVersionMax: options.protocolVersionMax,
       startup: startupOptions(options),

@@ -7,10 +7,11 @@ import {
   type ProtocolVersion,
 } from '../protocol/index.ts'
 import { ServerError, ServerErrorCode, type TsyllaError } from '../errors/index.ts'
+import type { AuthProvider } from './authentication.ts'
 import { type InternalRequestOptions, sendUse } from './internal-request.ts'
 import { ByteBudget } from './byte-budget.ts'
 import { Connection, type ConnectionListener } from './connection.ts'
-import { asConnectError, type Credentials, handshake, tlsHint } from './handshake.ts'
+import { asConnectError, handshake, tlsHint } from './handshake.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { Endpoint } from './link.ts'
 import type { DeadlineTimer } from './deadline-timer.ts'
@@ -24,8 +25,8 @@ export interface ConnectorOptions {
   readonly inFlightBytesMax: number
   /** Called when the bytes in flight fall below `inFlightBytesMax` again. */
   readonly onRoom: () => void
-  readonly credentials: Credentials | undefined
-  readonly authenticators: readonly string[]
+  /** How to log in where a node asks for it. */
+  readonly authProvider: AuthProvider | undefined
   readonly compression: CompressionName | undefined
   readonly protocolVersionMax: ProtocolVersion
   readonly startup: ReadonlyMap<string, string>
@@ -101,10 +102,13 @@ export class Connector {
       const compressor = isInside ? undefined : await this.#loadCompressor()
       signal.throwIfAborted()
       connection.attach(await endpoint.open(connection, { ...purpose.source, signal }))
-      const { credentials, authenticators, startup, protocolVersionMax } = this.#options
+      const { authProvider, startup, protocolVersionMax } = this.#options
+      const { hostId, isUnencrypted } = endpoint
+      const isEncrypted = isUnencrypted === false
+      const authentication = { authProvider, hostId, isEncrypted, signal }
       await handshake(
         connection,
-        { credentials, authenticators, compressor, startup, eventTypes, protocolVersionMax },
+        { authentication, compressor, startup, eventTypes, protocolVersionMax },
         requestOptions,
       )
       connection.markReady()

@@ -1,11 +1,8 @@
 import {
-  AuthenticationError,
   ConfigError,
   ConnectionError,
   ProtocolError,
-  type Secret,
   ServerError,
-  ServerErrorCode,
   TsyllaError,
 } from '../errors/index.ts'
 import {
@@ -15,22 +12,16 @@ import {
   type ProtocolVersion,
   type Response,
   ScyllaExtension,
-  writeAuthToken,
   writeRegister,
   writeStartup,
 } from '../protocol/index.ts'
+import { authenticate, type AuthenticationOptions } from './authentication.ts'
 import { sendInternalRequest, type InternalRequestOptions } from './internal-request.ts'
 import type { Connection } from './connection.ts'
 
-export interface Credentials {
-  readonly user: string
-  readonly password: Secret
-}
-
 export interface HandshakeOptions {
-  readonly credentials: Credentials | undefined
-  /** Server authenticator classes that may be given the password. */
-  readonly authenticators: readonly string[]
+  /** How to log in where the node asks for it. */
+  readonly authentication: AuthenticationOptions
   readonly compressor: Compressor | undefined
   readonly protocolVersionMax: ProtocolVersion
   /** DRIVER_NAME, APPLICATION_NAME and the like. */
@@ -77,7 +68,7 @@ export async function handshake(
     connection.beginSegments()
   }
   if (answer.opcode === Opcode.AUTHENTICATE) {
-    await authenticate(connection, answer.authenticator, options, requestOptions)
+    await authenticate(connection, answer.authenticator, options.authentication, requestOptions)
   } else if (answer.opcode !== Opcode.READY) {
     throw unexpected(connection, answer, 'STARTUP')
   }
@@ -102,46 +93,6 @@ function checkCompression(
   throw new ConfigError(
     `${connection.address} does not offer ${compressor.name} compression, only ${offered.join(', ') || 'none'}`,
   )
-}
-
-/** SASL PLAIN (RFC 4616): an empty authorization id, user and password, each after a NUL. */
-async function authenticate(
-  connection: Connection,
-  authenticator: string,
-  options: HandshakeOptions,
-  requestOptions: InternalRequestOptions,
-): Promise<void> {
-  const { credentials } = options
-  if (!options.authenticators.includes(authenticator)) {
-    throw new AuthenticationError(
-      connection.address,
-      `the server asks for the authenticator ${authenticator}, which is not among those that are given the password (option authenticators)`,
-    )
-  }
-  if (credentials === undefined) {
-    throw new AuthenticationError(
-      connection.address,
-      'the server asks for a password: user(name, password)',
-    )
-  }
-  const token = Buffer.from(`\0${credentials.user}\0${credentials.password.reveal()}`)
-  let answer: Response
-  try {
-    answer = await sendInternalRequest(
-      connection,
-      Opcode.AUTH_RESPONSE,
-      (writer) => writeAuthToken(writer, token),
-      requestOptions,
-    )
-  } catch (error) {
-    if (error instanceof ServerError && error.serverCode === ServerErrorCode.BAD_CREDENTIALS) {
-      throw new AuthenticationError(connection.address, error.message, { cause: error })
-    }
-    throw error
-  } finally {
-    token.fill(0)
-  }
-  if (answer.opcode !== Opcode.AUTH_SUCCESS) throw unexpected(connection, answer, 'AUTH_RESPONSE')
 }
 
 function unexpected(connection: Connection, response: Response, request: string): ProtocolError {

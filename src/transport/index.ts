@@ -4,6 +4,7 @@ export {
   type UntranslatedPeer,
 } from './address-translator.ts'
 export { parseAddress } from './addresses.ts'
+export type { AuthenticationContext, Authenticator, AuthProvider } from './authentication.ts'
 export { ByteBudget } from './byte-budget.ts'
 export {
   Connection,
@@ -19,7 +20,6 @@ export {
   type ConnectorOptions,
   enterKeyspace,
 } from './connector.ts'
-export type { Credentials } from './handshake.ts'
 export { type HostLookup, systemLookup } from './host-lookup.ts'
 export {
   type InternalRequestOptions,
@@ -31,6 +31,7 @@ export {
 export type { Endpoint, EndpointFactory, Link, LinkHandler, OpenLinkOptions } from './link.ts'
 export { openMemoryLink } from './memory-link.ts'
 export { NodePool, type NodePoolOptions } from './node-pool.ts'
+export { plainAuthenticators, PlainTextAuthProvider } from './plain-text-auth.ts'
 export { defaultLocalPorts, type LocalPorts, ShardPort, type ShardSource } from './shard-port.ts'
 export { connectionsPerNodeMax, type PoolSize } from './shard-slots.ts'
 export { TcpEndpoint, type TcpOptions, type TlsOptions } from './tcp-endpoint.ts'

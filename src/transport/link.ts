@@ -37,6 +37,8 @@ export interface Endpoint {
   readonly address: string
   /** Host and port, or `undefined` for a node inside this process. */
   readonly network: { readonly host: string; readonly port: number } | undefined
+  /** Host id of the node, when it is reached by that and not by an address of its own. */
+  readonly hostId?: string | undefined
   /** Whether links carry plain bytes over a network, so that a port for TLS cannot be reached. */
   readonly isUnencrypted?: boolean
   /** The clock the node lives by, when it is not the machine's. */

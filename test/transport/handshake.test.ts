@@ -28,8 +28,7 @@ async function open(
     heartbeatIntervalMs: 30_000,
     inFlightBytesMax: 1,
     onRoom() {},
-    credentials: undefined,
-    authenticators: [],
+    authProvider: undefined,
     ...{ compression: undefined, protocolVersionMax: ProtocolVersion.V5 },
     startup: new Map([['DRIVER_NAME', 'tsylla']]),
   })
