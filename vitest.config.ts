@@ -31,6 +31,7 @@ const units = [
   'errors',
   'fuzz',
   'kernel',
+  'observability',
   'policies',
   'protocol',
   'routing',

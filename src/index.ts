@@ -81,6 +81,7 @@ export type {
 } from './metadata/index.ts'
 export type {
   ConnectTrace,
+  LatencyMetrics,
   PrepareTrace,
   RequestTrace,
   WarningTrace,
@@ -91,7 +92,9 @@ export type {
   ContactPoint,
   ContactPointObject,
   CreateKeyspaceOptions,
+  NodeMetrics,
   PoolSizeOption,
+  SessionMetrics,
   SessionOptions,
 } from './session/index.ts'
 export { driverVersion as version } from './session/index.ts'

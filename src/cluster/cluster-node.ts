@@ -1,3 +1,4 @@
+import { NodeRecorder } from '../observability/index.ts'
 import type { Endpoint, NodePool } from '../transport/index.ts'
 import type { NodeInfo } from '../types/index.ts'
 import { NodeView } from './node-view.ts'
@@ -14,6 +15,8 @@ export class ClusterNode {
   /** As of the last refresh. */
   tokens: readonly string[]
   readonly pool: NodePool
+  /** Counts the requests to the node; it outlives a change of the address. */
+  readonly recorder: NodeRecorder
   /** Whether it has a connection: a copy of what the pool says, because every request asks. */
   isUp = false
   /** The node as policies of users see it. */
@@ -29,6 +32,7 @@ export class ClusterNode {
     described: Pick<NodeDescription, 'hostId' | 'dataCenter' | 'rack' | 'tokens' | 'address'>,
     endpoint: Endpoint,
     pool: NodePool,
+    recorder: NodeRecorder = new NodeRecorder(),
   ) {
     this.hostId = described.hostId
     this.dataCenter = described.dataCenter
@@ -37,6 +41,7 @@ export class ClusterNode {
     this.#describedAddress = described.address
     this.endpoint = endpoint
     this.pool = pool
+    this.recorder = recorder
     this.info = new NodeView(this)
   }
 

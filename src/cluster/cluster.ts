@@ -373,6 +373,15 @@ export class Cluster implements ConnectionListener {
     return undefined
   }
 
+  get nodes(): readonly ClusterNode[] {
+    return this.#registry.nodes
+  }
+
+  /** Bytes of the requests in flight, over all connections. */
+  get inFlightBytes(): number {
+    return this.#connector.inFlightBytes
+  }
+
   get nodeCount(): number {
     return this.#registry.count
   }

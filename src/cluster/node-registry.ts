@@ -4,7 +4,7 @@ import {
   NoNodeAvailableError,
   type TsyllaError,
 } from '../errors/index.ts'
-import { warn } from '../observability/index.ts'
+import { type NodeRecorder, warn } from '../observability/index.ts'
 import type { HostFilter, ReconnectionPolicy } from '../types/index.ts'
 import type { StatusChangeEvent } from '../protocol/index.ts'
 import {
@@ -142,7 +142,8 @@ export class NodeRegistry {
       }
       if (known !== undefined) this.#remove(described.hostId, known)
       // The node that was asked is reached already, maybe by a name that its certificate carries.
-      this.#add(described, described === local ? endpoint : this.#endpointOf(described))
+      const found = described === local ? endpoint : this.#endpointOf(described)
+      this.#add(described, found, known?.recorder)
     }
   }
 
@@ -175,7 +176,7 @@ export class NodeRegistry {
     return this.#options.endpointOf(address.host, address.port)
   }
 
-  #add(described: NodeDescription, endpoint: Endpoint): void {
+  #add(described: NodeDescription, endpoint: Endpoint, recorder?: NodeRecorder): void {
     const { poolSize, reconnection, deadlineTimer, onAvailability } = this.#options
     const pool: NodePool = new NodePool({
       size: poolSize,
@@ -191,7 +192,7 @@ export class NodeRegistry {
         onAvailability()
       },
     })
-    const node: ClusterNode = new ClusterNode(described, endpoint, pool)
+    const node: ClusterNode = new ClusterNode(described, endpoint, pool, recorder)
     this.#nodes.set(node.hostId, node)
     void pool.fill()
   }
@@ -220,6 +221,7 @@ export class NodeRegistry {
   async #connectTo(node: ClusterNode, source: ShardSource | undefined): Promise<Connection> {
     const connection = await this.#options.connect(node.endpoint, source)
     this.#nodesOfConnections.set(connection, node)
+    connection.recorder = node.recorder
     return connection
   }
 

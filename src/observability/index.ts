@@ -10,3 +10,4 @@ export {
   warn,
   type WarningTrace,
 } from './channels.ts'
+export { LatencyHistogram, type LatencyMetrics, NodeRecorder } from './latency-histogram.ts'

@@ -8,4 +8,5 @@ export {
 } from './options.ts'
 export { type CloseOptions, ConnectedSession } from './session.ts'
 export { type BuildOptions, type EndpointSchemes, BaseSessionBuilder } from './session-builder.ts'
+export type { NodeMetrics, SessionMetrics } from './session-metrics.ts'
 export { driverVersion } from './version.ts'

@@ -38,6 +38,7 @@ import { ExecutionProfiles } from './execution-options.ts'
 import { checkKeyspace, int32Max, integer, type ResolvedOptions } from './options.ts'
 import { ResultMetadataCache } from './result/result-metadata-cache.ts'
 import type { ResultSet } from './result/result-set.ts'
+import { type SessionMetrics, SessionRecorder } from './session-metrics.ts'
 import { StatementPreparer } from './statement/preparer.ts'
 import type { SchemaChangeTracker } from './statement/schema-tracker.ts'
 import { StatementCache } from './statement/statement-cache.ts'
@@ -71,6 +72,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
   readonly #batches: BatchRunner
   readonly #profiles: ExecutionProfiles
   readonly #requestOptions: InternalRequestOptions
+  readonly #recorder = new SessionRecorder()
   /** Keyspaces, tables, views, types, functions and aggregates, read when they are asked for. */
   readonly metadata: SchemaMetadata
   #closing: Promise<void> | undefined
@@ -104,6 +106,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
         queryMetadata: new ResultMetadataCache(codecOptions),
         timestamps: options.timestamps === 'client' ? timestamps : undefined,
         resultBytesMax: options.resultBytesMax,
+        recorder: this.#recorder,
       },
       statements: new StatementCache(options.preparedCountMax, codecOptions),
       profiles: this.#profiles,
@@ -247,6 +250,14 @@ export class ConnectedSession implements Executor, AsyncDisposable {
   /** Returns a snapshot of the nodes and keyspaces that the session knows; sends no request. */
   getClusterData(): ClusterData {
     return this.#cluster.data()
+  }
+
+  /**
+   * Returns what the session has counted of its requests, as a whole and by node, and what is under
+   * way. Sends no request.
+   */
+  metrics(): SessionMetrics {
+    return this.#recorder.snapshot(this.#cluster, this.#dispatcher)
   }
 
   /** @internal Reads rows of the schema tables on any node. */

@@ -14,6 +14,7 @@ import {
   SegmentSealer,
   type WireWriter,
 } from '../protocol/index.ts'
+import type { NodeRecorder } from '../observability/index.ts'
 import { assert, type Runtime } from '../util/index.ts'
 import type { ByteBudget } from './byte-budget.ts'
 import { ConnectionKeyspace } from './connection-keyspace.ts'
@@ -122,6 +123,8 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
    * probed, and pools choose it only when no other has room.
    */
   isSuspect = false
+  /** Counts the requests to the node; `undefined` for a connection outside of its pool. */
+  recorder: NodeRecorder | undefined
   /** Which keyspace the connection is in. */
   readonly keyspace: ConnectionKeyspace = new ConnectionKeyspace()
   readonly #deadlineTimer: DeadlineTimer

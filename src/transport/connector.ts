@@ -126,6 +126,11 @@ export class Connector {
     return connection
   }
 
+  /** Bytes of the requests in flight, over all connections. */
+  get inFlightBytes(): number {
+    return this.#budget.bytes
+  }
+
   /** Closes every connection that is not ready yet; {@link open} fails from now on. */
   close(error: TsyllaError): void {
     this.#closing.abort(error)

@@ -23,6 +23,8 @@ export class DeadlineTimer {
   readonly #listeners = new Set<TickListener>()
   #timer: Timer | undefined
   #isBusy = false
+  #latestMs = 0
+  #latestUs = 0
 
   /** @param runtime of the session: time, randomness and scheduling of everything that it does */
   constructor(runtime: Runtime) {
@@ -37,7 +39,24 @@ export class DeadlineTimer {
 
   /** Returns milliseconds since the timer was made; they never go backwards. */
   nowMs(): number {
-    return Math.floor(this.#clock.monotonicMs() - this.#originMs)
+    const elapsedMs = this.#clock.monotonicMs() - this.#originMs
+    // A signed 32-bit integer, which wraps around after 71 minutes: that needs no heap object.
+    this.#latestUs = (elapsedMs * 1_000) | 0
+    this.#latestMs = Math.floor(elapsedMs)
+    return this.#latestMs
+  }
+
+  /**
+   * Microseconds at the latest call of {@link nowMs}, as a signed 32-bit integer that wraps around:
+   * `(later - earlier) | 0` is the time between two of them, up to 35 minutes.
+   */
+  get latestUs(): number {
+    return this.#latestUs
+  }
+
+  /** Returns the microseconds of a time of {@link nowMs}: exact ones if it is the latest. */
+  usOf(ms: number): number {
+    return ms === this.#latestMs ? this.#latestUs : (ms * 1_000) | 0
   }
 
   addListener(listener: TickListener): void {

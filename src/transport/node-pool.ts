@@ -273,12 +273,17 @@ export class NodePool {
     const { connections } = this.#slots
     if (connections.length === 1 && isUsable === undefined) {
       const only = connections[0]!
-      return only.hasRoom ? only : undefined
+      if (!only.hasRoom) return undefined
+      if (shard !== undefined) countMisrouted(only, shard)
+      return only
     }
     const preferred = shard === undefined ? undefined : this.#slots.of(shard)
     if (preferred === undefined) return this.#nextInTurn(isUsable)
     const connection = this.#leastLoaded(preferred, isUsable)
-    return connection?.isSuspect === false ? connection : this.#leastLoaded(connections, isUsable)
+    if (connection?.isSuspect === false) return connection
+    const other = this.#leastLoaded(connections, isUsable)
+    if (other !== undefined) countMisrouted(other, shard!)
+    return other
   }
 
   #nextInTurn(isUsable: ((connection: Connection) => boolean) | undefined): Connection | undefined {
@@ -338,4 +343,9 @@ export class NodePool {
     const all = [...this.connections, ...this.#surplus, ...this.#draining.keys()]
     for (const connection of all) connection.destroy(error)
   }
+}
+
+/** Counts a request for a shard that another shard serves. */
+function countMisrouted({ features, recorder }: Connection, shard: number): void {
+  if (recorder !== undefined && features.shard?.shard !== shard) recorder.misroutedCount++
 }

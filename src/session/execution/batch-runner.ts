@@ -10,7 +10,7 @@ import {
 import type { ResultSet } from '../result/result-set.ts'
 import type { StatementHandle } from '../statement/statement-cache.ts'
 import { addValues, BatchMessage, type BatchParts, textOfBatch } from './batch-message.ts'
-import { allPages, type CallScope, failed, isEmpty, valuesOf } from './call-scope.ts'
+import { allPages, type CallScope, isEmpty, valuesOf } from './call-scope.ts'
 import { UserRequest, type RequestOptions } from './user-request.ts'
 import { snapshotOf } from './value-snapshot.ts'
 
@@ -40,7 +40,7 @@ export class BatchRunner {
         if (dispatcher.isClosing) throw new ClosedError('session')
         this.#start(batch, values, options, resolve)
       } catch (error) {
-        resolve(failed(error))
+        resolve(this.#scope.fail(error))
       }
     })
   }
@@ -59,7 +59,7 @@ export class BatchRunner {
       options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
     const entries = batch.entries()
     const handles = entries.map((entry) => this.#scope.handleOf(entry, profile.keyspace))
-    const fail = (error: unknown): void => resolve(failed(error, textOfBatch(handles)))
+    const fail = (error: unknown): void => resolve(this.#scope.fail(error, textOfBatch(handles)))
     const start = (given: BatchValues): void => {
       try {
         const parts = this.#partsOf(entries, handles, given)

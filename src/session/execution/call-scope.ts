@@ -107,9 +107,15 @@ export class CallScope {
   accept<T>(statement: AnyStatement | undefined, work: () => Promise<T>): Promise<T> {
     return new Promise((resolve) => {
       this.hold(work).then(resolve, (error: unknown) =>
-        resolve(failed(error, anyTextOf(statement))),
+        resolve(statement === undefined ? failed(error) : this.fail(error, anyTextOf(statement))),
       )
     })
+  }
+
+  /** Counts a call that has failed: otherwise the same as {@link failed}. */
+  fail(error: unknown, text?: string): Promise<never> {
+    this.context.recorder.onCallFailed(error)
+    return failed(error, text)
   }
 
   /** Publishes a call to `tsylla:request` when that has subscribers. */

@@ -125,6 +125,10 @@ export class Dispatcher implements TickListener {
     return this.#waitingCount
   }
 
+  get queuedBytes(): number {
+    return this.#held.total
+  }
+
   /** Sends a request wherever there is room, or queues it. */
   dispatch(request: DispatchedRequest, nowMs?: number): void {
     if (this.#isClosed) {
@@ -240,6 +244,7 @@ export class Dispatcher implements TickListener {
     // The policy that was asked may have aborted it.
     if (request.isSettled) return true
     const attempt = new RequestAttempt(request, connection, nowMs, attemptDeadlineMs)
+    attempt.sentUs = this.deadlineTimer.usOf(nowMs)
     if (!connection.send(attempt)) return false
     request.onSent(attempt)
     return true

@@ -2,6 +2,7 @@ import type { Cluster } from '../../cluster/index.ts'
 import type { TimestampGenerator } from '../../policies/index.ts'
 import type { ResultMetadataCache } from '../result/result-metadata-cache.ts'
 import type { StatementPreparer } from '../statement/preparer.ts'
+import type { SessionRecorder } from '../session-metrics.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { RoutingKeyEncoder } from './routing-key.ts'
 
@@ -17,4 +18,5 @@ export interface ExecutionContext {
   readonly timestamps: TimestampGenerator | undefined
   /** Bytes of rows that one result of all pages may have. */
   readonly resultBytesMax: number
+  readonly recorder: SessionRecorder
 }

@@ -28,6 +28,8 @@ export class RequestAttempt implements ConnectionRequest {
   readonly connection: Connection
   readonly sentMs: number
   readonly deadlineMs: number
+  /** {@link DeadlineTimer.usOf} of `sentMs`. */
+  sentUs = 0
   streamId = -1
   /** Columns that the node may leave out of its answer. */
   knownColumns: KnownColumns | undefined

@@ -15,6 +15,11 @@ export class RequestSetbacks {
   /** Attempts in flight besides the first. */
   readonly others: RequestAttempt[] = []
   readonly failures: Attempt[] = []
+  /**
+   * What the next attempt is: one that follows a failure, or a PREPARE. Without either it is a
+   * second one, besides the one in flight.
+   */
+  next: 'retry' | 'repetition' | undefined
   /** Nodes that have refused the request. */
   excludedNodes: Set<ClusterNode> | undefined
   /** Nodes on which an attempt was lost. */

@@ -72,9 +72,19 @@ function learnTablet(
   payload: ReadonlyMap<string, Uint8Array | null>,
 ): void {
   const { keyspace, table } = message.routedTable ?? {}
+  if (connection.recorder !== undefined && bringsTablet(connection, payload)) {
+    connection.recorder.misroutedCount++
+  }
   if (keyspace === undefined || table === undefined) return
   if (context.cluster.learnTablet({ keyspace, table }, connection, payload)) return
   warn(connection.address, `A description of a tablet of ${keyspace}.${table} is malformed`)
+}
+
+function bringsTablet(
+  { features: { tablets } }: RequestAttempt['connection'],
+  payload: ReadonlyMap<string, unknown>,
+): boolean {
+  return tablets !== undefined && payload.has(`tablets-routing-v${tablets}`)
 }
 
 function withoutRows(address: string, prefix: ResponsePrefix): ResultSet<unknown> {

@@ -19,7 +19,6 @@ import {
   type CallLimits,
   type CallScope,
   checkPreparedKeyspace,
-  failed,
   isEmpty,
   textOf,
   valuesOf,
@@ -109,7 +108,7 @@ export class StatementRunner {
         const request = new UserRequest(context, message, paging, resolve)
         request.start(context.dispatcher.deadlineTimer.nowMs())
       } catch (error) {
-        resolve(failed(error, handle.text))
+        resolve(this.#scope.fail(error, handle.text))
       }
     })
   }

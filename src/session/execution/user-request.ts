@@ -63,6 +63,8 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   #first: RequestAttempt | undefined
   #setbacks: RequestSetbacks | undefined
   #attemptCount = 0
+  /** {@link DeadlineTimer.usOf} the time that the deadline counts from. */
+  #startedUs = 0
   /** Where the request waits while it does. */
   #place: QueuePlace | undefined
 
@@ -118,6 +120,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   start(startedMs: number): void {
     const { dispatcher } = this.context
     dispatcher.onAccepted()
+    this.#startedUs = dispatcher.deadlineTimer.usOf(startedMs)
     const signal = this.#signal
     if (signal !== undefined) {
       if (signal.aborted) {
@@ -156,8 +159,20 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   onSent(attempt: RequestAttempt): void {
     this.#leaveQueue()
     this.#attemptCount++
+    if (this.#setbacks !== undefined || this.#first !== undefined) this.#countAttempt()
     if (this.#first === undefined) this.#first = attempt
     else (this.#setbacks ??= new RequestSetbacks()).others.push(attempt)
+  }
+
+  /** Counts an attempt that may not be the first one. */
+  #countAttempt(): void {
+    const { recorder } = this.context
+    const setbacks = (this.#setbacks ??= new RequestSetbacks())
+    if (setbacks.next === 'retry') recorder.retryCount++
+    else if (setbacks.next === undefined && this.#first !== undefined) {
+      recorder.speculativeExecutionCount++
+    }
+    setbacks.next = undefined
   }
 
   #endAttempt(attempt: RequestAttempt): void {
@@ -192,6 +207,8 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     end: number,
   ): void {
     this.#endAttempt(attempt)
+    const us = (this.context.dispatcher.deadlineTimer.latestUs - attempt.sentUs) | 0
+    attempt.connection.recorder?.latency.record(us)
     const reader = sharedReader
     reader.reset(bytes, start, end)
     try {
@@ -227,6 +244,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
 
   async #prepareAgain(connection: Connection, error: ServerError): Promise<void> {
     const setbacks = (this.#setbacks ??= new RequestSetbacks())
+    setbacks.next = 'repetition'
     const delayMs = setbacks.nextPrepareDelayMs()
     if (delayMs > 0) {
       await sleep(this.context.dispatcher.deadlineTimer.clock, delayMs)
@@ -302,11 +320,13 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
 
   onAttemptTimeout(attempt: RequestAttempt, wasWritten: boolean): void {
     this.#endAttempt(attempt)
+    countTimeout(attempt)
     this.onTimeout(wasWritten)
   }
 
   /** The deadline has passed. */
   onTimeout(wasWritten = false): void {
+    this.#setbacks?.others.forEach(countTimeout)
     const mayBeApplied = this.#abandonAttempts() || wasWritten
     const { timeoutMs } = this.message.profile
     this.fail(new RequestTimeoutError(timeoutMs, this.#outcomeOf(mayBeApplied)))
@@ -346,6 +366,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     const setbacks = (this.#setbacks ??= new RequestSetbacks())
     if (connection !== undefined) setbacks.failures.push({ node: connection.address, error })
     if (isLast) return
+    setbacks.next = 'retry'
     if (decision === 'same_node') {
       this.#dispatch(connection)
       return
@@ -443,7 +464,9 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
       .finally(() => timer.cancel())
       .then(
         () => {
-          if (!this.isSettled) this.succeed(result)
+          if (this.isSettled) return
+          this.context.dispatcher.deadlineTimer.nowMs()
+          this.succeed(result)
         },
         (error: unknown) => {
           const own = TsyllaError.is(error) ? error.copy() : error
@@ -457,6 +480,8 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     if (this.isSettled) return
     const own = TsyllaError.is(error) ? error.changeable() : error
     if (TsyllaError.is(own)) this.#complete(own)
+    this.context.dispatcher.deadlineTimer.nowMs()
+    this.context.recorder.onFailed(own)
     this.#settle()
     this.#resolve(throwAtCaller(own))
   }
@@ -475,14 +500,20 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     }
   }
 
+  /** The time that {@link DeadlineTimer.latestUs} has is that of the end. */
   #settle(): void {
-    const { dispatcher } = this.context
+    const { dispatcher, recorder } = this.context
+    recorder.onSettled((dispatcher.deadlineTimer.latestUs - this.#startedUs) | 0)
     this.#state = RequestState.settled
     if (this.#first !== undefined) this.#abandonAttempts()
     this.#leaveQueue()
     if (this.#signal !== undefined) abortRegistry.remove(this.#signal, this)
     dispatcher.onSettled()
   }
+}
+
+function countTimeout({ connection: { recorder } }: RequestAttempt): void {
+  if (recorder !== undefined) recorder.timeoutCount++
 }
 
 /** @throws ConfigError when the policy fails, or returns no delay */
