@@ -18,6 +18,7 @@ import type {
   RowCountError,
   SchemaAgreementError,
   TlsError,
+  TraceError,
   ValueError,
 } from './client-errors.ts'
 import type { CqlSyntaxError } from './cql-syntax-error.ts'
@@ -86,6 +87,7 @@ export type AnyTsyllaError =
   | SessionInvalidError
   | StorageError
   | TlsError
+  | TraceError
   | ValueError
 
 interface TsyllaErrorStatics {

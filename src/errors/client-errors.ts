@@ -199,6 +199,27 @@ export class SchemaAgreementError extends TsyllaErrorBase {
   }
 }
 
+/**
+ * A trace is not there, or not complete, within the time given. The server has carried the request
+ * out all the same.
+ */
+export class TraceError extends TsyllaErrorBase {
+  readonly code = 'TSYLLA_TRACE'
+  /** UUID of the trace. */
+  readonly tracingId: string
+  constructor(tracingId: string, timeoutMs: number, wasFound: boolean, options?: ErrorOptions) {
+    const state = wasFound
+      ? 'is not complete, as its duration is missing'
+      : 'is not there: the tables system_traces keep traces for a day at most, and the embedded engine the last 256'
+    super(
+      `After ${timeoutMs} ms the trace ${tracingId} ${state}. Servers write traces in the background: ask again later, or give a longer timeoutMs`,
+      'not_applied',
+      options,
+    )
+    this.tracingId = tracingId
+  }
+}
+
 /** The keyspace of the session does not exist. */
 export class KeyspaceError extends TsyllaErrorBase {
   readonly code = 'TSYLLA_KEYSPACE'

@@ -76,6 +76,7 @@ const faults: { readonly [Code in AnyTsyllaError['code']]: Fault } = {
   TSYLLA_SESSION_DATA: 'caller',
   TSYLLA_SESSION_INVALID: 'permanent',
   TSYLLA_TLS: 'permanent',
+  TSYLLA_TRACE: 'transient',
   TSYLLA_VALUE: 'caller',
 }
 

@@ -21,6 +21,7 @@ export {
   RowCountError,
   SchemaAgreementError,
   TlsError,
+  TraceError,
   ValueError,
 } from './client-errors.ts'
 export {

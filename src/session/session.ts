@@ -97,7 +97,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
       codec: codecOptions,
       schema,
     })
-    const scope = new CallScope({
+    const scope: CallScope = new CallScope({
       context: {
         cluster,
         dispatcher,
@@ -107,6 +107,11 @@ export class ConnectedSession implements Executor, AsyncDisposable {
         timestamps: options.timestamps === 'client' ? timestamps : undefined,
         resultBytesMax: options.resultBytesMax,
         recorder: this.#recorder,
+        readTrace: async (id, traceOptions) => {
+          const { readTrace } = await import('./result/trace-reader.ts')
+          const source = { cluster, deadlineTimer }
+          return await scope.accept(undefined, () => readTrace(source, id, traceOptions))
+        },
       },
       statements: new StatementCache(options.preparedCountMax, codecOptions),
       profiles: this.#profiles,

@@ -43,6 +43,7 @@ export { type PreparedSource, PreparedStatement } from './prepared-statement.ts'
 export type { Page, Result, RowsMethod, RowStream, WebStream } from './result.ts'
 export { RowPager } from './row-pager.ts'
 export type { NotInferred, TypedPreparedStatement, TypedStatement } from './typed-statement.ts'
+export type { QueryTrace, QueryTraceEvent, TraceOptions } from './query-trace.ts'
 export { reservedWords } from './reserved-words.ts'
 export { isRow, type RowMethods, type RowOf, type UnknownColumns } from './row.ts'
 export {

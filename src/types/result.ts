@@ -1,5 +1,6 @@
 import type { ColumnarRows } from './columnar.ts'
 import type { ColumnSpec } from './column-spec.ts'
+import type { QueryTrace, TraceOptions } from './query-trace.ts'
 import type { RowOf, UnknownColumns } from './row.ts'
 
 /**
@@ -32,6 +33,13 @@ export interface Result<Columns = UnknownColumns> extends Iterable<RowOf<Columns
   colSpecs(): readonly ColumnSpec[]
   /** UUID of the server-side trace as text; `undefined` unless the call asked for tracing. */
   tracingId(): string | undefined
+  /**
+   * Reads the trace that the servers have written, once it is complete.
+   *
+   * @throws ConfigError for a request without `tracing`; TraceError when the trace is not complete
+   *   within `timeoutMs`; AbortedError
+   */
+  trace(options?: TraceOptions): Promise<QueryTrace>
   /** Warnings of the server, of all pages; empty when there are none. */
   warnings(): readonly string[]
   /** The custom payload of the response (of the last page), by key. */

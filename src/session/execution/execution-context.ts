@@ -1,5 +1,6 @@
 import type { Cluster } from '../../cluster/index.ts'
 import type { TimestampGenerator } from '../../policies/index.ts'
+import type { QueryTrace, TraceOptions } from '../../types/index.ts'
 import type { ResultMetadataCache } from '../result/result-metadata-cache.ts'
 import type { StatementPreparer } from '../statement/preparer.ts'
 import type { SessionRecorder } from '../session-metrics.ts'
@@ -19,4 +20,5 @@ export interface ExecutionContext {
   /** Bytes of rows that one result of all pages may have. */
   readonly resultBytesMax: number
   readonly recorder: SessionRecorder
+  readonly readTrace: (tracingId: string, options: TraceOptions) => Promise<QueryTrace>
 }

@@ -10,7 +10,7 @@ import {
   type WireReader,
 } from '../../protocol/index.ts'
 import type { KnownColumns } from '../result/result-metadata-cache.ts'
-import { ResultSet } from '../result/result-set.ts'
+import { type ResultExtras, ResultSet } from '../result/result-set.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import type { Message } from './message.ts'
 import type { RequestAttempt } from './request-attempt.ts'
@@ -48,14 +48,14 @@ export function handleResult(
     case ResultKind.ROWS:
       return readRows(request, address, knownColumns, reader, prefix)
     case ResultKind.VOID:
-      return request.succeed(withoutRows(address, prefix))
+      return request.succeed(withoutRows(request, address, prefix))
     case ResultKind.SET_KEYSPACE: {
-      const result = withoutRows(address, prefix)
+      const result = withoutRows(request, address, prefix)
       const following = request.context.cluster.useKeyspace(reader.readString())
       return request.succeedAfter(following, result)
     }
     case ResultKind.SCHEMA_CHANGE: {
-      const result = withoutRows(address, prefix)
+      const result = withoutRows(request, address, prefix)
       const change = readSchemaChange(reader)
       const following = request.context.cluster.onSchemaChange(change, connection)
       return request.succeedAfter(following, result)
@@ -87,9 +87,25 @@ function bringsTablet(
   return tablets !== undefined && payload.has(`tablets-routing-v${tablets}`)
 }
 
-function withoutRows(address: string, prefix: ResponsePrefix): ResultSet<unknown> {
-  if (prefix === emptyResponsePrefix) return new ResultSet(address)
-  return new ResultSet<unknown>(address, undefined, undefined, undefined, prefix)
+function withoutRows(
+  { context }: ResultTarget,
+  address: string,
+  prefix: ResponsePrefix,
+): ResultSet<unknown> {
+  const extras = extrasOf(context, prefix)
+  if (extras === undefined) return new ResultSet(address)
+  return new ResultSet<unknown>(address, undefined, undefined, undefined, extras)
+}
+
+/** Returns what came with a result, and how to read its trace if it has one. */
+export function extrasOf(
+  { readTrace }: ExecutionContext,
+  prefix: ResponsePrefix,
+): ResultExtras | undefined {
+  if (prefix === emptyResponsePrefix) return undefined
+  const { tracingId } = prefix
+  if (tracingId === undefined) return prefix
+  return { ...prefix, readTrace: (options) => readTrace(tracingId, options) }
 }
 
 function readRows(
@@ -108,7 +124,7 @@ function readRows(
     request.pages === 'one' || (pagingState === undefined && request.gathered === undefined)
   if (isWhole) {
     checkSize(request, byteCount)
-    const extras = prefix === emptyResponsePrefix ? undefined : prefix
+    const extras = extrasOf(context, prefix)
     request.succeed(
       new ResultSet<unknown>(address, columns, rows, pagingState, extras, isConditional),
     )
@@ -120,7 +136,7 @@ function readRows(
     request.fetchNextPage(pagingState)
     return
   }
-  const extras = { ...prefix, warnings: gathered.warnings }
+  const extras = { ...extrasOf(context, prefix), warnings: gathered.warnings }
   request.succeed(
     new ResultSet<unknown>(address, columns, gathered.rows, undefined, extras, isConditional),
   )

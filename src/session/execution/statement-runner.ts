@@ -27,6 +27,7 @@ import { ExecuteMessage, mayBeStale } from './execute-message.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import type { Message } from './message.ts'
 import { QueryMessage } from './query-message.ts'
+import { extrasOf } from './result-handler.ts'
 import { UserRequest } from './user-request.ts'
 import { snapshotOf } from './value-snapshot.ts'
 
@@ -213,7 +214,13 @@ export class StatementRunner {
   async #use(keyspace: string, request: ExecutionRequest): Promise<AnyResult> {
     const using = () => this.#cluster.useKeyspace(keyspace, request.profile)
     const { coordinator, prefix } = await this.#scope.within(request, using, 'unknown')
-    return new ResultSet<unknown>(coordinator, undefined, undefined, undefined, prefix)
+    return new ResultSet<unknown>(
+      coordinator,
+      undefined,
+      undefined,
+      undefined,
+      extrasOf(this.#context, prefix),
+    )
   }
 
   /** Prepares a statement for its user. */

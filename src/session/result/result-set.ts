@@ -1,6 +1,14 @@
 import { type Cells, ColumnSet, Row, RowCells } from '../../codec/index.ts'
-import { RowCountError } from '../../errors/index.ts'
-import type { ColumnarRows, ColumnSpec, Page, RowOf, RowsMethod } from '../../types/index.ts'
+import { ConfigError, RowCountError } from '../../errors/index.ts'
+import type {
+  ColumnSpec,
+  ColumnarRows,
+  Page,
+  QueryTrace,
+  RowOf,
+  RowsMethod,
+  TraceOptions,
+} from '../../types/index.ts'
 
 const inspectCustom: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 /** `util.inspect` and its options, as Node passes them. */
@@ -16,6 +24,8 @@ const noWarnings: readonly string[] = Object.freeze([])
 /** Parts of an answer that most answers do not have. */
 export interface ResultExtras {
   readonly tracingId?: string | undefined
+  /** Reads the trace with that id. */
+  readonly readTrace?: ((options: TraceOptions) => Promise<QueryTrace>) | undefined
   readonly warnings?: readonly string[]
   readonly customPayload?: ReadonlyMap<string, Uint8Array | null> | undefined
 }
@@ -90,6 +100,12 @@ export class ResultSet<Columns> implements Page<Columns> {
 
   tracingId(): string | undefined {
     return this.#extras.tracingId
+  }
+
+  async trace(options: TraceOptions = {}): Promise<QueryTrace> {
+    const { readTrace } = this.#extras
+    if (readTrace !== undefined) return await readTrace(options)
+    throw new ConfigError('The request was not traced: run it with the option tracing: true')
   }
 
   warnings(): readonly string[] {
