@@ -20,7 +20,12 @@ export {
   type TableScan,
 } from './bulk/index.ts'
 export { Row } from './codec/index.ts'
-export type { ClusterData, KeyspaceDescription, NodeData } from './cluster/index.ts'
+export type {
+  ClusterData,
+  KeyspaceDescription,
+  NodeData,
+  TopologyListener,
+} from './cluster/index.ts'
 export { cql } from './cql/index.ts'
 export {
   AbortedError,
@@ -85,6 +90,8 @@ export type {
   LatencyMetrics,
   PrepareTrace,
   RequestTrace,
+  SchemaEvent,
+  TopologyEvent,
   WarningTrace,
 } from './observability/index.ts'
 export type {

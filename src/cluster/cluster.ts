@@ -10,6 +10,7 @@ import {
   type TargetPolicy,
   TokenAwarePolicy,
 } from '../policies/index.ts'
+import { publishSchema } from '../observability/index.ts'
 import type { HostFilter, ReconnectionPolicy } from '../types/index.ts'
 import type { SchemaChange, ServerEvent } from '../protocol/index.ts'
 import { type Partition, readTablet, Tablets } from '../routing/index.ts'
@@ -36,6 +37,7 @@ import { type Exclusions, LoadBalancer, type Reach } from './load-balancer.ts'
 import { NodeRegistry } from './node-registry.ts'
 import { SchemaAgreement } from './schema-agreement.ts'
 import { SchemaChangePropagator } from './schema-change-propagator.ts'
+import { type TopologyListener, TopologyListeners } from './topology-listeners.ts'
 import { cdcLogSuffix } from './system-tables.ts'
 
 export interface ClusterOptions {
@@ -88,6 +90,7 @@ export class Cluster implements ConnectionListener {
   readonly #agreement: SchemaAgreement
   readonly #registry: NodeRegistry
   readonly #switch: KeyspaceSwitch
+  readonly #topology: TopologyListeners
   readonly #metadata: ClusterMetadata
   /** What was learned of tablets, for as long as the session lives. */
   readonly #tablets = new Tablets<ClusterNode>()
@@ -99,6 +102,7 @@ export class Cluster implements ConnectionListener {
     const { deadlineTimer, reconnection } = options
     const { clock } = deadlineTimer
     const requestOptions = { deadlineTimer, timeoutMs: options.requestTimeoutMs }
+    this.#topology = new TopologyListeners(deadlineTimer.runtime)
     this.#metadata = new ClusterMetadata(requestOptions, options.localDataCenter)
     this.#connector = new Connector({ ...options.connector, deadlineTimer, onRoom: options.onRoom })
     this.#keyspaceConnections = new KeyspaceConnections(this.#connector)
@@ -113,6 +117,7 @@ export class Cluster implements ConnectionListener {
       shardAwarePort: options.shardAwarePort,
       reconnection,
       onAvailability: options.onRoom,
+      onTopologyChange: (event) => this.#topology.publish(event),
     })
     this.#switch = new KeyspaceSwitch({
       requestOptions,
@@ -377,6 +382,11 @@ export class Cluster implements ConnectionListener {
     return this.#registry.nodes
   }
 
+  /** @returns what ends listening; closing the session does too */
+  onTopologyChange(listener: TopologyListener): () => void {
+    return this.#topology.add(listener)
+  }
+
   /** Bytes of the requests in flight, over all connections. */
   get inFlightBytes(): number {
     return this.#connector.inFlightBytes
@@ -405,6 +415,7 @@ export class Cluster implements ConnectionListener {
 
   #noteSchemaChange(change: SchemaChange): void {
     const { target, keyspace, name } = change
+    publishSchema(change)
     if (target === 'KEYSPACE') this.#tablets.forget(keyspace)
     if (target === 'TABLE') this.#tablets.forget(keyspace, name)
     this.#options.onSchemaChange(change)
@@ -442,6 +453,7 @@ export class Cluster implements ConnectionListener {
     this.#debouncer.close()
     this.#propagator.close()
     this.#isClosed = true
+    this.#topology.close()
     this.#registry.destroy(error)
     this.#control.close()
     this.#keyspaceConnections.destroy(error)

@@ -4,7 +4,7 @@ import {
   NoNodeAvailableError,
   type TsyllaError,
 } from '../errors/index.ts'
-import { type NodeRecorder, warn } from '../observability/index.ts'
+import { type NodeRecorder, type TopologyEvent, warn } from '../observability/index.ts'
 import type { HostFilter, ReconnectionPolicy } from '../types/index.ts'
 import type { StatusChangeEvent } from '../protocol/index.ts'
 import {
@@ -41,6 +41,7 @@ export interface NodeRegistryOptions {
   readonly reconnection: ReconnectionPolicy
   /** Called when a node has its first connection, or has lost its last one. */
   readonly onAvailability: () => void
+  readonly onTopologyChange: (event: TopologyEvent) => void
 }
 
 /** How long to wait for the other nodes once one has a connection. */
@@ -129,7 +130,9 @@ export class NodeRegistry {
     const accepted = this.#filter([local, ...others], endpoint)
     this.#descriptions = new Map(accepted.map((node) => [node.hostId, node]))
     for (const [hostId, node] of this.#nodes) {
-      if (!this.#descriptions.has(hostId)) this.#remove(hostId, node)
+      if (this.#descriptions.has(hostId)) continue
+      this.#remove(hostId, node)
+      this.#options.onTopologyChange({ type: 'removed', node: node.info })
     }
     for (const described of this.#descriptions.values()) {
       const known = this.#nodes.get(described.hostId)
@@ -143,7 +146,12 @@ export class NodeRegistry {
       if (known !== undefined) this.#remove(described.hostId, known)
       // The node that was asked is reached already, maybe by a name that its certificate carries.
       const found = described === local ? endpoint : this.#endpointOf(described)
-      this.#add(described, found, known?.recorder)
+      const { info } = this.#add(described, found, known?.recorder)
+      this.#options.onTopologyChange(
+        known === undefined
+          ? { type: 'added', node: info }
+          : { type: 'moved', node: info, previousAddress: known.address },
+      )
     }
   }
 
@@ -176,8 +184,9 @@ export class NodeRegistry {
     return this.#options.endpointOf(address.host, address.port)
   }
 
-  #add(described: NodeDescription, endpoint: Endpoint, recorder?: NodeRecorder): void {
-    const { poolSize, reconnection, deadlineTimer, onAvailability } = this.#options
+  #add(described: NodeDescription, endpoint: Endpoint, recorder?: NodeRecorder): ClusterNode {
+    const { poolSize, reconnection, deadlineTimer, onAvailability, onTopologyChange } =
+      this.#options
     const pool: NodePool = new NodePool({
       size: poolSize,
       connect: (source) => this.#connectTo(node, source),
@@ -190,11 +199,15 @@ export class NodeRegistry {
         if (isAvailable) node.isPresumedDown = false
         if (isAvailable) for (const wake of this.#availabilityWaiters) wake()
         onAvailability()
+        // Pools that are given up lose their connections too.
+        if (this.#isClosed || this.#nodes.get(node.hostId) !== node) return
+        onTopologyChange({ type: isAvailable ? 'up' : 'down', node: node.info })
       },
     })
     const node: ClusterNode = new ClusterNode(described, endpoint, pool, recorder)
     this.#nodes.set(node.hostId, node)
     void pool.fill()
+    return node
   }
 
   #remove(hostId: string, node: ClusterNode): void {

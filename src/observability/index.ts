@@ -11,3 +11,9 @@ export {
   type WarningTrace,
 } from './channels.ts'
 export { LatencyHistogram, type LatencyMetrics, NodeRecorder } from './latency-histogram.ts'
+export {
+  publishSchema,
+  publishTopology,
+  type SchemaEvent,
+  type TopologyEvent,
+} from './topology.ts'

@@ -17,7 +17,7 @@ function lastOf(bucket: number): number {
   return (bucket - (shift << powerBits) + 1) * 2 ** shift - 1
 }
 
-/** Times that were measured, up to the moment of {@link SessionMetrics}; later ones do not count. */
+/** Times that were measured up to the moment of the snapshot. */
 export interface LatencyMetrics {
   readonly count: number
   readonly sumMs: number

@@ -1,4 +1,10 @@
-import { type Cluster, type ClusterData, runOnAnyNode, selectAll } from '../cluster/index.ts'
+import {
+  type Cluster,
+  type ClusterData,
+  runOnAnyNode,
+  selectAll,
+  type TopologyListener,
+} from '../cluster/index.ts'
 import type { CodecOptions } from '../codec/index.ts'
 import {
   ClosedError,
@@ -263,6 +269,19 @@ export class ConnectedSession implements Executor, AsyncDisposable {
    */
   metrics(): SessionMetrics {
     return this.#recorder.snapshot(this.#cluster, this.#dispatcher)
+  }
+
+  /**
+   * Calls `listener` when a node comes, goes, moves to another address, is reached for the first
+   * time, or is lost. It is called once the code that runs then has ended. Nodes that are there
+   * already are in {@link getClusterData}.
+   *
+   * @returns what ends listening; closing the session does too
+   * @throws ClosedError, ConfigError
+   */
+  onTopologyChange(listener: TopologyListener): () => void {
+    if (this.isClosed) throw new ClosedError('session')
+    return this.#cluster.onTopologyChange(listener)
   }
 
   /** @internal Reads rows of the schema tables on any node. */

@@ -2,7 +2,12 @@ import { type Cluster, runOnAnyNode, selectAll } from '../../cluster/index.ts'
 import { ConfigError, TraceError, TsyllaError } from '../../errors/index.ts'
 import { defaultRetryPolicy } from '../../policies/index.ts'
 import type { DeadlineTimer } from '../../transport/index.ts'
-import type { QueryTrace, QueryTraceEvent, TraceOptions } from '../../types/index.ts'
+import {
+  Inet,
+  type QueryTrace,
+  type QueryTraceEvent,
+  type TraceOptions,
+} from '../../types/index.ts'
 import { sleep } from '../../util/index.ts'
 import { awaitWithin } from '../execution/await-within.ts'
 import { milliseconds } from '../options.ts'
@@ -128,5 +133,6 @@ function eventOf(row: TraceRow): QueryTraceEvent {
 /** Returns a column of type text or inet. */
 function textIn(row: TraceRow, column: string): string | undefined {
   const value = row.get(column)
-  return value === null || value === undefined ? undefined : String(value)
+  if (value instanceof Inet) return value.toString()
+  return typeof value === 'string' ? value : undefined
 }
