@@ -103,6 +103,8 @@ export type {
   NodeMetrics,
   PoolSizeOption,
   SessionMetrics,
+  SlowRequest,
+  SlowRequestOptions,
   SessionOptions,
 } from './session/index.ts'
 export { driverVersion as version } from './session/index.ts'

@@ -382,6 +382,20 @@ export class Cluster implements ConnectionListener {
     return this.#registry.nodes
   }
 
+  /** Whether a node offers extensions of ScyllaDB. */
+  get isScylla(): boolean {
+    return this.#registry.nodes.some(({ pool }) =>
+      pool.connections.some(
+        ({ features }) => features.shard !== undefined || features.lwtMarkMask !== undefined,
+      ),
+    )
+  }
+
+  /** Address of the first contact point. */
+  get contactAddress(): string {
+    return this.#options.contactEndpoints[0]?.address ?? ''
+  }
+
   /** @returns what ends listening; closing the session does too */
   onTopologyChange(listener: TopologyListener): () => void {
     return this.#topology.add(listener)

@@ -1,5 +1,6 @@
 import { channel, type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
-import type { ExecuteOptions, Result } from '../types/index.ts'
+import type { Consistency } from '../errors/index.ts'
+import type { ExecuteOptions, NodeInfo, Result } from '../types/index.ts'
 
 /**
  * What subscribers of `tsylla:request` receive: one object per call of a session, from its start
@@ -15,6 +16,36 @@ export interface RequestTrace {
   readonly keyspace: string | undefined
   /** Options of this call; those of the statement and the session are not merged in. */
   readonly options: ExecuteOptions | undefined
+  /**
+   * `SELECT`, `CREATE TABLE`, `BATCH` or, when all statements of a batch are alike, `BATCH INSERT`;
+   * `undefined` for a text that begins with no word.
+   */
+  readonly operation: string | undefined
+  /** The table, when all statements are about the same; `undefined` for definitions. */
+  readonly table: string | undefined
+  /** A name for such calls, at most 255 characters: `SELECT app.users`. */
+  readonly summary: string
+  /** The texts with `?` instead of literals and without comments, cut beyond 2,000 characters. */
+  readonly parameterizedText: string
+  /** `scylladb` when a node offers extensions of ScyllaDB; the embedded engine is `cassandra`. */
+  readonly system: 'scylladb' | 'cassandra'
+  /** The first contact point of the session: `host:port`, or `embedded:` with its path. */
+  readonly server: string
+  /**
+   * From the call to the end of its request, in milliseconds. This and what follows is set when a
+   * request has ended: never for `prepare`, nor for calls that have failed before.
+   */
+  durationMs?: number
+  /** The node that answered, or was sent the last attempt; `undefined` when there was none. */
+  node?: NodeInfo | undefined
+  /** How often the request was sent, over all its pages. */
+  attemptCount?: number
+  /** Attempts among them that were sent while another one was in flight. */
+  speculativeExecutionCount?: number
+  consistency?: Consistency
+  /** Rows per page. */
+  pageSize?: number
+  isIdempotent?: boolean
   /** Set when the call has succeeded; never for `prepare`. */
   result?: Result | undefined
   /** Set when the call has failed: a `TsyllaError` with `attempts` and `outcome`. */
@@ -90,8 +121,9 @@ export function isObserved<Trace extends object>(channel: TracingChannel<unknown
 export function traced<T, Trace extends object>(
   channel: TracingChannel<unknown, Trace>,
   trace: () => Trace,
-  work: () => Promise<T>,
+  work: (trace?: Trace) => Promise<T>,
 ): Promise<T> {
   if (!isObserved(channel)) return work()
-  return channel.tracePromise(work, trace())
+  const own = trace()
+  return channel.tracePromise(() => work(own), own)
 }

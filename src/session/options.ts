@@ -45,6 +45,7 @@ import {
   type Runtime,
   systemRuntime,
 } from '../util/index.ts'
+import { checkSlowRequest, type SlowRequestOptions } from './execution/slow-requests.ts'
 
 /** An object that is a contact point: an open embedded database. */
 export interface ContactPointObject {
@@ -185,6 +186,8 @@ export interface SessionOptions {
    * `session.setExecutionProfile` replaces them later.
    */
   readonly executionProfiles?: { readonly [name: string]: ExecutionProfileOptions } | undefined
+  /** Passes requests that take long to a function. Default none. */
+  readonly slowRequest?: SlowRequestOptions | undefined
   /** @internal For tests: time, randomness and scheduling of a simulation. */
   readonly runtime?: Runtime | undefined
   /** @internal For tests: replaces the clock of the runtime. */
@@ -232,6 +235,7 @@ export interface ResolvedOptions {
   readonly speculativeExecutionPolicy: SpeculativeExecutionPolicy
   readonly reconnectionPolicy: ReconnectionPolicy | undefined
   readonly executionProfiles: { readonly [name: string]: ExecutionProfileOptions }
+  readonly slowRequest: SlowRequestOptions | undefined
   readonly runtime: Runtime
 }
 
@@ -259,7 +263,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['loadBalancingPolicy', 'hostFilter', 'lookup', 'authProvider'],
   ...['retryPolicy', 'speculativeExecutionPolicy', 'reconnectionPolicy', 'executionProfiles'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
-  ...['random'],
+  ...['slowRequest', 'random'],
 ])
 
 /** Option names that error messages may suggest: those for tests are excluded. */
@@ -326,6 +330,7 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     ),
     applicationName: options.applicationName,
     ...resolvePolicies(options),
+    slowRequest: options.slowRequest && checkSlowRequest(options.slowRequest),
     runtime: resolveRuntime(options),
   })
 }

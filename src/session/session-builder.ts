@@ -39,6 +39,7 @@ import { expandConnectionString } from './connection-string.ts'
 import { createKeyspaceText } from './create-keyspace.ts'
 import { Dispatcher } from './execution/dispatcher.ts'
 import { failed } from './execution/call-scope.ts'
+import type { SlowRequestOptions } from './execution/slow-requests.ts'
 import {
   type ContactPoint,
   contactPointSymbol,
@@ -195,6 +196,10 @@ export class BaseSessionBuilder {
   executionProfile(name: string, options: ExecutionProfileOptions): this {
     const { executionProfiles } = this.#options
     return this.#with({ executionProfiles: { ...executionProfiles, [name]: options } })
+  }
+  /** Passes requests that take long to a function: see {@link SlowRequestOptions}. */
+  slowRequest(options: SlowRequestOptions): this {
+    return this.#with({ slowRequest: options })
   }
   /** Sets several options by name; they replace those that were set before. */
   options(options: Partial<SessionOptions>): this {

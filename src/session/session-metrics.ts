@@ -2,6 +2,7 @@ import type { Cluster, ClusterNode } from '../cluster/index.ts'
 import { TsyllaError } from '../errors/index.ts'
 import { LatencyHistogram, type LatencyMetrics } from '../observability/index.ts'
 import type { Dispatcher } from './execution/dispatcher.ts'
+import type { SlowRequestLog } from './execution/slow-requests.ts'
 
 /** What a session has counted of one node. */
 export interface NodeMetrics {
@@ -71,6 +72,14 @@ export class SessionRecorder {
   #refusedCount = 0
   retryCount = 0
   speculativeExecutionCount = 0
+  readonly slowRequests: SlowRequestLog | undefined
+  /** Microseconds from which on a request is reported to {@link slowRequests}. */
+  readonly slowUs: number
+
+  constructor(slowRequests: SlowRequestLog | undefined) {
+    this.slowRequests = slowRequests
+    this.slowUs = slowRequests?.thresholdUs ?? Number.POSITIVE_INFINITY
+  }
 
   /** @param us microseconds from the call to its end */
   onSettled(us: number): void {

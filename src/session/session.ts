@@ -39,6 +39,8 @@ import type { Dispatcher } from './execution/dispatcher.ts'
 import { RoutingKeyEncoder } from './execution/routing-key.ts'
 import { BatchRunner } from './execution/batch-runner.ts'
 import { CallScope } from './execution/call-scope.ts'
+import type { CallTrace } from './execution/call-trace.ts'
+import { SlowRequestLog } from './execution/slow-requests.ts'
 import { StatementRunner } from './execution/statement-runner.ts'
 import { ExecutionProfiles } from './execution-options.ts'
 import { checkKeyspace, int32Max, integer, type ResolvedOptions } from './options.ts'
@@ -78,7 +80,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
   readonly #batches: BatchRunner
   readonly #profiles: ExecutionProfiles
   readonly #requestOptions: InternalRequestOptions
-  readonly #recorder = new SessionRecorder()
+  readonly #recorder: SessionRecorder
   /** Keyspaces, tables, views, types, functions and aggregates, read when they are asked for. */
   readonly metadata: SchemaMetadata
   #closing: Promise<void> | undefined
@@ -95,6 +97,10 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     this.#profiles = new ExecutionProfiles(options)
     this.#requestOptions = { deadlineTimer, timeoutMs: options.requestTimeoutMs }
     this.metadata = parts.metadata
+    const { slowRequest } = options
+    this.#recorder = new SessionRecorder(
+      slowRequest && new SlowRequestLog(slowRequest, deadlineTimer.runtime),
+    )
     this.#cluster = cluster
     this.#dispatcher = dispatcher
     const preparer = new StatementPreparer({
@@ -142,7 +148,8 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
     if (isObserved(requestChannel)) {
-      const work = (): Promise<AnyResult> => this.#statements.run(statement, values, options)
+      const work = (trace?: CallTrace): Promise<AnyResult> =>
+        this.#statements.run(statement, values, options, trace)
       return typed(this.#scope.traced('execute', statement, options, work))
     }
     return typed(this.#statements.run(statement, values, options))
@@ -180,7 +187,8 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
     if (isObserved(requestChannel)) {
-      const work = (): Promise<AnyResult> => this.#statements.run(prepared, values, options)
+      const work = (trace?: CallTrace): Promise<AnyResult> =>
+        this.#statements.run(prepared, values, options, trace)
       return typed(this.#scope.traced('executePrepared', prepared, options, work))
     }
     return typed(this.#statements.run(prepared, values, options))
@@ -193,7 +201,8 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): Promise<Result<Columns>> {
     if (isObserved(requestChannel)) {
-      const work = (): Promise<AnyResult> => this.#batches.run(batch, values, options)
+      const work = (trace?: CallTrace): Promise<AnyResult> =>
+        this.#batches.run(batch, values, options, trace)
       return typed(this.#scope.traced('batch', batch, options, work))
     }
     return typed(this.#batches.run(batch, values, options))
@@ -208,7 +217,8 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     values?: BindValues,
     options?: ExecuteOptions,
   ): Promise<Page<Columns>> {
-    const work = (): Promise<AnyResult> => this.#statements.page(statement, values, options)
+    const work = (trace?: CallTrace): Promise<AnyResult> =>
+      this.#statements.page(statement, values, options, trace)
     return typed(this.#scope.traced('page', statement, options, work))
   }
 
@@ -220,7 +230,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
   ): RowStream<Columns> {
     const fetchPage = this.#statements.pager(statement, values, options)
     return new RowPager<Columns>((pagingState) => {
-      const work = (): Promise<AnyResult> => fetchPage(pagingState)
+      const work = (trace?: CallTrace): Promise<AnyResult> => fetchPage(pagingState, trace)
       return typed<Columns>(this.#scope.traced('page', statement, options, work))
     })
   }

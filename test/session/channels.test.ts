@@ -61,6 +61,49 @@ describeOnServers('diagnostics channels', (target) => {
     expect(JSON.stringify(published)).not.toContain('secret')
   })
 
+  test('a request that has ended says what it was and where it went', async () => {
+    const session = await target.open()
+    await session.execute('CREATE TABLE told (id int PRIMARY KEY, v text)')
+    const ended = collect<RequestTrace>('tracing:tsylla:request:asyncEnd')
+    const insert = `INSERT INTO told (id, v) VALUES (1, 'secret')`
+    await session.execute(insert, [], { consistency: 'ONE', pageSize: 9 })
+    await session.batch(new Batch().append(insert).append(insert))
+    await session.batch(new Batch().append(insert).append('DELETE FROM told WHERE id = 0'))
+    await session
+      .execute('SELECT * FROM told /* 5 */ WHERE id = -12 AND v = ?', ['v'])
+      .catch(() => {})
+    await session.execute(`CREATE TABLE IF NOT EXISTS ${target.keyspace}.told (id int PRIMARY KEY)`)
+    await session.prepare(`UPDATE told SET v = 'it''s' WHERE id = 3`)
+    const [node] = session.getClusterData().nodes
+    const { keyspace } = target
+    const what = ({ operation, table, summary }: RequestTrace): unknown[] => [
+      ...[operation, table, summary],
+    ]
+    expect(ended.map(what)).toEqual([
+      ['INSERT', 'told', `INSERT ${keyspace}.told`],
+      ['BATCH INSERT', 'told', `BATCH INSERT ${keyspace}.told`],
+      ['BATCH', 'told', `BATCH ${keyspace}.told`],
+      ['SELECT', 'told', `SELECT ${keyspace}.told`],
+      ['CREATE TABLE', undefined, 'CREATE TABLE'],
+      ['UPDATE', 'told', `PREPARE UPDATE ${keyspace}.told`],
+    ])
+    expect(ended.map(({ parameterizedText }) => parameterizedText)).toEqual([
+      'INSERT INTO told (id, v) VALUES (?, ?)',
+      'INSERT INTO told (id, v) VALUES (?, ?)',
+      'INSERT INTO told (id, v) VALUES (?, ?); DELETE FROM told WHERE id = ?',
+      'SELECT * FROM told   WHERE id = -? AND v = ?',
+      `CREATE TABLE IF NOT EXISTS ${keyspace}.told (id int PRIMARY KEY)`,
+      'UPDATE told SET v = ? WHERE id = ?',
+    ])
+    expect(ended[0]).toMatchObject({
+      ...{ system: 'cassandra', attemptCount: 1, speculativeExecutionCount: 0 },
+      ...{ consistency: 'ONE', pageSize: 9, isIdempotent: true, server: node!.address },
+      node: { hostId: node!.hostId, address: node!.address, dataCenter: node!.dataCenter },
+    })
+    expect(ended[0]!.durationMs).toBeGreaterThan(0)
+    expect(ended[5]!.durationMs).toBeUndefined()
+  })
+
   test('a request that fails is published with its error, also one that is never sent', async () => {
     const { session } = target
     const failed = collect<RequestTrace>('tracing:tsylla:request:error')

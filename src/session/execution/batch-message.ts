@@ -108,6 +108,10 @@ export class BatchMessage implements Message {
     return textOfBatch(this.#parts.handles)
   }
 
+  get boundValues(): readonly unknown[] {
+    return this.#parts.values
+  }
+
   dependsOnKeyspace(connection: Connection): boolean {
     return this.#parts.metadata.includes(undefined) && this.#keyspaceFor(connection) === undefined
   }

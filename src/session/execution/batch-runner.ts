@@ -10,11 +10,17 @@ import {
 import type { ResultSet } from '../result/result-set.ts'
 import type { StatementHandle } from '../statement/statement-cache.ts'
 import { addValues, BatchMessage, type BatchParts, textOfBatch } from './batch-message.ts'
+import type { CallTrace } from './call-trace.ts'
 import { allPages, type CallScope, isEmpty, valuesOf } from './call-scope.ts'
 import { UserRequest, type RequestOptions } from './user-request.ts'
 import { snapshotOf } from './value-snapshot.ts'
 
 type BatchValues = readonly (BindValues | undefined)[]
+interface BatchCall {
+  readonly options: ExecuteOptions | undefined
+  readonly trace: CallTrace | undefined
+}
+
 type Settle = (result: ResultSet<unknown> | Promise<never>) => void
 
 /**
@@ -33,30 +39,25 @@ export class BatchRunner {
     batch: Batch,
     values: BatchValues,
     options: ExecuteOptions | undefined,
+    trace?: CallTrace,
   ): Promise<ResultSet<unknown>> {
     const { dispatcher } = this.#scope.context
     return new Promise((resolve) => {
       try {
         if (dispatcher.isClosing) throw new ClosedError('session')
-        this.#start(batch, values, options, resolve)
+        this.#start(batch, values, { options, trace }, resolve)
       } catch (error) {
         resolve(this.#scope.fail(error))
       }
     })
   }
 
-  #start(
-    batch: Batch,
-    values: BatchValues,
-    options: ExecuteOptions | undefined,
-    resolve: Settle,
-  ): void {
+  #start(batch: Batch, values: BatchValues, { options, trace }: BatchCall, resolve: Settle): void {
     const { dispatcher } = this.#scope.context
     checkBatch(batch, values)
     const profile = this.#scope.profileOf(batch.hasOptions ? batch.options : undefined, options)
     const startedMs = dispatcher.deadlineTimer.nowMs()
-    const paging: RequestOptions =
-      options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
+    const paging: RequestOptions = { ...allPages, signal: options?.signal, trace }
     const entries = batch.entries()
     const handles = entries.map((entry) => this.#scope.handleOf(entry, profile.keyspace))
     const fail = (error: unknown): void => resolve(this.#scope.fail(error, textOfBatch(handles)))

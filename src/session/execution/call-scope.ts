@@ -13,9 +13,13 @@ import {
 import { type ExecutionProfiles, mergeProfile } from '../execution-options.ts'
 import { type StatementCache, StatementHandle } from '../statement/statement-cache.ts'
 import { awaitWithin } from './await-within.ts'
+import { CallTrace } from './call-trace.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { describeStatement, throwAtCaller } from './failures.ts'
 import type { RequestOptions } from './user-request.ts'
+
+/** The trace that {@link traced} has made is passed on to the work. */
+type TracedWork<T> = (trace?: RequestTrace) => Promise<T>
 
 export type AnyStatement = string | Statement | PreparedStatement
 
@@ -123,16 +127,37 @@ export class CallScope {
     verb: RequestTrace['verb'],
     statement: AnyStatement | Batch,
     options: ExecuteOptions | undefined,
-    work: () => Promise<T>,
+    work: (trace?: CallTrace) => Promise<T>,
   ): Promise<T> {
-    const trace = (): RequestTrace => ({
-      verb,
-      text: statement instanceof Batch ? undefined : anyTextOf(statement),
-      statementCount: statement instanceof Batch ? statement.statementsCount() : 1,
-      keyspace: this.keyspaceOf(options),
-      options,
+    const isBatch = statement instanceof Batch
+    const trace = (): CallTrace =>
+      new CallTrace(
+        {
+          verb,
+          text: isBatch ? undefined : anyTextOf(statement),
+          statementCount: isBatch ? statement.statementsCount() : 1,
+          keyspace: this.keyspaceOf(options),
+          options,
+          system: this.#cluster.isScylla ? 'scylladb' : 'cassandra',
+          server: this.#cluster.contactAddress,
+        },
+        () => this.#statementsOf(isBatch ? statement.entries() : [statement], options),
+      )
+    return traced<T, RequestTrace>(requestChannel, trace, work as TracedWork<T>)
+  }
+
+  #statementsOf(
+    statements: readonly AnyStatement[],
+    options: ExecuteOptions | undefined,
+  ): readonly StatementHandle[] {
+    const keyspace = this.keyspaceOf(options)
+    return statements.flatMap((statement) => {
+      if (statement instanceof PreparedStatement && this.isOwn(statement.source)) {
+        return statement.source
+      }
+      const text = anyTextOf(statement)
+      return text === undefined ? [] : this.statements.get(keyspace, text)
     })
-    return traced(requestChannel, trace, work)
   }
 
   /** Runs work that closing waits for. @throws ClosedError */
@@ -163,6 +188,7 @@ export function checkPreparedKeyspace(
 /** Options of a request that reads all pages and has no signal. */
 export const allPages: RequestOptions = Object.freeze({
   signal: undefined,
+  trace: undefined,
   pages: 'all',
   pagingState: undefined,
 })

@@ -66,6 +66,10 @@ export class ExecuteMessage implements Message {
     return this.#handle.text
   }
 
+  get boundValues(): readonly unknown[] {
+    return this.#values
+  }
+
   dependsOnKeyspace(): boolean {
     return false
   }

@@ -30,6 +30,15 @@ export function unreadableError(address: string, cause: unknown): ProtocolError 
 /** Longer texts are cut in errors. */
 const statementCharsMax = 2_000
 
+/** Returns a text as errors and logs may show it: cut, and without passwords. */
+export function shownStatement(text: string): string {
+  return cut(redactStatement(text)?.text ?? text)
+}
+
+function cut(text: string): string {
+  return text.length > statementCharsMax ? `${text.slice(0, statementCharsMax)}…` : text
+}
+
 /**
  * Adds the text of its statement to an error, and a hint at what to do when the text explains it.
  * Literals of statements that may contain a password are redacted, also in the message.
@@ -37,9 +46,7 @@ const statementCharsMax = 2_000
 export function describeStatement(error: TsyllaError, text: string): void {
   if (error.statement !== undefined) return
   const redaction = redactStatement(text)
-  const shown = redaction?.text ?? text
-  error.statement =
-    shown.length > statementCharsMax ? `${shown.slice(0, statementCharsMax)}…` : shown
+  error.statement = cut(redaction?.text ?? text)
   if (redaction !== undefined)
     replaceMessage(error, redactMessage(error.message, redaction.secrets))
   const hint = hintOf(error, text)

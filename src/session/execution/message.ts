@@ -36,6 +36,8 @@ export interface Message extends RequestFacts {
   readonly resultMetadata: ResultMetadataCache
   /** Text of the statement, or of all statements of a batch. */
   readonly text: string
+  /** In marker order; for a batch a list per statement. */
+  readonly boundValues: readonly unknown[]
   /** Whether it contains a text that means the keyspace that the connection is in. */
   dependsOnKeyspace(connection: Connection): boolean
   /** The table that {@link routing} is about. */

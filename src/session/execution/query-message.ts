@@ -44,6 +44,10 @@ export class QueryMessage implements Message {
     return this.#handle.text
   }
 
+  get boundValues(): readonly unknown[] {
+    return []
+  }
+
   dependsOnKeyspace(connection: Connection): boolean {
     return this.#prepared === undefined && this.#keyspaceFor(connection) === undefined
   }

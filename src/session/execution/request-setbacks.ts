@@ -20,6 +20,8 @@ export class RequestSetbacks {
    * second one, besides the one in flight.
    */
   next: 'retry' | 'repetition' | undefined
+  /** Attempts that were sent while another one was in flight. */
+  speculativeExecutionCount = 0
   /** Nodes that have refused the request. */
   excludedNodes: Set<ClusterNode> | undefined
   /** Nodes on which an attempt was lost. */

@@ -23,6 +23,7 @@ import {
   textOf,
   valuesOf,
 } from './call-scope.ts'
+import type { CallTrace } from './call-trace.ts'
 import { ExecuteMessage, mayBeStale } from './execute-message.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import type { Message } from './message.ts'
@@ -38,6 +39,7 @@ export interface ExecutionRequest extends CallLimits {
   readonly statement: AnyStatement
   /** Copied when the call was made. */
   readonly values: BindValues | undefined
+  readonly trace: CallTrace | undefined
   readonly pages: 'one' | 'all'
   /** Paging state of the server at which the first page starts. */
   readonly pagingState: Uint8Array | undefined
@@ -68,18 +70,19 @@ export class StatementRunner {
     statement: AnyStatement,
     values: BindValues | undefined,
     options: ExecuteOptions | undefined,
+    trace?: CallTrace,
   ): Promise<AnyResult> {
     if (options?.pagingState === undefined) {
       if (typeof statement === 'string') {
         const handle = this.#statements.get(this.#scope.keyspaceOf(options), statement)
-        if (this.#isReady(handle)) return this.#runNow(handle, values, undefined, options)
+        if (this.#isReady(handle)) return this.#runNow(handle, values, undefined, options, trace)
       } else if (statement instanceof PreparedStatement && this.#scope.isOwn(statement.source)) {
         const handle = statement.source
         const carried = statement.hasOptions ? statement.options : undefined
-        if (this.#isReady(handle)) return this.#runNow(handle, values, carried, options)
+        if (this.#isReady(handle)) return this.#runNow(handle, values, carried, options, trace)
       }
     }
-    return this.#runLater(statement, values, options, 'all')
+    return this.#runLater(statement, values, options, 'all', trace)
   }
 
   /** Whether a handle can be executed without anything that has to be awaited. */
@@ -96,6 +99,7 @@ export class StatementRunner {
     values: BindValues | undefined,
     carried: StatementOptions | undefined,
     options: ExecuteOptions | undefined,
+    trace: CallTrace | undefined,
   ): Promise<AnyResult> {
     return new Promise((resolve) => {
       const context = this.#context
@@ -104,8 +108,9 @@ export class StatementRunner {
         const profile = this.#scope.profileOf(carried, options)
         checkPreparedKeyspace(handle, profile.keyspace)
         const message = new ExecuteMessage(context, handle, values, profile)
-        const paging =
-          options?.signal === undefined ? allPages : { ...allPages, signal: options.signal }
+        const signal = options?.signal
+        const isPlain = signal === undefined && trace === undefined
+        const paging = isPlain ? allPages : { ...allPages, signal, trace }
         const request = new UserRequest(context, message, paging, resolve)
         request.start(context.dispatcher.deadlineTimer.nowMs())
       } catch (error) {
@@ -119,8 +124,9 @@ export class StatementRunner {
     statement: AnyStatement,
     values: BindValues | undefined,
     options: ExecuteOptions | undefined,
+    trace?: CallTrace,
   ): Promise<AnyResult> {
-    return this.#runLater(statement, values, options, 'one')
+    return this.#runLater(statement, values, options, 'one', trace)
   }
 
   /**
@@ -131,13 +137,13 @@ export class StatementRunner {
     statement: AnyStatement,
     values: BindValues | undefined,
     options: ExecuteOptions | undefined,
-  ): (pagingState: Uint8Array | undefined) => Promise<AnyResult> {
+  ): (pagingState: Uint8Array | undefined, trace?: CallTrace) => Promise<AnyResult> {
     const own = snapshotOf(valuesOf(statement, values))
     const sealed = options?.pagingState
     let first: Promise<Uint8Array | undefined> | undefined
-    return (pagingState) =>
+    return (pagingState, trace) =>
       this.#scope.accept(statement, async () => {
-        const request = this.#requestOf(statement, own, options, 'one')
+        const request = this.#requestOf(statement, own, options, 'one', trace)
         first ??= sealed === undefined ? Promise.resolve(undefined) : this.#open(request, sealed)
         return await this.#execute({ ...request, pagingState: pagingState ?? (await first) })
       })
@@ -149,10 +155,11 @@ export class StatementRunner {
     values: BindValues | undefined,
     options: ExecuteOptions | undefined,
     pages: 'one' | 'all',
+    trace: CallTrace | undefined,
   ): Promise<AnyResult> {
     const own = snapshotOf(valuesOf(statement, values))
     return this.#scope.accept(statement, async () => {
-      const request = this.#requestOf(statement, own, options, pages)
+      const request = this.#requestOf(statement, own, options, pages, trace)
       const sealed = options?.pagingState
       if (sealed === undefined && pages === 'all') return await this.#execute(request)
       const digest = await this.#digestOf(request)
@@ -168,6 +175,7 @@ export class StatementRunner {
     values: BindValues | undefined,
     options: ExecuteOptions | undefined,
     pages: 'one' | 'all',
+    trace: CallTrace | undefined,
   ): ExecutionRequest {
     const carried = statement instanceof StatementBase ? statement.options : undefined
     return {
@@ -175,6 +183,7 @@ export class StatementRunner {
       values,
       profile: this.#scope.profileOf(carried, options),
       signal: options?.signal,
+      trace,
       pages,
       pagingState: undefined,
       startedMs: this.#context.dispatcher.deadlineTimer.nowMs(),

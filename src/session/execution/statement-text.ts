@@ -13,6 +13,22 @@ export function withoutLiterals(text: string): string {
   )
 }
 
+const uuidLiteral = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}'
+const otherLiteral = String.raw`\b(?:${uuidLiteral}|0x[0-9a-f]*|\d[\w.]*(?:e[+-]\d+)?)\b`
+const allPieces = new RegExp(
+  `(${comment})|(${stringLiteral}|${otherLiteral})|(${quotedName})`,
+  'gi',
+)
+
+/** Returns the text without comments, and with `?` instead of literals. */
+export function parameterized(text: string): string {
+  return text
+    .replace(allPieces, (piece: string, isComment?: string, isLiteral?: string) =>
+      isComment !== undefined ? ' ' : isLiteral !== undefined ? '?' : piece,
+    )
+    .trim()
+}
+
 const redacted = '[redacted]'
 /** A role statement, or any other that names a password: the first word may be misspelt. */
 const mayHaveSecrets = /\b(?:create|alter)\s+(?:role|user)\b|\bpassword\b/i

@@ -18,6 +18,7 @@ import { type Abortable, abortRegistry, assert, sleep, type Timer } from '../../
 import { type ExecutionProfile, policyAttemptCountMax } from '../../policies/index.ts'
 import { checkConsistency } from '../options.ts'
 import type { ResultSet } from '../result/result-set.ts'
+import type { CallTrace } from './call-trace.ts'
 import type { RequestAttempt } from './request-attempt.ts'
 import { RequestSetbacks } from './request-setbacks.ts'
 import type { DispatchedRequest, QueuePlace } from './dispatcher.ts'
@@ -25,6 +26,7 @@ import type { ExecutionContext } from './execution-context.ts'
 import { describeStatement, lostError, throwAtCaller, unreadableError } from './failures.ts'
 import type { Message } from './message.ts'
 import { type GatheredPages, handleResult, type ResultTarget } from './result-handler.ts'
+import type { SettledRequest } from './slow-requests.ts'
 
 /**
  * Where a request is; it is settled exactly once. `active`: attempts are in flight, it waits in the
@@ -39,6 +41,8 @@ const sharedReader = new WireReader()
 
 export interface RequestOptions {
   readonly signal: AbortSignal | undefined
+  /** Takes the report of the request, when the call is observed. */
+  readonly trace: CallTrace | undefined
   /** `all`: to the last page, into one result. `one`: a single page. */
   readonly pages: 'all' | 'one'
   /** Paging state of the server at which the first page starts. */
@@ -58,11 +62,16 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   deadlineMs = 0
   readonly #resolve: (result: ResultSet<unknown> | Promise<never>) => void
   readonly #signal: AbortSignal | undefined
+  readonly #trace: CallTrace | undefined
   #state: RequestState = RequestState.active
   /** Attempts in flight; nearly always there is only the first. */
   #first: RequestAttempt | undefined
   #setbacks: RequestSetbacks | undefined
   #attemptCount = 0
+  /** Attempts of the pages before. */
+  #earlierAttemptCount = 0
+  /** The connection that answered last, or that the last attempt was sent on. */
+  #lastConnection: Connection | undefined
   /** {@link DeadlineTimer.usOf} the time that the deadline counts from. */
   #startedUs = 0
   /** Where the request waits while it does. */
@@ -71,7 +80,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   constructor(
     context: ExecutionContext,
     message: Message,
-    { signal, pages, pagingState }: RequestOptions,
+    { signal, trace, pages, pagingState }: RequestOptions,
     resolve: (result: ResultSet<unknown> | Promise<never>) => void,
   ) {
     this.context = context
@@ -79,6 +88,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     this.pages = pages
     this.pagingState = pagingState
     this.#signal = signal
+    this.#trace = trace
     this.#resolve = resolve
   }
 
@@ -159,6 +169,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   onSent(attempt: RequestAttempt): void {
     this.#leaveQueue()
     this.#attemptCount++
+    this.#lastConnection = attempt.connection
     if (this.#setbacks !== undefined || this.#first !== undefined) this.#countAttempt()
     if (this.#first === undefined) this.#first = attempt
     else (this.#setbacks ??= new RequestSetbacks()).others.push(attempt)
@@ -171,6 +182,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     if (setbacks.next === 'retry') recorder.retryCount++
     else if (setbacks.next === undefined && this.#first !== undefined) {
       recorder.speculativeExecutionCount++
+      setbacks.speculativeExecutionCount++
     }
     setbacks.next = undefined
   }
@@ -207,6 +219,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     end: number,
   ): void {
     this.#endAttempt(attempt)
+    this.#lastConnection = attempt.connection
     const us = (this.context.dispatcher.deadlineTimer.latestUs - attempt.sentUs) | 0
     attempt.connection.recorder?.latency.record(us)
     const reader = sharedReader
@@ -441,6 +454,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     this.#abandonAttempts()
     this.pagingState = pagingState
     this.message.consistency = this.message.profile.consistency
+    this.#earlierAttemptCount += this.#attemptCount
     this.#attemptCount = 0
     this.#setbacks?.endPage()
     this.#dispatch()
@@ -482,7 +496,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     if (TsyllaError.is(own)) this.#complete(own)
     this.context.dispatcher.deadlineTimer.nowMs()
     this.context.recorder.onFailed(own)
-    this.#settle()
+    this.#settle(TsyllaError.is(own) ? own : undefined)
     this.#resolve(throwAtCaller(own))
   }
 
@@ -501,14 +515,31 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   }
 
   /** The time that {@link DeadlineTimer.latestUs} has is that of the end. */
-  #settle(): void {
+  #settle(error?: TsyllaError): void {
     const { dispatcher, recorder } = this.context
-    recorder.onSettled((dispatcher.deadlineTimer.latestUs - this.#startedUs) | 0)
+    const us = (dispatcher.deadlineTimer.latestUs - this.#startedUs) | 0
+    recorder.onSettled(us)
+    if (us >= recorder.slowUs || this.#trace !== undefined) this.#report(us, error)
     this.#state = RequestState.settled
     if (this.#first !== undefined) this.#abandonAttempts()
     this.#leaveQueue()
     if (this.#signal !== undefined) abortRegistry.remove(this.#signal, this)
     dispatcher.onSettled()
+  }
+
+  #report(us: number, error: TsyllaError | undefined): void {
+    const { recorder, cluster } = this.context
+    const connection = this.#lastConnection
+    const settled: SettledRequest = {
+      message: this.message,
+      us,
+      attemptCount: this.#earlierAttemptCount + this.#attemptCount,
+      speculativeExecutionCount: this.#setbacks?.speculativeExecutionCount ?? 0,
+      node: connection === undefined ? undefined : cluster.nodeOf(connection)?.info,
+      error,
+    }
+    this.#trace?.onSettled(settled)
+    if (us >= recorder.slowUs) recorder.slowRequests?.report(settled)
   }
 }
 
