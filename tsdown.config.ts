@@ -22,7 +22,7 @@ const config: UserConfig | UserConfig[] = defineConfig({
   sourcemap: true,
   outputOptions: { sourcemapExcludeSources: true },
   fixedExtension: true,
-  deps: { neverBundle: ['lmdb', 'lz4-napi', 'snappy', 'sorted-btree'] },
+  deps: { neverBundle: ['lmdb', 'lz4-napi', 'snappy', 'sorted-btree', 'yaml'] },
 })
 
 export default config

@@ -23,6 +23,7 @@ const long = 'test/**/*.long.test.ts'
 const units = [
   'bulk',
   'cli',
+  'cloud',
   'cluster',
   'codec',
   'cql',

@@ -48,6 +48,15 @@ export const rooms: readonly Room[] = [
       ...['node:zlib', 'sorted-btree', 'lmdb'],
     ],
   },
+  {
+    name: 'cloud',
+    level: 7,
+    mayImport: ['util', 'errors', 'transport'],
+    mayUse: [
+      ...['node:crypto', 'node:fs/promises', 'node:http', 'node:https', 'node:path', 'node:zlib'],
+      'yaml',
+    ],
+  },
   { name: 'cluster', level: 7, mayImport: [...upTo6, 'observability'] },
   { name: 'metadata', level: 7, mayImport: [...upTo2, 'cql'] },
   {
@@ -59,7 +68,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'session',
     level: 8,
-    mayImport: [...upTo6, 'cluster', 'metadata', 'observability'],
+    mayImport: [...upTo6, 'cloud', 'cluster', 'metadata', 'observability'],
     mayUse: ['node:crypto'],
   },
   { name: 'kernel', level: 8, mayImport: [...upTo2, 'cql'], mayUse: ['node:util'] },

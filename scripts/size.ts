@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
 const budgets: readonly (readonly [entry: string, gzipBytesMax: number])[] = [
-  ['dist/index.mjs', 110_500],
+  ['dist/index.mjs', 111_500],
   ['dist/patterns.mjs', 153_000],
   ['dist/adapters/next.mjs', 131_000],
 ]

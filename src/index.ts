@@ -20,6 +20,19 @@ export {
   type TableScan,
 } from './bulk/index.ts'
 export { Row } from './codec/index.ts'
+export {
+  type AwsCredentials,
+  awsKeyspaces,
+  type AwsKeyspacesOptions,
+  type AwsKeyspacesSession,
+  type CloudOptions,
+  type ScyllaBundle,
+  type ScyllaBundleContext,
+  type ScyllaBundleDataCenter,
+  type ScyllaBundleLogin,
+  sigV4AuthProvider,
+  type SigV4Options,
+} from './cloud/index.ts'
 export type {
   ClusterData,
   KeyspaceDescription,
@@ -223,8 +236,8 @@ export class SessionBuilder extends BaseSessionBuilder {
 /**
  * Connects to a cluster and returns a session. Options that are not given have their defaults.
  *
- * @param contactPoints nodes, or a connection string (see {@link ContactPoint}). Default: what the
- *   environment variable `TSYLLA_URL` says
+ * @param contactPoints nodes, or a connection string (see {@link ContactPoint}). Default: those of
+ *   the options, or what the environment variable `TSYLLA_URL` says
  * @throws ConfigError for a wrong option; otherwise the error that connecting has failed with
  */
 function connect(
@@ -232,7 +245,9 @@ function connect(
   options: Partial<SessionOptions> = {},
 ): Promise<Session> {
   const list = typeof contactPoints === 'string' ? [contactPoints] : contactPoints
-  return new SessionBuilder({ ...options, contactPoints: list }).build()
+  return new SessionBuilder(
+    list.length === 0 ? options : { ...options, contactPoints: list },
+  ).build()
 }
 
 /** A session on a cluster or on an embedded engine; all requests go through it. */

@@ -57,10 +57,10 @@ export class ClusterNode {
     return before.host === address.host && (!isPortKnown || before.port === address.port)
   }
 
-  /** Updates the node by a newer description with the same address: {@link isAt}. */
+  /** Updates the node by a newer description; the way to it stays. */
   update({ tokens, address }: Pick<NodeDescription, 'tokens' | 'address'>): void {
     this.tokens = tokens
-    if (address?.port !== undefined || this.#describedAddress === undefined)
+    if (!this.isAt(address) || address?.port !== undefined || this.#describedAddress === undefined)
       this.#describedAddress = address
   }
 }

@@ -22,6 +22,7 @@ import {
   type Endpoint,
   type DeadlineTimer,
   type LocalPorts,
+  type PeerNode,
   type PoolSize,
   type UseFrame,
 } from '../transport/index.ts'
@@ -45,7 +46,7 @@ export interface ClusterOptions {
   readonly connector: Omit<ConnectorOptions, 'deadlineTimer' | 'onRoom'>
   readonly contactEndpoints: readonly Endpoint[]
   /** Returns the endpoint of a node that was discovered. */
-  readonly endpointOf: (host: string, port: number | undefined) => Endpoint
+  readonly endpointOf: (node: PeerNode) => Endpoint
   /** Says which nodes may be connected to. */
   readonly hostFilter?: HostFilter | undefined
   readonly poolSize: PoolSize

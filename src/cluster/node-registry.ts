@@ -15,11 +15,12 @@ import {
   NodePool,
   type NodePoolOptions,
   type DeadlineTimer,
+  type PeerNode,
   type PoolSize,
   ShardPort,
   type ShardSource,
 } from '../transport/index.ts'
-import { assert, type Timer } from '../util/index.ts'
+import type { Timer } from '../util/index.ts'
 import type { NodeData } from './cluster-data.ts'
 import { ClusterNode } from './cluster-node.ts'
 import { acceptsNode } from './host-filter.ts'
@@ -29,7 +30,7 @@ export interface NodeRegistryOptions {
   readonly deadlineTimer: DeadlineTimer
   readonly contactEndpoints: readonly Endpoint[]
   /** Returns the endpoint of a node that was discovered. */
-  readonly endpointOf: (host: string, port: number | undefined) => Endpoint
+  readonly endpointOf: (node: PeerNode) => Endpoint
   /** Says which nodes may be connected to. Default: all. */
   readonly hostFilter: HostFilter | undefined
   readonly connect: (endpoint: Endpoint, source: ShardSource | undefined) => Promise<Connection>
@@ -139,13 +140,16 @@ export class NodeRegistry {
       const isReached = described === local && endpoint.address !== known?.address
       const isLost = known !== undefined && !known.isUp && isReached
       const isSameWay = known?.isAt(described.address) === true && !isLost
-      if (known !== undefined && (isSameWay || endpoint.network === undefined)) {
+      // The host id is the way to a node behind a proxy, whatever its address.
+      const isByHostId = known?.endpoint.hostId !== undefined || endpoint.network === undefined
+      if (known !== undefined && (isSameWay || isByHostId)) {
         known.update(described)
         continue
       }
       if (known !== undefined) this.#remove(described.hostId, known)
       // The node that was asked is reached already, maybe by a name that its certificate carries.
-      const found = described === local ? endpoint : this.#endpointOf(described)
+      const isThere = described === local && endpoint.isShared !== true
+      const found = isThere ? endpoint : this.#endpointOf(described)
       const { info } = this.#add(described, found, known?.recorder)
       this.#options.onTopologyChange(
         known === undefined
@@ -179,9 +183,9 @@ export class NodeRegistry {
     return accepted
   }
 
-  #endpointOf({ address }: NodeDescription): Endpoint {
-    assert(address !== undefined, 'a peer without an address')
-    return this.#options.endpointOf(address.host, address.port)
+  #endpointOf({ hostId, dataCenter, address }: NodeDescription): Endpoint {
+    const peer = { hostId, dataCenter, host: address?.host, port: address?.port }
+    return this.#options.endpointOf(peer)
   }
 
   #add(described: NodeDescription, endpoint: Endpoint, recorder?: NodeRecorder): ClusterNode {

@@ -1,15 +1,23 @@
 import { ConfigError } from '../errors/index.ts'
+import type { TlsOptions } from '../transport/index.ts'
 import { didYouMean } from '../util/index.ts'
 import type { ContactPoint, SessionOptions } from './options.ts'
 
 type OptionName = Exclude<keyof SessionOptions, 'contactPoints'>
 
 /** How the text of a parameter becomes the value of an option. */
-const readers = { text: String, number: readNumber, flag: readFlag } as const
+const readers = {
+  text: String,
+  number: readNumber,
+  flag: readFlag,
+  servername: readServername,
+} as const
 
 /** Parameters that a connection string may have: options whose values are texts or numbers. */
 const parameters = new Map<string, readonly [option: OptionName, reader: keyof typeof readers]>([
   ['dc', ['localDataCenter', 'text']],
+  // Where nodes are known by addresses that their certificates do not carry.
+  ['servername', ['tls', 'servername']],
   ...of('text', 'localDataCenter', 'compression', 'consistency', 'serialConsistency', 'timestamps'),
   ...of('text', 'int64', 'timestampValues', 'applicationName'),
   ...of('number', 'connectionTimeoutMs', 'requestTimeoutMs', 'tcpKeepAliveMs', 'pageSize'),
@@ -55,7 +63,8 @@ export function isConnectionString(contactPoint: ContactPoint | undefined): cont
 export function expandConnectionString(options: SessionOptions): SessionOptions {
   const { contactPoints } = options
   const fromEnvironment = process.env[urlVariable]
-  const isOpen = Array.isArray(contactPoints) && contactPoints.length === 0
+  const isOpen =
+    Array.isArray(contactPoints) && contactPoints.length === 0 && options.cloud === undefined
   const given = isOpen && fromEnvironment ? [fromEnvironment] : contactPoints
   if (!Array.isArray(given) || !given.some(isConnectionString)) {
     return given === contactPoints ? options : { ...options, contactPoints: given }
@@ -83,12 +92,14 @@ export function readConnectionString(url: string): SessionOptions {
   const [, scheme, login, hosts = '', keyspace = '', query = ''] = match
   const contactPoints = hosts.split(',').filter((host) => host !== '')
   if (contactPoints.length === 0) throw malformed(url)
+  const options = readParameters(url, query)
+  const hasTls = typeof options.tls === 'object' || scheme !== 'cqls'
   return {
     contactPoints,
     ...(login === undefined ? {} : readLogin(url, login)),
     ...(keyspace === '' ? {} : { keyspace: decode(url, keyspace) }),
-    ...readParameters(url, query),
-    ...(scheme === 'cqls' ? { tls: true } : {}),
+    ...options,
+    ...(hasTls ? {} : { tls: true }),
   }
 }
 
@@ -129,6 +140,11 @@ function readParameters(url: string, query: string): Partial<SessionOptions> {
 function readNumber(text: string, name: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new ConfigError(`The parameter ${name} is a number, not ${JSON.stringify(text)}`)
+}
+
+function readServername(text: string, name: string): TlsOptions {
+  if (text !== '') return { servername: text }
+  throw new ConfigError(`The parameter ${name} is a host name`)
 }
 
 function readFlag(text: string, name: string): boolean {

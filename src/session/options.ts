@@ -1,3 +1,4 @@
+import { checkCloudOptions, type CloudOptions } from '../cloud/index.ts'
 import {
   ConfigError,
   type Consistency,
@@ -79,6 +80,8 @@ export type PoolSizeOption = number | { readonly perShard: number } | { readonly
 /** Options of a session. Only `contactPoints` is required. */
 export interface SessionOptions {
   readonly contactPoints: readonly ContactPoint[]
+  /** The bundle of a managed cluster, which replaces contact points and TLS. */
+  readonly cloud?: CloudOptions | undefined
   readonly keyspace?: string | undefined
   /** Whether `keyspace` is used as it is spelled. Default `false`: it is lowercased. */
   readonly keyspaceCaseSensitive?: boolean | undefined
@@ -199,6 +202,7 @@ export interface SessionOptions {
 /** {@link SessionOptions} with every default in place. */
 export interface ResolvedOptions {
   readonly contactPoints: readonly ContactPoint[]
+  readonly cloud: CloudOptions | undefined
   readonly keyspace: string | undefined
   readonly createKeyspace: CreateKeyspaceOptions | undefined
   readonly authProvider: AuthProvider | undefined
@@ -260,7 +264,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['timestampValues', 'codeGeneration', 'authenticators', 'localDataCenter'],
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
   ...['queueBytesMax', 'protocolVersionMax', 'addressTranslator', 'shardAwarePort'],
-  ...['loadBalancingPolicy', 'hostFilter', 'lookup', 'authProvider'],
+  ...['loadBalancingPolicy', 'hostFilter', 'lookup', 'authProvider', 'cloud'],
   ...['retryPolicy', 'speculativeExecutionPolicy', 'reconnectionPolicy', 'executionProfiles'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
   ...['slowRequest', 'random'],
@@ -279,13 +283,14 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
   if (!Array.isArray(options.contactPoints)) {
     throw new ConfigError("contactPoints must be a list, also for one node: ['node1:9042']")
   }
-  if (options.contactPoints.length === 0) {
+  if (options.contactPoints.length === 0 && options.cloud === undefined) {
     throw new ConfigError(
       'contactPoints: at least one is needed, "embedded:" for instance, or the environment variable TSYLLA_URL',
     )
   }
   return Object.freeze({
     contactPoints: [...options.contactPoints],
+    cloud: resolveCloud(options),
     keyspace:
       options.keyspace === undefined
         ? undefined
@@ -293,7 +298,7 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     createKeyspace: resolveCreateKeyspace(options),
     authProvider: resolveAuthProvider(options),
     poolSize: resolvePoolSize(options.poolSize ?? { perShard: 1 }),
-    shardAwarePort: resolveLocalPorts(options.shardAwarePort ?? true),
+    shardAwarePort: resolveLocalPorts(options.shardAwarePort ?? options.cloud === undefined),
     compression: resolveCompression(options.compression),
     protocolVersionMax: checkProtocolVersion(options.protocolVersionMax ?? 5),
     ...resolveConnection(options),
@@ -344,6 +349,7 @@ function resolveRuntime({ runtime = systemRuntime, clock, random }: SessionOptio
 const foreignOptions: { readonly [name: string]: string } = {
   credentials: 'user and password',
   username: 'user',
+  secureConnectBundle: 'cloud, as in { bundle: path }',
   hosts: 'contactPoints',
   nodes: 'contactPoints',
   host: 'contactPoints',
@@ -455,6 +461,24 @@ function resolveCreateKeyspace(options: SessionOptions): CreateKeyspaceOptions |
     throw new ConfigError('createKeyspace needs a keyspace: useKeyspace(name)')
   }
   return createKeyspace === true ? {} : createKeyspace
+}
+
+/** Ports and certificates of nodes are those of the proxy, which the bundle has. */
+function resolveCloud(options: SessionOptions): CloudOptions | undefined {
+  const { cloud, contactPoints, tls, addressTranslator, shardAwarePort = false } = options
+  if (cloud === undefined) return undefined
+  if (contactPoints.length > 0) {
+    throw new ConfigError('cloud excludes contact points: the bundle has those of the cluster')
+  }
+  const others = {
+    tls,
+    addressTranslator,
+    shardAwarePort: shardAwarePort === false ? undefined : 1,
+  }
+  for (const [name, value] of Object.entries(others)) {
+    if (value !== undefined) throw new ConfigError(`cloud excludes the option ${name}`)
+  }
+  return checkCloudOptions(cloud)
 }
 
 function resolveAuthProvider(options: SessionOptions): AuthProvider | undefined {

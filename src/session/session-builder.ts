@@ -1,3 +1,9 @@
+import {
+  type CloudCluster,
+  type CloudDefaults,
+  type CloudOptions,
+  openCloud,
+} from '../cloud/index.ts'
 import { Cluster, type ClusterOptions } from '../cluster/index.ts'
 import {
   AbortedError,
@@ -21,7 +27,9 @@ import {
   type Endpoint,
   type EndpointFactory,
   parseAddress,
+  type PeerNode,
   TcpEndpoint,
+  type TcpOptions,
   DeadlineTimer,
   type LocalPorts,
   type TlsOptions,
@@ -34,7 +42,7 @@ import type {
   RetryPolicy,
   SpeculativeExecutionPolicy,
 } from '../types/index.ts'
-import { runtimeWithClock } from '../util/index.ts'
+import { assert, runtimeWithClock } from '../util/index.ts'
 import { expandConnectionString } from './connection-string.ts'
 import { createKeyspaceText } from './create-keyspace.ts'
 import { Dispatcher } from './execution/dispatcher.ts'
@@ -112,6 +120,10 @@ export class BaseSessionBuilder {
   /** Sets the credentials for servers that require password authentication. */
   user(user: string, password: string | Secret): this {
     return this.#with({ user, password })
+  }
+  /** @param cloud the bundle of a managed cluster, which replaces contact points and TLS */
+  cloud(cloud: CloudOptions): this {
+    return this.#with({ cloud })
   }
   /** @param provider logs in by another mechanism than a user and a password */
   authProvider(provider: AuthProvider): this {
@@ -217,9 +229,13 @@ export class BaseSessionBuilder {
   }
 
   async #build({ signal }: BuildOptions): Promise<ConnectedSession> {
-    const options = resolveOptions(expandConnectionString(this.#options))
+    const given = expandConnectionString(this.#options)
+    const checked = resolveOptions(given)
     if (signal?.aborted === true) throw new AbortedError('not_applied', signal.reason)
-    const endpoints = await this.#openEndpoints(options)
+    const cloud = await openCloudOf(checked, signal)
+    const options =
+      cloud === undefined ? checked : resolveOptions(withDefaults(given, cloud.defaults))
+    const endpoints = cloud?.endpoints ?? (await this.#openEndpoints(options))
     try {
       return await this.#connect(options, endpoints, signal)
     } catch (error) {
@@ -354,9 +370,7 @@ function clusterOptions(
       startup: startupOptions(options),
     },
     contactEndpoints: endpoints,
-    endpointOf: (host, port) =>
-      endpoints[0]?.peer?.(host, port) ??
-      tcpEndpoint(options, host, port ?? portOf(endpoints), options.addressTranslator),
+    endpointOf: (node) => endpoints[0]?.peer?.(node) ?? peerEndpoint(options, endpoints, node),
     hostFilter: options.hostFilter,
     poolSize: options.poolSize,
     shardAwarePort: options.shardAwarePort,
@@ -383,6 +397,15 @@ function urlError(point: string, scheme: string): ConfigError {
   )
 }
 
+function peerEndpoint(
+  options: ResolvedOptions,
+  endpoints: readonly Endpoint[],
+  { host, port }: PeerNode,
+): TcpEndpoint {
+  assert(host !== undefined, 'a peer without an address')
+  return tcpEndpoint(options, host, port ?? portOf(endpoints), options.addressTranslator)
+}
+
 function tcpEndpoint(
   options: ResolvedOptions,
   host: string,
@@ -390,14 +413,47 @@ function tcpEndpoint(
   addressTranslator?: AddressTranslator,
 ): TcpEndpoint {
   return new TcpEndpoint(host, port, {
+    ...linkOptions(options),
+    tls: options.tls,
+    addressTranslator,
+  })
+}
+
+function linkOptions(options: ResolvedOptions): Omit<TcpOptions, 'tls'> {
+  return {
     connectTimeoutMs: options.connectionTimeoutMs,
     noDelay: options.tcpNoDelay,
     keepAliveMs: options.tcpKeepAliveMs,
-    tls: options.tls,
     clock: options.runtime.clock,
     lookup: options.lookup,
-    addressTranslator,
-  })
+  }
+}
+
+/** Opens the cluster of a bundle. @throws AbortedError and what {@link openCloud} throws */
+async function openCloudOf(
+  options: ResolvedOptions,
+  signal: AbortSignal | undefined,
+): Promise<CloudCluster | undefined> {
+  if (options.cloud === undefined) return undefined
+  try {
+    return await openCloud(options.cloud, linkOptions(options), signal)
+  } catch (error) {
+    throw signal?.aborted === true ? new AbortedError('not_applied', signal.reason) : error
+  }
+}
+
+/** Adds what a bundle says to the options, which come first. */
+function withDefaults(options: SessionOptions, defaults: CloudDefaults): SessionOptions {
+  const { user, password, localDataCenter, ...rest } = defaults
+  const hasLogin = options.user !== undefined || options.authProvider !== undefined
+  const hasPolicy = options.loadBalancingPolicy !== undefined
+  const own = Object.entries(options).filter(([, value]) => value !== undefined)
+  return {
+    ...(hasLogin ? {} : { user, password }),
+    ...(hasPolicy ? {} : { localDataCenter }),
+    ...rest,
+    ...(Object.fromEntries(own) as unknown as SessionOptions),
+  }
 }
 
 /** `system.peers` has no ports: all nodes have that of the contact points. */

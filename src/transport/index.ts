@@ -28,11 +28,18 @@ export {
   sendUse,
   type UseFrame,
 } from './internal-request.ts'
-export type { Endpoint, EndpointFactory, Link, LinkHandler, OpenLinkOptions } from './link.ts'
+export type {
+  Endpoint,
+  EndpointFactory,
+  Link,
+  LinkHandler,
+  OpenLinkOptions,
+  PeerNode,
+} from './link.ts'
 export { openMemoryLink } from './memory-link.ts'
 export { NodePool, type NodePoolOptions } from './node-pool.ts'
 export { plainAuthenticators, PlainTextAuthProvider } from './plain-text-auth.ts'
 export { defaultLocalPorts, type LocalPorts, ShardPort, type ShardSource } from './shard-port.ts'
 export { connectionsPerNodeMax, type PoolSize } from './shard-slots.ts'
-export { TcpEndpoint, type TcpOptions, type TlsOptions } from './tcp-endpoint.ts'
+export { isTlsError, TcpEndpoint, type TcpOptions, type TlsOptions } from './tcp-endpoint.ts'
 export { type TickListener, DeadlineTimer } from './deadline-timer.ts'

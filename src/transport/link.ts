@@ -31,6 +31,15 @@ export interface OpenLinkOptions {
   readonly localPort?: number | undefined
 }
 
+/** A node as another node describes it. */
+export interface PeerNode {
+  readonly hostId: string
+  readonly dataCenter: string
+  /** Where it says that clients reach it; `undefined` when it says nothing. */
+  readonly host: string | undefined
+  readonly port: number | undefined
+}
+
 /** Where a node can be reached; opens as many links to it as asked. */
 export interface Endpoint {
   /** Shown in errors and in `result.coordinator`: `host:port`, or `embedded:…`. */
@@ -39,6 +48,11 @@ export interface Endpoint {
   readonly network: { readonly host: string; readonly port: number } | undefined
   /** Host id of the node, when it is reached by that and not by an address of its own. */
   readonly hostId?: string | undefined
+  /**
+   * Whether links go to whichever node a proxy chooses: such an endpoint describes the cluster, but
+   * is no way to a certain node.
+   */
+  readonly isShared?: boolean
   /** Whether links carry plain bytes over a network, so that a port for TLS cannot be reached. */
   readonly isUnencrypted?: boolean
   /** The clock the node lives by, when it is not the machine's. */
@@ -57,7 +71,7 @@ export interface Endpoint {
    */
   expand?(signal: AbortSignal): Promise<readonly Endpoint[]>
   /** Returns the endpoint of a peer of this node. Default: a network address is dialled. */
-  peer?(host: string, port: number | undefined): Endpoint
+  peer?(node: PeerNode): Endpoint
   /** Called when the session has ended and opens no more links. */
   release(): Promise<void>
 }

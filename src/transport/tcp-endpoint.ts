@@ -5,7 +5,12 @@ import {
   type OnReadOpts,
   type Socket,
 } from 'node:net'
-import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import {
+  checkServerIdentity,
+  type ConnectionOptions,
+  connect as connectTls,
+  type TLSSocket,
+} from 'node:tls'
 import { ConnectionError, TlsError } from '../errors/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
 import { addressText } from './addresses.ts'
@@ -31,6 +36,16 @@ export interface TlsOptions {
   readonly insecureSkipVerify?: boolean
 }
 
+/** A node behind a proxy, which passes connections on by the server name of TLS. */
+export interface ProxiedNode {
+  /** `undefined` when the proxy chooses the node. */
+  readonly hostId: string | undefined
+  /** What the proxy chooses the node by. */
+  readonly serverName: string
+  /** Name that the certificate must carry. */
+  readonly certificateName: string
+}
+
 export interface TcpOptions {
   readonly connectTimeoutMs: number
   readonly noDelay: boolean
@@ -42,6 +57,8 @@ export interface TcpOptions {
   readonly lookup: HostLookup
   /** Host name that the address of the endpoint was found by: TLS verifies it. */
   readonly servername?: string | undefined
+  /** Names of the node, when the address is that of a proxy. */
+  readonly proxied?: ProxiedNode | undefined
   /** Says where to connect to instead. */
   readonly addressTranslator?: AddressTranslator | undefined
 }
@@ -56,13 +73,19 @@ const isNode = process.versions['bun'] === undefined && process.versions['deno']
 export class TcpEndpoint implements Endpoint {
   readonly address: string
   readonly network: { readonly host: string; readonly port: number }
+  readonly hostId: string | undefined
   readonly isUnencrypted: boolean
   readonly clock = undefined
   readonly #options: TcpOptions
 
   constructor(host: string, port: number, options: TcpOptions) {
     this.network = { host, port }
-    this.address = addressText(host, port)
+    const { proxied } = options
+    const address = addressText(host, port)
+    // Addresses tell nodes apart, also those behind one proxy.
+    this.address =
+      proxied === undefined ? address : `${address}/${proxied.hostId ?? proxied.serverName}`
+    this.hostId = proxied?.hostId
     this.isUnencrypted = options.tls === undefined
     this.#options = options
   }
@@ -153,7 +176,7 @@ class ConnectAttempt {
     handler: LinkHandler,
     { signal, localPort }: OpenLinkOptions,
   ): void {
-    const { tls, clock, connectTimeoutMs, noDelay, keepAliveMs, servername } = this.#options
+    const { tls, clock, connectTimeoutMs, noDelay, keepAliveMs } = this.#options
     let link: SocketLink | undefined
     const onread: OnReadOpts = {
       buffer: Buffer.allocUnsafeSlow(isNode && tls === undefined ? readBufferBytes : 0),
@@ -170,7 +193,7 @@ class ConnectAttempt {
     const socket: Socket | TLSSocket =
       tls === undefined
         ? connectTcp({ ...base, ...from, ...keepAlive, ...(useOnread ? { onread } : {}) })
-        : connectTls({ ...base, ...from, ...keepAlive, ...nodeTlsOptions(tls, servername) })
+        : connectTls({ ...base, ...from, ...keepAlive, ...nodeTlsOptions(tls, this.#options) })
     this.#timer = clock.schedule(connectTimeoutMs, () => {
       socket.destroy()
       this.#fail(new Error(`no connection within ${connectTimeoutMs} ms`))
@@ -207,8 +230,7 @@ class ConnectAttempt {
   #fail(error: Error): void {
     this.#timer?.cancel()
     this.#endWaiting()
-    const { code } = error as NodeJS.ErrnoException
-    const isTls = this.#options.tls !== undefined && code !== undefined && isTlsCode(code)
+    const isTls = this.#options.tls !== undefined && isTlsError(error)
     this.#reject(
       isTls
         ? new TlsError(this.#address, `${error.message}${hintOf(error)}`, { cause: error })
@@ -228,18 +250,25 @@ function hintOf({ message }: Error): string {
     : ''
 }
 
-/** OpenSSL and `node:tls` codes, as opposed to those of the socket below. */
-function isTlsCode(code: string): boolean {
+/** Whether an error is one of OpenSSL or `node:tls`, as opposed to those of the socket below. */
+export function isTlsError({ code = '' }: NodeJS.ErrnoException): boolean {
   return /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|UNABLE_TO|SELF_SIGNED|DEPTH_ZERO|HOSTNAME_|INVALID_)/.test(
     code,
   )
 }
 
-function nodeTlsOptions(tls: TlsOptions, servername: string | undefined): ConnectionOptions {
+function nodeTlsOptions(tls: TlsOptions, { servername, proxied }: TcpOptions): ConnectionOptions {
   const { insecureSkipVerify, ca, ...rest } = tls
   return {
     ...(servername === undefined ? {} : { servername }),
     ...(rest as ConnectionOptions),
+    ...(proxied === undefined
+      ? {}
+      : {
+          servername: proxied.serverName,
+          checkServerIdentity: (_name, certificate) =>
+            checkServerIdentity(proxied.certificateName, certificate),
+        }),
     ...(ca === undefined ? {} : { ca: ca as NonNullable<ConnectionOptions['ca']> }),
     rejectUnauthorized: insecureSkipVerify !== true,
   }

@@ -32,7 +32,7 @@ function clusterOf(
       startup: new Map(),
     },
     contactEndpoints: [contact].flat(),
-    endpointOf: (host) => members.find(({ network }) => network.host === host)!,
+    endpointOf: ({ host }) => members.find(({ network }) => network.host === host)!,
     poolSize: { perNode: 1 },
     shardAwarePort: undefined,
     reconnection: new ExponentialReconnectionPolicy({ random: () => 0 }),

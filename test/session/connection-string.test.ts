@@ -24,6 +24,8 @@ describe('a connection string', () => {
     ['cql://ada:@node1', { contactPoints: ['node1'], user: 'ada', password: '' }],
     // What the scheme promises is not taken back.
     ['cqls://node1?tls=false', { contactPoints: ['node1'], tls: true }],
+    ['cqls://node1?servername=a.b', { contactPoints: ['node1'], tls: { servername: 'a.b' } }],
+    ['cql://node1?servername=a.b', { contactPoints: ['node1'], tls: { servername: 'a.b' } }],
     ['cqls://node1?compression=lz4', { contactPoints: ['node1'], tls: true, compression: 'lz4' }],
   ])('%s is read', (url, options) => {
     expect(readConnectionString(url)).toEqual(options)
@@ -45,6 +47,8 @@ describe('a connection string', () => {
     ['cql://u:secret@node1?pagesize=1', /Did you mean "pageSize"\?/],
     ['cql://u:secret@node1?pageSize=many', /pageSize is a number, not "many"/],
     ['cql://u:secret@node1?pageSize=1e3', /pageSize is a number/],
+    ['cqls://u:secret@node1?servername=', /servername is a host name/],
+    ['cqls://u:secret@node1?servername=a&tls=true', /has the parameter tls twice/],
     ['cql://u:secret@node1?tls=yes', /tls is true or false/],
     ['cql://u:secret@node1?dc=a&localDataCenter=b', /has the parameter localDataCenter twice/],
     ['cql://u:secret@node1?password=secret', /Unknown parameter "password"/],

@@ -39,7 +39,7 @@ async function open(): Promise<Opened> {
   onTestFinished(() => void session.close({ graceMs: 0 }))
   const seen: string[] = []
   session.onTopologyChange((event) => void seen.push(line(event)))
-  first.peer = (host) => [first, second].find(({ network }) => network.host === host)!
+  first.peer = ({ host }) => [first, second].find(({ network }) => network.host === host)!
   return { clock, session, first, second, seen }
 }
 

@@ -1,6 +1,6 @@
 import { ServerError } from '../../src/errors/index.ts'
 import { beginResponse, endFrame, Opcode, WireWriter } from '../../src/protocol/index.ts'
-import type { Endpoint } from '../../src/transport/index.ts'
+import type { Endpoint, PeerNode } from '../../src/transport/index.ts'
 import { nativeTypes } from '../../src/types/index.ts'
 import { type Clock, systemClock } from '../../src/util/index.ts'
 import { type Exchange, rowsOf, type ScriptedConnection, ScriptedNode } from './scripted-node.ts'
@@ -33,7 +33,7 @@ export class MemberNode extends ScriptedNode {
   }
 
   /** The way to a node that this one describes. */
-  peer(host: string): Endpoint {
+  peer({ host }: PeerNode): Endpoint {
     const found = [this, ...this.peers].find(({ network }) => network.host === host)
     if (found === undefined) throw new Error(`${host} is no member`)
     return found

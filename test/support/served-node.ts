@@ -10,6 +10,21 @@ export interface ServedNode {
 }
 
 /** @param at where it listens; a free port of 127.0.0.1 by default */
+/** Gives a socket to a scripted node, as a connection of a client. */
+export function serveSocket(node: ScriptedNode, socket: Socket): void {
+  const connection = new ScriptedConnection(node, {
+    write: (bytes) => {
+      socket.write(Uint8Array.from(bytes))
+      return true
+    },
+    end: () => void socket.end(),
+    destroy: () => void socket.destroy(),
+  })
+  node.connections.push(connection)
+  socket.on('data', (bytes) => connection.onBytes(bytes, 0, bytes.length))
+  socket.on('close', () => connection.onClosed())
+}
+
 export async function serveNode(
   node: ScriptedNode,
   { host = '127.0.0.1', port: wanted = 0 }: { readonly host?: string; readonly port?: number } = {},
@@ -17,21 +32,9 @@ export async function serveNode(
   const sockets = new Set<Socket>()
   const server = createServer((socket) => {
     sockets.add(socket)
-    const connection = new ScriptedConnection(node, {
-      write: (bytes) => {
-        socket.write(Uint8Array.from(bytes))
-        return true
-      },
-      end: () => void socket.end(),
-      destroy: () => void socket.destroy(),
-    })
-    node.connections.push(connection)
-    socket.on('data', (bytes) => connection.onBytes(bytes, 0, bytes.length))
     socket.on('error', () => {})
-    socket.on('close', () => {
-      sockets.delete(socket)
-      connection.onClosed()
-    })
+    socket.on('close', () => sockets.delete(socket))
+    serveSocket(node, socket)
   })
   server.listen(wanted, host)
   await once(server, 'listening')

@@ -47,7 +47,7 @@ export class SimulatedNetwork {
       network: { host, port: 9042 },
       clock: this.#runtime.clock,
       open: (handler) => this.#open(host, handler),
-      peer: (other) => this.endpoint(other),
+      peer: (other) => this.endpoint(other.host!),
       release: () => Promise.resolve(),
     }
   }
