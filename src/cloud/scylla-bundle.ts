@@ -40,14 +40,18 @@ const source = 'The bundle'
 /**
  * Parses the text of a bundle, which is YAML or JSON.
  *
+ * @param load imports the package that reads YAML
  * @throws ConfigError, DependencyMissingError
  */
-export async function parseScyllaBundle(bytes: Buffer): Promise<unknown> {
+export async function parseScyllaBundle(
+  bytes: Buffer,
+  load: typeof importPackage = importPackage,
+): Promise<unknown> {
   const text = bytes.toString()
   if (text.trimStart().startsWith('{')) return parseJson(bytes, source)
   let yaml: { readonly parse?: (text: string, options: object) => unknown }
   try {
-    yaml = await importPackage('yaml')
+    yaml = await load('yaml')
   } catch (error) {
     throw new DependencyMissingError('yaml', 'A bundle in YAML', { cause: error })
   }

@@ -12,7 +12,13 @@ import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { inspect } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type Session, SessionBuilder, type SessionOptions } from '../../src/index.ts'
+import {
+  type AuthenticationContext,
+  type Session,
+  SessionBuilder,
+  type SessionOptions,
+} from '../../src/index.ts'
+import { Opcode } from '../../src/protocol/index.ts'
 import { hostId, type MemberNode, membersOf } from '../support/member-node.ts'
 import { openSniProxy, type SniProxy, type SniProxyOptions } from '../support/sni-proxy.ts'
 import { makeZip } from '../support/zip.ts'
@@ -166,6 +172,38 @@ describe('a secure connect bundle', () => {
     expect(named).toMatchObject({ code: 'TSYLLA_TLS' })
     expect(named.message).toContain('localhost')
     expect(localhost.members.flatMap(({ connections }) => connections)).toEqual([])
+  })
+})
+
+describe('a node behind a proxy', () => {
+  test('is named to authenticators by its host id, on connections that are encrypted', async () => {
+    const { port, members } = await openCluster()
+    for (const member of members) {
+      member.script = (exchange) => {
+        const { opcode } = exchange.request
+        if (opcode === Opcode.STARTUP) {
+          exchange.reply({ opcode: Opcode.AUTHENTICATE, authenticator: 'com.example.Own' })
+        } else if (opcode === Opcode.AUTH_RESPONSE) {
+          exchange.reply({ opcode: Opcode.AUTH_SUCCESS, token: null })
+        } else return 'default'
+        return 'done'
+      }
+    }
+    const contexts: AuthenticationContext[] = []
+    const session = await connect(astraBundle(port, authority), {
+      authProvider: {
+        authenticators: ['com.example.Own'],
+        newAuthenticator(context) {
+          contexts.push(context)
+          return { initialResponse: () => new Uint8Array(1), evaluateChallenge: (bytes) => bytes }
+        },
+      },
+    })
+    await expect.poll(() => isUp(session)).toEqual([true, true, true])
+    expect(new Set(contexts.map((context) => context.hostId))).toEqual(
+      new Set([hostId(1), hostId(2), hostId(3)]),
+    )
+    expect(new Set(contexts.map(({ isEncrypted }) => isEncrypted))).toEqual(new Set([true]))
   })
 })
 

@@ -9,6 +9,7 @@ import {
   SessionBuilder,
   type SessionOptions,
 } from '../../src/index.ts'
+import { parseScyllaBundle } from '../../src/cloud/scylla-bundle.ts'
 import { Opcode } from '../../src/protocol/index.ts'
 import { hostId, type MemberNode, membersOf } from '../support/member-node.ts'
 import { openSniProxy, type SniProxy, type SniProxyOptions } from '../support/sni-proxy.ts'
@@ -247,6 +248,19 @@ describe('a connection bundle of ScyllaDB', () => {
     writeFileSync(path, json)
     await connect(path)
   })
+})
+
+test('a bundle in YAML names the package that it needs, one in JSON needs none', async () => {
+  const missing = Object.assign(new Error("Cannot find package 'yaml' imported from x"), {
+    code: 'ERR_MODULE_NOT_FOUND',
+  })
+  const parse = (text: string): Promise<unknown> =>
+    parseScyllaBundle(Buffer.from(text), () => Promise.reject(missing))
+  await expect(parse('a: 1')).rejects.toMatchObject({
+    code: 'TSYLLA_DEPENDENCY_MISSING',
+    message: 'A bundle in YAML needs the package yaml: npm i yaml',
+  })
+  expect(await parse('{"a": 1}')).toEqual({ a: 1 })
 })
 
 describe('a wrong bundle', () => {
