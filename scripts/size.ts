@@ -4,9 +4,9 @@ import { basename } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
 const budgets: readonly (readonly [entry: string, gzipBytesMax: number])[] = [
-  ['dist/index.mjs', 111_500],
-  ['dist/patterns.mjs', 153_000],
-  ['dist/adapters/next.mjs', 131_000],
+  ['dist/index.mjs', 113_200],
+  ['dist/patterns.mjs', 154_300],
+  ['dist/adapters/next.mjs', 132_500],
 ]
 
 for (const [entry, gzipBytesMax] of budgets) {

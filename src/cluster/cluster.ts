@@ -49,6 +49,8 @@ export interface ClusterOptions {
   readonly endpointOf: (node: PeerNode) => Endpoint
   /** Says which nodes may be connected to. */
   readonly hostFilter?: HostFilter | undefined
+  /** Whether nodes that are overloaded get fewer requests at a time. Default `true`. */
+  readonly adaptiveConcurrency?: boolean | undefined
   readonly poolSize: PoolSize
   /** Local ports for shard-aware ports of nodes; `undefined` when those are not used. */
   readonly shardAwarePort: LocalPorts | undefined
@@ -115,6 +117,7 @@ export class Cluster implements ConnectionListener {
       connect: (endpoint, source) => this.#connector.open(endpoint, this, { source }),
       prepare: (connection) => this.#switch.enter(connection),
       poolSize: options.poolSize,
+      adaptiveConcurrency: options.adaptiveConcurrency,
       shardAwarePort: options.shardAwarePort,
       reconnection,
       onAvailability: options.onRoom,
@@ -353,6 +356,12 @@ export class Cluster implements ConnectionListener {
   }
 
   onEvent(): void {}
+
+  onLeaving(connection: Connection): void {
+    const pool = this.nodeOf(connection)?.pool
+    if (pool === undefined) void connection.drain()
+    else pool.retire(connection)
+  }
 
   onClosed(connection: Connection): void {
     this.nodeOf(connection)?.pool.remove(connection)

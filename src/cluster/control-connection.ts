@@ -39,6 +39,8 @@ export class ControlConnection<Description> implements ConnectionListener {
   #connection: Connection | undefined
   #endpoint: Endpoint | undefined
   #isOpen = true
+  /** Address of the node that has announced its end last: it is tried after all others. */
+  #leaving: string | undefined
   #failureCount = 0
   #timer: Timer | undefined
   /** The attempts that are under way. */
@@ -64,7 +66,9 @@ export class ControlConnection<Description> implements ConnectionListener {
    * @returns why each node failed, in the order in which they were tried, when all of them did
    */
   async open(): Promise<ReadonlyMap<string, TsyllaError> | undefined> {
-    const waiting = [...this.#options.endpoints()]
+    const isLeaving = ({ address }: Endpoint): boolean => address === this.#leaving
+    const all = this.#options.endpoints()
+    const waiting = [...all.filter((one) => !isLeaving(one)), ...all.filter(isLeaving)]
     const errors = new Map<string, TsyllaError>()
     const tried = new Set<string>()
     const attempts = this.#attempts
@@ -163,6 +167,16 @@ export class ControlConnection<Description> implements ConnectionListener {
 
   onEvent(bytes: Buffer, bodyStart: number, bodyEnd: number): void {
     this.#options.onEvent(readEvent(new WireReader(bytes, bodyStart, bodyEnd)))
+  }
+
+  /** The node is about to stop: another one takes over. */
+  onLeaving(connection: Connection): void {
+    if (connection === this.#connection) {
+      this.#connection = undefined
+      this.#leaving = connection.address
+      this.#reconnectLater()
+    }
+    void connection.drain()
   }
 
   onClosed(connection: Connection): void {

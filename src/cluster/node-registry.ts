@@ -36,6 +36,8 @@ export interface NodeRegistryOptions {
   readonly connect: (endpoint: Endpoint, source: ShardSource | undefined) => Promise<Connection>
   /** What a connection needs before it enters its pool: {@link NodePoolOptions.prepare}. */
   readonly prepare: NodePoolOptions['prepare']
+  /** {@link NodePoolOptions.adaptiveConcurrency}. */
+  readonly adaptiveConcurrency?: boolean | undefined
   readonly poolSize: PoolSize
   /** Local ports for shard-aware ports of nodes; `undefined` when those are not used. */
   readonly shardAwarePort: LocalPorts | undefined
@@ -193,6 +195,7 @@ export class NodeRegistry {
       this.#options
     const pool: NodePool = new NodePool({
       size: poolSize,
+      adaptiveConcurrency: this.#options.adaptiveConcurrency,
       connect: (source) => this.#connectTo(node, source),
       shardPort: this.#shardPortOf(endpoint),
       prepare: this.#options.prepare,

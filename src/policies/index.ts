@@ -10,6 +10,7 @@ export {
   type ExponentialReconnectionOptions,
   guardReconnection,
 } from './reconnection.ts'
+export { checkRetryBudget, RetryBudget, type RetryBudgetOptions } from './retry-budget.ts'
 export {
   attemptCountMax,
   defaultRetryPolicy,
@@ -21,6 +22,8 @@ export {
   constantSpeculativeExecution,
   type ConstantSpeculativeExecutionOptions,
   noSpeculativeExecution,
+  percentileSpeculativeExecution,
+  type PercentileSpeculativeExecutionOptions,
   stalledAttemptPolicy,
 } from './speculative-execution.ts'
 export {

@@ -38,6 +38,8 @@ export {
 export { readError, writeError } from './messages/error.ts'
 export {
   EventType,
+  gracefulDisconnect,
+  isGracefulDisconnect,
   readEvent,
   type SchemaChangeEvent,
   type ServerEvent,

@@ -8,7 +8,9 @@ import {
 } from '../errors/index.ts'
 import { type CompressionName, ProtocolVersion } from '../protocol/index.ts'
 import {
+  checkRetryBudget,
   defaultRetryPolicy,
+  type RetryBudgetOptions,
   stalledAttemptPolicy,
   type TargetPolicy,
   targetPolicyOf,
@@ -180,6 +182,17 @@ export interface SessionOptions {
    */
   readonly speculativeExecutionPolicy?: SpeculativeExecutionPolicy | undefined
   /**
+   * How many attempts requests may have besides their first, over all requests of the session.
+   * Attempts after a lost connection do not count. Default `{ share: 0.2, perSecond: 10 }`; `false`
+   * for as many as policies decide.
+   */
+  readonly retryBudget?: RetryBudgetOptions | boolean | undefined
+  /**
+   * Whether a node that refuses requests as overloaded gets fewer at a time for a while. Default
+   * `true`.
+   */
+  readonly adaptiveConcurrency?: boolean | undefined
+  /**
    * How long to wait before a node is tried again. Default: from 50 ms on, doubled up to ten
    * seconds, with jitter.
    */
@@ -238,6 +251,8 @@ export interface ResolvedOptions {
   readonly retryPolicy: RetryPolicy
   readonly speculativeExecutionPolicy: SpeculativeExecutionPolicy
   readonly reconnectionPolicy: ReconnectionPolicy | undefined
+  readonly retryBudget: RetryBudgetOptions | undefined
+  readonly adaptiveConcurrency: boolean
   readonly executionProfiles: { readonly [name: string]: ExecutionProfileOptions }
   readonly slowRequest: SlowRequestOptions | undefined
   readonly runtime: Runtime
@@ -265,6 +280,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
   ...['queueBytesMax', 'protocolVersionMax', 'addressTranslator', 'shardAwarePort'],
   ...['loadBalancingPolicy', 'hostFilter', 'lookup', 'authProvider', 'cloud'],
+  ...['retryBudget', 'adaptiveConcurrency'],
   ...['retryPolicy', 'speculativeExecutionPolicy', 'reconnectionPolicy', 'executionProfiles'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
   ...['slowRequest', 'random'],
@@ -372,6 +388,8 @@ function resolvePolicies(
   | 'retryPolicy'
   | 'speculativeExecutionPolicy'
   | 'reconnectionPolicy'
+  | 'retryBudget'
+  | 'adaptiveConcurrency'
   | 'executionProfiles'
 > {
   const { executionProfiles = {}, reconnectionPolicy } = options
@@ -386,6 +404,8 @@ function resolvePolicies(
     retryPolicy: options.retryPolicy ?? defaultRetryPolicy,
     speculativeExecutionPolicy: options.speculativeExecutionPolicy ?? stalledAttemptPolicy,
     ...{ reconnectionPolicy, executionProfiles },
+    retryBudget: checkRetryBudget(options.retryBudget),
+    adaptiveConcurrency: checkSwitch('adaptiveConcurrency', options.adaptiveConcurrency ?? true),
   }
 }
 
@@ -424,6 +444,11 @@ function checkHostFilter(filter: HostFilter | undefined): HostFilter | undefined
   throw new ConfigError(
     "hostFilter must be a function of a node, such as ({ dataCenter }) => dataCenter === 'dc1'",
   )
+}
+
+function checkSwitch(name: string, value: boolean): boolean {
+  if (typeof value === 'boolean') return value
+  throw new ConfigError(`${name} must be true or false, not ${describe(value)}`)
 }
 
 function checkLookup(lookup: HostLookup): HostLookup {

@@ -18,6 +18,7 @@ import { SchemaMetadata } from '../metadata/index.ts'
 import {
   ExponentialReconnectionPolicy,
   guardReconnection,
+  RetryBudget,
   sharedTimestampGenerator,
   TokenAwarePolicy,
 } from '../policies/index.ts'
@@ -274,6 +275,8 @@ export class BaseSessionBuilder {
       deadlineTimer,
       queueCountMax: options.queueCountMax,
       queueBytesMax: options.queueBytesMax,
+      retryBudget:
+        options.retryBudget === undefined ? undefined : new RetryBudget(options.retryBudget),
     })
     const session: ConnectedSession = new ConnectedSession({
       options,
@@ -372,6 +375,7 @@ function clusterOptions(
     contactEndpoints: endpoints,
     endpointOf: (node) => endpoints[0]?.peer?.(node) ?? peerEndpoint(options, endpoints, node),
     hostFilter: options.hostFilter,
+    adaptiveConcurrency: options.adaptiveConcurrency,
     poolSize: options.poolSize,
     shardAwarePort: options.shardAwarePort,
     reconnection:

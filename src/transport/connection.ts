@@ -6,6 +6,7 @@ import {
   FrameParser,
   Framing,
   initialFeatures,
+  isGracefulDisconnect,
   Lz4Compressor,
   OutputBuffer,
   type ProtocolFeatures,
@@ -66,6 +67,11 @@ export interface ConnectionListener {
   /** Called when the connection has room for another request. */
   onRoom(connection: Connection): void
   onEvent(bytes: Buffer, bodyStart: number, bodyEnd: number): void
+  /**
+   * Called when the node is about to close the connection: it takes no more requests, and those in
+   * flight are still answered. Default: the connection drains.
+   */
+  onLeaving?(connection: Connection): void
   /** Called once, after every request in flight has failed. */
   onClosed(connection: Connection, error: TsyllaError): void
 }
@@ -416,7 +422,7 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     bodyEnd: number,
   ): void {
     if (streamId < 0) {
-      if (streamId === eventStreamId) this.#listener.onEvent(bytes, bodyStart, bodyEnd)
+      if (streamId === eventStreamId) this.#onEvent(bytes, bodyStart, bodyEnd)
       return
     }
     const request = this.#inFlight[streamId]
@@ -429,6 +435,16 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
     const wasSpent = this.#releaseBytes(streamId)
     request.onResponse(flags, opcode, bytes, bodyStart, bodyEnd, this)
     this.#afterRelease(wasSpent)
+  }
+
+  #onEvent(bytes: Buffer, start: number, end: number): void {
+    if (!isGracefulDisconnect(bytes, start, end)) {
+      this.#listener.onEvent(bytes, start, end)
+      return
+    }
+    if (this.#state !== ConnectionState.ready) return
+    if (this.#listener.onLeaving === undefined) void this.drain()
+    else this.#listener.onLeaving(this)
   }
 
   #onUnawaitedResponse(streamId: number): void {

@@ -7,6 +7,7 @@ import {
 } from '../errors/index.ts'
 import {
   type Compressor,
+  gracefulDisconnect,
   negotiate,
   Opcode,
   type ProtocolVersion,
@@ -72,15 +73,22 @@ export async function handshake(
   } else if (answer.opcode !== Opcode.READY) {
     throw unexpected(connection, answer, 'STARTUP')
   }
-  if (options.eventTypes.length > 0) {
+  const isAnnounced = isOffered(supported.options.get(gracefulDisconnect))
+  const eventTypes = [...options.eventTypes, ...(isAnnounced ? [gracefulDisconnect] : [])]
+  if (eventTypes.length > 0) {
     const ready = await sendInternalRequest(
       connection,
       Opcode.REGISTER,
-      (writer) => writeRegister(writer, options.eventTypes),
+      (writer) => writeRegister(writer, eventTypes),
       requestOptions,
     )
     if (ready.opcode !== Opcode.READY) throw unexpected(connection, ready, 'REGISTER')
   }
+}
+
+/** Whether a node offers an extension: by naming it, unless it says that it is off. */
+function isOffered(values: readonly string[] | undefined): boolean {
+  return values !== undefined && values[0]?.toLowerCase() !== 'false'
 }
 
 function checkCompression(

@@ -2,6 +2,7 @@ import { ClosedError, type TsyllaError } from '../errors/index.ts'
 import type { ReconnectionPolicy } from '../types/index.ts'
 import { type Sharding, shardOf } from '../routing/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
+import { ConcurrencyLimit } from './concurrency-limit.ts'
 import { type Connection, ConnectionState } from './connection.ts'
 import { type ShardPort, shardPortPauseMs, type ShardSource } from './shard-port.ts'
 import { connectionsPerNodeMax, type PoolSize, ShardSlots } from './shard-slots.ts'
@@ -24,6 +25,8 @@ export interface NodePoolOptions {
   readonly prepare: (connection: Connection) => Promise<void> | undefined
   readonly reconnection: ReconnectionPolicy
   readonly clock: Clock
+  /** Whether fewer requests are sent after the node has refused some. Default `true`. */
+  readonly adaptiveConcurrency?: boolean | undefined
   /** Called when the pool has lost its last connection, or has its first one again. */
   readonly onAvailability: (isAvailable: boolean) => void
 }
@@ -35,6 +38,9 @@ const openingCountMax = 8
  * them at once would make the node choose the same shards again.
  */
 const surplusPerShardMax = 4
+
+/** How long a node that announces its end is left alone. */
+export const leavingPauseMs = 1_000
 
 /** A connection on its way into the pool. */
 interface Opening {
@@ -59,10 +65,13 @@ export class NodePool {
   readonly #surplus = new Set<Connection>()
   /** Connections that have left the pool and await their last answers. */
   readonly #draining = new Map<Connection, Promise<void>>()
+  readonly #limit = new ConcurrencyLimit()
   #next = 0
   #isOpen = true
   #failureCount = 0
   #filling: Promise<void> | undefined
+  /** Whether the pool is to be filled once more after {@link #filling}. */
+  #isFillWanted = false
   #retryTimer: Timer | undefined
   /** Whether the timer waits for shards that cannot be reached; a loss does not wait for it. */
   #isRetryForShards = false
@@ -103,11 +112,21 @@ export class NodePool {
    * failed; it never rejects.
    */
   fill(): Promise<void> {
+    // A retry is due while connections are still being made when others of them have failed: then
+    // no more are opened, and nothing else would replace what has failed.
+    if (this.#retryTimer !== undefined && !this.#isRetryForShards) this.#isFillWanted = true
     this.#cancelRetry()
-    this.#filling ??= this.#fill().finally(() => {
+    this.#filling ??= this.#fillWhileWanted().finally(() => {
       this.#filling = undefined
     })
     return this.#filling
+  }
+
+  async #fillWhileWanted(): Promise<void> {
+    do {
+      this.#isFillWanted = false
+      await this.#fill()
+    } while (this.#isFillWanted && this.#isOpen)
   }
 
   async #fill(): Promise<void> {
@@ -255,6 +274,20 @@ export class NodePool {
     this.#draining.set(connection, draining)
   }
 
+  /**
+   * Removes a connection that the node is about to close: its requests are still answered. What
+   * replaces it waits a little, because the node is about to stop.
+   */
+  retire(connection: Connection): void {
+    this.#surplus.delete(connection)
+    const wasThere = this.#slots.remove(connection)
+    this.#leave(connection)
+    if (!wasThere) return
+    if (!this.isAvailable) this.#options.onAvailability(false)
+    if (!this.#isOpen || (this.#retryTimer !== undefined && !this.#isRetryForShards)) return
+    this.#retryAfter(Math.max(leavingPauseMs, this.#options.reconnection.delayMs(0)))
+  }
+
   /** Removes a connection that was lost, and replaces it later. */
   remove(connection: Connection): void {
     this.#surplus.delete(connection)
@@ -271,6 +304,7 @@ export class NodePool {
    */
   pick(shard?: number, isUsable?: (connection: Connection) => boolean): Connection | undefined {
     const { connections } = this.#slots
+    if (this.#limit.isActive && !this.#isAllowed()) return undefined
     if (connections.length === 1 && isUsable === undefined) {
       const only = connections[0]!
       if (!only.hasRoom) return undefined
@@ -284,6 +318,16 @@ export class NodePool {
     const other = this.#leastLoaded(connections, isUsable)
     if (other !== undefined) countMisrouted(other, shard!)
     return other
+  }
+
+  #isAllowed(): boolean {
+    return this.#limit.allows(this.inFlightCount, this.#options.clock.monotonicMs())
+  }
+
+  /** The node has refused a request because it is overloaded. */
+  onOverloaded(): void {
+    if (this.#options.adaptiveConcurrency === false) return
+    this.#limit.onOverloaded(this.inFlightCount, this.#options.clock.monotonicMs())
   }
 
   #nextInTurn(isUsable: ((connection: Connection) => boolean) | undefined): Connection | undefined {

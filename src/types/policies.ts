@@ -47,6 +47,11 @@ export interface SpeculativeExecutionPolicy {
    *   for never
    */
   delayMs(attemptCount: number, timeoutMs: number): number | undefined
+  /**
+   * Called with the time of every attempt that was answered, and of those that were given up
+   * because another one was faster. What it throws is ignored.
+   */
+  onLatency?(latencyMs: number): void
 }
 
 /** How long to wait before the n-th try to reach a node again. */

@@ -10,6 +10,19 @@ export const EventType = {
   SCHEMA_CHANGE: 'SCHEMA_CHANGE',
 } as const
 
+/**
+ * Event that a node announces its end with, and key of SUPPORTED by which it offers to
+ * (CASSANDRA-21191). It concerns the connection that it comes over.
+ */
+export const gracefulDisconnect = 'GRACEFUL_DISCONNECT'
+
+/** Whether the body of an EVENT is {@link gracefulDisconnect}, without reading the rest. */
+export function isGracefulDisconnect(bytes: Buffer, start: number, end: number): boolean {
+  const { length } = gracefulDisconnect
+  if (end - start < 2 + length || bytes.readUInt16BE(start) !== length) return false
+  return bytes.toString('latin1', start + 2, start + 2 + length) === gracefulDisconnect
+}
+
 export interface TopologyChangeEvent {
   readonly type: 'TOPOLOGY_CHANGE'
   readonly change: 'NEW_NODE' | 'REMOVED_NODE' | (string & {})

@@ -1,5 +1,6 @@
 import type { Cluster, Exclusions } from '../../cluster/index.ts'
 import { ClosedError, OverloadedError } from '../../errors/index.ts'
+import type { RetryBudget } from '../../policies/index.ts'
 import type { Connection, TickListener, DeadlineTimer } from '../../transport/index.ts'
 import { assert, RingQueue } from '../../util/index.ts'
 import { RequestAttempt, type AttemptOwner } from './request-attempt.ts'
@@ -10,6 +11,8 @@ export interface DispatcherOptions {
   readonly deadlineTimer: DeadlineTimer
   readonly queueCountMax: number
   readonly queueBytesMax: number
+  /** Bounds the attempts besides the first ones; `undefined` for no bound. */
+  readonly retryBudget?: RetryBudget | undefined
 }
 
 /** A request as the dispatcher sees it. */
@@ -411,7 +414,13 @@ export class Dispatcher implements TickListener {
     else this.onRoom()
   }
 
+  /** Whether the session may send an attempt that comes on top of its requests. */
+  takeAttempt(nowMs: number): boolean {
+    return this.#options.retryBudget?.take(nowMs) !== false
+  }
+
   onAccepted(): void {
+    this.#options.retryBudget?.add()
     this.#acceptedCount++
   }
 

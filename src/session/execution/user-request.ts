@@ -205,6 +205,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     let wasWritten = false
     for (let attempt = this.#first; attempt !== undefined; attempt = this.#first) {
       this.#endAttempt(attempt)
+      if (this.message.profile.speculation.onLatency !== undefined) this.#reportLatency(attempt)
       wasWritten = attempt.connection.abandon(attempt) || wasWritten
     }
     return wasWritten
@@ -222,6 +223,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     this.#lastConnection = attempt.connection
     const us = (this.context.dispatcher.deadlineTimer.latestUs - attempt.sentUs) | 0
     attempt.connection.recorder?.latency.record(us)
+    if (this.message.profile.speculation.onLatency !== undefined) this.#reportLatency(attempt)
     const reader = sharedReader
     reader.reset(bytes, start, end)
     try {
@@ -244,8 +246,20 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     }
   }
 
+  #reportLatency({ sentMs }: RequestAttempt): void {
+    const { deadlineTimer } = this.context.dispatcher
+    try {
+      this.message.profile.speculation.onLatency?.(deadlineTimer.nowMs() - sentMs)
+    } catch {
+      // The policy only watches here.
+    }
+  }
+
   #onServerError(error: ServerError, connection: Connection): void {
     error.outcome = serverErrorOutcome(error, this.message.kind)
+    if (error.serverCode === ServerErrorCode.OVERLOADED) {
+      this.context.cluster.nodeOf(connection)?.pool.onOverloaded()
+    }
     if (error.serverCode !== ServerErrorCode.UNPREPARED) {
       this.#onFailure(error, connection)
       return
@@ -327,7 +341,9 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
       this.#leaveQueue()
       return 0
     }
-    if (this.message.isIdempotent) this.context.dispatcher.dispatchElsewhere(this, nowMs)
+    const { dispatcher } = this.context
+    const mayStart = this.message.isIdempotent && !this.isQueued && dispatcher.takeAttempt(nowMs)
+    if (mayStart) dispatcher.dispatchElsewhere(this, nowMs)
     return this.deadlineMs
   }
 
@@ -371,7 +387,11 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     const decision = this.#decide(error)
     // The policy has failed, or has ended the request.
     if (this.isSettled) return
-    const isLast = decision === 'rethrow' || connection === undefined || dispatcher.isClosed
+    const isLast =
+      decision === 'rethrow' ||
+      connection === undefined ||
+      dispatcher.isClosed ||
+      !this.#mayRepeat(error)
     if (isLast && !this.#mayStillSucceed(error)) {
       this.fail(error)
       return
@@ -387,6 +407,16 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     const node = cluster.nodeOf(connection)
     if (node !== undefined) setbacks.avoid(node, error)
     this.#dispatch()
+  }
+
+  /**
+   * Whether the budget of the session allows one more attempt. A lost connection is no sign of
+   * load, and takes all its requests at once: these may go elsewhere whatever the budget says.
+   */
+  #mayRepeat(error: TsyllaError): boolean {
+    const { dispatcher } = this.context
+    const isLost = error.code === 'TSYLLA_CONNECTION' || error.code === 'TSYLLA_PROTOCOL'
+    return isLost || dispatcher.takeAttempt(dispatcher.deadlineTimer.nowMs())
   }
 
   /**
