@@ -7,6 +7,8 @@ export const adapterEntries: readonly string[] = [
   'hono',
   'keyv',
   'next',
+  'otel',
+  'prometheus',
   'rate-limiter-flexible',
 ].map((name) => `adapters/${name}`)
 

@@ -23,7 +23,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'observability',
     level: 3,
-    mayImport: ['errors', 'types'],
+    mayImport: upTo2,
     mayUse: ['node:diagnostics_channel'],
   },
   { name: 'protocol', level: 3, mayImport: upTo2, mayUse: ['lz4-napi', 'node:zlib', 'snappy'] },

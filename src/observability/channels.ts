@@ -1,6 +1,7 @@
 import { channel, type TracingChannel, tracingChannel } from 'node:diagnostics_channel'
 import type { Consistency } from '../errors/index.ts'
 import type { ExecuteOptions, NodeInfo, Result } from '../types/index.ts'
+import type { Clock } from '../util/index.ts'
 
 /**
  * What subscribers of `tsylla:request` receive: one object per call of a session, from its start
@@ -31,12 +32,13 @@ export interface RequestTrace {
   readonly system: 'scylladb' | 'cassandra'
   /** The first contact point of the session: `host:port`, or `embedded:` with its path. */
   readonly server: string
-  /**
-   * From the call to the end of its request, in milliseconds. This and what follows is set when a
-   * request has ended: never for `prepare`, nor for calls that have failed before.
-   */
+  /** From the call to its end, in milliseconds; set when it has ended. */
   durationMs?: number
-  /** The node that answered, or was sent the last attempt; `undefined` when there was none. */
+  /**
+   * The node that answered, or was sent the last attempt; `undefined` when there was none. This and
+   * what follows is set when a request has ended: never for `prepare`, nor for a call that has
+   * failed before there was a request.
+   */
   node?: NodeInfo | undefined
   /** How often the request was sent, over all its pages. */
   attemptCount?: number
@@ -46,7 +48,7 @@ export interface RequestTrace {
   /** Rows per page. */
   pageSize?: number
   isIdempotent?: boolean
-  /** Set when the call has succeeded; never for `prepare`. */
+  /** Set when the call has succeeded; for `prepare` the prepared statement. */
   result?: Result | undefined
   /** Set when the call has failed: a `TsyllaError` with `attempts` and `outcome`. */
   error?: unknown
@@ -56,6 +58,8 @@ export interface RequestTrace {
 export interface ConnectTrace {
   /** `host:port`, or `embedded:` with its path. */
   readonly node: string
+  /** Milliseconds until it was ready, or given up; set then. */
+  durationMs?: number
   /** Set when the connection could not be opened: a `TsyllaError`. */
   error?: unknown
 }
@@ -68,6 +72,8 @@ export interface PrepareTrace {
   readonly text: string
   /** Keyspace of the session. */
   readonly keyspace: string | undefined
+  /** Milliseconds until the node has answered; set then. */
+  durationMs?: number
   /** Set when the node has refused the statement or has not answered: a `TsyllaError`. */
   error?: unknown
 }
@@ -118,12 +124,21 @@ export function isObserved<Trace extends object>(channel: TracingChannel<unknown
  * Runs `work`, and publishes its start and its end when the channel has subscribers. Otherwise the
  * trace is not made.
  */
-export function traced<T, Trace extends object>(
+export function traced<T, Trace extends { durationMs?: number }>(
   channel: TracingChannel<unknown, Trace>,
-  trace: () => Trace,
+  clock: Pick<Clock, 'monotonicMs'>,
+  trace: () => NoInfer<Trace>,
   work: (trace?: Trace) => Promise<T>,
 ): Promise<T> {
   if (!isObserved(channel)) return work()
   const own = trace()
-  return channel.tracePromise(() => work(own), own)
+  return channel.tracePromise(() => {
+    const startedMs = clock.monotonicMs()
+    const promise = work(own)
+    const onEnd = (): void => {
+      own.durationMs = clock.monotonicMs() - startedMs
+    }
+    promise.then(onEnd, onEnd)
+    return promise
+  }, own)
 }

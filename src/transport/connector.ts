@@ -77,6 +77,7 @@ export class Connector {
     try {
       return await traced(
         connectChannel,
+        deadlineTimer.clock,
         () => ({ node: endpoint.address }),
         () => this.#open(connection, endpoint, purpose),
       )

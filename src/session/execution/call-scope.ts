@@ -143,7 +143,8 @@ export class CallScope {
         },
         () => this.#statementsOf(isBatch ? statement.entries() : [statement], options),
       )
-    return traced<T, RequestTrace>(requestChannel, trace, work as TracedWork<T>)
+    const { clock } = this.context.dispatcher.deadlineTimer
+    return traced<T, RequestTrace>(requestChannel, clock, trace, work as TracedWork<T>)
   }
 
   #statementsOf(

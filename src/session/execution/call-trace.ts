@@ -87,8 +87,7 @@ export class CallTrace implements RequestTrace {
   }
 
   /** The request of the call has ended. A call may fail before it has one. */
-  onSettled({ message, us, ...settled }: SettledRequest): void {
-    this.durationMs = us / 1_000
+  onSettled({ message, ...settled }: SettledRequest): void {
     this.node = settled.node
     this.attemptCount = settled.attemptCount
     this.speculativeExecutionCount = settled.speculativeExecutionCount

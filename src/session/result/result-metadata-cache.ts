@@ -32,20 +32,20 @@ export interface DecodedPage {
 class LargePage implements EncodedPage {
   readonly #shape: RowShape
   readonly #reader: WireReader
-  readonly #rowCount: number
+  readonly rowCount: number
 
   constructor(shape: RowShape, reader: WireReader, rowCount: number) {
     this.#shape = shape
     this.#reader = reader
-    this.#rowCount = rowCount
+    this.rowCount = rowCount
   }
 
   decodeRows(): Row[] {
-    return this.#shape.decodeRows(this.#reader.fork(), this.#rowCount)
+    return this.#shape.decodeRows(this.#reader.fork(), this.rowCount)
   }
 
   findCells(): Cells {
-    return this.#shape.findCells(this.#reader.fork(), this.#rowCount)
+    return this.#shape.findCells(this.#reader.fork(), this.rowCount)
   }
 }
 

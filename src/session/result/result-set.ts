@@ -34,6 +34,7 @@ const noExtras: ResultExtras = Object.freeze({})
 
 /** The rows of a large page, which are decoded when they are first asked for. */
 export interface EncodedPage {
+  readonly rowCount: number
   decodeRows(): Row[]
   findCells(): Cells
 }
@@ -117,7 +118,8 @@ export class ResultSet<Columns> implements Page<Columns> {
   }
 
   get length(): number {
-    return this.#decoded().length
+    const rows = this.#rows
+    return Array.isArray(rows) ? rows.length : rows.rowCount
   }
 
   /** Others may have a column of that name too. */

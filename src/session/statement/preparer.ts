@@ -128,6 +128,7 @@ export class StatementPreparer {
       const prepareOver = (one: Connection, sentKeyspace?: string): Promise<PreparedResult> =>
         traced(
           prepareChannel,
+          requestOptions.deadlineTimer.clock,
           () => ({ node: one.address, text, keyspace }),
           () => sendPrepare(one, text, requestOptions, sentKeyspace),
         )
