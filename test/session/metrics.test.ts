@@ -1,9 +1,11 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { holdExecutes, isExecute, serverError, settle } from '../support/scripted-session.ts'
 import { connect } from '../support/scripted-session.ts'
+import { ScriptedNode } from '../support/scripted-node.ts'
 import { ShardedNode } from '../support/sharded-node.ts'
 import { describeOnServers } from '../support/targets.ts'
 import { answered, connectTwo, pass } from '../support/two-nodes.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 
 const select = 'SELECT c FROM t WHERE c = ?'
 
@@ -72,6 +74,26 @@ test('what is in flight or was given up is counted by node, and time is that of 
   expect(after.nodes[0]!.latency.maxMs).toBeLessThanOrEqual(150)
   expect(after.latency.maxMs).toBeGreaterThanOrEqual(8_000)
   expect(under.nodes[0]).toMatchObject({ inFlightCount: 2, latency: { count: 0 } })
+})
+
+test('counting reads the clock no more often than deadlines need', async () => {
+  class CountedClock extends VirtualClock {
+    readCount = 0
+    override monotonicMs(): number {
+      this.readCount++
+      return super.monotonicMs()
+    }
+  }
+  const clock = new CountedClock()
+  const session = await connect(new ScriptedNode(clock))
+  onTestFinished(() => void session.close({ graceMs: 0 }))
+  const statement = await session.prepare(select)
+  await session.executePrepared(statement, [1])
+  const before = clock.readCount
+  for (let i = 0; i < 100; i++) await session.executePrepared(statement, [1])
+  // When the call begins, and when the bytes of its answer arrive.
+  expect(clock.readCount - before).toBe(200)
+  expect(session.metrics().requestCount).toBe(101)
 })
 
 test('retries and speculative executions are told apart, and a repeated PREPARE is neither', async () => {
