@@ -136,7 +136,7 @@ export function traced<T, Trace extends { durationMs?: number }>(
     const startedMs = clock.monotonicMs()
     const promise = work(own)
     const onEnd = (): void => {
-      own.durationMs = clock.monotonicMs() - startedMs
+      if (Object.isExtensible(own)) own.durationMs = clock.monotonicMs() - startedMs
     }
     promise.then(onEnd, onEnd)
     return promise

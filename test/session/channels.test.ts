@@ -134,6 +134,18 @@ describeOnServers('diagnostics channels', (target) => {
   })
 })
 
+test('a subscriber that freezes what it receives keeps no request from its end', async () => {
+  const freeze = (trace: unknown): void => void Object.freeze(trace)
+  subscribe('tracing:tsylla:request:start', freeze)
+  ends.push(() => unsubscribe('tracing:tsylla:request:start', freeze))
+  const session = await Session.connect(['embedded:'])
+  const select = 'SELECT key FROM system.local WHERE key = ?'
+  // Node fails to add the result to the object.
+  await expect(session.execute(select, ['local'])).rejects.toThrow(TypeError)
+  expect(session.metrics()).toMatchObject({ requestCount: 1, errorCounts: {} })
+  await session.close()
+})
+
 test('a connection that fails is published with its error', async () => {
   const failed = collect<ConnectTrace>('tracing:tsylla:connect:error')
   await expect(Session.connect(['127.0.0.1:1'])).rejects.toThrow()

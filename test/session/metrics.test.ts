@@ -76,6 +76,20 @@ test('what is in flight or was given up is counted by node, and time is that of 
   expect(under.nodes[0]).toMatchObject({ inFlightCount: 2, latency: { count: 0 } })
 })
 
+test('of two attempts that are not answered both are timeouts, each of its node', async () => {
+  const { session, nodes, clock } = await connectTwo({ requestTimeoutMs: 8_000 })
+  onTestFinished(() => void session.close({ graceMs: 0 }))
+  const statement = await session.prepare(select)
+  for (const node of nodes) holdExecutes(node)
+  const outcome = session.executePrepared(statement, [1]).catch((error: unknown) => error)
+  await pass(clock, 8_500)
+  expect(await outcome).toMatchObject({ code: 'TSYLLA_REQUEST_TIMEOUT' })
+  const metrics = session.metrics()
+  expect(metrics).toMatchObject({ requestCount: 1, timeoutCount: 1, speculativeExecutionCount: 1 })
+  const one = { timeoutCount: 1, orphanedCount: 1, inFlightCount: 0 }
+  expect(metrics.nodes).toMatchObject([one, one])
+})
+
 test('counting reads the clock no more often than deadlines need', async () => {
   class CountedClock extends VirtualClock {
     readCount = 0

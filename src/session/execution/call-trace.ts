@@ -88,6 +88,8 @@ export class CallTrace implements RequestTrace {
 
   /** The request of the call has ended. A call may fail before it has one. */
   onSettled({ message, ...settled }: SettledRequest): void {
+    // A subscriber may have frozen it, which must not keep the request from its end.
+    if (!Object.isExtensible(this)) return
     this.node = settled.node
     this.attemptCount = settled.attemptCount
     this.speculativeExecutionCount = settled.speculativeExecutionCount

@@ -355,6 +355,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
 
   /** The deadline has passed. */
   onTimeout(wasWritten = false): void {
+    if (this.#first !== undefined) countTimeout(this.#first)
     this.#setbacks?.others.forEach(countTimeout)
     const mayBeApplied = this.#abandonAttempts() || wasWritten
     const { timeoutMs } = this.message.profile
