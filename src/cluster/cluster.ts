@@ -68,9 +68,6 @@ export interface ClusterOptions {
 
 /** How long topology and schema events are gathered before the system tables are read. */
 const eventQuietMs = 1_000
-
-/** Requests of the driver itself may go to any node, local ones first. */
-const ownPolicy = new TokenAwarePolicy({ datacenterFailover: 'even_with_local_consistency' })
 const ownFacts: RequestFacts = Object.freeze({
   consistency: ConsistencyCode.LOCAL_ONE,
   kind: 'read',
@@ -97,6 +94,10 @@ export class Cluster implements ConnectionListener {
   readonly #metadata: ClusterMetadata
   /** What was learned of tablets, for as long as the session lives. */
   readonly #tablets = new Tablets<ClusterNode>()
+  /** For requests of the driver itself: they must reach some node. */
+  readonly #ownPolicy = new TokenAwarePolicy({
+    datacenterFailover: 'even_with_local_consistency',
+  })
   #balancer = LoadBalancer.empty
   #isClosed = false
 
@@ -378,7 +379,7 @@ export class Cluster implements ConnectionListener {
       excludedNodes === undefined || excludedNodes.size === 0
         ? undefined
         : { excludedNodes, failedNodes: undefined, isInFlightOn: () => false }
-    const connection = this.select(ownPolicy, ownFacts, undefined, exclusions)
+    const connection = this.select(this.#ownPolicy, ownFacts, undefined, exclusions)
     if (connection !== undefined) return connection
     for (const node of this.#registry.nodes) {
       if (excludedNodes?.has(node) !== true && node.pool.isAvailable) {

@@ -39,8 +39,7 @@ export async function runOnAnyNode<T>(
       const leftMs = Math.max(1, endMs - deadlineTimer.nowMs())
       return await work(connection, Math.min(patienceMs ?? leftMs, leftMs))
     } catch (error) {
-      const node = cluster.nodeOf(connection)
-      if (!TsyllaError.is(error) || node === undefined) throw error
+      if (!TsyllaError.is(error)) throw error
       const isStalled = error.code === 'TSYLLA_REQUEST_TIMEOUT' && !isLast
       const decision = isStalled ? 'next_node' : retry.decide({ error, attemptCount, ...ofDriver })
       const isOver = decision === 'rethrow' || deadlineTimer.nowMs() >= endMs
@@ -49,7 +48,9 @@ export async function runOnAnyNode<T>(
           ? new RequestTimeoutError(timeoutMs, error.outcome)
           : error
       }
-      if (decision === 'next_node') tried.add(node)
+      // A node that has moved meanwhile is another one now.
+      const node = cluster.nodeOf(connection)
+      if (decision === 'next_node' && node !== undefined) tried.add(node)
       // A node that was lost may be back; the others have refused.
       if (isLast) tried.clear()
     }

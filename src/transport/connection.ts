@@ -1,4 +1,4 @@
-import { ClosedError, ConnectionError, ProtocolError, TsyllaError } from '../errors/index.ts'
+import { ConnectionError, ProtocolError, TsyllaError } from '../errors/index.ts'
 import {
   type Compressor,
   eventStreamId,
@@ -505,7 +505,16 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
         })
       }
     }
-    this.destroy(new ClosedError('connection'))
+    this.destroy(this.endedError())
+  }
+
+  /** Why a request cannot be sent here although nothing has failed: other connections take it. */
+  endedError(): ConnectionError {
+    return new ConnectionError(
+      this.address,
+      'the connection takes no more requests: it is closed, or full',
+      'not_applied',
+    )
   }
 
   /** Closes at once; every request in flight fails. */

@@ -137,7 +137,7 @@ function sendWithPrefix(
   const request = new InternalRequest(opcode, writeBody, options, flags)
   try {
     if (!connection.sendInternal(request)) {
-      request.onLost(connection.closedError ?? new ProtocolError('The connection has no room'))
+      request.onLost(connection.closedError ?? connection.endedError())
     }
   } catch (error) {
     request.deferred.reject(error)

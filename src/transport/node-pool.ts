@@ -1,4 +1,4 @@
-import { ClosedError, type TsyllaError } from '../errors/index.ts'
+import type { TsyllaError } from '../errors/index.ts'
 import type { ReconnectionPolicy } from '../types/index.ts'
 import { type Sharding, shardOf } from '../routing/index.ts'
 import type { Clock, Timer } from '../util/index.ts'
@@ -373,7 +373,7 @@ export class NodePool {
     this.#isOpen = false
     this.#cancelRetry()
     // They have no requests of users yet.
-    for (const { connection } of this.#openings) connection?.destroy(new ClosedError('connection'))
+    for (const { connection } of this.#openings) connection?.destroy(connection.endedError())
     this.#closeSurplus()
     for (const connection of [...this.connections]) this.#leave(connection)
     await Promise.all([this.#filling, ...this.#draining.values()])

@@ -16,6 +16,7 @@ import {
   serverError,
   settle,
 } from '../support/scripted-session.ts'
+import { connectTwo, executeCount, pass } from '../support/two-nodes.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 describe('deadlines', () => {
@@ -253,6 +254,34 @@ describe('retries', () => {
       await session.close()
     })
   }
+
+  test('that each node forgets a statement is not what a request fails with', async () => {
+    const { session, nodes, clock } = await connectTwo({ requestTimeoutMs: 2_000 })
+    const insert = await session.prepare('INSERT INTO t (c) VALUES (?)')
+    const unprepared = serverError(0x2500, { statementId: Buffer.from(insert.getId()) })
+    const scripts = new Map(nodes.map((node) => [node, [unprepared, unprepared]]))
+    for (const node of nodes) {
+      node.script = (exchange) => {
+        if (exchange.request.opcode !== Opcode.EXECUTE) return 'default'
+        const answer = scripts.get(node)!.shift()
+        if (answer !== undefined) exchange.reply(answer)
+        // The first node that knows it sends the request on; the second one answers nothing.
+        else if (scripts.get(nodes[0])!.length + scripts.get(nodes[1])!.length > 0) {
+          exchange.reply(serverError(0x1002))
+        }
+        return 'done'
+      }
+    }
+    const late = expect(session.executePrepared(insert, [1])).rejects.toMatchObject({
+      code: 'TSYLLA_REQUEST_TIMEOUT',
+    })
+    await pass(clock, 2_500)
+    await late
+    expect(executeCount(nodes[0]) + executeCount(nodes[1])).toBe(6)
+    const closing = session.close()
+    await pass(clock, 6_000)
+    await closing
+  })
 
   test('a re-PREPARE that changes id and markers changes both at once', async () => {
     const node = new ScriptedNode()

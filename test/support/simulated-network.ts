@@ -19,6 +19,8 @@ export interface Faults {
 }
 
 const headerBytes = 9
+/** How long an attempt to connect to a host that does not answer takes. */
+const connectTimeoutMs = 5_000
 
 /**
  * Connects clients with nodes in one process. Frames are delayed, dropped and cut off as the seed
@@ -30,6 +32,10 @@ export class SimulatedNetwork {
   faults: Faults | undefined
   readonly #runtime: SimulatedRuntime
   readonly #nodes = new Map<string, Accept>()
+  /** Hosts that are cut off: what is sent there or from there is lost. */
+  readonly #unreachable = new Set<string>()
+  /** Open connections by host. */
+  readonly #wires = new Map<string, Set<Wire>>()
   #connectionCount = 0
 
   constructor(runtime: SimulatedRuntime) {
@@ -41,12 +47,35 @@ export class SimulatedNetwork {
     this.#nodes.set(host, accept)
   }
 
+  /** The node of a host is gone: its connections are cut, and new ones are refused. */
+  unlisten(host: string): void {
+    this.#nodes.delete(host)
+    this.note(`${host} is down`)
+    for (const wire of this.#wires.get(host) ?? []) wire.destroy()
+  }
+
+  /** Cuts a host off, or lets it be reached again. Connections that were open stay silent. */
+  partition(host: string, isUnreachable: boolean): void {
+    this.note(`${host} is ${isUnreachable ? 'cut off' : 'reachable'}`)
+    if (!isUnreachable) {
+      this.#unreachable.delete(host)
+      return
+    }
+    this.#unreachable.add(host)
+    for (const wire of this.#wires.get(host) ?? []) wire.isSilent = true
+  }
+
+  /** Number of open connections. */
+  get openCount(): number {
+    return [...this.#wires.values()].reduce((sum, wires) => sum + wires.size, 0)
+  }
+
   endpoint(host: string): Endpoint {
     return {
       address: `${host}:9042`,
       network: { host, port: 9042 },
       clock: this.#runtime.clock,
-      open: (handler) => this.#open(host, handler),
+      open: (handler, options) => this.#open(host, handler, options?.signal),
       peer: (other) => this.endpoint(other.host!),
       release: () => Promise.resolve(),
     }
@@ -67,9 +96,22 @@ export class SimulatedNetwork {
     this.trace.push(`${this.#runtime.clock.monotonicMs().toFixed(3)} ${event}`)
   }
 
-  async #open(host: string, handler: LinkHandler): Promise<Link> {
+  async #open(host: string, handler: LinkHandler, signal: AbortSignal | undefined): Promise<Link> {
     const { clock } = this.#runtime
     await new Promise<void>((resolve) => void clock.schedule(this.#delayMs(), resolve))
+    if (this.#unreachable.has(host)) {
+      this.note(`${host} does not answer`)
+      return await new Promise((_, reject) => {
+        const error = new ConnectionError(`${host}:9042`, 'no answer', 'not_applied')
+        const timer = clock.schedule(connectTimeoutMs, () => reject(error))
+        const giveUp = (): void => {
+          timer.cancel()
+          reject(signal?.reason as Error)
+        }
+        if (signal?.aborted === true) giveUp()
+        else signal?.addEventListener('abort', giveUp, { once: true })
+      })
+    }
     const accept = this.#nodes.get(host)
     if (accept === undefined || this.#happens(this.faults?.refused)) {
       this.note(`${host} refuses`)
@@ -77,7 +119,10 @@ export class SimulatedNetwork {
     }
     const name = `${host}#${++this.#connectionCount}`
     this.note(`${name} opens`)
-    const wire = new Wire()
+    const wires = this.#wires.get(host) ?? new Set()
+    this.#wires.set(host, wires)
+    const wire = new Wire(() => wires.delete(wire))
+    wires.add(wire)
     const toClient = new Direction(this, `${name} ←`, wire)
     const toNode = new Direction(this, `${name} →`, wire)
     wire.ends.push(toClient, toNode)
@@ -125,10 +170,16 @@ class Wire {
   readonly ends: Direction[] = []
   isSilent = false
   isClosed = false
+  readonly #onClosed: () => void
+
+  constructor(onClosed: () => void) {
+    this.#onClosed = onClosed
+  }
 
   destroy(): void {
     if (this.isClosed) return
     this.isClosed = true
+    this.#onClosed()
     for (const end of this.ends) queueMicrotask(() => end.handler?.onClosed(undefined))
   }
 }

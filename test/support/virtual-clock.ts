@@ -4,6 +4,7 @@ import type { Clock, Timer } from '../../src/util/index.ts'
 /** Time that moves only when told: timers run in order, during {@link VirtualClock.advance}. */
 export class VirtualClock implements Clock {
   #nowMs: number
+  #jumpedMs = 0
   readonly #timers = new TimerQueue()
 
   constructor(nowMs = 1_700_000_000_000) {
@@ -11,11 +12,16 @@ export class VirtualClock implements Clock {
   }
 
   nowMs(): number {
-    return Math.floor(this.#nowMs)
+    return Math.floor(this.#nowMs + this.#jumpedMs)
   }
 
   monotonicMs(): number {
     return this.#nowMs
+  }
+
+  /** Sets the date by so much, as an operator or NTP does; intervals and timers do not notice. */
+  jump(byMs: number): void {
+    this.#jumpedMs += byMs
   }
 
   get pendingCount(): number {

@@ -10,6 +10,7 @@ import {
   type Endpoint,
   type Link,
   DeadlineTimer,
+  sendUse,
 } from '../../src/transport/index.ts'
 import { runtimeWithClock } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
@@ -102,6 +103,29 @@ describe('a connection', () => {
     connection.flush()
     expect(written.map(({ buffer }) => buffer.byteLength <= mebibyte)).toEqual([true])
     connection.destroy(new ClosedError('session'))
+  })
+})
+
+describe('a request of the driver itself', () => {
+  const deadlineTimer = new DeadlineTimer(runtimeWithClock(new VirtualClock()))
+  const ask = (connection: Connection): Promise<unknown> =>
+    sendUse(connection, 'k', { deadlineTimer, timeoutMs: 1_000 })
+  const refused = { code: 'TSYLLA_CONNECTION', outcome: 'not_applied', node: 'node' }
+
+  test('that meets a connection which is drained may go to another one', async () => {
+    const { connection } = open(true)
+    connection.send(new SizedRequest(100))
+    const draining = connection.drain()
+    await expect(ask(connection)).rejects.toMatchObject(refused)
+    connection.destroy(connection.endedError())
+    await draining
+    await expect(ask(connection)).rejects.toMatchObject(refused)
+  })
+
+  test('that meets one whose session was closed fails with that', async () => {
+    const { connection } = open(true)
+    connection.destroy(new ClosedError('session'))
+    await expect(ask(connection)).rejects.toMatchObject({ code: 'TSYLLA_CLOSED' })
   })
 })
 

@@ -4,6 +4,7 @@ import {
   type Compressor,
   loadCompressor,
   type SchemaChange,
+  type ServerEvent,
 } from '../../protocol/index.ts'
 import { randomUuid } from '../../types/index.ts'
 import type { Engine } from '../engine.ts'
@@ -118,6 +119,11 @@ export class EngineNode implements NodeState, NodeHost {
     return this.statements.rows()
   }
 
+  /** Sends an event to the clients that have registered for its kind. */
+  sendEvent(event: ServerEvent): void {
+    for (const connection of this.#connections) connection.sendEvent(event)
+  }
+
   /** Ends every connection. */
   close(): void {
     this.#stopListening()
@@ -131,9 +137,7 @@ export class EngineNode implements NodeState, NodeHost {
    */
   #announce(schemaChange: SchemaChange): void {
     void this.engine.schemaAnswered().then(() => {
-      for (const connection of this.#connections) {
-        connection.sendEvent({ type: 'SCHEMA_CHANGE', schemaChange })
-      }
+      this.sendEvent({ type: 'SCHEMA_CHANGE', schemaChange })
     })
   }
 }

@@ -2,7 +2,7 @@ import type { ClusterNode } from '../../cluster/index.ts'
 import type { Attempt, TsyllaError } from '../../errors/index.ts'
 import type { RequestAttempt } from './request-attempt.ts'
 
-/** PREPAREs of one request that follow UNPREPARED at once; later ones are paced. */
+/** PREPAREs of one request on one node that follow UNPREPARED at once; later ones are paced. */
 const promptPrepareCount = 2
 const prepareDelayMsMin = 20
 const prepareDelayMsMax = 1_000
@@ -26,22 +26,26 @@ export class RequestSetbacks {
   excludedNodes: Set<ClusterNode> | undefined
   /** Nodes on which an attempt was lost. */
   failedNodes: Set<ClusterNode> | undefined
-  /** PREPAREs that followed UNPREPARED, over all attempts of a page. */
-  #prepareCount = 0
+  /** By node: PREPAREs that followed UNPREPARED, over all attempts of a page. */
+  #prepareCounts: Map<string, number> | undefined
 
-  /** Whether nodes forget the statement again and again. */
+  /** Whether a node forgets the statement again and again. */
   get isPreparedTooOften(): boolean {
-    return this.#prepareCount > promptPrepareCount
+    const counts = this.#prepareCounts
+    return counts !== undefined && Math.max(...counts.values()) > promptPrepareCount
   }
 
   /**
    * Counts a PREPARE that follows UNPREPARED: DDL of other clients may make nodes forget a
-   * statement again and again.
+   * statement again and again. That each node forgets it once is no reason to wait.
    *
    * @returns how long to wait before it is sent
    */
-  nextPrepareDelayMs(): number {
-    const paced = this.#prepareCount++ - promptPrepareCount
+  nextPrepareDelayMs(address: string): number {
+    const counts = (this.#prepareCounts ??= new Map())
+    const count = counts.get(address) ?? 0
+    counts.set(address, count + 1)
+    const paced = count - promptPrepareCount
     if (paced < 0) return 0
     return Math.min(prepareDelayMsMax, prepareDelayMsMin * 2 ** Math.min(paced, 10))
   }
@@ -56,7 +60,7 @@ export class RequestSetbacks {
 
   /** Forgets what concerns one page; failures are kept for the error. */
   endPage(): void {
-    this.#prepareCount = 0
+    this.#prepareCounts = undefined
     this.excludedNodes = undefined
     this.failedNodes = undefined
   }

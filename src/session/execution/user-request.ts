@@ -272,7 +272,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   async #prepareAgain(connection: Connection, error: ServerError): Promise<void> {
     const setbacks = (this.#setbacks ??= new RequestSetbacks())
     setbacks.next = 'repetition'
-    const delayMs = setbacks.nextPrepareDelayMs()
+    const delayMs = setbacks.nextPrepareDelayMs(connection.address)
     if (delayMs > 0) {
       await sleep(this.context.dispatcher.deadlineTimer.clock, delayMs)
       if (this.isSettled) return
