@@ -29,6 +29,7 @@ export class ClusterMetadata {
   readonly #chosenDataCenter: string | undefined
   #localDataCenter: string | undefined
   #local: LocalDescription | undefined
+  #unusableCount = 0
   #keyspaces: ReadonlyMap<string, KeyspaceDescription> = new Map()
   #cdcTables: ReadonlyMap<string, ReadonlySet<string>> = new Map()
 
@@ -69,14 +70,27 @@ export class ClusterMetadata {
    * @throws ConfigError when no node is in the chosen data center
    */
   async read(connection: Connection): Promise<ClusterDescription> {
-    const [local, peers, keyspaces, cdcTables] = await Promise.all([
+    const [local, described, keyspaces, cdcTables] = await Promise.all([
       readLocal(connection, this.#requestOptions),
       readPeers(connection, this.#requestOptions),
       readKeyspaces(connection, this.#requestOptions),
       readCdcTables(connection, this.#requestOptions),
     ])
+    const peers = described.nodes
+    this.#warnOfUnusable(connection, described.unusableCount)
     if (this.#local === undefined) this.#checkLocalDataCenter([local, ...peers])
     return { local, peers, keyspaces, cdcTables }
+  }
+
+  /** Nodes that join have incomplete rows for a while, and removed ones may leave some for ever. */
+  #warnOfUnusable({ address }: Connection, count: number): void {
+    if (count > 0 && count !== this.#unusableCount) {
+      warn(
+        address,
+        `${count} rows of system.peers lack an address, a host id, a data center, a rack or tokens: these nodes are not used`,
+      )
+    }
+    this.#unusableCount = count
   }
 
   /** A misspelt data center would silently cost locality and token awareness. */

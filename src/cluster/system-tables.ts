@@ -21,6 +21,13 @@ export interface NodeDescription {
   readonly releaseVersion: string | undefined
 }
 
+/** What a node says of the others. */
+export interface PeerDescriptions {
+  readonly nodes: readonly NodeDescription[]
+  /** Rows that lack what routing needs. */
+  readonly unusableCount: number
+}
+
 export interface LocalDescription extends NodeDescription {
   readonly clusterName: string
   readonly partitioner: string
@@ -87,21 +94,28 @@ export async function readLocal(
 export async function readPeers(
   connection: Connection,
   options: InternalRequestOptions,
-): Promise<NodeDescription[]> {
+): Promise<PeerDescriptions> {
   try {
     const rows = await selectAll(connection, 'SELECT * FROM system.peers_v2', options)
-    return rows.flatMap((row) => peer(row, addressOf(row, 'native_address', 'native_port', 'peer')))
+    return peersOf(rows, 'native_address', 'native_port')
   } catch (error) {
     if (!(error instanceof ServerError) || error.serverCode !== ServerErrorCode.INVALID) throw error
     const rows = await selectAll(connection, 'SELECT * FROM system.peers', options)
-    return rows.flatMap((row) => peer(row, addressOf(row, 'rpc_address', undefined, 'peer')))
+    return peersOf(rows, 'rpc_address', undefined)
   }
 }
 
-function peer(row: Record, address: NodeAddress | undefined): NodeDescription[] {
-  if (address === undefined) return []
-  const described = describe(row, address)
-  return described === undefined || described.tokens.length === 0 ? [] : [described]
+function peersOf(
+  rows: readonly Record[],
+  hostColumn: string,
+  portColumn: string | undefined,
+): PeerDescriptions {
+  const nodes = rows.flatMap((row) => {
+    const address = addressOf(row, hostColumn, portColumn, 'peer')
+    const described = address === undefined ? undefined : describe(row, address)
+    return described === undefined || described.tokens.length === 0 ? [] : [described]
+  })
+  return { nodes, unusableCount: rows.length - nodes.length }
 }
 
 /** @param fallback column of the address other nodes use */
