@@ -79,9 +79,9 @@ export class SchemaAgreement {
     )
     const connection = coordinator ?? this.#connections()[0]
     if (absent.length === 0 || connection === undefined) return []
-    const peers = await readPeers(connection, this.#options.requestOptions).catch(() => [])
+    const peers = await readPeers(connection, this.#options.requestOptions).catch(() => undefined)
     const others = new Set(
-      peers
+      peers?.nodes
         .filter(({ schemaVersion }) => schemaVersion !== undefined && schemaVersion !== version)
         .map(({ hostId }) => hostId),
     )

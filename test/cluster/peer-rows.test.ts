@@ -45,10 +45,13 @@ test('rows of peers that lack anything are left out, with one warning; the other
     )
     return 'done'
   }
-  const connecting = connect(node, {
-    clock,
-    hostFilter: ({ address }) => address.startsWith('10.0.'),
+  // None of them can be reached.
+  node.peer = ({ host }) => ({
+    ...{ address: `${host}:9042`, network: { host: host!, port: 9042 }, clock },
+    open: () => Promise.reject(new Error('refused')),
+    release: () => Promise.resolve(),
   })
+  const connecting = connect(node, { clock })
   await pass(clock, 500)
   const session = await connecting
   onTestFinished(async () => {
