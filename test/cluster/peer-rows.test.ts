@@ -33,11 +33,12 @@ test('rows of peers that lack anything are left out, with one warning; the other
   const clock = new VirtualClock()
   const node = new MemberNode(clock)
   let rows = Array.from({ length: combinationCount }, (_, absent) => rowOf(absent))
-  node.script = ({ request, reply }) => {
+  node.script = (exchange) => {
+    const { request } = exchange
     if (request.opcode !== Opcode.QUERY || !request.text.includes('system.peers_v2')) {
       return 'default'
     }
-    reply(
+    exchange.reply(
       rowsOf(
         columns.map(([name, type]) => [name, type]),
         rows,
