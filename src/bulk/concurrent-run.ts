@@ -44,7 +44,9 @@ export class ConcurrentRun<T>
   readonly #waiting = new RingQueue<Deferred<IteratorResult<ConcurrentOutcome<T>, undefined>>>()
   readonly #abortable = {
     onAborted: (reason: unknown): void => {
-      this.#fail(new AbortedError('not_applied', reason))
+      // What was started may have been applied.
+      const outcome = this.#nextIndex === 0 ? 'not_applied' : 'unknown'
+      this.#fail(new AbortedError(outcome, reason))
       this.#advance()
     },
   }

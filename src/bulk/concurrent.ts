@@ -20,7 +20,7 @@ export type ConcurrentItem =
   | {
       readonly statement: string | Statement | PreparedStatement
       readonly values?: BindValues | undefined
-      /** Override those of the statement and of the run. */
+      /** Override those of the statement and of the run; of two signals either one aborts. */
       readonly options?: ExecuteOptions | undefined
     }
 
@@ -148,8 +148,19 @@ function execute(
     )
   }
   const { statement, values, options } = item
-  const own = options === undefined ? shared : { ...shared, ...options }
+  const own = options === undefined ? shared : optionsOf(options, shared)
   return executeStatement(executor, statement, values, own)
+}
+
+/** Options of an item over those of the run. The run can be aborted whatever an item says. */
+function optionsOf(
+  { signal, ...options }: ExecuteOptions,
+  shared: ExecuteOptions | undefined,
+): ExecuteOptions {
+  const signals = [signal, shared?.signal].filter((one) => one !== undefined)
+  const all = { ...shared, ...options }
+  if (signals.length === 0) return all
+  return { ...all, signal: signals.length === 1 ? signals[0]! : AbortSignal.any(signals) }
 }
 
 function executeStatement(

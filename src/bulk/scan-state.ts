@@ -5,8 +5,6 @@ export interface OpenRange {
   readonly index: number
   /** Paging state at which the rows that are left begin; `undefined` at the start of the range. */
   readonly pagingState: Uint8Array | undefined
-  /** Rows from there on that have been consumed. */
-  readonly skipCount: number
 }
 
 /** How far a scan is. */
@@ -30,10 +28,9 @@ const version = 1
 /** A position as text, for another process or a later day. */
 export function encodeScanState(position: ScanPosition): string {
   const { table, rangeCount, begunCount, rowCount, open } = position
-  const ranges = open.map(({ index, pagingState, skipCount }) => [
+  const ranges = open.map(({ index, pagingState }) => [
     index,
     pagingState === undefined ? null : Buffer.from(pagingState).toString('base64'),
-    skipCount,
   ])
   const json = JSON.stringify([version, table, rangeCount, begunCount, rowCount, ranges])
   return Buffer.from(json).toString('base64url')
@@ -78,13 +75,12 @@ function parse(text: unknown): ScanPosition | undefined {
 }
 
 function parseRange(range: unknown, rangeCount: number): OpenRange | undefined {
-  if (!Array.isArray(range) || range.length !== 3) return undefined
-  const [index, sealed, skipCount] = range as unknown[]
+  if (!Array.isArray(range) || range.length !== 2) return undefined
+  const [index, sealed] = range as unknown[]
   if (!isCount(index, 0, rangeCount - 1)) return undefined
-  if (!isCount(skipCount, 0, Number.MAX_SAFE_INTEGER)) return undefined
   if (sealed !== null && typeof sealed !== 'string') return undefined
   const pagingState = sealed === null ? undefined : new Uint8Array(Buffer.from(sealed, 'base64'))
-  return { index, pagingState, skipCount }
+  return { index, pagingState }
 }
 
 function isCount(value: unknown, min: number, max: number): value is number {

@@ -11,7 +11,7 @@ export interface ScanTableOptions {
   readonly parallelism?: number | undefined
   /** Parts of the ring, 1 … 65,536: the smaller, the fewer nodes share one. Default 256. */
   readonly rangeCount?: number | undefined
-  /** What `state()` of another scan of the table returned: continues behind its last row. */
+  /** What `state()` of another scan of the table returned: continues with the page it was in. */
   readonly resume?: string | undefined
   /** Options of the requests: `pageSize`, `consistency`, `signal` and others. */
   readonly options?: ExecuteOptions | undefined

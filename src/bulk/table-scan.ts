@@ -57,12 +57,12 @@ export class TableScan<Columns>
   #rows: RowOf<Columns>[] = []
   #at = 0
   #current: number | undefined
-  /** Rows behind the current page that were consumed before: pages may be cut otherwise now. */
-  #skipLaterCount = 0
   #arrival: Deferred<void> | undefined
   #isClosed = false
   /** Calls of `next` run one after another. */
   #last: Promise<unknown> = Promise.resolve()
+  /** Calls of `next` that wait for a page. While there are any, later calls wait behind them. */
+  #waitingCount = 0
 
   /** @internal Use `scanTable`. */
   constructor(options: ScanOptions<Columns>) {
@@ -84,15 +84,18 @@ export class TableScan<Columns>
     return { rowCount: this.#rowCount, finishedRangeCount, rangeCount, fraction }
   }
 
-  /** Where the scan is, behind the last row that was consumed: `resume` of another scan. */
+  /**
+   * Where the scan is: `resume` of another scan. That begins with the page that was being consumed
+   * here, of each range: its rows come again, and none is lost, whatever has been deleted since.
+   */
   state(): string {
-    const position = this.#options.position
-    const open = [...this.#ranges.values()].map((range) => {
-      const { index, pagingState } = range
-      const isCurrent = index === this.#current
-      const skipCount = isCurrent ? this.#at + this.#skipLaterCount : range.skipCount
-      return { index, pagingState, skipCount }
-    })
+    const { position } = this.#options
+    const open: OpenRange[] = []
+    for (const { index, pagingState, page } of this.#ranges.values()) {
+      const isConsumed = index === this.#current && this.#at >= this.#rows.length
+      if (!isConsumed) open.push({ index, pagingState })
+      else if (page?.pagingState !== undefined) open.push({ index, pagingState: page.pagingState })
+    }
     const [begunCount, rowCount] = [this.#begunCount, this.#rowCount]
     return encodeScanState({ ...position, begunCount, rowCount, open })
   }
@@ -102,9 +105,19 @@ export class TableScan<Columns>
   }
 
   next(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
+    if (this.#waitingCount === 0 && this.#at < this.#rows.length && !this.#isClosed) {
+      return Promise.resolve({ done: false, value: this.#takeRow() })
+    }
+    this.#waitingCount++
     const result = this.#last.then(() => this.#next())
-    this.#last = result.catch(() => {})
+    const settle = (): void => void this.#waitingCount--
+    this.#last = result.then(settle, settle)
     return result
+  }
+
+  #takeRow(): RowOf<Columns> {
+    this.#rowCount++
+    return this.#rows[this.#at++]!
   }
 
   async #next(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
@@ -124,8 +137,7 @@ export class TableScan<Columns>
       await this.#arrival.promise
     }
     if (this.#isClosed) return { done: true, value: undefined }
-    this.#rowCount++
-    return { done: false, value: this.#rows[this.#at++]! }
+    return { done: false, value: this.#takeRow() }
   }
 
   async #opened(): Promise<FetchRange<Columns>> {
@@ -152,14 +164,16 @@ export class TableScan<Columns>
   #beginRange(): number | undefined {
     if (this.#begunCount >= this.#rangeCount) return undefined
     const index = rangeOrder(this.#begunCount++, this.#rangeCount)
-    this.#ranges.set(index, { index, pagingState: undefined, skipCount: 0, page: undefined })
+    this.#ranges.set(index, { index, pagingState: undefined, page: undefined })
     return index
   }
 
   #fetchPage(fetch: FetchRange<Columns>, index: number): void {
     const range = this.#ranges.get(index)!
     this.#fetchingCount++
-    void fetch(tokenRange(index, this.#rangeCount), range.pagingState).then(
+    const fetching = async (): Promise<Page<Columns>> =>
+      await fetch(tokenRange(index, this.#rangeCount), range.pagingState)
+    void fetching().then(
       (page) => {
         this.#fetchingCount--
         if (this.#isClosed) return
@@ -184,13 +198,15 @@ export class TableScan<Columns>
 
   /** @returns whether a page waited */
   #takePage(): boolean {
-    const index = this.#ready.shift()
+    const index = this.#ready.peek()
     if (index === undefined) return false
-    const { page, skipCount } = this.#ranges.get(index)!
+    const { page } = this.#ranges.get(index)!
+    // Rows that cannot be decoded are reported, and asked for again: none is skipped.
+    const rows = page!.rows()
+    this.#ready.shift()
     this.#current = index
-    this.#rows = page!.rows()
-    this.#at = Math.min(skipCount, this.#rows.length)
-    this.#skipLaterCount = skipCount - this.#at
+    this.#rows = rows
+    this.#at = 0
     return true
   }
 
@@ -206,14 +222,17 @@ export class TableScan<Columns>
       this.#ranges.delete(index)
       return
     }
-    const skipCount = this.#skipLaterCount
-    this.#ranges.set(index, { index, pagingState, skipCount, page: undefined })
+    this.#ranges.set(index, { index, pagingState, page: undefined })
     this.#pending.unshift(index)
   }
 
   /** Ends the scan: nothing more is fetched, and calls that wait yield no row. `state` stays. */
   return(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
     this.#isClosed = true
+    // The position stays, the pages do not, but for what is being consumed.
+    for (const [index, range] of this.#ranges) {
+      if (index !== this.#current) this.#ranges.set(index, { ...range, page: undefined })
+    }
     this.#arrive()
     return Promise.resolve({ done: true, value: undefined })
   }

@@ -10,6 +10,8 @@ import type { RowOf } from './row.ts'
 export class RowPager<Columns> implements RowStream<Columns> {
   readonly #pages: PageSource<Columns>
   #rows: RowOf<Columns>[] = []
+  /** A page whose rows have not been decoded. */
+  #unread: Page<Columns> | undefined
   #at = 0
   /** The row that makes the next page be fetched when it is taken. */
   #prefetchAt = 0
@@ -44,9 +46,12 @@ export class RowPager<Columns> implements RowStream<Columns> {
 
   async #nextFetched(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
     while (this.#at >= this.#rows.length) {
-      const page = await this.#pages.take()
-      if (page === undefined) return { done: true, value: undefined }
+      const page = this.#unread ?? (await this.#pages.take())
+      if (page === undefined || this.#pages.isClosed) return { done: true, value: undefined }
+      // Rows that cannot be decoded are reported, and asked for again: none is skipped.
+      this.#unread = page
       this.#rows = page.rows()
+      this.#unread = undefined
       this.#at = 0
       this.#prefetchAt = this.#rows.length >> 1
     }
@@ -57,6 +62,7 @@ export class RowPager<Columns> implements RowStream<Columns> {
   return(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
     this.#pages.close()
     this.#rows = []
+    this.#unread = undefined
     this.#at = 0
     return Promise.resolve({ done: true, value: undefined })
   }

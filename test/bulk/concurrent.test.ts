@@ -207,9 +207,10 @@ describe('concurrent', () => {
     await settle()
     expect(held.calls[0]![2]).toEqual({ signal })
     controller.abort()
-    await expect(stuck).rejects.toMatchObject({ code: 'TSYLLA_ABORTED' })
+    await expect(stuck).rejects.toMatchObject({ code: 'TSYLLA_ABORTED', outcome: 'not_applied' })
     await held.refuse(0)
-    await expect(running).rejects.toMatchObject({ code: 'TSYLLA_ABORTED' })
+    // What was started may have been applied.
+    await expect(running).rejects.toMatchObject({ code: 'TSYLLA_ABORTED', outcome: 'unknown' })
     expect(held.calls).toHaveLength(1)
     const late = concurrent(held.executor, 'INSERT', rows(5), { signal }).summary()
     await expect(late).rejects.toMatchObject({ code: 'TSYLLA_ABORTED' })
@@ -231,6 +232,21 @@ describe('concurrent', () => {
       [statement, undefined, options],
       ['SELECT 2', [2], { consistency: 'ONE', idempotent: true }],
     ])
+  })
+
+  test('the signal of a run reaches items that have one of their own', async () => {
+    const held = new HeldExecutor()
+    const [ofRun, ofItem] = [new AbortController(), new AbortController()]
+    const items = [
+      { statement: 'SELECT 1', options: { signal: ofItem.signal } },
+      { statement: 'SELECT 2', options: { signal: undefined } },
+    ]
+    void concurrent(held.executor, items, { signal: ofRun.signal })
+      .next()
+      .catch(() => {})
+    const signals = held.calls.map(([, , options]) => (options as { signal: AbortSignal }).signal)
+    ofRun.abort()
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true])
   })
 
   test('what is no item is the failure of that item', async () => {

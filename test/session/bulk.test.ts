@@ -53,7 +53,10 @@ describeOnServers('bulk reads and writes', (target) => {
       state = scan.state()
       expect(scan.progress.rowCount).toBe(seen.length)
     }
-    expect(seen.toSorted((a, b) => a - b)).toEqual(Array.from({ length: rowCount }, (_, i) => i))
+    // Rows of the page that was being consumed come again.
+    const distinct = [...new Set(seen)].toSorted((a, b) => a - b)
+    expect(distinct).toEqual(Array.from({ length: rowCount }, (_, i) => i))
+    expect(seen.length - rowCount).toBeLessThan(2 * 20)
   })
 
   test('a scan of a table that does not exist fails with its first row', async () => {

@@ -92,6 +92,19 @@ describe('a pager of rows', () => {
     await stream.return()
   })
 
+  test('asks again for rows that could not be decoded: none is skipped', async () => {
+    let isBroken = true
+    const rows = (): Row[] => {
+      if (isBroken) throw new Error('no such value')
+      return [{ n: 1 }]
+    }
+    const page = { rows, pagingState: undefined } as unknown as Page<UnknownColumns>
+    const stream = new RowPager<UnknownColumns>(() => Promise.resolve(page))
+    await expect(stream.next()).rejects.toThrow('no such value')
+    isBroken = false
+    expect(await stream.toArray()).toEqual([{ n: 1 }])
+  })
+
   test('that is ended drops a page that fails meanwhile', async () => {
     let fail: (error: Error) => void = () => {}
     const stream = new RowPager<UnknownColumns>((pagingState) =>
