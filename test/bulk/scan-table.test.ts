@@ -247,7 +247,7 @@ describe('scanTable', () => {
           if (isBroken) throw new Error('no such value')
           return answer.rows()
         }
-        return { ...answer, rows }
+        return { rows, pagingState: answer.pagingState }
       },
     } as unknown as Executor
     const scan = scanTable(executor, 't', { rangeCount: 3 })
