@@ -1,3 +1,4 @@
+export { afterChange } from './partly-applied.ts'
 export { ActiveMap } from './active-map.ts'
 export { Backoff, type BackoffOptions } from './backoff.ts'
 export {

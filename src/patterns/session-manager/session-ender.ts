@@ -1,4 +1,6 @@
+import { afterChange } from '../../kernel/index.ts'
 import type { SessionEvents } from './session-events.ts'
+import type { SessionAnswer } from './session-machine.ts'
 import type { SessionSettings } from './session-options.ts'
 import { sessionIdOf, successorState, type SessionState } from './session-state.ts'
 import type { SessionStores } from './session-stores.ts'
@@ -62,11 +64,15 @@ export class SessionEnder {
     firstBase: SessionState | undefined,
   ): Promise<SessionState | undefined> {
     let [id, base]: [Uint8Array, SessionState | undefined] = [first, firstBase]
+    let isChanged = false
     for (;;) {
-      const { state, isChange } = await this.#stores.ask(id, { kind: 'revoke', base })
+      const asking = this.#stores.ask(id, { kind: 'revoke', base })
+      const { state, isChange }: SessionAnswer = await afterChange(isChanged, asking)
+      isChanged ||= isChange
       if (state?.next === undefined) return isChange ? state : undefined
       // A session may have been rotated thousands of times: its present token is noted.
-      const noted = id === first ? await this.#presentId(state, id) : undefined
+      const looking = id === first ? this.#presentId(state, id) : Promise.resolve(undefined)
+      const noted = await afterChange(isChanged, looking)
       id = noted ?? state.next.id
       base = noted === undefined ? successorState(state) : undefined
     }

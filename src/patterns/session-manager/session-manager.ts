@@ -5,6 +5,7 @@ import {
   SessionInvalidError,
 } from '../../errors/index.ts'
 import {
+  afterChange,
   asyncRows,
   type AsyncRows,
   checkInteger,
@@ -181,14 +182,15 @@ export class SessionManager<Data extends object = SessionData> {
     let sinceRevision: number | undefined
     let isMaybeApplied = false
     for (let attempts = 0; attempts < updateAttemptCountMax; attempts++) {
-      const found = await this.#finder.find(token, false)
+      const found = await afterChange(isMaybeApplied, this.#finder.find(token, false))
       if (!found.ok)
         throw isMaybeApplied ? this.#uncertain() : new SessionInvalidError(found.reason)
       sinceRevision ??= found.state.revision
-      const answer = await this.#stores.ask(found.token.id, {
+      const asking = this.#stores.ask(found.token.id, {
         ...{ kind: 'update', updateId, apply, base: found.base },
         ...{ expectedRevision: ifRevision, sinceRevision, isMaybeApplied },
       })
+      const answer: SessionAnswer = await afterChange(isMaybeApplied, asking)
       // It was rotated meanwhile: the successor has the data.
       const isRotated = answer.outcome === 'refused' && answer.state?.status === 'rotated'
       if (!isRotated) return this.#snapshotOf(answer, ifRevision)
@@ -218,7 +220,7 @@ export class SessionManager<Data extends object = SessionData> {
       throw new SessionInvalidError(state === undefined ? 'unknown' : 'revoked')
     }
     const successor = successorOf(old.text, tag, state.next.nonce)
-    const created = await this.#finder.complete(state, successor)
+    const created = await afterChange(isChange, this.#finder.complete(state, successor))
     if (created?.status === 'revoked') throw new SessionInvalidError('revoked')
     if (isChange) {
       const { family, issuedMs, expiresMs } = state

@@ -1,5 +1,5 @@
 import { beforeAll, expect, test } from 'vitest'
-import { wrapExecutor } from '../../../src/index.ts'
+import { ConnectionError, RequestTimeoutError, wrapExecutor } from '../../../src/index.ts'
 import { SessionManager, type SessionManagerOptions } from '../../../src/patterns.ts'
 import { SkewedClock } from '../../../src/testing.ts'
 import { createRandom } from '../../../src/util/index.ts'
@@ -113,6 +113,39 @@ describePattern('what SessionManager guarantees', (target) => {
       expect(lateCount).toBe(0)
       await isInvalid(token)
     }
+  })
+
+  test('S3: an update that may have been applied before a rotation is not called unapplied', async () => {
+    const clock = new VirtualClock(Date.now())
+    const late = open({ clock })
+    const token = await late.sessions.createSession('rotated meanwhile', '')
+    const before = late.faulty.writeCount
+    // The answer to the update is lost; before it is asked for, the token is replaced.
+    late.faulty.writeFaults.push('late')
+    const updating = expect(late.sessions.update(token, { a: 1 })).rejects.toMatchObject({
+      outcome: 'unknown',
+    })
+    while (late.faulty.writeCount === before || clock.pendingCount < 2) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await open().sessions.rotateSession(token)
+    const unread = new RequestTimeoutError(1_000, 'not_applied')
+    late.faulty.readFaults.push(undefined as never, unread, unread, unread)
+    clock.advance(250)
+    await updating
+    await late.faulty.deliver()
+  })
+
+  test('S4: a rotation that fails behind its first write is not called unapplied', async () => {
+    const { faulty, sessions } = open()
+    const token = await sessions.createSession('half rotated', '')
+    const gone = new ConnectionError('node', 'refused', 'not_applied')
+    faulty.writeFaults.push(undefined as never, gone, gone, gone)
+    await expect(sessions.rotateSession(token)).rejects.toMatchObject({ outcome: 'unknown' })
+    faulty.writeFaults.length = 0
+    // The next call completes it.
+    const successor = await open().sessions.rotateSession(token)
+    expect(await open().sessions.validateSession(successor)).toBe('half rotated')
   })
 
   test('S1: destroying wins over a clock that is ahead, and over one that is behind', async () => {
