@@ -96,7 +96,7 @@ export class Cluster implements ConnectionListener {
   readonly #tablets = new Tablets<ClusterNode>()
   /** For requests of the driver itself: they must reach some node. */
   readonly #ownPolicy = new TokenAwarePolicy({
-    datacenterFailover: 'even_with_local_consistency',
+    dataCenterFailover: 'even_with_local_consistency',
   })
   #balancer = LoadBalancer.empty
   #isClosed = false
@@ -337,7 +337,7 @@ export class Cluster implements ConnectionListener {
     if (!this.isAvailable()) return this.#registry.unavailableError()
     return new NoNodeAvailableError(
       this.#registry.nodeErrors(),
-      `No node that loadBalancingPolicy allows is available, but others are. By default it allows the nodes of the data center ${JSON.stringify(localDataCenter)}: see datacenterFailover`,
+      `No node that loadBalancingPolicy allows is available, but others are. By default it allows the nodes of the data center ${JSON.stringify(localDataCenter)}: see dataCenterFailover`,
     )
   }
 

@@ -10,7 +10,7 @@ export interface RetryBudgetOptions {
 
 /** Attempts that a session may save up: as many as five full connections have in flight. */
 export const budgetAttemptsMax = 5_120
-/** Attempts that a new session may make: those of one full connection. */
+/** Attempts that a new session may make, those of one full connection: none without a budget. */
 export const budgetAttemptsInitially = 1_024
 
 /**
@@ -20,10 +20,11 @@ export const budgetAttemptsInitially = 1_024
 export class RetryBudget {
   readonly #share: number
   readonly #perMs: number
-  #attempts = budgetAttemptsInitially
+  #attempts: number
   #refilledMs: number | undefined
 
   constructor({ share = 0.2, perSecond = 10 }: RetryBudgetOptions = {}) {
+    this.#attempts = share === 0 && perSecond === 0 ? 0 : budgetAttemptsInitially
     this.#share = share
     this.#perMs = perSecond / 1_000
   }

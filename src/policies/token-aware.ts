@@ -27,7 +27,7 @@ export interface TokenAwareOptions {
    * Default `false`. Requests with a `LOCAL_*` consistency never do, unless it is
    * `'even_with_local_consistency'`: local then means another data center than before.
    */
-  readonly datacenterFailover?: boolean | 'even_with_local_consistency' | undefined
+  readonly dataCenterFailover?: boolean | 'even_with_local_consistency' | undefined
 }
 
 /** How near a node is. */
@@ -62,10 +62,10 @@ export class TokenAwarePolicy implements TargetPolicy, LoadBalancingPolicy {
   /** The nearest of the replicas of a partition. Lists of replicas are shared and never change. */
   readonly #near = new WeakMap<readonly Target<unknown>[], readonly Target<unknown>[]>()
 
-  constructor({ localDataCenter, localRack, datacenterFailover }: TokenAwareOptions = {}) {
+  constructor({ localDataCenter, localRack, dataCenterFailover }: TokenAwareOptions = {}) {
     this.#dataCenter = localDataCenter
     this.#rack = localRack
-    this.#failover = datacenterFailover ?? false
+    this.#failover = dataCenterFailover ?? false
   }
 
   /** The data center that it was told to prefer. */
@@ -198,8 +198,13 @@ export class TokenAwarePolicy implements TargetPolicy, LoadBalancingPolicy {
     if (this.#mayLeave(facts)) for (const { node } of remote!) yield node
   }
 
-  scopeOf(facts: RequestFacts): string {
-    return this.#mayLeave(facts) ? 'all' : (this.#dataCenter ?? '')
+  scopeOf<Node extends BalancedNode>(
+    facts: RequestFacts,
+    { cluster }: BalancingState<Node>,
+  ): string {
+    if (this.#mayLeave(facts)) return 'all'
+    const dataCenter = this.#dataCenter ?? cluster.localDataCenter
+    return dataCenter === cluster.localDataCenter ? '' : dataCenter
   }
 
   plan(request: RoutedRequest, cluster: ClusterInfo): Iterable<PlanEntry> {
@@ -299,7 +304,7 @@ function shuffled<T>(items: T[], random: RandomSource): T[] {
   return items
 }
 
-const optionNames: readonly string[] = ['localDataCenter', 'localRack', 'datacenterFailover']
+const optionNames: readonly string[] = ['localDataCenter', 'localRack', 'dataCenterFailover']
 
 /**
  * The default policy. The order of a plan: replicas of the partition in the preferred rack, those
@@ -319,17 +324,17 @@ export function tokenAwareLoadBalancing(options: TokenAwareOptions = {}): LoadBa
       `tokenAwareLoadBalancing has no option ${JSON.stringify(name)}.${didYouMean(name, optionNames)} The options are ${optionNames.join(', ')}`,
     )
   }
-  const { localDataCenter, localRack, datacenterFailover = false } = options
+  const { localDataCenter, localRack, dataCenterFailover = false } = options
   for (const [name, value] of Object.entries({ localDataCenter, localRack })) {
     if (value !== undefined && (typeof value !== 'string' || value === '')) {
       throw new ConfigError(`${name} of a load-balancing policy must be a name`)
     }
   }
   if (
-    typeof datacenterFailover !== 'boolean' &&
-    datacenterFailover !== 'even_with_local_consistency'
+    typeof dataCenterFailover !== 'boolean' &&
+    dataCenterFailover !== 'even_with_local_consistency'
   ) {
-    throw new ConfigError("datacenterFailover must be true, false or 'even_with_local_consistency'")
+    throw new ConfigError("dataCenterFailover must be true, false or 'even_with_local_consistency'")
   }
   return new TokenAwarePolicy(options)
 }

@@ -144,7 +144,7 @@ describe('token-aware load balancing', () => {
     const others = ['a', 'b', 'c', 'd', 'e'].filter((name) => !local.includes(name))
     const down = others[0]!
     scene.nodes.find(({ name }) => name === down)!.isUp = false
-    const options = { localRack: 'r1', datacenterFailover: true }
+    const options = { localRack: 'r1', dataCenterFailover: true }
     const internal = new TokenAwarePolicy(options)
     const plans = [
       namesOf(internal.fallback(facts, routing, scene.state)),
@@ -237,16 +237,16 @@ describe('token-aware load balancing', () => {
       expect(sorted(reach)).toEqual(sorted(names))
       // Where the first choice has no connection, the others are asked.
       if (by !== undefined) expect(pick?.isUp === true).toBe(names.includes('x'))
-      expect(policy.scopeOf(of) === '').toBe(!names.includes('x'))
+      expect(policy.scopeOf(of, scene.state) === '').toBe(!names.includes('x'))
       return names.includes('x')
     }
     const none = new TokenAwarePolicy()
     expect([facts, local, lwt].map((of) => isRemote(none, of))).toEqual([false, false, false])
-    const failover = new TokenAwarePolicy({ datacenterFailover: true })
+    const failover = new TokenAwarePolicy({ dataCenterFailover: true })
     expect([facts, local, lwt].map((of) => isRemote(failover, of))).toEqual([true, false, false])
     expect(isRemote(failover, lwt, conditional)).toBe(false)
     expect(isRemote(failover, facts, conditional)).toBe(true)
-    const always = new TokenAwarePolicy({ datacenterFailover: 'even_with_local_consistency' })
+    const always = new TokenAwarePolicy({ dataCenterFailover: 'even_with_local_consistency' })
     expect([facts, local, lwt].map((of) => isRemote(always, of))).toEqual([true, true, true])
     // The same for who wraps the policy.
     const plan = (change: Partial<RoutedRequest>): boolean =>
@@ -279,7 +279,7 @@ describe('token-aware load balancing', () => {
     [{ localDC: 'dc1' }, /no option "localDC".* The options are localDataCenter/],
     [{ localRack: '' }, /localRack of a load-balancing policy must be a name/],
     [{ localDataCenter: 1 }, /localDataCenter of a load-balancing policy must be a name/],
-    [{ datacenterFailover: 'yes' }, /datacenterFailover must be true, false or/],
+    [{ dataCenterFailover: 'yes' }, /dataCenterFailover must be true, false or/],
   ])('refuses the options %j', (options, message) => {
     expect(() => tokenAwareLoadBalancing(options as never)).toThrow(message)
   })
@@ -290,7 +290,7 @@ describe('the ready-made policies', () => {
     const scene = sceneOf()
     const policy = allowListLoadBalancing(['id-a', 'b.example:9042', 'c.example', 'id-x'])
     expect(sorted(planOf(policy, scene))).toEqual(['a', 'b', 'c'])
-    const everywhere = tokenAwareLoadBalancing({ datacenterFailover: true })
+    const everywhere = tokenAwareLoadBalancing({ dataCenterFailover: true })
     const remote = allowListLoadBalancing(['id-x', 'y.example:9043'], everywhere)
     expect(planOf(remote, scene)).toEqual(['x'])
   })

@@ -252,7 +252,7 @@ describe('other data centers', () => {
     const failing = session.executePrepared(update, [1, 1], { consistency: 'QUORUM' })
     await expect(failing).rejects.toMatchObject({
       code: 'TSYLLA_NO_NODE_AVAILABLE',
-      message: expect.stringMatching(/data center "dc1": see datacenterFailover/) as string,
+      message: expect.stringMatching(/data center "dc1": see dataCenterFailover/) as string,
     })
     await pass(clock, 2_000)
     expect(executeCount(nodes[2]!)).toBe(0)
@@ -262,7 +262,7 @@ describe('other data centers', () => {
   test('take them with failover, but those with local levels only where that is said', async () => {
     const { session, nodes } = await open(dataCenters, {
       localDataCenter: 'dc1',
-      loadBalancingPolicy: tokenAwareLoadBalancing({ datacenterFailover: true }),
+      loadBalancingPolicy: tokenAwareLoadBalancing({ dataCenterFailover: true }),
     })
     const update = await session.prepare(appending)
     const run = (consistency: 'QUORUM' | 'LOCAL_QUORUM', policy?: LoadBalancingPolicy) =>
@@ -276,7 +276,7 @@ describe('other data centers', () => {
     await settle()
     await run('QUORUM')
     await expect(run('LOCAL_QUORUM')).rejects.toMatchObject({ code: 'TSYLLA_NO_NODE_AVAILABLE' })
-    const always = tokenAwareLoadBalancing({ datacenterFailover: 'even_with_local_consistency' })
+    const always = tokenAwareLoadBalancing({ dataCenterFailover: 'even_with_local_consistency' })
     await run('LOCAL_QUORUM', always)
     expect(executeCount(nodes[2]!)).toBe(2)
   })

@@ -72,6 +72,19 @@ describe('the retry budget of a session', () => {
     expect(retries).toBeLessThanOrEqual(budgetAttemptsInitially + 0.2 * count + 1)
   })
 
+  test('counts a call once, and only calls that send requests of the user', async () => {
+    const { session, nodes } = await open({ ...options, retryBudget: { share: 1, perSecond: 0 } })
+    const count = 1_000
+    for (let i = 0; i < 2 * count; i++) await session.prepare(select)
+    for (const node of nodes) refuse(node)
+    for (let i = 0; i < count; i += 10) {
+      const some = Array.from({ length: 10 }, () => session.execute(select, [1]))
+      await Promise.allSettled(some)
+    }
+    const retries = total(nodes) - count
+    expect(retries).toBe(budgetAttemptsInitially + count)
+  })
+
   test('can be turned off: then the policy alone decides', async () => {
     const { session, nodes } = await open({ ...options, retryBudget: false })
     for (const node of nodes) refuse(node)
@@ -81,9 +94,6 @@ describe('the retry budget of a session', () => {
 
   test('does not keep the requests of a lost connection from other nodes', async () => {
     const { session, nodes } = await open({ retryBudget: { share: 0, perSecond: 0 } })
-    for (const node of nodes) refuse(node)
-    await runAll(session, 2 * budgetAttemptsInitially)
-    nodes[1].script = () => 'default'
     const held = holdExecutes(nodes[0])
     const statement = await session.prepare(select)
     const pending = Array.from({ length: 100 }, () => session.executePrepared(statement, [1]))
@@ -98,8 +108,6 @@ describe('the retry budget of a session', () => {
       ...{ retryBudget: { share: 0, perSecond: 0 }, adaptiveConcurrency: false },
     })
     const statement = await session.prepare(select)
-    for (const node of nodes) refuse(node)
-    await runAll(session, 2 * budgetAttemptsInitially)
     const held = nodes.map(holdExecutes)
     const pending = Array.from({ length: 50 }, () => session.executePrepared(statement, [1]))
     const outcomes = Promise.allSettled(pending)
@@ -240,6 +248,28 @@ describe('speculative execution by percentile', () => {
       for (const exchange of exchanges) if (!ofSelect([exchange]).length) answered(exchange)
     }
     await unsafe
+  })
+
+  test('measures no attempts that were given up without an answer', async () => {
+    const latencies: number[] = []
+    const speculativeExecutionPolicy = {
+      delayMs: (): undefined => undefined,
+      onLatency: (latencyMs: number): void => void latencies.push(latencyMs),
+    }
+    const { session, nodes, clock } = await open({ speculativeExecutionPolicy })
+    const statement = await session.prepare(select)
+    nodes.forEach(holdExecutes)
+    const controller = new AbortController()
+    const { signal } = controller
+    const aborted = session.executePrepared(statement, [1], { signal })
+    const late = session.executePrepared(statement, [1])
+    const outcomes = Promise.allSettled([aborted, late])
+    await settle()
+    controller.abort()
+    await pass(clock, 20_000)
+    const settled = await outcomes
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(latencies).toEqual([])
   })
 
   test('a policy whose measuring fails does not fail requests', async () => {

@@ -1,4 +1,4 @@
-import type { Cluster, Exclusions } from '../../cluster/index.ts'
+import type { Cluster, ClusterNode, Exclusions } from '../../cluster/index.ts'
 import { ClosedError, OverloadedError } from '../../errors/index.ts'
 import type { RetryBudget } from '../../policies/index.ts'
 import type { Connection, TickListener, DeadlineTimer } from '../../transport/index.ts'
@@ -65,11 +65,6 @@ function arrivalOf(queue: Queue): number {
 
 const newestFirst = (one: Queue, other: Queue): number => arrivalOf(other) - arrivalOf(one)
 
-/** Key of the queue of requests that may go to some nodes only. */
-function keyOf(scope: string, excluded: readonly string[], inFlight: readonly number[]): string {
-  return JSON.stringify([scope, excluded, inFlight])
-}
-
 /** Empty places that a queue may have besides as many as requests wait. */
 const emptyPlaceCountMax = 64
 
@@ -86,7 +81,8 @@ export class Dispatcher implements TickListener {
   readonly #common: Queue = new RingQueue()
   /**
    * Requests that may go to other nodes, that some nodes have refused, or that are in flight, by
-   * their scope, the host ids of the nodes that have refused, and the connections in use.
+   * their scope, the host ids of the nodes that have refused, and the connections in use; by their
+   * scope alone when there are no such nodes and connections.
    */
   readonly #restricted = new Map<string, Queue>()
   /** Numbers of the connections that occur in those keys. */
@@ -166,7 +162,7 @@ export class Dispatcher implements TickListener {
     const isFirst = request.exclusions === undefined
     if (!isFirst || this.#isDraining) return false
     const scope = this.#scopeOf(request)
-    const queue = scope === '' ? this.#common : this.#restricted.get(keyOf(scope, [], []))
+    const queue = scope === '' ? this.#common : this.#restricted.get(scope)
     return queue !== undefined && queue.length > 0
   }
 
@@ -310,15 +306,24 @@ export class Dispatcher implements TickListener {
     const scope = this.#scopeOf(request)
     const isCommon = excludedNodes === undefined && connectionsInFlight.length === 0
     if (isCommon && scope === '') return this.#common
-    const excluded = [...(excludedNodes ?? [])].map(({ hostId }) => hostId).sort()
-    const inFlight = connectionsInFlight.map((one) => this.#numberOf(one)).sort((a, b) => a - b)
-    const key = keyOf(scope, excluded, inFlight)
+    const key = isCommon ? scope : this.#keyOf(scope, excludedNodes, connectionsInFlight)
     let queue = this.#restricted.get(key)
     if (queue === undefined) {
       queue = new RingQueue()
       this.#restricted.set(key, queue)
     }
     return queue
+  }
+
+  /** Returns the key of the requests that some nodes have refused, or that are in flight. */
+  #keyOf(
+    scope: string,
+    excludedNodes: ReadonlySet<ClusterNode> | undefined,
+    connectionsInFlight: readonly Connection[],
+  ): string {
+    const excluded = [...(excludedNodes ?? [])].map(({ hostId }) => hostId).sort()
+    const inFlight = connectionsInFlight.map((one) => this.#numberOf(one)).sort((a, b) => a - b)
+    return JSON.stringify([scope, excluded, inFlight])
   }
 
   #numberOf(connection: Connection): number {
@@ -419,8 +424,12 @@ export class Dispatcher implements TickListener {
     return this.#options.retryBudget?.take(nowMs) !== false
   }
 
-  onAccepted(): void {
+  /** A request of the user begins: the session may repeat a share of them. */
+  onRequest(): void {
     this.#options.retryBudget?.add()
+  }
+
+  onAccepted(): void {
     this.#acceptedCount++
   }
 

@@ -130,6 +130,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   start(startedMs: number): void {
     const { dispatcher } = this.context
     dispatcher.onAccepted()
+    dispatcher.onRequest()
     this.#startedUs = dispatcher.deadlineTimer.usOf(startedMs)
     const signal = this.#signal
     if (signal !== undefined) {
@@ -198,14 +199,14 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     others?.splice(index, 1)
   }
 
-  /** Gives up the attempts in flight. @returns whether one of them may have reached its node */
-  #abandonAttempts(): boolean {
+  /** @returns whether an attempt may have reached its node. @param isAnswered by a faster one */
+  #abandonAttempts(isAnswered: boolean): boolean {
     // The room that this makes is for other requests.
     this.#leaveQueue()
     let wasWritten = false
     for (let attempt = this.#first; attempt !== undefined; attempt = this.#first) {
       this.#endAttempt(attempt)
-      if (this.message.profile.speculation.onLatency !== undefined) this.#reportLatency(attempt)
+      if (isAnswered) this.#reportLatency(attempt)
       wasWritten = attempt.connection.abandon(attempt) || wasWritten
     }
     return wasWritten
@@ -223,7 +224,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     this.#lastConnection = attempt.connection
     const us = (this.context.dispatcher.deadlineTimer.latestUs - attempt.sentUs) | 0
     attempt.connection.recorder?.latency.record(us)
-    if (this.message.profile.speculation.onLatency !== undefined) this.#reportLatency(attempt)
+    this.#reportLatency(attempt)
     const reader = sharedReader
     reader.reset(bytes, start, end)
     try {
@@ -247,9 +248,11 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   }
 
   #reportLatency({ sentMs }: RequestAttempt): void {
+    const { speculation } = this.message.profile
+    if (speculation.onLatency === undefined) return
     const { deadlineTimer } = this.context.dispatcher
     try {
-      this.message.profile.speculation.onLatency?.(deadlineTimer.nowMs() - sentMs)
+      speculation.onLatency(deadlineTimer.nowMs() - sentMs)
     } catch {
       // The policy only watches here.
     }
@@ -357,7 +360,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   onTimeout(wasWritten = false): void {
     if (this.#first !== undefined) countTimeout(this.#first)
     this.#setbacks?.others.forEach(countTimeout)
-    const mayBeApplied = this.#abandonAttempts() || wasWritten
+    const mayBeApplied = this.#abandonAttempts(false) || wasWritten
     const { timeoutMs } = this.message.profile
     this.fail(new RequestTimeoutError(timeoutMs, this.#outcomeOf(mayBeApplied)))
   }
@@ -377,7 +380,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   onAborted(reason: unknown): void {
     if (this.isSettled) return
     const wasCarriedOut = this.#state === RequestState.completing
-    const mayBeApplied = this.#abandonAttempts() || wasCarriedOut
+    const mayBeApplied = this.#abandonAttempts(false) || wasCarriedOut
     this.fail(new AbortedError(this.#outcomeOf(mayBeApplied), reason))
   }
 
@@ -482,7 +485,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
 
   /** Reads on: the request continues with its next page. */
   fetchNextPage(pagingState: Uint8Array): void {
-    this.#abandonAttempts()
+    this.#abandonAttempts(true)
     this.pagingState = pagingState
     this.message.consistency = this.message.profile.consistency
     this.#earlierAttemptCount += this.#attemptCount
@@ -492,14 +495,14 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   }
 
   succeed(result: ResultSet<unknown>): void {
-    this.#settle()
+    this.#settle(true)
     this.#resolve(result)
   }
 
   /** The statement was carried out; what has to follow on other nodes is awaited. */
   succeedAfter(following: Promise<unknown>, result: ResultSet<unknown>): void {
     this.#state = RequestState.completing
-    this.#abandonAttempts()
+    this.#abandonAttempts(true)
     const what = 'The statement was carried out, but not all nodes followed'
     const timer = this.#atDeadline(() => {
       const { timeoutMs } = this.message.profile
@@ -527,7 +530,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     if (TsyllaError.is(own)) this.#complete(own)
     this.context.dispatcher.deadlineTimer.nowMs()
     this.context.recorder.onFailed(own)
-    this.#settle(TsyllaError.is(own) ? own : undefined)
+    this.#settle(false, TsyllaError.is(own) ? own : undefined)
     this.#resolve(throwAtCaller(own))
   }
 
@@ -537,7 +540,8 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     const isRead = this.message.kind === 'read'
     if (isRead) error.outcome = 'not_applied'
     const failures = this.#setbacks?.failures
-    if (!isRead && this.#first !== undefined && this.#abandonAttempts()) error.outcome = 'unknown'
+    const wasWritten = this.#first !== undefined && this.#abandonAttempts(false)
+    if (!isRead && wasWritten) error.outcome = 'unknown'
     if (failures === undefined || failures.length === 0) return
     error.attempts = failures
     if (!isRead && failures.some((failure) => failure.error.outcome === 'unknown')) {
@@ -546,13 +550,13 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   }
 
   /** The time that {@link DeadlineTimer.latestUs} has is that of the end. */
-  #settle(error?: TsyllaError): void {
+  #settle(isAnswered: boolean, error?: TsyllaError): void {
     const { dispatcher, recorder } = this.context
     const us = (dispatcher.deadlineTimer.latestUs - this.#startedUs) | 0
     recorder.onSettled(us)
     if (us >= recorder.slowUs || this.#trace !== undefined) this.#report(us, error)
     this.#state = RequestState.settled
-    if (this.#first !== undefined) this.#abandonAttempts()
+    if (this.#first !== undefined) this.#abandonAttempts(isAnswered)
     this.#leaveQueue()
     if (this.#signal !== undefined) abortRegistry.remove(this.#signal, this)
     dispatcher.onSettled()
