@@ -17,7 +17,10 @@ export interface AuthenticationContext {
   readonly hostId: string | undefined
   /** Class of the server's authenticator, as the server names it. */
   readonly authenticator: string
-  /** Whether the connection is encrypted. Certificate and name have been verified then. */
+  /**
+   * Whether the connection is encrypted. Certificate and name have been verified then, unless the
+   * options of TLS turn that off.
+   */
   readonly isEncrypted: boolean
   /** Aborted when the login has failed, its time is over, or the session is closed. */
   readonly signal: AbortSignal
