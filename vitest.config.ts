@@ -90,6 +90,16 @@ const config: ViteUserConfig = defineConfig({
       },
       // Bundlers come from the package registry.
       { test: { ...shared, name: 'bundlers', include: ['test/bundlers/*.test.ts'] } },
+      // Runtimes do, too. Each runs tests on all cores, so nothing else runs meanwhile.
+      {
+        test: {
+          ...shared,
+          ...onServers,
+          name: 'runtimes',
+          include: ['test/runtimes/*.test.ts'],
+          sequence: { groupOrder: 2 },
+        },
+      },
       {
         test: {
           ...shared,

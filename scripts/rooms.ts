@@ -63,7 +63,7 @@ export const rooms: readonly Room[] = [
     name: 'embedded',
     level: 7,
     mayImport: [...upTo2, 'engine', 'transport', 'protocol'],
-    mayUse: ['node:fs/promises', 'node:net', 'node:tls'],
+    mayUse: ['node:crypto', 'node:fs/promises', 'node:net', 'node:tls'],
   },
   {
     name: 'session',

@@ -22,6 +22,10 @@ export class EngineEndpoint implements Endpoint {
     return this.#engine.settings.clock
   }
 
+  get isUntimed(): boolean {
+    return this.clock !== undefined
+  }
+
   get isClosed(): boolean {
     return this.#engine.isClosed
   }

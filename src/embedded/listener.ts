@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { availableCompressors, type EngineNode } from '../engine/index.ts'
@@ -54,8 +55,6 @@ const writeTimeoutMsDefault = 60_000
 const failedLoginCountMaxDefault = 20
 /** Longest delay that timers of Node take. */
 const timeoutMsMax = 0x7fff_ffff
-/** Keep-alive finds clients whose machine is gone (`native_transport_keepalive` of Cassandra). */
-const socketOptions = { noDelay: true, keepAlive: true } as const
 const anyAddress: Inet = Inet.parse('127.0.0.1')
 
 interface Settings {
@@ -133,13 +132,17 @@ function openServer(node: EngineNode, settings: Settings): Server {
   const { tls, handshakeTimeoutMs } = settings
   const logins = new FailedLogins(systemClock, settings.failedLoginCountMax)
   if (tls === undefined) {
-    return createServer(socketOptions, (socket) => serve(node, socket, settings, logins))
+    return createServer((socket) => serve(node, socket, settings, logins))
   }
   try {
     const { cert, key } = tls
     const options = { cert: Buffer.from(cert), key: Buffer.from(key) }
+    // Deno reads neither before the first handshake.
+    if (!new X509Certificate(options.cert).checkPrivateKey(createPrivateKey(options.key))) {
+      throw new Error('the key is not that of the certificate')
+    }
     return createTlsServer(
-      { ...options, ...socketOptions, handshakeTimeout: handshakeTimeoutMs, minVersion: 'TLSv1.2' },
+      { ...options, handshakeTimeout: handshakeTimeoutMs, minVersion: 'TLSv1.2' },
       (socket: TLSSocket) => serve(node, socket, settings, logins),
     )
   } catch (cause) {
@@ -188,6 +191,10 @@ function serve(node: EngineNode, socket: Socket, settings: Settings, logins: Fai
   const { handshakeTimeoutMs, writeTimeoutMs, onDisconnect } = settings
   const address = Inet.parse((socket.remoteAddress ?? '127.0.0.1').replace(/^::ffff:|%.*$/g, ''))
   const port = socket.remotePort ?? 0
+  // Deno ignores these as options of the server.
+  socket.setNoDelay(true)
+  // Finds clients whose machine is gone (`native_transport_keepalive` of Cassandra).
+  socket.setKeepAlive(true)
   const output = new SocketOutput(socket, {
     clock: systemClock,
     writeTimeoutMs,

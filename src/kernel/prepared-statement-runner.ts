@@ -204,8 +204,13 @@ function withHint(error: unknown): unknown {
   if (!missingTable.test(error.message) && !missingColumn.test(error.message)) return error
   const message = `${error.message}: call createTables() of the pattern first`
   const named = error.copy()
-  named.stack = error.stack?.replace(error.message, message) ?? message
+  named.stack = stackWith(error, message)
   named.message = message
   named.cause = error
   return named
+}
+
+function stackWith({ stack, message: before }: TsyllaError, message: string): string {
+  // Where an application sets `Error.prepareStackTrace`, a stack may be anything.
+  return typeof stack === 'string' ? stack.replace(before, () => message) : message
 }

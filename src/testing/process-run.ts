@@ -72,6 +72,9 @@ export class ProcessRun<Report = unknown> implements AsyncDisposable {
       ...{ module: true, count: true, args: true, skewMs: true, execArgv: true },
       ...{ timeout: true, onReport: true },
     })
+    if ('deno' in process.versions) {
+      throw new ConfigError('runProcesses does not work in Deno: run this test with Node or Bun')
+    }
     const { module, count, args = null, skewMs = () => 0, execArgv = [], onReport } = options
     checkInteger('count', count, 1, countMax)
     if (typeof skewMs !== 'function') throw new ConfigError('skewMs must be a function of an index')

@@ -124,6 +124,8 @@ export class Connection implements LinkHandler, FrameHandler, TickListener {
   readonly address: string
   /** Probes the connection when it is idle. */
   heartbeat: ConnectionProbe | undefined
+  /** Whether requests of the driver itself have no deadlines, see `Endpoint.isUntimed`. */
+  isUntimed = false
   /**
    * Whether a request is overdue and no bytes have arrived since it was sent. Such a connection is
    * probed, and pools choose it only when no other has room.

@@ -99,6 +99,7 @@ export class Connector {
     const requestOptions = { deadlineTimer, timeoutMs: connectionTimeoutMs }
     // Links within the process need no compression, and cannot be half open.
     const isInside = endpoint.network === undefined
+    connection.isUntimed = endpoint.isUntimed === true
     try {
       const compressor = isInside ? undefined : await this.#loadCompressor()
       signal.throwIfAborted()

@@ -60,6 +60,7 @@ class InternalRequest implements ConnectionRequest {
     writeBody: WriteBody,
     options: InternalRequestOptions,
     flags: number,
+    isUntimed: boolean,
   ) {
     this.#flags = flags
     this.#opcode = opcode
@@ -68,7 +69,7 @@ class InternalRequest implements ConnectionRequest {
     this.#writeBody = writeBody
     this.#timeoutMs = options.timeoutMs
     this.sentMs = options.deadlineTimer.nowMs()
-    this.deadlineMs = this.sentMs + options.timeoutMs
+    this.deadlineMs = isUntimed ? Number.POSITIVE_INFINITY : this.sentMs + options.timeoutMs
   }
 
   encode(writer: WireWriter, streamId: number, { features }: Connection): void {
@@ -134,7 +135,7 @@ function sendWithPrefix(
   options: InternalRequestOptions,
   flags = 0,
 ): Promise<Answer> {
-  const request = new InternalRequest(opcode, writeBody, options, flags)
+  const request = new InternalRequest(opcode, writeBody, options, flags, connection.isUntimed)
   try {
     if (!connection.sendInternal(request)) {
       request.onLost(connection.closedError ?? connection.endedError())
@@ -228,11 +229,12 @@ export async function sendUse(
 
 /** @throws RequestTimeoutError when the node has not answered them in time */
 async function textsEnded(
-  { keyspace }: Connection,
+  { keyspace, isUntimed }: Connection,
   { deadlineTimer, timeoutMs }: InternalRequestOptions,
 ): Promise<void> {
   const ended = keyspace.whenTextsEnd()
   if (ended === undefined) return
+  if (isUntimed) return await ended
   await new Promise<void>((resolve, reject) => {
     const fail = (): void => reject(new RequestTimeoutError(timeoutMs, 'not_applied'))
     const timer = deadlineTimer.clock.schedule(timeoutMs, fail, true)

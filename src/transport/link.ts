@@ -58,6 +58,11 @@ export interface Endpoint {
   /** The clock the node lives by, when it is not the machine's. */
   readonly clock: Clock | undefined
   /**
+   * Whether requests of the driver itself have no deadlines there: a node of this process always
+   * answers, but where a test moves the time, deadlines pass before an answer that is on its way.
+   */
+  readonly isUntimed?: boolean
+  /**
    * Set when the owner of an engine in this process has closed it: nothing is reached there again.
    */
   readonly isClosed?: boolean

@@ -241,8 +241,9 @@ class ConnectAttempt {
   }
 }
 
-/** What the first bytes of a server that does not speak TLS look like to OpenSSL. */
-const plainAnswer = /wrong version number|packet length too long|unknown protocol|http request/i
+/** What the first bytes of a server that does not speak TLS look like to OpenSSL and BoringSSL. */
+const plainAnswer =
+  /wrong[ _]version[ _]number|packet length too long|unknown protocol|http request/i
 
 function hintOf({ message }: Error): string {
   return plainAnswer.test(message)

@@ -49,12 +49,18 @@ export const systemClock: Clock = {
   schedule: (delayMs, callback, keepAlive = false) => new SystemTimer(delayMs, callback, keepAlive),
 }
 
+/** Bun and Deno count `process.hrtime` from the start of the process. */
+const isHrtimeShared = !('bun' in process.versions || 'deno' in process.versions)
+
 /**
  * Microseconds that never go backwards, from an origin that all processes of the machine share:
- * what happened in several of them can be put in order.
+ * what happened in several of them can be put in order. Bun and Deno offer no such clock: there the
+ * origin is that of the dates, so that processes that were started before and after the system
+ * clock was set disagree.
  */
 export function machineUs(): number {
-  return Number(hrtimeOfSystem() / 1_000n)
+  if (isHrtimeShared) return Number(hrtimeOfSystem() / 1_000n)
+  return Math.floor((performance.timeOrigin + monotonicMs()) * 1_000)
 }
 
 /**

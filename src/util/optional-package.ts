@@ -9,12 +9,16 @@ export async function importPackage(name: string): Promise<object> {
   )) as object
 }
 
+/** The words of Node and Bun, then those of Deno for a package that is imported. */
+const notFound = /Cannot find (?:package|module) '([^']+)'|Import "([^"]+)" not a dependency/
+
 /**
- * The package that an import did not find, as the message of Node names it: the imported one, or
- * one of its dependencies. `undefined` when the import failed in another way.
+ * Returns the package that an import did not find, as the message of the runtime names it: the
+ * imported one, or one of its dependencies. `undefined` when the import failed in another way.
  */
 export function missingPackage(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
   if (error.code !== 'ERR_MODULE_NOT_FOUND' && error.code !== 'MODULE_NOT_FOUND') return undefined
-  return /Cannot find (?:package|module) '([^']+)'/.exec(error.message)?.[1]
+  const [, ofNode, ofDeno] = notFound.exec(error.message) ?? []
+  return ofNode ?? ofDeno
 }

@@ -8,6 +8,7 @@ import { parseCommand, usage } from '../../src/cli/arguments.ts'
 import { serve } from '../../src/cli/serve.ts'
 import { Session, version } from '../../src/index.ts'
 import { bundle } from '../support/bundle.ts'
+import { isDeno } from '../support/runtime.ts'
 
 const main = bundle(new URL('../../src/cli/main.ts', import.meta.url))
 
@@ -25,7 +26,10 @@ function ended(child: ChildProcess): Promise<Ended> {
   const texts = { out: '', err: '' }
   child.stdout!.on('data', (chunk) => (texts.out += String(chunk)))
   child.stderr!.on('data', (chunk) => (texts.err += String(chunk)))
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, ...texts })))
+  return new Promise((resolve) => {
+    // Deno reports the signal that the process was sent instead of the code it ended with.
+    child.once('close', (code) => resolve({ code: isDeno ? (code ?? 0) : code, ...texts }))
+  })
 }
 
 /** Where a server says that it listens. */

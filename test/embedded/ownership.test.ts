@@ -13,6 +13,7 @@ async function count(session: Session): Promise<bigint> {
   return result.singleRow().count
 }
 
+const replication = `{'class': 'SimpleStrategy', 'replication_factor': 1}`
 const createTable = 'CREATE TABLE IF NOT EXISTS t (p int PRIMARY KEY, v text)'
 
 describe('embedded:', () => {
@@ -214,9 +215,6 @@ describe('embedded()', () => {
     const session = await db.session(options)
     await session.execute(createTable)
     await session.execute(`INSERT INTO t (p, v) VALUES (1, 'a') USING TTL 60`)
-    // It follows the USE that the creation of the keyspace has caused: time that passes while a
-    // request is under way passes its deadline too.
-    await session.useKeyspace('k')
     clock.advance(59_000)
     expect(await count(session)).toBe(1n)
     clock.advance(2_000)
@@ -224,6 +222,27 @@ describe('embedded()', () => {
     await session.execute(`INSERT INTO t (p, v) VALUES (2, 'b')`)
     const result = await session.execute<{ at: bigint }>('SELECT writetime(v) AS at FROM t')
     expect(result.singleRow().at / 1_000n).toBe(BigInt(clock.nowMs()))
+    await session.close()
+    await db.close()
+  })
+
+  test('time that passes while the session asks the engine closes no connection', async () => {
+    const clock = new VirtualClock()
+    const db = await embedded({ clock })
+    const session = await db.session(options)
+    await session.execute(createTable)
+    await session.execute(`CREATE KEYSPACE other WITH replication = ${replication}`)
+    // After so many steps of the promises of the session, whatever it waits for then.
+    for (let stepCount = 0; stepCount < 40; stepCount++) {
+      const using = session.useKeyspace(stepCount % 2 === 0 ? 'other' : 'k')
+      const preparing = session.prepare(`SELECT p AS step${stepCount} FROM k.t`)
+      for (let step = 0; step < stepCount; step++) await Promise.resolve()
+      clock.advance(60_000)
+      await Promise.allSettled([using, preparing])
+      expect(await session.execute('SELECT p FROM k.t')).toHaveLength(0)
+    }
+    await session.useKeyspace('k')
+    await session.execute('ALTER TABLE t ADD x int')
     await session.close()
     await db.close()
   })

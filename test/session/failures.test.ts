@@ -2,16 +2,20 @@ import { expect, test } from 'vitest'
 import { ConfigError, ConnectionError, type TsyllaError } from '../../src/errors/index.ts'
 import { SessionBuilder } from '../../src/index.ts'
 import { throwAtCaller } from '../../src/session/execution/failures.ts'
+import { hasAsyncStacks } from '../support/runtime.ts'
 
-test('the stack of an error begins where it is awaited, also after a tick of the process', async () => {
-  const error: TsyllaError = new ConfigError('refused')
-  async function caller(): Promise<void> {
-    await new Promise<void>((resolve) => process.nextTick(resolve))
-    await throwAtCaller(error)
-  }
-  await expect(caller()).rejects.toBe(error)
-  expect(error.stack!.split('\n')[1]).toMatch(/^ {4}at (async )?caller /)
-})
+test.runIf(hasAsyncStacks)(
+  'the stack of an error begins where it is awaited, also after a tick of the process',
+  async () => {
+    const error: TsyllaError = new ConfigError('refused')
+    async function caller(): Promise<void> {
+      await new Promise<void>((resolve) => process.nextTick(resolve))
+      await throwAtCaller(error)
+    }
+    await expect(caller()).rejects.toBe(error)
+    expect(error.stack!.split('\n')[1]).toMatch(/^ {4}at (async )?caller /)
+  },
+)
 
 test('an error that takes no more properties is copied, and stays as it was', async () => {
   const frozen: TsyllaError = new ConfigError('refused')
@@ -23,7 +27,7 @@ test('an error that takes no more properties is copied, and stays as it was', as
   const own = await caller().catch((error: TsyllaError) => error)
   expect(own).not.toBe(frozen)
   expect(own).toMatchObject({ code: 'TSYLLA_CONFIG', message: 'refused' })
-  expect((own as TsyllaError).stack).toMatch(/ caller /)
+  if (hasAsyncStacks) expect((own as TsyllaError).stack).toMatch(/ caller /)
   expect(frozen.stack).toBe(stack)
 })
 
@@ -47,8 +51,11 @@ for (const isFrozen of [false, true]) {
       second().catch((error: TsyllaError) => error),
     ])
     expect([one, other]).toMatchObject([{ message: shared.message }, { message: shared.message }])
-    expect((one as TsyllaError).stack).toMatch(/ first /)
-    expect((other as TsyllaError).stack).toMatch(/ second /)
+    if (hasAsyncStacks) {
+      expect((one as TsyllaError).stack).toMatch(/ first /)
+      expect((other as TsyllaError).stack).toMatch(/ second /)
+    }
+    expect(one).not.toBe(other)
     expect(shared.stack).toBe(stack)
   })
 }

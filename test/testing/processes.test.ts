@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { type ProcessRun, ProcessRunError, runProcesses, worker } from '../../src/testing.ts'
 import { isAlive } from '../../scripts/cassandra/launcher.ts'
 import type { BusyArgs, BusyReport } from './support/busy-process.ts'
+import { isDeno } from '../support/runtime.ts'
 
 let run: ProcessRun<BusyReport> | undefined
 
@@ -22,7 +23,7 @@ async function start(
   return run
 }
 
-describe('processes', () => {
+describe.skipIf(isDeno)('processes', () => {
   test('begin together, wait for each other, and share a clock that orders what they do', async () => {
     const { barrierCount } = await start({ task: 'rounds', rounds: 4 })
     expect(barrierCount).toBe(1)
@@ -94,7 +95,7 @@ describe('processes', () => {
   })
 })
 
-describe('a run fails', () => {
+describe.skipIf(isDeno)('a run fails', () => {
   test('when a process fails, with what it wrote, and all have ended', async () => {
     await start({ task: 'fail' })
     await expect(run!.finished()).rejects.toThrow(ProcessRunError)
@@ -115,6 +116,10 @@ describe('a run fails', () => {
     await expect(runProcesses({ module: missing, count: 0 })).rejects.toThrow(/count/)
     await expect(runProcesses({ module: missing, count: 1, timeout: 5 })).rejects.toThrow(/timeout/)
   })
+})
+
+test.runIf(isDeno)('a run is refused where workers would never end', async () => {
+  await expect(start({ task: 'tick' })).rejects.toThrow(/with Node or Bun/)
 })
 
 test('a process that was not started by a runner is no worker', () => {

@@ -9,6 +9,9 @@ import { missingPackage } from '../../src/util/index.ts'
 let folder: string
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'tsylla-'))
+  // Bun fetches packages where this folder is missing, Deno reads it where there is this file.
+  mkdirSync(join(folder, 'node_modules'))
+  writeFileSync(join(folder, 'package.json'), '{}')
 })
 afterEach(() => {
   rmSync(folder, { recursive: true, force: true })

@@ -1,5 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { link, lstat, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
+import {
+  access,
+  constants,
+  link,
+  lstat,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+} from 'node:fs/promises'
 import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -231,9 +242,19 @@ function stateOf(socket: string): Promise<'alive' | 'dead' | 'missing'> {
     })
     connection.once('error', (error) => {
       if (hasCode(error, 'ENOENT')) resolve('missing')
-      else resolve(hasCode(error, 'ECONNREFUSED') ? 'dead' : 'alive')
+      else resolve(hasCode(error, 'ECONNREFUSED') ? stateOfRefusing(socket) : 'alive')
     })
   })
+}
+
+/** Bun reports a missing permission as a refused connection. */
+async function stateOfRefusing(socket: string): Promise<'alive' | 'dead' | 'missing'> {
+  try {
+    await access(socket, constants.W_OK)
+    return 'dead'
+  } catch (error) {
+    return hasCode(error, 'ENOENT') ? 'missing' : 'alive'
+  }
 }
 
 /** Whether a process with that id exists, of any user. */

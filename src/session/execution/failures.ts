@@ -81,8 +81,8 @@ export async function throwAtCaller(error: unknown): Promise<never> {
   throw own
 }
 
-/** The turn of the event loop that a caller continues in. */
-const framesOfNode = /\n[^\n]*\(node:internal\/[^\n]*/g
+/** The turn of the event loop that a caller continues in, as Node, Deno and Bun name it. */
+const framesOfRuntime = /\n[^\n]*\((?:node:internal\/|ext:|native\))[^\n]*/g
 
 /** Returns the lines of a stack that follow the message; `undefined` when there are none. */
 function framesHere(): string | undefined {
@@ -92,7 +92,9 @@ function framesHere(): string | undefined {
     const { stack } = site
     // An application that sets `Error.prepareStackTrace` may return anything.
     if (typeof stack !== 'string' || !stack.includes('\n')) return undefined
-    return stack.slice(stack.indexOf('\n')).replace(framesOfNode, '')
+    const frames = stack.slice(stack.indexOf('\n')).replace(framesOfRuntime, '')
+    // JavaScriptCore does not know the functions that await.
+    return frames.trim() === '' ? undefined : frames
   } catch {
     return undefined
   }

@@ -3,11 +3,16 @@ import { bundle } from '../../support/bundle.ts'
 
 const bundles = new Map<string, string>()
 
+/** Ends of processes. In Deno a process has a `signalCode` as soon as a signal is sent to it. */
+const exits = new WeakMap<ChildProcess, Promise<number | null>>()
+
 /** Starts a TypeScript file of this folder in a process of its own. */
 export function startProcess(file: string, argv: readonly string[]): ChildProcess {
   const script = bundles.get(file) ?? bundle(new URL(file, import.meta.url))
   bundles.set(file, script)
-  return spawn(process.execPath, [script, ...argv], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [script, ...argv], { stdio: ['pipe', 'pipe', 'inherit'] })
+  exits.set(child, new Promise((resolve) => child.once('exit', (code) => resolve(code))))
+  return child
 }
 
 /** Lines the process writes, as they come. */
@@ -20,9 +25,7 @@ export async function* linesOf(child: ChildProcess): AsyncGenerator<string> {
   }
 }
 
-export function exitOf(child: ChildProcess): Promise<number | null> {
-  return new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) resolve(child.exitCode)
-    else child.once('exit', (code) => resolve(code))
-  })
+/** @param child started by {@link startProcess} */
+export async function exitOf(child: ChildProcess): Promise<number | null> {
+  return await exits.get(child)!
 }

@@ -1,11 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { Tracer } from '../../../src/engine/node/tracing.ts'
 import { TraceLog } from '../../../src/engine/system/trace-log.ts'
 import { Inet } from '../../../src/types/index.ts'
 import { systemRuntime } from '../../../src/util/index.ts'
+import { collectGarbage } from '../../support/runtime.ts'
 
 const address = Inet.parse('127.0.0.1')
 
@@ -14,12 +13,10 @@ function begin(tracer: Tracer, text: string): ReturnType<Tracer['begin']> {
 }
 
 test('traces of long statements do not keep their texts in memory', async () => {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
   const log = new TraceLog()
   const tracer = new Tracer(log, systemRuntime)
   const usedBytes = (): number => {
-    collect()
+    collectGarbage()
     const { external, heapUsed } = process.memoryUsage()
     return external + heapUsed
   }
