@@ -13,8 +13,9 @@ export interface TsyllaInstrumentation {
    * Reports connections, requests that wait or are in flight, retries and speculative executions of
    * a session until it is closed.
    *
-   * @param name in `db.client.connection.pool.name`. Default `tsylla`
-   * @returns what ends it earlier
+   * @param name in `tsylla.session.name`, another one for each open session. Default `default`
+   * @returns what ends it earlier; other calls of `observe` for the session stay in effect
+   * @throws ConfigError when another open session has that name
    */
   observe(session: Session, name?: string): () => void
   /** Ends all spans and metrics that are made from now on. */
@@ -44,7 +45,7 @@ export function instrumentTsylla<Context>(
   subscribe('tracing:tsylla:request:asyncEnd', onEnd)
   subscribe('tracing:tsylla:connect:asyncEnd', onConnected)
   return {
-    observe: (session, name = 'tsylla') => metrics?.observer.add(session, name) ?? (() => {}),
+    observe: (session, name = 'default') => metrics?.observer.add(session, name) ?? (() => {}),
     disable: () => {
       unsubscribe('tracing:tsylla:request:start', onStart)
       unsubscribe('tracing:tsylla:request:asyncEnd', onEnd)

@@ -1,5 +1,6 @@
 import { ConfigError, type Session, type SessionMetrics } from '../index.ts'
 import { type MetricDefinition, metricDefinitions, type Sample } from './prometheus/definitions.ts'
+import { ReportedSessions } from './reported-sessions.ts'
 
 /** What the adapter uses of a registry of `prom-client`. */
 export interface PrometheusRegistry {
@@ -37,7 +38,7 @@ const defaultBuckets = [
 export class TsyllaCollector {
   readonly #registry: PrometheusRegistry
   readonly #names: readonly string[]
-  readonly #sessions = new Map<Session, string>()
+  readonly #sessions = new ReportedSessions()
   /** Of the collection that is under way: all metrics of one are of the same moment. */
   #snapshots: readonly (readonly [name: string, metrics: SessionMetrics])[] | undefined
 
@@ -58,17 +59,11 @@ export class TsyllaCollector {
    * Reports a session until it is closed.
    *
    * @param name label `session`. Default `default`
-   * @returns what ends it earlier
-   * @throws ConfigError when another session has that name
+   * @returns what ends it earlier; other calls of `add` for the session stay in effect
+   * @throws ConfigError when another open session has that name
    */
   add(session: Session, name = 'default'): () => void {
-    for (const [other, taken] of this.#sessions) {
-      if (taken === name && other !== session && !other.isClosed) {
-        throw new ConfigError(`Another session is reported as ${JSON.stringify(name)} already`)
-      }
-    }
-    this.#sessions.set(session, name)
-    return () => void this.#sessions.delete(session)
+    return this.#sessions.add(session, name)
   }
 
   /** Removes the metrics from the registry. */
@@ -110,9 +105,6 @@ export class TsyllaCollector {
     void Promise.resolve().then(() => {
       this.#snapshots = undefined
     })
-    for (const session of this.#sessions.keys()) {
-      if (session.isClosed) this.#sessions.delete(session)
-    }
-    return Array.from(this.#sessions, ([session, name]) => [name, session.metrics()] as const)
+    return this.#sessions.open().map(([name, session]) => [name, session.metrics()] as const)
   }
 }

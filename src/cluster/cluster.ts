@@ -43,7 +43,7 @@ import { cdcLogSuffix } from './system-tables.ts'
 
 export interface ClusterOptions {
   readonly deadlineTimer: DeadlineTimer
-  readonly connector: Omit<ConnectorOptions, 'deadlineTimer' | 'onRoom'>
+  readonly connector: Omit<ConnectorOptions, 'deadlineTimer' | 'onRoom' | 'server'>
   readonly contactEndpoints: readonly Endpoint[]
   /** Returns the endpoint of a node that was discovered. */
   readonly endpointOf: (node: PeerNode) => Endpoint
@@ -108,7 +108,10 @@ export class Cluster implements ConnectionListener {
     const requestOptions = { deadlineTimer, timeoutMs: options.requestTimeoutMs }
     this.#topology = new TopologyListeners(deadlineTimer.runtime)
     this.#metadata = new ClusterMetadata(requestOptions, options.localDataCenter)
-    this.#connector = new Connector({ ...options.connector, deadlineTimer, onRoom: options.onRoom })
+    this.#connector = new Connector({
+      ...options.connector,
+      ...{ deadlineTimer, server: this.contactAddress, onRoom: options.onRoom },
+    })
     this.#keyspaceConnections = new KeyspaceConnections(this.#connector)
     this.#registry = new NodeRegistry({
       deadlineTimer,

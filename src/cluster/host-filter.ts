@@ -1,5 +1,7 @@
 import { ConfigError } from '../errors/index.ts'
+import { addressText } from '../transport/index.ts'
 import type { HostFilter } from '../types/index.ts'
+import { ignoreRejection } from '../util/index.ts'
 import type { NodeDescription } from './system-tables.ts'
 
 /**
@@ -13,7 +15,7 @@ export function acceptsNode(
   { hostId, dataCenter, rack }: NodeDescription,
   { host, port }: { readonly host: string; readonly port: number },
 ): boolean {
-  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  const address = addressText(host, port)
   let answer: unknown
   try {
     answer = filter(Object.freeze({ hostId, address, host, port, dataCenter, rack }))
@@ -23,6 +25,7 @@ export function acceptsNode(
     throw new ConfigError(message, 'not_applied', { cause })
   }
   if (typeof answer === 'boolean') return answer
+  ignoreRejection(answer)
   const what = typeof answer === 'object' && answer !== null ? 'an object' : String(answer)
   throw new ConfigError(`hostFilter must return true or false, but for ${address} it was ${what}`)
 }

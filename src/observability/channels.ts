@@ -13,7 +13,7 @@ export interface RequestTrace {
   readonly text: string | undefined
   /** Statements of a batch; 1 otherwise. */
   readonly statementCount: number
-  /** Keyspace of the session. */
+  /** Keyspace that the call has chosen, or else that of the session, which `USE` changes. */
   readonly keyspace: string | undefined
   /** Options of this call; those of the statement and the session are not merged in. */
   readonly options: ExecuteOptions | undefined
@@ -58,6 +58,8 @@ export interface RequestTrace {
 export interface ConnectTrace {
   /** `host:port`, or `embedded:` with its path. */
   readonly node: string
+  /** The first contact point of the session: `host:port`, or `embedded:` with its path. */
+  readonly server: string
   /** Milliseconds until it was ready, or given up; set then. */
   durationMs?: number
   /** Set when the connection could not be opened: a `TsyllaError`. */

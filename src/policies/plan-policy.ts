@@ -15,6 +15,7 @@ import type {
   RoutingInfo,
   TargetPolicy,
 } from './target-policy.ts'
+import { ignoreRejection } from '../util/index.ts'
 import { TokenAwarePolicy } from './token-aware.ts'
 
 /** Entries of a plan that are read; a policy that yields more will never end. */
@@ -86,6 +87,7 @@ class PlanPolicy implements TargetPolicy {
     } catch (cause) {
       throw failed(messageOf(cause), cause)
     }
+    ignoreRejection(plan)
     throw failed(`plan() returned ${describe(plan)}, which is no iterable of nodes`)
   }
 }

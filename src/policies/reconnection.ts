@@ -1,5 +1,5 @@
 import type { ReconnectionPolicy } from '../types/index.ts'
-import type { RandomSource } from '../util/index.ts'
+import { ignoreRejection, type RandomSource } from '../util/index.ts'
 
 export interface ExponentialReconnectionOptions {
   readonly delayMsMin?: number
@@ -38,6 +38,7 @@ export function guardReconnection(policy: ReconnectionPolicy): ReconnectionPolic
       try {
         const delayMs: unknown = policy.delayMs(attempt)
         const isDelay = typeof delayMs === 'number' && delayMs >= 0 && delayMs < 2 ** 31
+        ignoreRejection(delayMs)
         return isDelay ? delayMs : delayMsOfBroken
       } catch {
         return delayMsOfBroken

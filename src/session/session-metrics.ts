@@ -38,6 +38,8 @@ export interface NodeMetrics {
  * change.
  */
 export interface SessionMetrics {
+  /** The first contact point of the session: `host:port`, or `embedded:` with its path. */
+  readonly server: string
   /**
    * Requests that have ended, with success or not: every call of `execute`, `executePrepared`,
    * `batch` and `page`, and every page of a stream.
@@ -107,6 +109,7 @@ export class SessionRecorder {
   snapshot(cluster: Cluster, dispatcher: Dispatcher): SessionMetrics {
     const latency = this.#latency.snapshot()
     return Object.freeze({
+      server: cluster.contactAddress,
       requestCount: latency.count + this.#refusedCount,
       errorCounts: Object.freeze(Object.fromEntries(this.#errorCounts)),
       timeoutCount: this.#errorCounts.get('TSYLLA_REQUEST_TIMEOUT') ?? 0,

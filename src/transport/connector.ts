@@ -19,6 +19,8 @@ import type { ShardSource } from './shard-port.ts'
 
 export interface ConnectorOptions {
   readonly deadlineTimer: DeadlineTimer
+  /** The first contact point, which traces name. */
+  readonly server: string
   readonly connectionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   /** Bytes of requests that all connections together may have in flight. */
@@ -68,7 +70,7 @@ export class Connector {
     listener: ConnectionListener,
     purpose: ConnectionPurpose = {},
   ): Promise<Connection> {
-    const { deadlineTimer } = this.#options
+    const { deadlineTimer, server } = this.#options
     const { signal } = purpose
     const connection = new Connection(endpoint.address, deadlineTimer, listener, this.#budget)
     const giveUp = (): void => connection.destroy(signal?.reason as TsyllaError)
@@ -78,7 +80,7 @@ export class Connector {
       return await traced(
         connectChannel,
         deadlineTimer.clock,
-        () => ({ node: endpoint.address }),
+        () => ({ node: endpoint.address, server }),
         () => this.#open(connection, endpoint, purpose),
       )
     } finally {

@@ -3,7 +3,7 @@ export {
   checkAddressTranslator,
   type UntranslatedPeer,
 } from './address-translator.ts'
-export { parseAddress } from './addresses.ts'
+export { addressText, parseAddress } from './addresses.ts'
 export type { AuthenticationContext, Authenticator, AuthProvider } from './authentication.ts'
 export { ByteBudget } from './byte-budget.ts'
 export {

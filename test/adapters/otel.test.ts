@@ -16,6 +16,7 @@ import {
 } from '@opentelemetry/sdk-trace-base'
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { instrumentTsylla, type OtelOptions } from '../../src/adapters/otel.ts'
+import { addressAttributes } from '../../src/adapters/otel/attributes.ts'
 import { Batch, Session } from '../../src/index.ts'
 import { requestChannel } from '../../src/observability/index.ts'
 import { serverError } from '../support/scripted-session.ts'
@@ -218,14 +219,19 @@ describeOnServers('OpenTelemetry', (target) => {
     const created = metrics.get('db.client.connection.create_time')!
     expect(created.dataPoints).toMatchObject([{ value: { count: 2 } }])
     const [node] = session.getClusterData().nodes
-    const pool = `main/${node!.address}`
+    const { server } = session.metrics()
+    const pool = { 'db.client.connection.pool.name': server }
+    for (const name of ['create_time', 'pending_requests']) {
+      const { dataPoints } = metrics.get(`db.client.connection.${name}`)!
+      expect(dataPoints, name).toMatchObject([{ attributes: pool }])
+    }
     const count = metrics.get('db.client.connection.count')!
     expect(count.dataPoints).toMatchObject([
       {
         value: 1,
         attributes: {
-          'db.client.connection.pool.name': pool,
-          'db.client.connection.state': 'used',
+          ...{ ...pool, 'tsylla.session.name': 'main' },
+          ...{ 'db.client.connection.state': 'used', 'cassandra.coordinator.id': node!.hostId },
         },
       },
     ])
@@ -250,6 +256,44 @@ test('nodes of ScyllaDB are scylladb', async () => {
   instrument()
   await session.execute('SELECT c FROM t WHERE c = ?', [1])
   expect(finished()).toMatchObject([{ attributes: { 'db.system.name': 'scylladb' } }])
+})
+
+test('two open sessions cannot be reported by one name, and each registration ends on its own', async () => {
+  const collect = collectMetrics()
+  const instrumentation = instrument({ traces: false })
+  const open = async (): Promise<Session> => {
+    const session = await connect(new ShardedNode())
+    onTestFinished(() => session.close())
+    return session
+  }
+  const [one, two] = [await open(), await open()]
+  const end = instrumentation.observe(one)
+  expect(() => instrumentation.observe(two)).toThrow(
+    'Another session is reported as "default" already',
+  )
+  instrumentation.observe(two, 'two')
+  const names = async (): Promise<unknown[]> =>
+    (await collect())
+      .get('tsylla.retries')!
+      .dataPoints.map(({ attributes }) => attributes['tsylla.session.name'])
+  expect(await names()).toEqual(['default', 'two'])
+  end()
+  const [ofOne, ofTwo] = [vi.spyOn(one, 'metrics'), vi.spyOn(two, 'metrics')]
+  await collect()
+  expect(ofOne).not.toHaveBeenCalled()
+  expect(ofTwo).toHaveBeenCalledOnce()
+})
+
+test.each([
+  ['10.0.0.1:9042', '10.0.0.1', 9042],
+  ['[2001:db8::1]:9042', '2001:db8::1', 9042],
+  ['proxy.example:443/6f1a0c0e-0000-4000-8000-0123456789ab', 'proxy.example', 443],
+  ['embedded:./data', 'embedded:./data', undefined],
+])('the address %s has host and port apart', (address, host, port) => {
+  expect(addressAttributes('network.peer', address)).toEqual({
+    'network.peer.address': host,
+    ...(port === undefined ? {} : { 'network.peer.port': port }),
+  })
 })
 
 test('a request that is retried is one span', async () => {
@@ -288,7 +332,9 @@ test('requests that never got a connection are timeouts of connections', async (
   await pass(clock, 1_500)
   await outcomes
   const timeouts = (await collect()).get('db.client.connection.timeouts')
-  expect(timeouts?.dataPoints).toMatchObject([{ value: 1 }])
+  expect(timeouts?.dataPoints).toMatchObject([
+    { value: 1, attributes: { 'db.client.connection.pool.name': '10.0.0.1:9042' } },
+  ])
 })
 
 test('after it is disabled nothing subscribes, and requests cost what they did before', async () => {

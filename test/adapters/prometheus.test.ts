@@ -83,6 +83,30 @@ describeOnServers('Prometheus', (target) => {
   })
 })
 
+test('one registration of a session ends without the others', async () => {
+  const session = await connect(new ShardedNode())
+  onTestFinished(() => session.close())
+  const registry = new Registry()
+  const collector = new TsyllaCollector({ registry })
+  const endFirst = collector.add(session, 'main')
+  const endSecond = collector.add(session, 'main')
+  collector.add(session, 'other')
+  const names = async (): Promise<string[]> =>
+    [...valuesIn(await registry.metrics()).keys()].filter((name) =>
+      name.startsWith('tsylla_requests_total'),
+    )
+  const both = ['tsylla_requests_total{session="main"}', 'tsylla_requests_total{session="other"}']
+  endFirst()
+  endFirst()
+  expect(await names()).toEqual(both)
+  endSecond()
+  expect(await names()).toEqual(both.slice(1))
+  // What has ended must not end what was added later.
+  collector.add(session, 'main')
+  endSecond()
+  expect(await names()).toEqual(both.toReversed())
+})
+
 test('OpenMetrics, JSON and resetting work as for other metrics', async () => {
   const node = new ShardedNode()
   const session = await connect(node)

@@ -1,12 +1,14 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import {
   Batch,
   type ConnectTrace,
   type PrepareTrace,
   type RequestTrace,
   Session,
+  Statement,
 } from '../../src/index.ts'
+import { ShownStatement } from '../../src/session/execution/shown-statement.ts'
 import { describeOnServers } from '../support/targets.ts'
 
 const ends: (() => void)[] = []
@@ -132,6 +134,49 @@ describeOnServers('diagnostics channels', (target) => {
       },
     ])
   })
+})
+
+test('a call has the keyspace that its statement means, whoever has chosen it', async () => {
+  const session = await Session.connect(['embedded:'], {
+    executionProfiles: { own: { keyspace: 'ks2' } },
+  })
+  for (const name of ['ks1', 'ks2', 'ks3']) {
+    await session.execute(
+      `CREATE KEYSPACE ${name} WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}`,
+    )
+    await session.execute(`CREATE TABLE ${name}.t (id int PRIMARY KEY)`)
+  }
+  const text = 'SELECT * FROM t'
+  await session.useKeyspace('ks1')
+  const prepared = await session.prepare(text)
+  await session.execute('USE ks3')
+  const ended = collect<RequestTrace>('tracing:tsylla:request:asyncEnd')
+  await session.execute(text)
+  await session.execute(text, [], { keyspace: 'ks1' })
+  await session.execute(new Statement(text).withKeyspace('ks2'))
+  await session.execute(new Statement(text).withExecutionProfile('own'))
+  await session.executePrepared(prepared)
+  expect(ended.map(({ keyspace, summary }) => [keyspace, summary])).toEqual(
+    ['ks3', 'ks1', 'ks2', 'ks2', 'ks1'].map((name) => [name, `SELECT ${name}.t`]),
+  )
+  await session.close()
+})
+
+test('what traces show of a statement is computed once for all its calls', async () => {
+  const session = await Session.connect(['embedded:'])
+  const select = "SELECT key FROM system.local WHERE key = 'local'"
+  await session.execute(select)
+  const shown: ShownStatement[] = []
+  const parts = vi.spyOn(ShownStatement.prototype, 'parameterizedText', 'get')
+  const onEnd = (trace: unknown): void => void (trace as RequestTrace).parameterizedText
+  subscribe('tracing:tsylla:request:asyncEnd', onEnd)
+  ends.push(() => unsubscribe('tracing:tsylla:request:asyncEnd', onEnd))
+  for (let i = 0; i < 3; i++) await session.execute(select)
+  shown.push(...(parts.mock.contexts as ShownStatement[]))
+  expect(shown).toHaveLength(3)
+  expect(new Set(shown).size).toBe(1)
+  parts.mockRestore()
+  await session.close()
 })
 
 test('a subscriber that freezes what it receives keeps no request from its end', async () => {

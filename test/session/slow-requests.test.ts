@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Batch, SessionBuilder, type SlowRequest } from '../../src/index.ts'
+import { Batch, Session, SessionBuilder, type SlowRequest } from '../../src/index.ts'
 import { holdExecutes, isExecute, serverError, settle } from '../support/scripted-session.ts'
 import { describeOnServers } from '../support/targets.ts'
 import { answered, connectTwo, pass } from '../support/two-nodes.ts'
@@ -80,6 +80,28 @@ describe('a request that takes long', () => {
       select,
     ])
     expect(JSON.stringify(seen)).not.toContain('77')
+  })
+
+  test('shows a Date as the Date that was bound', async () => {
+    const seen: SlowRequest[] = []
+    const slowRequest = {
+      thresholdMs: 0,
+      log: (one: SlowRequest) => void seen.push(one),
+      values: true,
+    }
+    const session = await Session.connect(['embedded:'], { slowRequest })
+    await session.execute(
+      "CREATE KEYSPACE dates WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
+    )
+    await session.execute('CREATE TABLE dates.t (id int PRIMARY KEY, at timestamp)')
+    const insert = await session.prepare('INSERT INTO dates.t (id, at) VALUES (?, ?)')
+    const at = new Date(1_700_000_000_123)
+    seen.length = 0
+    await session.executePrepared(insert, [1, at])
+    await session.executePrepared(insert, [2, +at])
+    await session.batch(new Batch().appendPrepared(insert), [[3, at]])
+    await session.close()
+    expect(seen.map(({ values }) => values)).toEqual([[1, at], [2, +at], [[3, at]]])
   })
 
   test('shows the values when they were asked for', async () => {

@@ -17,6 +17,18 @@ describe('the statement cache', () => {
     expect(cache.count).toBe(3)
   })
 
+  test('is not changed by looking at it', () => {
+    const cache = new StatementCache(2)
+    expect(cache.peek('a', 'SELECT 1')).toBeUndefined()
+    expect(cache.count).toBe(0)
+    const first = cache.get('a', 'SELECT 1')
+    cache.get('a', 'SELECT 2')
+    expect(cache.peek('a', 'SELECT 1')).toBe(first)
+    // It was looked at, but not used: so it is the first to go.
+    cache.get('a', 'SELECT 3')
+    expect(cache.peek('a', 'SELECT 1')).toBeUndefined()
+  })
+
   test('keeps few statements when their texts are long', () => {
     const cache = new StatementCache(1_000)
     for (let i = 0; i < 200; i++) cache.get('ks', `SELECT ${i} /* ${'x'.repeat(1 << 20)} */`)

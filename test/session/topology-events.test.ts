@@ -6,6 +6,7 @@ import { connect, settle } from '../support/scripted-session.ts'
 import { describeOnServers } from '../support/targets.ts'
 import { pass } from '../support/two-nodes.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
+import { collectReports, collectUnhandledRejections } from '../support/warnings.ts'
 
 /** Collects what is published to a channel until the test ends. */
 function collect<Event>(name: string): Event[] {
@@ -108,10 +109,7 @@ test('what other nodes say of a node is no event by itself', async () => {
 test('a listener that ends, or fails, concerns no other one', async () => {
   const opened = await open()
   const { first, second, seen, session } = opened
-  const warnings: string[] = []
-  const onWarning = ({ message }: Error): void => void warnings.push(message)
-  process.on('warning', onWarning)
-  onTestFinished(() => void process.off('warning', onWarning))
+  const warnings = collectReports()
   const own: string[] = []
   const end = session.onTopologyChange((event) => {
     own.push(line(event))
@@ -126,6 +124,20 @@ test('a listener that ends, or fails, concerns no other one', async () => {
   expect(other).toEqual(seen)
   expect(seen).toHaveLength(2)
   expect(warnings).toEqual(['A listener of onTopologyChange has failed'])
+})
+
+test('a listener whose promise rejects is reported once, and ends no process', async () => {
+  const opened = await open()
+  const { first, second, session } = opened
+  const warnings = collectReports()
+  const unhandled = collectUnhandledRejections()
+  session.onTopologyChange(() => Promise.reject(new Error('the listener is broken')))
+  first.peers = [second]
+  await announce(opened)
+  first.peers = []
+  await announce(opened)
+  expect(warnings).toEqual(['A listener of onTopologyChange has failed'])
+  expect(unhandled).toEqual([])
 })
 
 test('a listener may close the session; closing is no event and ends listening', async () => {

@@ -12,3 +12,21 @@ export function collectWarnings(): string[] {
   onTestFinished(() => void unsubscribe('tsylla:warning', onWarning))
   return messages
 }
+
+/** The messages of the warnings of the process until the test ends. */
+export function collectReports(): string[] {
+  const messages: string[] = []
+  const onWarning = ({ message }: Error): void => void messages.push(message)
+  process.on('warning', onWarning)
+  onTestFinished(() => void process.off('warning', onWarning))
+  return messages
+}
+
+/** The reasons of rejections that nothing handles until the test ends. */
+export function collectUnhandledRejections(): unknown[] {
+  const reasons: unknown[] = []
+  const onRejection = (reason: unknown): void => void reasons.push(reason)
+  process.on('unhandledRejection', onRejection)
+  onTestFinished(() => void process.off('unhandledRejection', onRejection))
+  return reasons
+}

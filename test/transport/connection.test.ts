@@ -252,6 +252,7 @@ describe('a connector', () => {
       release: () => Promise.resolve(),
     }
     const connector = new Connector({
+      server: '10.0.0.1:9042',
       deadlineTimer: new DeadlineTimer(runtimeWithClock(clock)),
       connectionTimeoutMs: 5_000,
       heartbeatIntervalMs: 30_000,

@@ -23,6 +23,7 @@ async function open(
     return 'done'
   }
   const connector = new Connector({
+    server: '10.0.0.1:9042',
     deadlineTimer: new DeadlineTimer(runtimeWithClock(clock)),
     connectionTimeoutMs: 5_000,
     heartbeatIntervalMs: 30_000,

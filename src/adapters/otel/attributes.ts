@@ -12,11 +12,29 @@ function add(
   if (value !== undefined) attributes[name] = value
 }
 
-/** Splits `host:port`, `[v6]:port` or `embedded:path`. */
-function addAddress(attributes: OtelAttributes, prefix: string, address: string): void {
-  const [, host, port] = /^\[?([^[\]]+?)\]?:(\d+)$/.exec(address) ?? []
-  attributes[`${prefix}.address`] = host ?? address
-  if (port !== undefined) attributes[`${prefix}.port`] = Number(port)
+/** Host, port, and the host id that follows when nodes share the address of a proxy. */
+const addressPattern = /^\[?([^[\]]+?)\]?:(\d+)(?:\/[\da-f-]+)?$/i
+
+/** Splits `host:port`, `[v6]:port`, `host:port/hostId` or `embedded:path`. */
+export function addressAttributes(
+  prefix: 'server' | 'network.peer',
+  address: string,
+): OtelAttributes {
+  const [, host, port] = addressPattern.exec(address) ?? []
+  return {
+    [`${prefix}.address`]: host ?? address,
+    ...(port === undefined ? {} : { [`${prefix}.port`]: Number(port) }),
+  }
+}
+
+/**
+ * Names the connections to one cluster: `server.address:server.port`, as the conventions say for
+ * pools without a name. The keyspace is not a part of it, since `USE` changes it.
+ *
+ * @param server the first contact point of the session
+ */
+export function poolAttributes(server: string): OtelAttributes {
+  return { 'db.client.connection.pool.name': server }
 }
 
 /** Attributes that spans and metrics have in common, and that are known at the start. */
@@ -27,7 +45,7 @@ export function commonAttributes(trace: RequestTrace, systemName?: string): Otel
   add(attributes, 'db.collection.name', trace.table)
   add(attributes, 'db.operation.name', operation)
   add(attributes, 'db.query.summary', trace.summary === '' ? undefined : trace.summary)
-  addAddress(attributes, 'server', trace.server)
+  Object.assign(attributes, addressAttributes('server', trace.server))
   return attributes
 }
 
@@ -58,7 +76,7 @@ export function endAttributes(trace: RequestTrace): OtelAttributes {
   const attributes = errorAttributes(trace)
   const { node } = trace
   if (node !== undefined) {
-    addAddress(attributes, 'network.peer', node.address)
+    Object.assign(attributes, addressAttributes('network.peer', node.address))
     attributes['cassandra.coordinator.id'] = node.hostId
     attributes['cassandra.coordinator.dc'] = node.dataCenter
   }

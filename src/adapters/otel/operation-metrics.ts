@@ -1,6 +1,12 @@
 import { type ConnectTrace, type RequestTrace, version } from '../../index.ts'
 import type { OtelApi, OtelCounter, OtelHistogram } from './api.ts'
-import { commonAttributes, errorAttributes, returnedRows } from './attributes.ts'
+import {
+  addressAttributes,
+  commonAttributes,
+  errorAttributes,
+  poolAttributes,
+  returnedRows,
+} from './attributes.ts'
 import type { OtelOptions } from './options.ts'
 import { SessionObserver } from './session-observer.ts'
 
@@ -44,12 +50,13 @@ export class OperationMetrics {
     if (rows !== undefined) this.#rows.record(rows, attributes)
     const isTimeout = failure['error.type'] === 'TSYLLA_REQUEST_TIMEOUT'
     if (isTimeout && trace.attemptCount === 0) {
-      this.#timeouts.add(1, { 'db.client.connection.pool.name': trace.server })
+      this.#timeouts.add(1, poolAttributes(trace.server))
     }
   }
 
-  recordConnect({ node, durationMs, error }: ConnectTrace): void {
+  recordConnect({ node, server, durationMs, error }: ConnectTrace): void {
     if (durationMs === undefined || error !== undefined) return
-    this.#createTime.record(durationMs / 1_000, { 'db.client.connection.pool.name': node })
+    const peer = addressAttributes('network.peer', node)
+    this.#createTime.record(durationMs / 1_000, { ...poolAttributes(server), ...peer })
   }
 }

@@ -1,11 +1,24 @@
-import type { NodeMetrics, Session } from '../../index.ts'
+import type { Session, SessionMetrics } from '../../index.ts'
+import { ReportedSessions } from '../reported-sessions.ts'
 import type { OtelMeter, OtelObservation } from './api.ts'
+import { addressAttributes, poolAttributes } from './attributes.ts'
+
+/** The instruments by what they show. */
+interface Instruments {
+  readonly connections: object
+  readonly pending: object
+  readonly inFlight: object
+  readonly orphaned: object
+  readonly misrouted: object
+  readonly retries: object
+  readonly speculative: object
+}
 
 /** Observes the metrics of sessions whenever metrics are collected. */
 export class SessionObserver {
   readonly #meter: OtelMeter
-  readonly #names = new Map<Session, string>()
-  readonly #instruments: { readonly [name: string]: object }
+  readonly #sessions = new ReportedSessions()
+  readonly #instruments: Instruments
   readonly #observe = (observation: OtelObservation): void => this.#observeAll(observation)
 
   constructor(meter: OtelMeter) {
@@ -42,46 +55,45 @@ export class SessionObserver {
     meter.addBatchObservableCallback(this.#observe, Object.values(this.#instruments))
   }
 
-  /** @returns what ends observing */
+  /** @returns what ends this registration @throws ConfigError when the name is taken */
   add(session: Session, name: string): () => void {
-    this.#names.set(session, name)
-    return () => void this.#names.delete(session)
+    return this.#sessions.add(session, name)
   }
 
   close(): void {
-    this.#names.clear()
+    this.#sessions.clear()
     this.#meter.removeBatchObservableCallback(this.#observe, Object.values(this.#instruments))
   }
 
   #observeAll(observation: OtelObservation): void {
-    for (const [session, name] of this.#names) {
-      if (session.isClosed) this.#names.delete(session)
-      else this.#observeSession(observation, session, name)
+    for (const [name, session] of this.#sessions.open()) {
+      observeSession(this.#instruments, observation, session.metrics(), name)
     }
   }
+}
 
-  #observeSession(observation: OtelObservation, session: Session, name: string): void {
-    const { pending, retries, speculative } = this.#instruments
-    const metrics = session.metrics()
-    const pool = { 'db.client.connection.pool.name': name }
-    observation.observe(pending!, metrics.queuedCount, pool)
-    observation.observe(retries!, metrics.retryCount, pool)
-    observation.observe(speculative!, metrics.speculativeExecutionCount, pool)
-    for (const node of metrics.nodes) this.#observeNode(observation, node, name)
-  }
-
-  #observeNode(observation: OtelObservation, node: NodeMetrics, name: string): void {
-    const { connections, inFlight, orphaned, misrouted } = this.#instruments
-    const pool = {
-      'db.client.connection.pool.name': `${name}/${node.address}`,
+function observeSession(
+  { pending, retries, speculative, ...ofNodes }: Instruments,
+  observation: OtelObservation,
+  metrics: SessionMetrics,
+  name: string,
+): void {
+  const attributes = { ...poolAttributes(metrics.server), 'tsylla.session.name': name }
+  observation.observe(pending, metrics.queuedCount, attributes)
+  observation.observe(retries, metrics.retryCount, attributes)
+  observation.observe(speculative, metrics.speculativeExecutionCount, attributes)
+  for (const node of metrics.nodes) {
+    const ofNode = {
+      ...attributes,
+      ...addressAttributes('network.peer', node.address),
       'cassandra.coordinator.id': node.hostId,
       'cassandra.coordinator.dc': node.dataCenter,
     }
     // A connection carries many requests at once, so none is ever taken by one.
-    const state = { ...pool, 'db.client.connection.state': 'used' }
-    observation.observe(connections!, node.connectionCount, state)
-    observation.observe(inFlight!, node.inFlightCount, pool)
-    observation.observe(orphaned!, node.orphanedCount, pool)
-    observation.observe(misrouted!, node.misroutedCount, pool)
+    const state = { ...ofNode, 'db.client.connection.state': 'used' }
+    observation.observe(ofNodes.connections, node.connectionCount, state)
+    observation.observe(ofNodes.inFlight, node.inFlightCount, ofNode)
+    observation.observe(ofNodes.orphaned, node.orphanedCount, ofNode)
+    observation.observe(ofNodes.misrouted, node.misroutedCount, ofNode)
   }
 }

@@ -25,7 +25,7 @@ import { mayBeStale } from './execute-message.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, flagsV5, type Message, parametersV5Of } from './message.ts'
 import { estimateValues, type ValueSize } from './value-size.ts'
-import { type DateMarkers, detachValues, moveValues } from './value-snapshot.ts'
+import { attachedValues, type DateMarkers, detachValues, moveValues } from './value-snapshot.ts'
 
 const typeCodes = {
   logged: BatchTypeCode.LOGGED,
@@ -109,7 +109,8 @@ export class BatchMessage implements Message {
   }
 
   get boundValues(): readonly unknown[] {
-    return this.#parts.values
+    const { values, dates } = this.#parts
+    return values.map((own, i) => attachedValues(own, dates[i]!))
   }
 
   dependsOnKeyspace(connection: Connection): boolean {

@@ -8,6 +8,7 @@ import {
   type ExecuteOptions,
   PreparedStatement,
   Statement,
+  StatementBase,
   type StatementOptions,
 } from '../../types/index.ts'
 import { type ExecutionProfiles, mergeProfile } from '../execution-options.ts'
@@ -16,6 +17,7 @@ import { awaitWithin } from './await-within.ts'
 import { CallTrace } from './call-trace.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { describeStatement, throwAtCaller } from './failures.ts'
+import { ShownStatement } from './shown-statement.ts'
 import type { RequestOptions } from './user-request.ts'
 
 /** The trace that {@link traced} has made is passed on to the work. */
@@ -62,10 +64,16 @@ export class CallScope {
     return options === undefined ? profile : mergeProfile(profile, options)
   }
 
-  /** Returns the keyspace that a text means, or would mean if its execution profile existed. */
-  keyspaceOf(options: ExecuteOptions | undefined): string | undefined {
-    const profile = this.#profiles.find(options?.executionProfile)
-    return options?.keyspace ?? profile?.keyspace ?? this.#cluster.keyspace
+  /**
+   * Returns the keyspace that a text means, or would mean if its execution profile existed.
+   *
+   * @param carried options of the statement
+   */
+  keyspaceOf(options: ExecuteOptions | undefined, carried?: StatementOptions): string | undefined {
+    const chosen = options?.keyspace ?? carried?.keyspace
+    if (chosen !== undefined) return chosen
+    const profile = this.#profiles.find(options?.executionProfile ?? carried?.executionProfile)
+    return profile?.keyspace ?? this.#cluster.keyspace
   }
 
   isOwn(source: object): source is StatementHandle {
@@ -130,34 +138,45 @@ export class CallScope {
     work: (trace?: CallTrace) => Promise<T>,
   ): Promise<T> {
     const isBatch = statement instanceof Batch
+    const keyspace = (): string | undefined => this.#keyspaceOfCall(statement, options)
     const trace = (): CallTrace =>
       new CallTrace(
         {
           verb,
           text: isBatch ? undefined : anyTextOf(statement),
           statementCount: isBatch ? statement.statementsCount() : 1,
-          keyspace: this.keyspaceOf(options),
+          keyspace: keyspace(),
           options,
           system: this.#cluster.isScylla ? 'scylladb' : 'cassandra',
           server: this.#cluster.contactAddress,
         },
-        () => this.#statementsOf(isBatch ? statement.entries() : [statement], options),
+        () => this.#shownStatements(isBatch ? statement.entries() : [statement], keyspace()),
       )
     const { clock } = this.context.dispatcher.deadlineTimer
     return traced<T, RequestTrace>(requestChannel, clock, trace, work as TracedWork<T>)
   }
 
-  #statementsOf(
-    statements: readonly AnyStatement[],
+  #keyspaceOfCall(
+    statement: AnyStatement | Batch,
     options: ExecuteOptions | undefined,
-  ): readonly StatementHandle[] {
-    const keyspace = this.keyspaceOf(options)
+  ): string | undefined {
+    if (statement instanceof PreparedStatement) return statement.source.keyspace
+    const carried = statement instanceof StatementBase ? statement.options : undefined
+    return this.keyspaceOf(options, carried)
+  }
+
+  /** Observing a call must not change which statements the cache holds. */
+  #shownStatements(
+    statements: readonly AnyStatement[],
+    keyspace: string | undefined,
+  ): readonly ShownStatement[] {
     return statements.flatMap((statement) => {
       if (statement instanceof PreparedStatement && this.isOwn(statement.source)) {
-        return statement.source
+        return statement.source.shown
       }
       const text = anyTextOf(statement)
-      return text === undefined ? [] : this.statements.get(keyspace, text)
+      if (text === undefined) return []
+      return this.statements.peek(keyspace, text)?.shown ?? new ShownStatement(text)
     })
   }
 

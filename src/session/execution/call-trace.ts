@@ -1,16 +1,9 @@
-import type { StatementFacts } from '../../cql/index.ts'
 import { type Consistency, consistencyName } from '../../errors/index.ts'
 import type { RequestTrace } from '../../observability/index.ts'
 import type { ExecuteOptions, NodeInfo, Result } from '../../types/index.ts'
 import type { SettledRequest } from './slow-requests.ts'
 import { shownStatement } from './failures.ts'
-import { parameterized, withoutLiterals } from './statement-text.ts'
-
-/** A statement of a call. */
-interface TracedStatement {
-  readonly text: string
-  readonly facts: StatementFacts
-}
+import type { ShownStatement } from './shown-statement.ts'
 
 export interface CallDescription {
   readonly verb: RequestTrace['verb']
@@ -43,10 +36,11 @@ export class CallTrace implements RequestTrace {
   declare isIdempotent?: boolean
   declare result?: Result | undefined
   declare error?: unknown
-  readonly #readStatements: () => readonly TracedStatement[]
-  #statements: readonly TracedStatement[] | undefined
+  readonly #readStatements: () => readonly ShownStatement[]
+  #statements: readonly ShownStatement[] | undefined
+  #summary: string | undefined
 
-  constructor(description: CallDescription, readStatements: () => readonly TracedStatement[]) {
+  constructor(description: CallDescription, readStatements: () => readonly ShownStatement[]) {
     this.verb = description.verb
     this.text = description.text
     this.statementCount = description.statementCount
@@ -57,13 +51,13 @@ export class CallTrace implements RequestTrace {
     this.#readStatements = readStatements
   }
 
-  get #parts(): readonly TracedStatement[] {
+  get #parts(): readonly ShownStatement[] {
     this.#statements ??= this.#readStatements()
     return this.#statements
   }
 
   get operation(): string | undefined {
-    const common = commonOf(this.#parts.map(({ text }) => operationOf(text)))
+    const common = commonOf(this.#parts.map(({ operation }) => operation))
     if (this.verb !== 'batch') return common
     return common === undefined ? 'BATCH' : `BATCH ${common}`
   }
@@ -73,6 +67,11 @@ export class CallTrace implements RequestTrace {
   }
 
   get summary(): string {
+    this.#summary ??= this.#summarize()
+    return this.#summary
+  }
+
+  #summarize(): string {
     const keyspace = commonOf(this.#parts.map(({ facts }) => facts.keyspace ?? this.keyspace))
     const { table } = this
     const target = table === undefined || keyspace === undefined ? table : `${keyspace}.${table}`
@@ -82,8 +81,9 @@ export class CallTrace implements RequestTrace {
   }
 
   get parameterizedText(): string {
-    const texts = new Set(this.#parts.map(({ text }) => text))
-    return shownStatement([...texts].map(parameterized).join('; '))
+    const byText = new Map(this.#parts.map((part) => [part.text, part]))
+    const texts = Array.from(byText.values(), ({ parameterizedText }) => parameterizedText)
+    return shownStatement(texts.join('; '))
   }
 
   /** The request of the call has ended. A call may fail before it has one. */
@@ -103,15 +103,4 @@ export class CallTrace implements RequestTrace {
 function commonOf(values: readonly (string | undefined)[]): string | undefined {
   const [first] = values
   return values.every((value) => value === first) ? first : undefined
-}
-
-const firstWords = /^\s*([a-z]+)(?:\s+(?:or\s+replace\s+|custom\s+|materialized\s+)?([a-z]+))?/i
-
-/** Returns the first word of a statement, of a definition also what it defines. */
-function operationOf(text: string): string | undefined {
-  const [, verb, object] = firstWords.exec(withoutLiterals(text)) ?? []
-  if (verb === undefined) return undefined
-  const isDefinition = /^(?:create|alter|drop)$/i.test(verb) && object !== undefined
-  if (/^begin$/i.test(verb)) return 'BATCH'
-  return (isDefinition ? `${verb} ${object}` : verb).toUpperCase()
 }

@@ -10,7 +10,7 @@ import type { StatementHandle } from '../statement/statement-cache.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { beginMessage, type Message, parameterFlags, parametersV5Of, writeTail } from './message.ts'
 import { estimateValues, type ValueSize } from './value-size.ts'
-import { type DateMarkers, detachValues, moveValues } from './value-snapshot.ts'
+import { attachedValues, type DateMarkers, detachValues, moveValues } from './value-snapshot.ts'
 
 /** EXECUTE (native_protocol_v4.spec §4.1.6), encoded again for every attempt. */
 export class ExecuteMessage implements Message {
@@ -67,7 +67,7 @@ export class ExecuteMessage implements Message {
   }
 
   get boundValues(): readonly unknown[] {
-    return this.#values
+    return attachedValues(this.#values, this.#dates)
   }
 
   dependsOnKeyspace(): boolean {

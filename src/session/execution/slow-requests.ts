@@ -5,7 +5,7 @@ import {
   type TsyllaError,
 } from '../../errors/index.ts'
 import type { NodeInfo } from '../../types/index.ts'
-import { didYouMean, reportFailure, type Runtime } from '../../util/index.ts'
+import { didYouMean, GuardedListener, type Runtime } from '../../util/index.ts'
 import { shownStatement } from './failures.ts'
 import type { Message } from './message.ts'
 
@@ -83,12 +83,13 @@ export class SlowRequestLog {
   readonly thresholdUs: number
   readonly #options: SlowRequestOptions
   readonly #runtime: Runtime
-  #hasFailed = false
+  readonly #log: GuardedListener<SlowRequest>
 
   constructor(options: SlowRequestOptions, runtime: Runtime) {
     this.thresholdUs = options.thresholdMs * 1_000
     this.#options = options
     this.#runtime = runtime
+    this.#log = new GuardedListener('slowRequest.log', (request) => options.log(request))
   }
 
   report({ message, us, attemptCount, node, error }: SettledRequest): void {
@@ -103,15 +104,6 @@ export class SlowRequestLog {
       pageSize: profile.pageSize,
       error,
     }
-    this.#runtime.nextTick(() => void this.#log(request))
-  }
-
-  async #log(request: SlowRequest): Promise<void> {
-    try {
-      await this.#options.log(request)
-    } catch (cause) {
-      if (!this.#hasFailed) reportFailure('slowRequest.log', cause)
-      this.#hasFailed = true
-    }
+    this.#runtime.nextTick(() => this.#log.call(request))
   }
 }

@@ -14,8 +14,15 @@ import {
 } from '../../errors/index.ts'
 import { Opcode, readError, readResponsePrefix, WireReader } from '../../protocol/index.ts'
 import type { Connection } from '../../transport/index.ts'
-import { type Abortable, abortRegistry, assert, sleep, type Timer } from '../../util/index.ts'
-import { type ExecutionProfile, policyAttemptCountMax } from '../../policies/index.ts'
+import {
+  type Abortable,
+  abortRegistry,
+  assert,
+  ignoreRejection,
+  sleep,
+  type Timer,
+} from '../../util/index.ts'
+import { policyAttemptCountMax } from '../../policies/index.ts'
 import { checkConsistency } from '../options.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { CallTrace } from './call-trace.ts'
@@ -27,6 +34,7 @@ import { describeStatement, lostError, throwAtCaller, unreadableError } from './
 import type { Message } from './message.ts'
 import { type GatheredPages, handleResult, type ResultTarget } from './result-handler.ts'
 import type { SettledRequest } from './slow-requests.ts'
+import { reportLatency, speculationDelayMs } from './speculation.ts'
 
 /**
  * Where a request is; it is settled exactly once. `active`: attempts are in flight, it waits in the
@@ -206,7 +214,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     let wasWritten = false
     for (let attempt = this.#first; attempt !== undefined; attempt = this.#first) {
       this.#endAttempt(attempt)
-      if (isAnswered) this.#reportLatency(attempt)
+      if (isAnswered) this.#reportLatency(attempt.sentMs)
       wasWritten = attempt.connection.abandon(attempt) || wasWritten
     }
     return wasWritten
@@ -224,7 +232,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     this.#lastConnection = attempt.connection
     const us = (this.context.dispatcher.deadlineTimer.latestUs - attempt.sentUs) | 0
     attempt.connection.recorder?.latency.record(us)
-    this.#reportLatency(attempt)
+    this.#reportLatency(attempt.sentMs)
     const reader = sharedReader
     reader.reset(bytes, start, end)
     try {
@@ -247,15 +255,10 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     }
   }
 
-  #reportLatency({ sentMs }: RequestAttempt): void {
+  #reportLatency(sentMs: number): void {
     const { speculation } = this.message.profile
     if (speculation.onLatency === undefined) return
-    const { deadlineTimer } = this.context.dispatcher
-    try {
-      speculation.onLatency(deadlineTimer.nowMs() - sentMs)
-    } catch {
-      // The policy only watches here.
-    }
+    reportLatency(speculation, this.context.dispatcher.deadlineTimer.nowMs() - sentMs)
   }
 
   #onServerError(error: ServerError, connection: Connection): void {
@@ -439,6 +442,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
         attemptCount: this.#attemptCount,
       })
       if (typeof decision === 'object' && decision !== null) {
+        ignoreRejection(decision)
         message.consistency = ConsistencyCode[checkConsistency(decision.consistency)]
         if (decision.retry === 'same_node' || decision.retry === 'next_node') return decision.retry
       } else if (decision === 'same_node' || decision === 'next_node' || decision === 'rethrow') {
@@ -580,21 +584,4 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
 
 function countTimeout({ connection: { recorder } }: RequestAttempt): void {
   if (recorder !== undefined) recorder.timeoutCount++
-}
-
-/** @throws ConfigError when the policy fails, or returns no delay */
-function speculationDelayMs(
-  { speculation, timeoutMs }: ExecutionProfile,
-  attemptCount: number,
-): number | undefined {
-  let delayMs: number | undefined
-  try {
-    delayMs = speculation.delayMs(attemptCount, timeoutMs)
-  } catch (cause) {
-    throw new ConfigError('speculativeExecutionPolicy has failed', 'not_applied', { cause })
-  }
-  if (delayMs === undefined || (Number.isFinite(delayMs) && delayMs >= 0)) return delayMs
-  throw new ConfigError(
-    `speculativeExecutionPolicy has returned ${String(delayMs)}, which is no number of milliseconds`,
-  )
 }

@@ -75,6 +75,14 @@ export function moveValues(
   return moved
 }
 
+/** Returns detached values as the caller has passed them: with a `Date` where one was. */
+export function attachedValues(values: readonly unknown[], dates: DateMarkers): readonly unknown[] {
+  if (dates === 0) return values
+  return values.map((value, i) =>
+    i < dateMarkerCountMax && (dates & (1 << i)) !== 0 ? new Date(value as number) : value,
+  )
+}
+
 /** Deeper values are refused by the encoder, so their copy would be lost work. */
 const depthMax = 64
 

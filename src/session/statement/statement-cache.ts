@@ -1,5 +1,6 @@
 import { analyzeStatement, type StatementFacts } from '../../cql/index.ts'
 import type { ColumnSpec, PreparedSource } from '../../types/index.ts'
+import { ShownStatement } from '../execution/shown-statement.ts'
 import { ResultMetadataCache } from '../result/result-metadata-cache.ts'
 import type { CodecOptions } from '../../codec/index.ts'
 import type { PreparedMetadata } from './prepared-metadata.ts'
@@ -14,6 +15,8 @@ export class StatementHandle implements PreparedSource {
   readonly text: string
   readonly keyspace: string | undefined
   readonly facts: StatementFacts
+  /** How traces show the text; computed when one is observed. */
+  readonly shown: ShownStatement
   /** Row shapes of its results, by the metadata they came with. */
   readonly resultMetadata: ResultMetadataCache
   useCount = 0
@@ -36,6 +39,7 @@ export class StatementHandle implements PreparedSource {
     this.text = text
     this.keyspace = keyspace
     this.facts = analyzeStatement(text)
+    this.shown = new ShownStatement(text, this.facts)
     this.resultMetadata = new ResultMetadataCache(codecOptions)
   }
 
@@ -88,6 +92,11 @@ export class StatementCache {
       return known
     }
     return this.#add(keyspace, text)
+  }
+
+  /** Returns a statement that the cache holds, without any effect on what it holds. */
+  peek(keyspace: string | undefined, text: string): StatementHandle | undefined {
+    return this.#keyspaces.get(keyspace)?.get(text)
   }
 
   #add(keyspace: string | undefined, text: string): StatementHandle {
