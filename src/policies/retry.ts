@@ -40,9 +40,10 @@ function decideServerError(
       return isIdempotent ? 'next_node' : 'rethrow'
     case ServerErrorCode.READ_FAILURE:
     case ServerErrorCode.WRITE_FAILURE:
-      // A replica failed, often the coordinator's own; another coordinator may pick others. What
-      // fails there too (too many tombstones) is not worth a third scan.
-      return isFirst && isIdempotent ? 'next_node' : 'rethrow'
+      if (!isIdempotent) return 'rethrow'
+      // A replica failed, often the coordinator's own; another coordinator may pick others.
+      if (isFirst) return 'next_node'
+      return isPassing(error) ? { retry: 'same_node', afterMs: pauseMs(attemptCount) } : 'rethrow'
     case ServerErrorCode.UNAVAILABLE:
       // Another coordinator may see more replicas alive; a third will not.
       return isFirst && mayRepeat ? 'next_node' : 'rethrow'
@@ -56,6 +57,29 @@ function decideServerError(
     default:
       return 'rethrow'
   }
+}
+
+/** First pause before replicas that have failed are asked a third time; later ones double. */
+const pauseMsMin = 25
+
+function pauseMs(attemptCount: number): number {
+  return pauseMsMin * 2 ** (attemptCount - 2)
+}
+
+/**
+ * Reasons of failed replicas that pass: a node that stops or starts, a schema that it does not know
+ * yet. What scans too much (tombstones, size, indexes) is not worth a third scan. Numbers and names
+ * are those of `RequestFailureReason` of Cassandra.
+ */
+const passingReasons: ReadonlySet<number> = new Set([0, 2, 3, 5])
+const passingNames = /\b(?:UNKNOWN|TIMEOUT|INCOMPATIBLE_SCHEMA|NODE_DOWN) from /
+const lastingNames = /\b(?:READ_TOO_MANY_\w+|READ_SIZE|INDEX_NOT_AVAILABLE) from /
+
+/** Version 4 of the protocol has the reasons in the message alone; other servers have none. */
+function isPassing({ details, message }: ServerError): boolean {
+  const reasons = [...(details.failureReasons?.values() ?? [])]
+  if (reasons.length > 0) return reasons.every((reason) => passingReasons.has(reason))
+  return passingNames.test(message) && !lastingNames.test(message)
 }
 
 /** The replica that owed the data was slow, the digests came: asking again picks another one. */

@@ -15,13 +15,22 @@ export interface FailedAttempt {
 
 /**
  * What to do with a failed attempt: `same_node` and `next_node` try again, also with another
- * consistency; `rethrow` reports the error.
+ * consistency or after a time; `rethrow` reports the error.
  */
 export type RetryDecision =
   | 'same_node'
   | 'next_node'
   | 'rethrow'
-  | { readonly retry: 'same_node' | 'next_node'; readonly consistency: Consistency }
+  | {
+      readonly retry: 'same_node' | 'next_node'
+      /** Default: that of the failed attempt. */
+      readonly consistency?: Consistency
+      /**
+       * Milliseconds until the next attempt, at most 60,000. Default 0. A time that ends after the
+       * deadline of the request reports the error at once.
+       */
+      readonly afterMs?: number
+    }
 
 /** Decides what follows a failed attempt. */
 export interface RetryPolicy {

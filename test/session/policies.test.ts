@@ -15,6 +15,7 @@ import {
 import { Opcode } from '../../src/protocol/index.ts'
 import { ScriptedNode } from '../support/scripted-node.ts'
 import { connect, serverError, settle } from '../support/scripted-session.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
 import { answered, connectTwo, executeCount, pass } from '../support/two-nodes.ts'
 
 const select = 'SELECT c FROM t WHERE k = ?'
@@ -132,6 +133,14 @@ describe('a retry policy', () => {
       /consistency is one of/,
     ],
     ['chooses no node', () => ({ retry: 'any', consistency: 'ONE' }), /which is no decision/],
+    ['gives up after a time', () => ({ retry: 'rethrow', afterMs: 1 }), /which is no decision/],
+    ...['1', -1, Number.NaN, Number.POSITIVE_INFINITY, 60_001].map(
+      (afterMs): [string, () => unknown, RegExp] => [
+        `waits ${String(afterMs)}`,
+        () => ({ retry: 'same_node', afterMs }),
+        /afterMs must be from 0 to 60000/,
+      ],
+    ),
   ])('that %s fails the request, whose cause is the failure', async (_, decide, message) => {
     const { session } = await open([
       serverError(0x1100, { consistency: 'ONE', received: 0, required: 1, writeType: 'SIMPLE' }),
@@ -162,6 +171,65 @@ describe('a retry policy', () => {
     await settle()
     expect(executeCount(node)).toBe(1)
     await expect(session.close()).resolves.toBeUndefined()
+  })
+
+  test('may let the request wait, which ends by its signal and the session too', async () => {
+    const clock = new VirtualClock()
+    const node = new ScriptedNode(clock)
+    const session = await connect(node, {})
+    let failures = 1
+    node.script = (exchange) => {
+      if (exchange.request.opcode !== Opcode.EXECUTE) return 'default'
+      if (failures-- > 0) exchange.reply(overloaded)
+      else answered(exchange)
+      return 'done'
+    }
+    const statement = await session.prepare(select)
+    const retryPolicy = new TestRetryPolicy(
+      ...[
+        { retry: 'next_node' as const, afterMs: 40 },
+        { retry: 'same_node' as const, afterMs: 40 },
+      ],
+    )
+    const call = (options: ExecuteOptions = {}): Promise<unknown> =>
+      session.executePrepared(statement, [1], { retryPolicy, ...options })
+
+    const step = async (ms: number): Promise<void> => {
+      await settle()
+      clock.advance(ms)
+      await settle()
+    }
+
+    const waiting = call().catch((error: unknown) => error)
+    await step(39)
+    expect(executeCount(node)).toBe(1)
+    // The only node has refused it.
+    await step(1)
+    expect(await waiting).toMatchObject({ code: 'TSYLLA_SERVER_OVERLOADED' })
+
+    failures = 1
+    const repeated = call()
+    await step(40)
+    expect(await repeated).toMatchObject({ length: 1 })
+
+    const always: RetryPolicy = { decide: () => ({ retry: 'same_node', afterMs: 1_000 }) }
+    failures = Number.POSITIVE_INFINITY
+    // The deadline comes first: waiting is of no use.
+    await expect(call({ retryPolicy: always, timeout: 900 })).rejects.toMatchObject({
+      code: 'TSYLLA_SERVER_OVERLOADED',
+    })
+    const controller = new AbortController()
+    const aborted = call({ retryPolicy: always, signal: controller.signal })
+    const closed = call({ retryPolicy: always })
+    await step(500)
+    controller.abort()
+    await expect(aborted).rejects.toMatchObject({ code: 'TSYLLA_ABORTED' })
+    const refused = expect(closed).rejects.toMatchObject({ code: 'TSYLLA_CLOSED' })
+    const closing = session.close({ graceMs: 0 })
+    await step(1_000)
+    await closing
+    await refused
+    expect(clock.pendingCount).toBe(0)
   })
 
   test('may send requests of its own', async () => {

@@ -3,7 +3,6 @@ import {
   AbortedError,
   ConfigError,
   consistencyName,
-  ConsistencyCode,
   faultOf,
   type Outcome,
   RequestTimeoutError,
@@ -14,20 +13,13 @@ import {
 } from '../../errors/index.ts'
 import { Opcode, readError, readResponsePrefix, WireReader } from '../../protocol/index.ts'
 import type { Connection } from '../../transport/index.ts'
-import {
-  type Abortable,
-  abortRegistry,
-  assert,
-  ignoreRejection,
-  sleep,
-  type Timer,
-} from '../../util/index.ts'
+import { type Abortable, abortRegistry, assert, sleep, type Timer } from '../../util/index.ts'
 import { policyAttemptCountMax } from '../../policies/index.ts'
-import { checkConsistency } from '../options.ts'
 import type { ResultSet } from '../result/result-set.ts'
 import type { CallTrace } from './call-trace.ts'
 import type { RequestAttempt } from './request-attempt.ts'
 import { RequestSetbacks } from './request-setbacks.ts'
+import { askRetryPolicy, type CheckedDecision, noRetry } from './retry-decision.ts'
 import type { DispatchedRequest, QueuePlace } from './dispatcher.ts'
 import type { ExecutionContext } from './execution-context.ts'
 import { describeStatement, lostError, throwAtCaller, unreadableError } from './failures.ts'
@@ -323,11 +315,14 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     else dispatcher.dispatchTo(connection, this)
   }
 
+  /** Milliseconds until the deadline. */
+  get #leftMs(): number {
+    return Math.max(0, this.deadlineMs - this.context.dispatcher.deadlineTimer.nowMs())
+  }
+
   /** Schedules the deadline of phases in which no connection watches it. */
   #atDeadline(giveUp: () => void): Timer {
-    const { deadlineTimer } = this.context.dispatcher
-    const leftMs = Math.max(0, this.deadlineMs - deadlineTimer.nowMs())
-    return deadlineTimer.clock.schedule(leftMs, giveUp, true)
+    return this.context.dispatcher.deadlineTimer.clock.schedule(this.#leftMs, giveUp, true)
   }
 
   onLost(attempt: RequestAttempt, error: TsyllaError, wasWritten: boolean): void {
@@ -391,13 +386,14 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   #onFailure(error: TsyllaError, connection: Connection | undefined): void {
     if (this.isSettled) return
     const { dispatcher, cluster } = this.context
-    const decision = this.#decide(error)
+    const { retry, afterMs } = this.#decide(error)
     // The policy has failed, or has ended the request.
     if (this.isSettled) return
     const isLast =
-      decision === 'rethrow' ||
+      retry === 'rethrow' ||
       connection === undefined ||
       dispatcher.isClosed ||
+      (afterMs > 0 && afterMs >= this.#leftMs) ||
       !this.#mayRepeat(error)
     if (isLast && !this.#mayStillSucceed(error)) {
       this.fail(error)
@@ -407,13 +403,11 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     if (connection !== undefined) setbacks.failures.push({ node: connection.address, error })
     if (isLast) return
     setbacks.next = 'retry'
-    if (decision === 'same_node') {
-      this.#dispatch(connection)
-      return
-    }
-    const node = cluster.nodeOf(connection)
+    const node = retry === 'same_node' ? undefined : cluster.nodeOf(connection)
     if (node !== undefined) setbacks.avoid(node, error)
-    this.#dispatch()
+    const target = retry === 'same_node' ? connection : undefined
+    if (afterMs === 0) this.#dispatch(target)
+    else this.resumeAfter(sleep(dispatcher.deadlineTimer.clock, afterMs), target)
   }
 
   /**
@@ -430,32 +424,24 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
    * Asks the retry policy, and takes over the consistency that it has chosen. When the policy
    * fails, the request fails with it.
    */
-  #decide(error: TsyllaError): 'same_node' | 'next_node' | 'rethrow' {
+  #decide(error: TsyllaError): CheckedDecision {
     const { message } = this
-    if (this.#attemptCount >= policyAttemptCountMax) return 'rethrow'
+    if (this.#attemptCount >= policyAttemptCountMax) return noRetry
     try {
-      const decision = message.profile.retry.decide({
+      const decision = askRetryPolicy(message.profile.retry, {
         error,
         isIdempotent: message.isIdempotent,
         isConditional: message.kind === 'lwt',
         consistency: consistencyName(message.consistency)!,
         attemptCount: this.#attemptCount,
       })
-      if (typeof decision === 'object' && decision !== null) {
-        ignoreRejection(decision)
-        message.consistency = ConsistencyCode[checkConsistency(decision.consistency)]
-        if (decision.retry === 'same_node' || decision.retry === 'next_node') return decision.retry
-      } else if (decision === 'same_node' || decision === 'next_node' || decision === 'rethrow') {
-        return decision
-      }
-      throw new TypeError(`it returned ${JSON.stringify(decision)}, which is no decision`)
+      message.consistency = decision.consistency ?? message.consistency
+      return decision
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
-      const own = new ConfigError(`retryPolicy has failed: ${reason}`, error.outcome, {
-        cause: error,
-      })
-      this.fail(own)
-      return 'rethrow'
+      const options = { cause: error }
+      this.fail(new ConfigError(`retryPolicy has failed: ${reason}`, error.outcome, options))
+      return noRetry
     }
   }
 
