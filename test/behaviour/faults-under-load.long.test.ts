@@ -3,7 +3,7 @@ import { faults, progressed } from '../soak/faults.ts'
 import { Load } from '../soak/load.ts'
 import { ThreeNodes } from '../soak/three-nodes.ts'
 
-/** What is idempotent never fails while one of three nodes does, in either version of the protocol. */
+/** What is idempotent never fails while one of three nodes does, in versions 4 and 5. */
 describe.skipIf(inject('cassandra') === undefined)('three nodes under load', () => {
   let nodes: ThreeNodes
   let loads: Load[] = []

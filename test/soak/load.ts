@@ -15,7 +15,7 @@ export interface LoadReport {
   readonly requestCount: number
   /** Requests that are idempotent and failed, with what they reported. Nothing is expected here. */
   readonly failures: readonly string[]
-  /** Increments that failed, by code and outcome: they are not idempotent, so they are not repeated. */
+  /** Increments that failed, by code and outcome: they are not idempotent, nor repeated. */
   readonly failedIncrements: ReadonlyMap<string, number>
   /** Rows that were not what was written, and counts that cannot be. */
   readonly wrongAnswers: readonly string[]
