@@ -127,7 +127,7 @@ describe('sets and maps', () => {
     expect(splitCollection(sortedSet(cells(numbers), int))).toHaveLength(199_999)
     const set = new ValueSet(int, cells(numbers))
     expect(numbers.every((each) => set.has(int32Bytes(each)))).toBe(true)
-  })
+  }, 120_000)
 })
 
 test('a writer holds what was written, however much it grows', () => {
