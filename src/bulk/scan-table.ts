@@ -1,6 +1,7 @@
 import { quoteIdentifier } from '../cql/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import type { ExecuteOptions, Executor, UnknownColumns } from '../types/index.ts'
+import { withEitherSignal } from '../util/index.ts'
 import { decodeScanState, rangeCountMax, type ScanPosition } from './scan-state.ts'
 import { TableScan } from './table-scan.ts'
 
@@ -66,8 +67,10 @@ export function scanTable<Columns = UnknownColumns>(
       const key = await partitionKeyOf(executor, name, requestOptions)
       const token = `token(${key.map(quoteIdentifier).join(', ')})`
       const text = `SELECT ${selected} FROM ${textOf(name)} WHERE ${token} > ? AND ${token} <= ?`
-      return ({ after, last }, pagingState) =>
-        executor.page<Columns>(text, [after, last], { ...requestOptions, pagingState })
+      return ({ after, last }, pagingState, closing) =>
+        withEitherSignal(requestOptions?.signal, closing, (signal) =>
+          executor.page<Columns>(text, [after, last], { ...requestOptions, pagingState, signal }),
+        )
     },
   })
 }

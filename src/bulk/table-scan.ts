@@ -18,6 +18,8 @@ export interface ScanProgress {
 type FetchRange<Columns> = (
   range: TokenRange,
   pagingState: Uint8Array | undefined,
+  /** Aborts when the scan ends. */
+  closing: AbortSignal,
 ) => Promise<Page<Columns>>
 
 interface ScanOptions<Columns> {
@@ -43,6 +45,7 @@ export class TableScan<Columns>
 {
   readonly #options: ScanOptions<Columns>
   readonly #rangeCount: number
+  readonly #closing = new AbortController()
   #fetch: Promise<FetchRange<Columns>> | undefined
   #begunCount: number
   #rowCount: number
@@ -172,7 +175,7 @@ export class TableScan<Columns>
     const range = this.#ranges.get(index)!
     this.#fetchingCount++
     const fetching = async (): Promise<Page<Columns>> =>
-      await fetch(tokenRange(index, this.#rangeCount), range.pagingState)
+      await fetch(tokenRange(index, this.#rangeCount), range.pagingState, this.#closing.signal)
     void fetching().then(
       (page) => {
         this.#fetchingCount--
@@ -226,8 +229,14 @@ export class TableScan<Columns>
     this.#pending.unshift(index)
   }
 
-  /** Ends the scan: nothing more is fetched, and calls that wait yield no row. `state` stays. */
+  /**
+   * Ends the scan: nothing more is fetched, pages in flight are aborted, and calls that wait yield
+   * no row. `state` stays.
+   */
   return(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
+    if (!this.#isClosed && this.#fetchingCount > 0) {
+      this.#closing.abort(new ClosedError('scan of a table'))
+    }
     this.#isClosed = true
     // The position stays, the pages do not, but for what is being consumed.
     for (const [index, range] of this.#ranges) {

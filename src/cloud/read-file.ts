@@ -4,6 +4,8 @@ import { ConfigError } from '../errors/index.ts'
 /** Bundles have some 20 KiB; what is larger is none. */
 export const bundleBytesMax: number = 4 * 1024 * 1024
 
+const chunkBytes = 64 * 1024
+
 /**
  * Reads a whole file of at most {@link bundleBytesMax} bytes.
  *
@@ -20,15 +22,20 @@ export async function readSmallFile(path: string, what: string): Promise<Buffer>
     const stat = await file.stat()
     if (!stat.isFile()) throw failed('is no file')
     // The file may grow meanwhile, so the size is no bound.
-    const bytes = Buffer.alloc(bundleBytesMax + 1)
+    const chunks: Buffer[] = []
     let length = 0
     for (;;) {
-      const { bytesRead } = await file.read(bytes, length, bytes.length - length)
+      const { bytesRead, buffer } = await file.read(Buffer.alloc(chunkBytes), 0, chunkBytes)
       if (bytesRead === 0) break
+      chunks.push(buffer.subarray(0, bytesRead))
       length += bytesRead
       if (length > bundleBytesMax) throw failed(`has more than ${bundleBytesMax} bytes`)
     }
-    return bytes.subarray(0, length)
+    // A copy of its own size: certificates are kept as long as the session.
+    const bytes = Buffer.alloc(length)
+    let at = 0
+    for (const chunk of chunks) at += chunk.copy(bytes, at)
+    return bytes
   } catch (error) {
     if (error instanceof ConfigError) throw error
     throw failed('cannot be read', error)

@@ -10,6 +10,8 @@ export interface NodeData {
   /** Number of open connections in the pool of the node. */
   readonly connectionCount: number
   readonly isAvailable: boolean
+  /** Whether it owns no part of the ring: it is known, but gets no connections and no requests. */
+  readonly isZeroToken: boolean
 }
 
 /** Result of `session.getClusterData()`: a snapshot, which later changes do not affect. */

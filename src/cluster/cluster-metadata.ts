@@ -22,19 +22,37 @@ export interface ClusterDescription {
   readonly cdcTables: ReadonlyMap<string, ReadonlySet<string>>
 }
 
+/** A rack that a policy was told to prefer. */
+export interface PreferredRack {
+  readonly rack: string
+  /** Default: the local data center. */
+  readonly dataCenter: string | undefined
+}
+
+export interface Preferences {
+  /** Default: that of the first node that is read. */
+  readonly localDataCenter: string | undefined
+  /** Racks that policies of the session prefer. Default: none. */
+  readonly preferredRacks?: readonly PreferredRack[] | undefined
+}
+
 /** Names, data center and keyspaces of a cluster, as its system tables last described them. */
 export class ClusterMetadata {
   readonly #requestOptions: InternalRequestOptions
   /** The data center that the user has chosen. */
   readonly #chosenDataCenter: string | undefined
+  readonly #racks: readonly PreferredRack[]
   #localDataCenter: string | undefined
   #local: LocalDescription | undefined
   #unusableCount = 0
   #keyspaces: ReadonlyMap<string, KeyspaceDescription> = new Map()
   #cdcTables: ReadonlyMap<string, ReadonlySet<string>> = new Map()
 
-  /** @param localDataCenter default: that of the first node that is read */
-  constructor(requestOptions: InternalRequestOptions, localDataCenter: string | undefined) {
+  constructor(
+    requestOptions: InternalRequestOptions,
+    { localDataCenter, preferredRacks = [] }: Preferences,
+  ) {
+    this.#racks = preferredRacks
     this.#requestOptions = requestOptions
     this.#chosenDataCenter = localDataCenter
     this.#localDataCenter = localDataCenter
@@ -87,7 +105,7 @@ export class ClusterMetadata {
     if (count > 0 && count !== this.#unusableCount) {
       warn(
         address,
-        `${count} rows of system.peers lack an address, a host id, a data center, a rack or tokens: these nodes are not used`,
+        `${count} rows of system.peers lack an address, a host id, a data center or a rack: these nodes are not used`,
       )
     }
     this.#unusableCount = count
@@ -106,13 +124,28 @@ export class ClusterMetadata {
 
   /** Replaces what was known by a newer description. */
   adopt({ local, peers, keyspaces, cdcTables }: ClusterDescription, address: string): void {
+    const isFirst = this.#local === undefined
     this.#local = local
     this.#cdcTables = cdcTables
     if (this.#localDataCenter === undefined) {
       this.#localDataCenter = local.dataCenter
       warnOfChoice(local.dataCenter, namesOf([local, ...peers]), address)
     }
+    if (isFirst) this.#warnOfRacks([local, ...peers], address)
     this.#adoptKeyspaces(keyspaces)
+  }
+
+  /** A misspelt rack would silently cost locality. */
+  #warnOfRacks(nodes: readonly NodeDescription[], address: string): void {
+    for (const { rack, dataCenter = this.localDataCenter } of this.#racks) {
+      const local = nodes.filter((node) => node.dataCenter === dataCenter)
+      const known = [...new Set(local.map((node) => node.rack))].sort()
+      if (known.includes(rack)) continue
+      warn(
+        address,
+        `localRack is ${JSON.stringify(rack)}, but no node of the data center ${JSON.stringify(dataCenter)} is in that rack: its racks are ${known.map((name) => JSON.stringify(name)).join(', ') || 'not known'}`,
+      )
+    }
   }
 
   /** Reads the keyspaces again. */

@@ -14,6 +14,11 @@ export class ClusterNode {
   #describedAddress: NodeAddress | undefined
   /** As of the last refresh. */
   tokens: readonly string[]
+  /**
+   * Whether it owns no tokens while other nodes do. Such a node is known, but gets neither
+   * connections nor requests.
+   */
+  isZeroToken = false
   readonly pool: NodePool
   /** Counts the requests to the node; it outlives a change of the address. */
   readonly recorder: NodeRecorder

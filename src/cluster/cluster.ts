@@ -27,7 +27,7 @@ import {
   type UseFrame,
 } from '../transport/index.ts'
 import type { ClusterData } from './cluster-data.ts'
-import { type ClusterDescription, ClusterMetadata } from './cluster-metadata.ts'
+import { type ClusterDescription, ClusterMetadata, type Preferences } from './cluster-metadata.ts'
 import type { ClusterNode } from './cluster-node.ts'
 import { connectError } from './connect-error.ts'
 import { ControlConnection } from './control-connection.ts'
@@ -41,7 +41,7 @@ import { SchemaChangePropagator } from './schema-change-propagator.ts'
 import { type TopologyListener, TopologyListeners } from './topology-listeners.ts'
 import { cdcLogSuffix } from './system-tables.ts'
 
-export interface ClusterOptions {
+export interface ClusterOptions extends Preferences {
   readonly deadlineTimer: DeadlineTimer
   readonly connector: Omit<ConnectorOptions, 'deadlineTimer' | 'onRoom' | 'server'>
   readonly contactEndpoints: readonly Endpoint[]
@@ -56,7 +56,6 @@ export interface ClusterOptions {
   readonly shardAwarePort: LocalPorts | undefined
   readonly reconnection: ReconnectionPolicy
   readonly requestTimeoutMs: number
-  readonly localDataCenter: string | undefined
   readonly schemaAgreementTimeoutMs: number
   /** Called when a connection has room, or nodes came or went: waiting requests may be sent. */
   readonly onRoom: (connection?: Connection) => void
@@ -107,7 +106,7 @@ export class Cluster implements ConnectionListener {
     const { clock } = deadlineTimer
     const requestOptions = { deadlineTimer, timeoutMs: options.requestTimeoutMs }
     this.#topology = new TopologyListeners(deadlineTimer.runtime)
-    this.#metadata = new ClusterMetadata(requestOptions, options.localDataCenter)
+    this.#metadata = new ClusterMetadata(requestOptions, options)
     this.#connector = new Connector({
       ...options.connector,
       ...{ deadlineTimer, server: this.contactAddress, onRoom: options.onRoom },
@@ -208,7 +207,7 @@ export class Cluster implements ConnectionListener {
   #rebuildBalancer(): void {
     const { localDataCenter, partitioner, replications, tabletKeyspaces, cdcTables } =
       this.#metadata
-    const { nodes } = this.#registry
+    const nodes = this.#registry.coordinators
     this.#tablets.adopt(nodes)
     this.#balancer = new LoadBalancer({
       nodes,
@@ -421,7 +420,7 @@ export class Cluster implements ConnectionListener {
   }
 
   get nodeCount(): number {
-    return this.#registry.count
+    return this.#registry.coordinators.length
   }
 
   /**

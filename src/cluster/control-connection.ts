@@ -94,7 +94,7 @@ export class ControlConnection<Description> implements ConnectionListener {
         if (waiting.length > 0) {
           timer = this.#options.clock.schedule(nextNodeDelayMs, startNext, true)
         }
-        // One each: a signal warns when many listen to it.
+        // A controller per attempt: Node warns when many listeners share one signal.
         const attempt = new AbortController()
         attempts.add(attempt)
         const trying = this.#tryAt(endpoint, attempt.signal)

@@ -76,9 +76,14 @@ export class NodeRegistry {
     return [...this.#nodes.values()]
   }
 
+  /** The nodes that requests may go to: those with tokens. */
+  get coordinators(): readonly ClusterNode[] {
+    return this.nodes.filter(({ isZeroToken }) => !isZeroToken)
+  }
+
   /** Returns the nodes as users see them. */
   describeNodes(): readonly NodeData[] {
-    return this.nodes.map(({ hostId, address, dataCenter, rack, pool }) => ({
+    return this.nodes.map(({ hostId, address, dataCenter, rack, pool, isZeroToken }) => ({
       hostId,
       address,
       dataCenter,
@@ -86,6 +91,7 @@ export class NodeRegistry {
       releaseVersion: this.#descriptions.get(hostId)?.releaseVersion,
       connectionCount: pool.connections.length,
       isAvailable: pool.isAvailable,
+      isZeroToken,
     }))
   }
 
@@ -106,7 +112,7 @@ export class NodeRegistry {
    */
   async fillPools(): Promise<void> {
     const { clock } = this.#options.deadlineTimer
-    const pools = [...this.#nodes.values()].map(({ pool }) => pool)
+    const pools = this.coordinators.map(({ pool }) => pool)
     await new Promise<void>((resolve) => {
       let timer: Timer | undefined
       const onAvailable = (): void => {
@@ -137,6 +143,7 @@ export class NodeRegistry {
       this.#remove(hostId, node)
       this.#options.onTopologyChange({ type: 'removed', node: node.info })
     }
+    const unconnected = new Set<ClusterNode>()
     for (const described of this.#descriptions.values()) {
       const known = this.#nodes.get(described.hostId)
       const isReached = described === local && endpoint.address !== known?.address
@@ -152,12 +159,26 @@ export class NodeRegistry {
       // The node that was asked is reached already, maybe by a name that its certificate carries.
       const isThere = described === local && endpoint.isShared !== true
       const found = isThere ? endpoint : this.#endpointOf(described)
-      const { info } = this.#add(described, found, known?.recorder)
+      const node = this.#add(described, found, known?.recorder)
+      unconnected.add(node)
+      const { info } = node
       this.#options.onTopologyChange(
         known === undefined
           ? { type: 'added', node: info }
           : { type: 'moved', node: info, previousAddress: known.address },
       )
+    }
+    this.#connectCoordinators(unconnected)
+  }
+
+  /** @param added nodes whose pools were never filled */
+  #connectCoordinators(added: ReadonlySet<ClusterNode>): void {
+    // Where no node says which tokens it has, all of them take requests.
+    const hasTokens = this.nodes.some(({ tokens }) => tokens.length > 0)
+    for (const node of this.#nodes.values()) {
+      const wasZeroToken = node.isZeroToken
+      node.isZeroToken = hasTokens && node.tokens.length === 0
+      if (!node.isZeroToken && (wasZeroToken || added.has(node))) void node.pool.fill()
     }
   }
 
@@ -213,7 +234,6 @@ export class NodeRegistry {
     })
     const node: ClusterNode = new ClusterNode(described, endpoint, pool, recorder)
     this.#nodes.set(node.hostId, node)
-    void pool.fill()
     return node
   }
 
@@ -247,7 +267,7 @@ export class NodeRegistry {
 
   /** Tries to reach the nodes without a connection now. */
   fillEmptyPools(): void {
-    for (const { pool } of this.#nodes.values()) if (!pool.isAvailable) void pool.fill()
+    for (const { pool } of this.coordinators) if (!pool.isAvailable) void pool.fill()
   }
 
   noteStatus({ change, address, port }: StatusChangeEvent): void {
@@ -260,7 +280,7 @@ export class NodeRegistry {
   /** Whether any node that is not excluded has a connection, with room or not. */
   isAvailable(excluded?: ReadonlySet<ClusterNode>): boolean {
     for (const node of this.#nodes.values()) {
-      if (node.pool.isAvailable && excluded?.has(node) !== true) return true
+      if (node.pool.isAvailable && !node.isZeroToken && excluded?.has(node) !== true) return true
     }
     return false
   }
@@ -268,7 +288,9 @@ export class NodeRegistry {
   /** Whether a node that is not excluded may have a connection later. */
   mayBecomeAvailable(excluded?: ReadonlySet<ClusterNode>): boolean {
     if (this.#isClosed || this.#isDatabaseClosed()) return false
-    for (const node of this.#nodes.values()) if (excluded?.has(node) !== true) return true
+    for (const node of this.#nodes.values()) {
+      if (!node.isZeroToken && excluded?.has(node) !== true) return true
+    }
     return false
   }
 

@@ -16,6 +16,7 @@ export interface NodeDescription {
   readonly address: NodeAddress | undefined
   readonly dataCenter: string
   readonly rack: string
+  /** Empty for a node that owns no part of the ring. */
   readonly tokens: readonly string[]
   readonly schemaVersion: string | undefined
   readonly releaseVersion: string | undefined
@@ -24,7 +25,7 @@ export interface NodeDescription {
 /** What a node says of the others. */
 export interface PeerDescriptions {
   readonly nodes: readonly NodeDescription[]
-  /** Rows that lack what routing needs. */
+  /** Rows that lack an address, a host id, a data center or a rack. */
   readonly unusableCount: number
 }
 
@@ -89,7 +90,8 @@ export async function readLocal(
 
 /**
  * The other nodes, from `system.peers_v2` (Cassandra 4 and later) or `system.peers`. Rows that lack
- * what routing needs belong to nodes that join or leave: they are left out.
+ * an address, a host id or a place belong to nodes that join or leave: they are left out. Nodes
+ * without tokens are among the others: they coordinate nothing, and store no data.
  */
 export async function readPeers(
   connection: Connection,
@@ -113,7 +115,7 @@ function peersOf(
   const nodes = rows.flatMap((row) => {
     const address = addressOf(row, hostColumn, portColumn, 'peer')
     const described = address === undefined ? undefined : describe(row, address)
-    return described === undefined || described.tokens.length === 0 ? [] : [described]
+    return described === undefined ? [] : [described]
   })
   return { nodes, unusableCount: rows.length - nodes.length }
 }

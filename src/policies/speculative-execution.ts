@@ -21,7 +21,10 @@ export const stalledAttemptPolicy: SpeculativeExecutionPolicy = Object.freeze({
 
 /** Options of {@link constantSpeculativeExecution}. */
 export interface ConstantSpeculativeExecutionOptions {
-  /** Milliseconds without an answer after which one more attempt starts. */
+  /**
+   * Milliseconds without an answer after which one more attempt starts. Attempts are looked at
+   * every 25 ms, so it starts up to 25 ms later.
+   */
   readonly delayMs: number
   /** Most attempts in flight, the first included, 1 … 16. Default 2. */
   readonly attemptCountMax?: number | undefined
@@ -66,7 +69,10 @@ export interface PercentileSpeculativeExecutionOptions {
   readonly percentile: number
   /** Most attempts in flight, the first included, 1 … 16. Default 2. */
   readonly attemptCountMax?: number | undefined
-  /** Shortest delay in milliseconds. Default 1. */
+  /**
+   * Shortest delay in milliseconds. Default 1. Attempts are looked at every 25 ms, so another one
+   * starts up to 25 ms later.
+   */
   readonly delayMsMin?: number | undefined
 }
 

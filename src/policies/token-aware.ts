@@ -73,6 +73,11 @@ export class TokenAwarePolicy implements TargetPolicy, LoadBalancingPolicy {
     return this.#dataCenter
   }
 
+  /** The rack that it was told to prefer. */
+  get localRack(): string | undefined {
+    return this.#rack
+  }
+
   pick<Node extends BalancedNode>(
     facts: RequestFacts,
     routing: RoutingInfo | undefined,
@@ -122,7 +127,8 @@ export class TokenAwarePolicy implements TargetPolicy, LoadBalancingPolicy {
       } else if (distance === best) count++
     }
     if (count === 0 || (!mayLeave && best === Distance.remote)) return undefined
-    // Not by `turn` itself, which is not any number here: others had their turn above.
+    // `turn` has chosen among the near replicas already. Its quotient counts their rounds, so that
+    // those of this rank take turns evenly, whatever factors the two counts share.
     let rest = Math.trunc(turn / Math.max(1, near.length)) % count
     for (let i = 0; i < length; i++) {
       const replica = replicas[i]!

@@ -354,6 +354,8 @@ export class BaseSessionBuilder {
   }
 }
 
+type PreferredRacks = NonNullable<ClusterOptions['preferredRacks']>
+
 function clusterOptions(
   options: ResolvedOptions,
   endpoints: readonly Endpoint[],
@@ -384,8 +386,23 @@ function clusterOptions(
         : guardReconnection(reconnectionPolicy),
     requestTimeoutMs: options.requestTimeoutMs,
     localDataCenter: options.localDataCenter ?? preferredBy(options),
+    preferredRacks: racksOf(options),
     schemaAgreementTimeoutMs: options.schemaAgreementTimeoutMs,
   }
+}
+
+/** The racks that the policies of the session were told to prefer, each once. */
+function racksOf({ loadBalancing, executionProfiles }: ResolvedOptions): PreferredRacks {
+  const ofProfiles = Object.values(executionProfiles).map(
+    ({ loadBalancingPolicy }) => loadBalancingPolicy,
+  )
+  const racks = new Map<string, PreferredRacks[number]>()
+  for (const policy of [loadBalancing, ...ofProfiles]) {
+    if (!(policy instanceof TokenAwarePolicy) || policy.localRack === undefined) continue
+    const { localRack: rack, localDataCenter: dataCenter } = policy
+    racks.set(JSON.stringify([rack, dataCenter]), { rack, dataCenter })
+  }
+  return [...racks.values()]
 }
 
 /** The data center that the default policy was told to prefer. */

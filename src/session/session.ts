@@ -229,8 +229,8 @@ export class ConnectedSession implements Executor, AsyncDisposable {
     options?: ExecuteOptions,
   ): RowStream<Columns> {
     const fetchPage = this.#statements.pager(statement, values, options)
-    return new RowPager<Columns>((pagingState) => {
-      const work = (trace?: CallTrace): Promise<AnyResult> => fetchPage(pagingState, trace)
+    return new RowPager<Columns>((pagingState, closing) => {
+      const work = (trace?: CallTrace): Promise<AnyResult> => fetchPage(pagingState, closing, trace)
       return typed<Columns>(this.#scope.traced('page', statement, options, work))
     })
   }

@@ -1,5 +1,5 @@
 import { ConfigError, ConnectionError } from '../errors/index.ts'
-import type { Clock } from '../util/index.ts'
+import { type Clock, runLimited } from '../util/index.ts'
 import { addressText, parseAddress } from './addresses.ts'
 
 /** The address that a node has in the system tables, which it advertises to clients. */
@@ -60,25 +60,19 @@ export async function translateAddress(
     // The node is behind another port, and nothing says where its shard-aware port is.
     throw failed(`has ${addressText(host, mainPort)}, but no address of the shard-aware port`)
   }
-  return await new Promise((resolve, reject) => {
-    const timer = clock.schedule(timeoutMs, () => {
-      reject(failed(`has not answered within ${timeoutMs} ms`))
-    })
-    const giveUp = (): void => reject(failed('was given up'))
-    signal?.addEventListener('abort', giveUp)
-    const run = async (): Promise<void> => {
-      try {
-        const found: unknown = await translator(node)
-        if (typeof found !== 'string') throw new ConfigError('it returned no text')
-        resolve(parseAddress(found, port, 'The address that it returned,'))
-      } catch (error) {
-        reject(failed(`failed: ${error instanceof Error ? error.message : String(error)}`, error))
-      } finally {
-        timer.cancel()
-        signal?.removeEventListener('abort', giveUp)
-      }
+  const ask = async (): Promise<ReturnType<typeof parseAddress>> => {
+    try {
+      const found: unknown = await translator(node)
+      if (typeof found !== 'string') throw new ConfigError('it returned no text')
+      return parseAddress(found, port, 'The address that it returned,')
+    } catch (error) {
+      throw failed(`failed: ${error instanceof Error ? error.message : String(error)}`, error)
     }
-    void run()
+  }
+  return await runLimited(ask, {
+    ...{ clock, timeoutMs, signal },
+    timeoutError: () => failed(`has not answered within ${timeoutMs} ms`),
+    abortError: () => failed('was given up'),
   })
 }
 

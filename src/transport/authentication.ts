@@ -5,7 +5,7 @@ import {
   ServerErrorCode,
 } from '../errors/index.ts'
 import { Opcode, type Response, writeAuthToken } from '../protocol/index.ts'
-import { isBytes } from '../util/index.ts'
+import { ignoreRejection, isBytes, runLimited, type WorkLimits } from '../util/index.ts'
 import type { Connection } from './connection.ts'
 import { type InternalRequestOptions, sendInternalRequest } from './internal-request.ts'
 
@@ -97,9 +97,11 @@ export async function authenticate(
   const context = Object.freeze({ address, hostId, authenticator, isEncrypted, signal })
   let client: Authenticator | undefined
   try {
-    const run = <T>(step: string, work: () => T | Promise<T>): Promise<T> =>
-      runStep(step, work, { connection, requestOptions, signal })
-    client = await run('newAuthenticator', () => authProvider.newAuthenticator(context))
+    const limits = { connection, requestOptions, signal }
+    const create = (): Authenticator => authProvider.newAuthenticator(context)
+    // One that arrives late has a login that has ended.
+    client = await runStep('newAuthenticator', create, limits, closeQuietly)
+    const run: RunStep = (step, work) => runStep(step, work, limits)
     await login(connection, client, run, requestOptions)
   } catch (error) {
     giveUp.abort(error)
@@ -183,44 +185,36 @@ interface StepLimits {
 /**
  * Runs code of an authenticator. Its error is the cause of the one that is thrown, and not a part
  * of the message: it may name a secret.
+ *
+ * @param onLate receives what it returns after the step was given up
  */
 async function runStep<T>(
   step: string,
   work: () => T | Promise<T>,
   { connection, requestOptions, signal }: StepLimits,
+  onLate?: (value: T) => void,
 ): Promise<T> {
-  const { address } = connection
   const { deadlineTimer, timeoutMs } = requestOptions
-  return await new Promise<T>((resolve, reject) => {
-    const fail = (reason: string, cause?: unknown): void => {
-      const message = `${step} of the authenticator ${reason}`
-      reject(new AuthenticationError(address, message, { cause }))
+  const failed = (reason: string, cause?: unknown): AuthenticationError =>
+    new AuthenticationError(connection.address, `${step} of the authenticator ${reason}`, { cause })
+  const run = async (): Promise<T> => {
+    try {
+      return await work()
+    } catch (error) {
+      throw failed('failed', error)
     }
-    const timer = deadlineTimer.clock.schedule(
-      timeoutMs,
-      () => fail(`has not answered within ${timeoutMs} ms`),
-      true,
-    )
-    const onAbort = (): void => reject(connection.closedError ?? signal.reason)
-    signal.addEventListener('abort', onAbort)
-    const run = async (): Promise<void> => {
-      try {
-        resolve(await work())
-      } catch (error) {
-        fail('failed', error)
-      } finally {
-        timer.cancel()
-        signal.removeEventListener('abort', onAbort)
-      }
-    }
-    if (signal.aborted) onAbort()
-    else void run()
-  })
+  }
+  const limits: WorkLimits = {
+    ...{ clock: deadlineTimer.clock, timeoutMs, signal, keepAlive: true },
+    timeoutError: () => failed(`has not answered within ${timeoutMs} ms`),
+    abortError: (reason) => connection.closedError ?? (reason as Error),
+  }
+  return await runLimited(run, limits, onLate)
 }
 
 /** The login has ended already, in success or with an error that must not be replaced. */
 function closeQuietly(client: Authenticator | undefined): void {
   try {
-    client?.close?.()
+    ignoreRejection(client?.close?.())
   } catch {}
 }

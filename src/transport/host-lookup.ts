@@ -1,7 +1,7 @@
 import { lookup as lookupHost } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { ConnectionError } from '../errors/index.ts'
-import type { Clock } from '../util/index.ts'
+import { type Clock, runLimited } from '../util/index.ts'
 
 /** Returns the IP addresses of a host name, the preferred ones first. */
 export type HostLookup = (host: string) => readonly string[] | Promise<readonly string[]>
@@ -36,30 +36,30 @@ export async function resolveHost(
   if (isIP(host) !== 0) return [host]
   const failed = (reason: string, cause?: unknown): ConnectionError =>
     new ConnectionError(address, `the host name ${host} ${reason}`, 'not_applied', { cause })
-  return await new Promise((resolve, reject) => {
-    const timer = clock.schedule(timeoutMs, () => {
-      reject(failed(`was not resolved within ${timeoutMs} ms`))
-    })
-    const giveUp = (): void => reject(failed('is no longer needed'))
-    signal?.addEventListener('abort', giveUp)
-    const run = async (): Promise<void> => {
-      try {
-        const found: unknown = await lookup(host)
-        if (!Array.isArray(found)) throw new TypeError('the lookup has returned no list')
-        const wrong = found.find((one) => typeof one !== 'string' || isIP(one) === 0)
-        if (wrong !== undefined) {
-          throw new TypeError(`the lookup has returned ${String(wrong)}, which is no IP address`)
-        }
-        if (found.length === 0) reject(failed('has no address'))
-        else resolve([...new Set(found as readonly string[])].slice(0, addressCountMax))
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error)
-        reject(failed(`cannot be resolved: ${reason}`, error))
-      } finally {
-        timer.cancel()
-        signal?.removeEventListener('abort', giveUp)
-      }
+  const ask = async (): Promise<readonly string[]> => {
+    try {
+      return checkAnswer(await lookup(host))
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      throw failed(`cannot be resolved: ${reason}`, error)
     }
-    void run()
+  }
+  const found = await runLimited(ask, {
+    ...{ clock, timeoutMs, signal },
+    timeoutError: () => failed(`was not resolved within ${timeoutMs} ms`),
+    abortError: () => failed('is no longer needed'),
   })
+  if (found.length === 0) throw failed('has no address')
+  return [...new Set(found)].slice(0, addressCountMax)
+}
+
+/** @throws TypeError unless it is a list of IP addresses */
+function checkAnswer(found: unknown): readonly string[] {
+  if (!Array.isArray(found)) throw new TypeError('the lookup has returned no list')
+  for (const one of found as readonly unknown[]) {
+    if (typeof one === 'string' && isIP(one) !== 0) continue
+    const what = typeof one === 'string' || typeof one === 'number' ? one : typeof one
+    throw new TypeError(`the lookup has returned ${what}, which is no IP address`)
+  }
+  return found as readonly string[]
 }

@@ -93,7 +93,11 @@ export class NodePool {
 
   /** Requests that the node has not answered. */
   get inFlightCount(): number {
-    return this.connections.reduce((sum, { inFlightCount }) => sum + inFlightCount, 0)
+    // A loop: this runs for every request to a node that was overloaded.
+    const { connections } = this.#slots
+    let count = 0
+    for (let i = 0; i < connections.length; i++) count += connections[i]!.inFlightCount
+    return count
   }
 
   /** How the node maps tokens to shards; `undefined` without shards, or while none is known. */

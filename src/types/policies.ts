@@ -53,7 +53,7 @@ export interface SpeculativeExecutionPolicy {
    * @param attemptCount attempts in flight, the one that is sent now included
    * @param timeoutMs deadline of the whole request
    * @returns milliseconds that the latest attempt may take before another one starts; `undefined`
-   *   for never
+   *   for never. Attempts are looked at every 25 ms, so another one starts up to 25 ms later
    */
   delayMs(attemptCount: number, timeoutMs: number): number | undefined
   /**
@@ -119,8 +119,13 @@ export type PlanEntry = NodeInfo | { readonly node: NodeInfo; readonly shard: nu
 /** Decides which nodes a request may go to, and in which order they are tried. */
 export interface LoadBalancingPolicy {
   /**
-   * Called for every attempt. The plan is read up to the first node with a connection that has
-   * room. Nodes that it leaves out are not used, not even when all others are down.
+   * Called at least once for every attempt, and its plan is read up to the first node with a
+   * connection that has room. While requests of the session wait, it is called up to four times for
+   * an attempt, and each plan may be read to its end: the nodes in it decide which requests a new
+   * one waits behind. It must therefore return the same nodes for the same request, in any order,
+   * end, and be cheap. A call that does not return blocks the process.
+   *
+   * Nodes that it leaves out are not used, not even when all others are down.
    *
    * What it throws, or returns that is no iterable of nodes of `cluster`, fails the request with a
    * `ConfigError`, and so do more than 10,000 entries; a plan without any entry fails it with a

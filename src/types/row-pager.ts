@@ -58,7 +58,10 @@ export class RowPager<Columns> implements RowStream<Columns> {
     return { done: false, value: this.#takeRow() }
   }
 
-  /** Ends the iteration: no further page is fetched, and calls that wait for one yield no row. */
+  /**
+   * Ends the iteration: no further page is fetched, the one in flight is aborted, and calls that
+   * wait for one yield no row.
+   */
   return(): Promise<IteratorResult<RowOf<Columns>, undefined>> {
     this.#pages.close()
     this.#rows = []

@@ -27,7 +27,10 @@ export interface ExecuteOptions {
   readonly pagingState?: Uint8Array | undefined
   /** Write timestamp in microseconds since the epoch. Default: see `SessionOptions.timestamps`. */
   readonly timestamp?: bigint | undefined
-  /** Deadline over all attempts and pages of the call, in milliseconds. Default 12,000. */
+  /**
+   * Deadline over all attempts and pages of the call, in milliseconds. Default 12,000. Deadlines
+   * are looked at every 25 ms, so a call fails up to 25 ms later.
+   */
   readonly timeout?: number | undefined
   /** Ask the server to trace the request: `result.tracingId()`. Default `false`. */
   readonly tracing?: boolean | undefined

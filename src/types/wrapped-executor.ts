@@ -1,4 +1,4 @@
-import { exhaustive } from '../util/index.ts'
+import { exhaustive, withEitherSignal } from '../util/index.ts'
 import type { Batch } from './batch.ts'
 import { bindRuntime, type Executor, rootOf, runtimeOf } from './executor.ts'
 import type { PreparedStatement } from './prepared-statement.ts'
@@ -140,12 +140,11 @@ export class WrappedExecutor implements Executor {
     values?: BindValues,
     options?: ExecuteOptions,
   ): RowStream<Columns> {
-    return new RowPager<Columns>((pagingState) =>
-      this.page<Columns>(
-        statement,
-        values,
-        pagingState === undefined ? options : { ...options, pagingState },
-      ),
+    return new RowPager<Columns>((pagingState, closing) =>
+      withEitherSignal(options?.signal, closing, (signal) => {
+        const own = pagingState === undefined ? { ...options } : { ...options, pagingState }
+        return this.page<Columns>(statement, values, { ...own, signal })
+      }),
     )
   }
 }

@@ -257,6 +257,37 @@ describe('scanTable', () => {
     expect(await scan.toArray()).toHaveLength(20)
   })
 
+  test('leaving the loop aborts the pages in flight', async () => {
+    const table = new FakeTable(manyTokens)
+    const page = table.executor.page.bind(table.executor)
+    const signals: AbortSignal[] = []
+    let isHanging = false
+    const executor = {
+      ...table.executor,
+      page(...call: Parameters<Executor['page']>): Promise<unknown> {
+        const { signal } = call[2]!
+        if (!isHanging) return page(...call)
+        signals.push(signal!)
+        return new Promise((_, reject) => {
+          signal!.addEventListener('abort', () => reject(signal!.reason as Error))
+        })
+      },
+    } as unknown as Executor
+    const scan = scanTable(executor, 't', { rangeCount: 16, parallelism: 4 })
+    await scan.next()
+    const state = scan.state()
+    isHanging = true
+    const waiting = scan.toArray()
+    await new Promise(setImmediate)
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false, false])
+    await scan.return()
+    expect(signals.every(({ aborted }) => aborted)).toBe(true)
+    await waiting
+    isHanging = false
+    const rest = await scanTable(executor, 't', { resume: state }).toArray()
+    expect(rest).toHaveLength(manyTokens.length)
+  })
+
   test('an executor that throws instead of rejecting fails the scan', async () => {
     const { executor } = new FakeTable(manyTokens)
     const throwing = {

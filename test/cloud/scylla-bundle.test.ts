@@ -2,13 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import {
   type CloudOptions,
   type Session,
   SessionBuilder,
   type SessionOptions,
 } from '../../src/index.ts'
+import { readSmallFile } from '../../src/cloud/read-file.ts'
 import { parseScyllaBundle } from '../../src/cloud/scylla-bundle.ts'
 import { Opcode } from '../../src/protocol/index.ts'
 import { hostId, type MemberNode, membersOf } from '../support/member-node.ts'
@@ -248,6 +249,20 @@ describe('a connection bundle of ScyllaDB', () => {
     writeFileSync(path, json)
     await connect(path)
   })
+})
+
+test('a file that was read keeps no more memory than it has bytes', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tsylla-pem-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const path = join(folder, 'ca.pem')
+  for (const length of [0, 10, 64 * 1024, 200_001]) {
+    const content = Buffer.alloc(length, 'x')
+    writeFileSync(path, content)
+    const read = await readSmallFile(path, 'a test')
+    expect(read.equals(content)).toBe(true)
+    // Small ones may lie in a pool of Node, of 8 KiB.
+    expect(read.buffer.byteLength).toBeLessThanOrEqual(Math.max(length, 64 * 1024))
+  }
 })
 
 test('a bundle in YAML names the package that it needs, one in JSON needs none', async () => {

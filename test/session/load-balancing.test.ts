@@ -132,6 +132,38 @@ describe('a load-balancing policy', () => {
     await session.execute(select, [1])
   })
 
+  test('is asked once for an attempt while there is room, and a bounded number of times while requests wait', async () => {
+    const two = await connectTwo()
+    const { session, nodes } = two
+    const statement = await session.prepare(select)
+    let [callCount, entryCount] = [0, 0]
+    const loadBalancingPolicy: LoadBalancingPolicy = {
+      *plan(_, cluster): Generator<PlanEntry> {
+        callCount++
+        for (const node of cluster.nodes) {
+          entryCount++
+          yield node
+        }
+      },
+    }
+    for (let i = 0; i < 3; i++) {
+      await session.executePrepared(statement, [i], { loadBalancingPolicy })
+    }
+    expect([callCount, entryCount]).toEqual([3, 3])
+    const { outcomes } = await hang(two, statement)
+    holdExecutes(nodes[1])
+    const filling = Array.from({ length: 1_100 }, () => session.executePrepared(statement, [1]))
+    await settle()
+    callCount = 0
+    const waiting = session.executePrepared(statement, [1], { loadBalancingPolicy })
+    expect(callCount).toBeGreaterThan(1)
+    expect(callCount).toBeLessThanOrEqual(4)
+    const ended = Promise.allSettled([waiting, outcomes, ...filling])
+    const closing = session.close({ graceMs: 0 })
+    await pass(two.clock, 500)
+    await Promise.all([closing, ended])
+  })
+
   test('that never ends is given up when no node has room', async () => {
     const two = await connectTwo()
     const { session, nodes } = two

@@ -1,4 +1,6 @@
-import { beforeAll, expect, test } from 'vitest'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import type { RequestTrace } from '../../src/index.ts'
 import { describeOnServers } from '../support/targets.ts'
 
 const rowCount = 500
@@ -33,6 +35,36 @@ describeOnServers('paging', (target) => {
     }
     expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => 3 + i * 7))
     const rows = await target.session.stream('SELECT c FROM t', [], { pageSize: 64 }).toArray()
+    expect(rows).toHaveLength(rowCount)
+  })
+
+  test('leaving a stream aborts the page in flight, and a signal still does', async () => {
+    const { session } = target
+    const failed: unknown[] = []
+    const onError = (trace: unknown): void => void failed.push((trace as RequestTrace).error)
+    subscribe('tracing:tsylla:request:error', onError)
+    onTestFinished(() => void unsubscribe('tracing:tsylla:request:error', onError))
+    const stream = session.stream('SELECT c FROM t', [], { pageSize: 5 })
+    let hasLeft = false
+    const leave = (): void => {
+      if (hasLeft) return
+      hasLeft = true
+      queueMicrotask(() => void stream.return?.())
+    }
+    subscribe('tracing:tsylla:request:start', leave)
+    onTestFinished(() => void unsubscribe('tracing:tsylla:request:start', leave))
+    const first = stream.next()
+    expect(await first).toEqual({ done: true, value: undefined })
+    await vi.waitFor(() => expect(failed).toMatchObject([{ code: 'TSYLLA_ABORTED' }]))
+    const controller = new AbortController()
+    const aborted = session.stream('SELECT c FROM t', [], {
+      pageSize: 5,
+      signal: controller.signal,
+    })
+    await aborted.next()
+    controller.abort()
+    await expect(aborted.toArray()).rejects.toMatchObject({ code: 'TSYLLA_ABORTED' })
+    const rows = await session.stream('SELECT c FROM t', [], { pageSize: 64 }).toArray()
     expect(rows).toHaveLength(rowCount)
   })
 

@@ -107,10 +107,12 @@ describe('an address translator', () => {
     const opening = endpoint(never, clock).open(handler)
     clock.advance(5_000)
     await expect(opening).rejects.toThrow('has not answered within 5000 ms')
+    expect(clock.pendingCount).toBe(0)
     const controller = new AbortController()
     const second = endpoint(never, clock).open(handler, { signal: controller.signal })
     controller.abort()
     await expect(second).rejects.toThrow('was given up')
+    expect(clock.pendingCount).toBe(0)
   })
 
   test.each<[unknown, string]>([

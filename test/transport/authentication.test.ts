@@ -324,6 +324,26 @@ describe('an authenticator', () => {
     },
   )
 
+  test('that arrives after its deadline is closed', async () => {
+    const closes: string[] = []
+    let arrive: (authenticator: Authenticator) => void = () => {}
+    const pending = new Promise<Authenticator>((resolve) => (arrive = resolve))
+    const authProvider: AuthProvider = {
+      authenticators: [asking.authenticator],
+      newAuthenticator: () => pending as unknown as Authenticator,
+    }
+    const options = { authProvider, connectionTimeoutMs: 700 }
+    const { error } = await attempt(options, { ...asking, advanceMs: 700 })
+    expect(error!.message).toContain('newAuthenticator of the authenticator has not answered')
+    arrive({
+      initialResponse: () => new Uint8Array(0),
+      evaluateChallenge: () => new Uint8Array(0),
+      close: () => void closes.push('close'),
+    })
+    await settle()
+    expect(closes).toEqual(['close'])
+  })
+
   test('that hangs is given up when connecting is aborted', async () => {
     const signals: AbortSignal[] = []
     const authProvider = providerOf(

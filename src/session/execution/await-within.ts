@@ -4,7 +4,7 @@ import {
   RequestTimeoutError,
   type TsyllaError,
 } from '../../errors/index.ts'
-import { abortRegistry, type Clock } from '../../util/index.ts'
+import { type Clock, runLimited } from '../../util/index.ts'
 
 export interface WithinOptions {
   readonly clock: Clock
@@ -22,20 +22,9 @@ export interface WithinOptions {
 export function awaitWithin<T>(work: () => Promise<T>, options: WithinOptions): Promise<T> {
   const { clock, signal, timeoutMs, leftMs, outcome, timeoutError } = options
   if (signal?.aborted) return Promise.reject(new AbortedError('not_applied', signal.reason))
-  return new Promise((resolve, reject) => {
-    const onAborted = (reason: unknown): void => reject(new AbortedError(outcome, reason))
-    const abortable = { onAborted }
-    const timer = clock.schedule(
-      leftMs,
-      () => reject(timeoutError() ?? new RequestTimeoutError(timeoutMs, outcome)),
-      true,
-    )
-    if (signal !== undefined) abortRegistry.add(signal, abortable)
-    work()
-      .then(resolve, reject)
-      .finally(() => {
-        timer.cancel()
-        if (signal !== undefined) abortRegistry.remove(signal, abortable)
-      })
+  return runLimited(work, {
+    ...{ clock, signal, timeoutMs: leftMs, keepAlive: true },
+    timeoutError: () => timeoutError() ?? new RequestTimeoutError(timeoutMs, outcome),
+    abortError: (reason) => new AbortedError(outcome, reason),
   })
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from '../../cluster/index.ts'
+import { withEitherSignal } from '../../util/index.ts'
 import { ClosedError } from '../../errors/index.ts'
 import { WireWriter } from '../../protocol/index.ts'
 import {
@@ -131,21 +132,29 @@ export class StatementRunner {
 
   /**
    * Returns what fetches the pages of a statement one by one: from the paging state of the options
-   * first, then from those of the server.
+   * first, then from those of the server. Besides the signal of the options, `closing` aborts a
+   * page.
    */
   pager(
     statement: AnyStatement,
     values: BindValues | undefined,
     options: ExecuteOptions | undefined,
-  ): (pagingState: Uint8Array | undefined, trace?: CallTrace) => Promise<AnyResult> {
+  ): (
+    pagingState: Uint8Array | undefined,
+    closing: AbortSignal,
+    trace?: CallTrace,
+  ) => Promise<AnyResult> {
     const own = snapshotOf(valuesOf(statement, values))
     const sealed = options?.pagingState
     let first: Promise<Uint8Array | undefined> | undefined
-    return (pagingState, trace) =>
+    return (pagingState, closing, trace) =>
       this.#scope.accept(statement, async () => {
         const request = this.#requestOf(statement, own, options, 'one', trace)
         first ??= sealed === undefined ? Promise.resolve(undefined) : this.#open(request, sealed)
-        return await this.#execute({ ...request, pagingState: pagingState ?? (await first) })
+        const start = pagingState ?? (await first)
+        return await withEitherSignal(request.signal, closing, (signal) =>
+          this.#execute({ ...request, signal, pagingState: start }),
+        )
       })
   }
 
