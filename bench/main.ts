@@ -1,63 +1,103 @@
 /**
- * `npm run bench`: compares the driver with `cassandra-driver` and a bare client, on nodes that
- * answer at once, and measures the embedded engine. Ratios compare clients of one run; absolute
- * numbers depend on the machine. `-- --cassandra HOST:PORT` measures on a real server too,
- * `--before FOLDER` measures another built checkout in the same run, `--write` keeps the results in
+ * `npm run bench`: compares the driver with `cassandra-driver`, `@lambda-group/scylladb`, the Rust
+ * driver (where there is cargo) and a bare client, on nodes that answer at once, and measures the
+ * embedded engine. Ratios compare clients of one run; absolute numbers depend on the machine.
+ * `-- --cassandra HOST:PORT` measures on a real server too, `--before FOLDER` measures another
+ * built checkout in the same run, `--only PART` measures one part,
+ * `--clients A,B` these only, `--write` keeps the results in
  * bench/results.md and bench/results.json.
  */
-import { fork, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { Measurement } from './driver/client-process.ts'
+import { ProtocolVersion } from '../src/protocol/index.ts'
+import type { Failure, Measurement } from './driver/client-process.ts'
 import { fill } from './driver/fill.ts'
+import { buildRust, openResponder, pinned, type Responder } from './driver/open-responder.ts'
+import { installPeers } from './driver/peer-clients.ts'
+import { type EngineMeasurement, type Results, writeReport } from './report.ts'
 
 const folder = dirname(fileURLToPath(import.meta.url))
-const { values } = parseArgs({
+const { values: flags } = parseArgs({
   options: {
     write: { type: 'boolean', default: false },
     cassandra: { type: 'string' },
     before: { type: 'string' },
+    only: { type: 'string' },
+    clients: { type: 'string' },
+    rounds: { type: 'string', default: '3' },
   },
 })
 
-/** Runs a script in a process on one core; the responder has the other core. */
-function runPinned<T>(file: string, args: readonly string[]): T[] {
-  const node = [process.execPath, '--import', 'tsx', join(folder, file), ...args]
-  const pinned = process.platform === 'linux' ? ['taskset', '-c', '0', ...node] : node
-  const run = spawnSync(pinned[0]!, pinned.slice(1), { encoding: 'utf8' })
-  if (run.status !== 0) throw new Error(`${file} ${args.join(' ')} failed:\n${run.stderr}`)
+const rust = buildRust()
+const hasAddon = installPeers()
+const before = flags.before === undefined ? [] : [`prepared@${flags.before}`]
+const peers = ['cassandra-driver', ...(hasAddon ? ['addon'] : []), ...(rust ? ['rust'] : [])]
+const all = ['bare', 'prepared', 'text', ...before, ...peers]
+const chosen = flags.clients?.split(',')
+const clients =
+  chosen === undefined ? all : all.filter((one) => chosen.includes(one.split('@')[0]!))
+
+/** Runs a process on the first core; the responder has the other one. */
+function runPinned<T>(command: readonly string[], env: NodeJS.ProcessEnv = {}): T[] {
+  const [program, ...args] = pinned(0, command)
+  const run = spawnSync(program!, args, { encoding: 'utf8', env: { ...process.env, ...env } })
+  if (run.status !== 0) {
+    throw new Error(`${command.join(' ')} failed:\n${run.stderr || String(run.signal)}`)
+  }
   return run.stdout
     .trim()
     .split('\n')
+    .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as T)
 }
 
-const roundCount = 3
-const { before } = values
-const earlier = before === undefined ? [] : [`prepared@${before}`, `text@${before}`]
-const clients = ['bare', 'prepared', 'text', ...earlier, 'peer']
+function script(file: string): string[] {
+  return [process.execPath, '--import', 'tsx', join(folder, file)]
+}
+
+const failures = new Map<string, Failure>()
+
+interface Target {
+  readonly addresses: readonly string[]
+  readonly responder?: Responder
+}
+
+function measure(
+  kind: string,
+  { addresses, responder }: Target,
+  plan: readonly string[],
+): (Measurement | Failure)[] {
+  const env: NodeJS.ProcessEnv = {}
+  if (responder !== undefined) env['RESPONDER_PID'] = String(responder.pid)
+  if (responder?.caPath !== undefined) env['RESPONDER_CA'] = responder.caPath
+  const command =
+    kind === 'rust'
+      ? [join(rust!, 'client'), addresses[0]!]
+      : [...script('driver/client-process.ts'), kind, addresses.join(',')]
+  return runPinned<Measurement | Failure>([...command, ...plan], env)
+}
 
 /**
  * Measures the clients in turns, so that a busy moment of the machine affects all of them. The best
- * round of each client counts.
+ * values of each client count.
  */
 function measureClients(
-  address: string,
+  target: Target,
   plan: readonly string[],
   kinds: readonly string[],
 ): Measurement[] {
   const best = new Map<string, Measurement>()
-  for (let round = 0; round < roundCount; round++) {
+  for (let round = 0; round < Number(flags.rounds); round++) {
     for (const kind of kinds) {
-      for (const one of runPinned<Measurement>('driver/client-process.ts', [
-        kind,
-        address,
-        ...plan,
-      ])) {
+      for (const one of measure(kind, target, plan)) {
+        if ('failure' in one) {
+          failures.set(`${one.client}/${one.workload}`, one)
+          continue
+        }
         const key = `${kind}/${one.workload}/${one.inFlight}`
         const known = best.get(key)
         best.set(key, known === undefined ? one : better(known, one))
@@ -68,102 +108,85 @@ function measureClients(
 }
 
 function better(a: Measurement, b: Measurement): Measurement {
-  return a.perSecond >= b.perSecond ? a : b
-}
-
-const workloadNames: { readonly [workload: string]: string } = {
-  page: 'rows of pages',
-  batch: 'rows in batches of 100',
-}
-
-/** Lists the clients of each workload side by side, with their ratio to `cassandra-driver`. */
-function table(measurements: readonly Measurement[]): string[] {
-  const lines = [
-    '| workload | in flight | client | per second | CPU µs each | × cassandra-driver |',
-    '|---|--:|---|--:|--:|--:|',
-  ]
-  const groups = new Map<string, Measurement[]>()
-  for (const one of measurements) {
-    const key = `${one.workload}/${one.inFlight}`
-    groups.set(key, [...(groups.get(key) ?? []), one])
+  const faster = a.perSecond >= b.perSecond ? a : b
+  return {
+    ...faster,
+    cpuUs: Math.min(a.cpuUs, b.cpuUs),
+    p50Us: Math.min(a.p50Us, b.p50Us),
+    p99Us: Math.min(a.p99Us, b.p99Us),
+    rssMb: Math.max(a.rssMb, b.rssMb),
   }
-  for (const group of groups.values()) {
-    const peer = group.find(({ client }) => client === 'cassandra-driver')
-    for (const { workload, inFlight, client, perSecond, cpuUs } of group) {
-      const name = workloadNames[workload] ?? workload
-      const ratio = peer === undefined ? '' : (perSecond / peer.perSecond).toFixed(1)
-      lines.push(
-        `| ${name} | ${inFlight} | ${client} | ${perSecond.toLocaleString('en')} | ${cpuUs} | ${ratio} |`,
-      )
-    }
-  }
-  return lines
 }
 
-const smallPlan = [
-  ...['insert:32', 'insert:256', 'insert:1024', 'select:32', 'select:256', 'select:1024'],
-  'batch:16',
-]
-
-/** Measures on nodes that answer at once, which run on the other core. */
-async function measureOnResponder(
+async function onResponder(
   nodeCount: number,
-  plan: readonly string[],
+  version: ProtocolVersion,
+  run: (target: Target) => Measurement[],
 ): Promise<Measurement[]> {
-  const node = [process.execPath, '--import', 'tsx']
-  const [execPath, ...execArgv] =
-    process.platform === 'linux' && cpus().length > 1 ? ['taskset', '-c', '1', ...node] : node
-  const file = join(folder, 'driver/responder.ts')
-  const responder = fork(file, [String(nodeCount)], { execPath: execPath!, execArgv })
+  const responder = await openResponder(rust, nodeCount, version)
   try {
-    const [port] = (await once(responder, 'message')) as [number]
-    const addresses = Array.from({ length: nodeCount }, (_, i) => `127.0.0.${i + 1}:${port}`)
-    return measureClients(addresses.join(','), plan, clients)
+    return run({ addresses: responder.addresses, responder })
   } finally {
-    responder.kill()
+    responder.close()
   }
 }
 
-const onResponder = await measureOnResponder(1, [...smallPlan, 'page:1'])
-const onThreeNodes = await measureOnResponder(3, smallPlan)
-if (values.cassandra !== undefined) await fill(values.cassandra)
-const onCassandra =
-  values.cassandra === undefined
-    ? []
-    : measureClients(values.cassandra, [...smallPlan, 'page:1'], clients)
-const engine = runPinned<{ workload: string; inFlight: number; perSecond: number }>(
-  'engine/engine-process.ts',
-  [],
-)
+const small = [1, 32, 256, 1_024].flatMap((count) => [`insert:${count}`, `select:${count}`])
+const plan = [...small, 'batch:1', 'batch:16', 'page:1', 'columns:1']
+const optionPlan = ['insert:256', 'select:256']
 
-const report = [
-  '# Measurements',
-  '',
-  `\`npm run bench\`, Node ${process.version}, ${cpus()[0]?.model.trim()}, one core for the client. Best windows of one run on a shared machine:`,
-  'ratios hold elsewhere, absolute numbers do not.',
-  '',
-  '## Driver, on a responder that answers at once',
-  '',
-  ...table(onResponder),
-  '',
-  '## Driver, token-aware on three such nodes',
-  '',
-  ...table(onThreeNodes),
-  '',
-  ...(onCassandra.length === 0 ? [] : ['## Driver, on Cassandra 5', '', ...table(onCassandra), '']),
-  '## Embedded engine through `Session`, driver and engine on one core',
-  '',
-  '| workload | in flight | per second |',
-  '|---|--:|--:|',
-  ...engine.map(
-    ({ workload, inFlight, perSecond }) =>
-      `| ${workload} | ${inFlight} | ${perSecond.toLocaleString('en')} |`,
-  ),
-  '',
-].join('\n')
+/** What an option costs. Protocol v5 needs nodes that speak it. */
+async function measureOptions(): Promise<Measurement[]> {
+  const plain = ['prepared', 'als', 'metrics', ...(rust ? ['tls', 'lz4', 'rust'] : [])]
+  const onV4 = await onResponder(1, ProtocolVersion.V4, (target) =>
+    measureClients(target, optionPlan, plain),
+  )
+  if (rust === undefined) return onV4
+  const onV5 = await onResponder(1, ProtocolVersion.V5, (target) =>
+    measureClients(target, optionPlan, ['v5']),
+  )
+  return [...onV4, ...onV5]
+}
+
+async function measureOnCassandra(address: string): Promise<Measurement[]> {
+  await fill(address)
+  return measureClients({ addresses: [address] }, plan, clients)
+}
+
+const parts = {
+  onResponder: () =>
+    onResponder(1, ProtocolVersion.V4, (target) => measureClients(target, plan, clients)),
+  options: measureOptions,
+  onThreeNodes: () =>
+    onResponder(3, ProtocolVersion.V4, (target) => measureClients(target, plan, clients)),
+  onCassandra: async () =>
+    flags.cassandra === undefined ? [] : await measureOnCassandra(flags.cassandra),
+}
+
+async function part(name: keyof typeof parts): Promise<Measurement[]> {
+  return flags.only === undefined || flags.only === name ? await parts[name]() : []
+}
+
+const results: Results = {
+  node: process.version,
+  cpu: cpus()[0]?.model.trim() ?? 'unknown CPU',
+  responder: rust === undefined ? 'JavaScript' : 'Rust',
+  onResponder: await part('onResponder'),
+  options: await part('options'),
+  onThreeNodes: await part('onThreeNodes'),
+  onCassandra: await part('onCassandra'),
+  failures: [...failures.values()],
+  engine:
+    flags.only === undefined
+      ? runPinned<EngineMeasurement>(script('engine/engine-process.ts'))
+      : [],
+}
+for (const { client, workload, failure } of failures.values()) {
+  if (/tsylla|bare/.test(client)) throw new Error(`${client} fails at ${workload}: ${failure}`)
+}
+const report = writeReport(results)
 console.log(report)
-if (values.write) {
+if (flags.write) {
   writeFileSync(join(folder, 'results.md'), report)
-  const data = { node: process.version, onResponder, onThreeNodes, onCassandra, engine }
-  writeFileSync(join(folder, 'results.json'), `${JSON.stringify(data, undefined, 2)}\n`)
+  writeFileSync(join(folder, 'results.json'), `${JSON.stringify(results, undefined, 2)}\n`)
 }

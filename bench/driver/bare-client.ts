@@ -1,8 +1,14 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { batchRowCount, type BenchClient, readRow, selectIdCount, statements } from './workload.ts'
+import {
+  batchRowCount,
+  type BenchClient,
+  name,
+  readRow,
+  selectIdCount,
+  statements,
+} from './workload.ts'
 
-const name = 'a name of 20 letters'
 const slabBytes = 1 << 18
 
 type OnAnswer = (chunk: Buffer, bodyStart: number) => void

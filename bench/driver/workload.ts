@@ -2,17 +2,21 @@ import type { NativeTypeName } from '../../src/types/index.ts'
 
 type Marker = readonly [name: string, kind: NativeTypeName]
 
-/** Statements of the driver benchmark. Their ids on the responder begin with their names. */
+const shortColumns: readonly Marker[] = [
+  ['id', 'bigint'],
+  ['name', 'text'],
+  ['count', 'int'],
+  ['score', 'double'],
+]
+
+/**
+ * Statements of the driver benchmark. Their ids on the responder are their names, and the first
+ * letter chooses the answer.
+ */
 export const statements = {
   insert: {
     text: 'INSERT INTO bench.t (id, name, count, score, at) VALUES (?, ?, ?, ?, ?)',
-    markers: [
-      ['id', 'bigint'],
-      ['name', 'text'],
-      ['count', 'int'],
-      ['score', 'double'],
-      ['at', 'timestamp'],
-    ] as readonly Marker[],
+    markers: [...shortColumns, ['at', 'timestamp']] as readonly Marker[],
   },
   select: {
     text: 'SELECT id, name, count, score, at FROM bench.t WHERE id = ?',
@@ -22,15 +26,33 @@ export const statements = {
     text: 'SELECT id, name, count, score, at, ref FROM bench.t WHERE id = ?',
     markers: [['id', 'bigint']] as readonly Marker[],
   },
+  /** Without the timestamp, which `@lambda-group/scylladb` cannot bind or read. */
+  insertShort: {
+    text: 'INSERT INTO bench.t (id, name, count, score) VALUES (?, ?, ?, ?)',
+    markers: shortColumns,
+  },
+  readShort: {
+    text: 'SELECT id, name, count, score FROM bench.t WHERE id = ?',
+    markers: [['id', 'bigint']] as readonly Marker[],
+  },
 } as const
 
+export const name = 'a name of 20 letters'
+
 export const selectColumns: readonly Marker[] = statements.insert.markers
-export const selectValues: readonly unknown[] = [7n, 'a name of 20 letters', 5, 1.5, new Date(0)]
+export const selectValues: readonly unknown[] = [7n, name, 5, 1.5, new Date(0)]
 export const pageColumns: readonly Marker[] = [...selectColumns, ['ref', 'uuid']]
 export const pageValues: readonly unknown[] = [
   ...selectValues,
   '6ba7b810-9dad-11d1-80b4-00c04fd430c8',
 ]
+export const insertTime: Date = new Date(1_700_000_000_000)
+
+/** The values of one insert, in the types of tsylla and `cassandra-driver`. */
+export function insertValues(i: number): unknown[] {
+  return [BigInt(i), name, i & 0xffff, 1.5, insertTime]
+}
+
 export const pageRowCount = 5_000
 /** Inserts in one batch. */
 export const batchRowCount = 100
@@ -42,7 +64,9 @@ export interface BenchClient {
   readonly name: string
   insert(i: number): Promise<unknown>
   select(i: number): Promise<unknown>
-  page(): Promise<number>
+  page?(): Promise<number>
+  /** The same page as columns, where the client has them. */
+  columns?(): Promise<number>
   /** Inserts {@link batchRowCount} rows, unlogged. */
   batch(i: number): Promise<unknown>
   close(): Promise<void>
