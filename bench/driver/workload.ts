@@ -9,6 +9,8 @@ const shortColumns: readonly Marker[] = [
   ['score', 'double'],
 ]
 
+const insertColumns: readonly Marker[] = [...shortColumns, ['at', 'timestamp']]
+
 /**
  * Statements of the driver benchmark. Their ids on the responder are their names, and the first
  * letter chooses the answer.
@@ -16,7 +18,7 @@ const shortColumns: readonly Marker[] = [
 export const statements = {
   insert: {
     text: 'INSERT INTO bench.t (id, name, count, score, at) VALUES (?, ?, ?, ?, ?)',
-    markers: [...shortColumns, ['at', 'timestamp']] as readonly Marker[],
+    markers: insertColumns as readonly Marker[],
   },
   select: {
     text: 'SELECT id, name, count, score, at FROM bench.t WHERE id = ?',
@@ -29,7 +31,7 @@ export const statements = {
   /** Without the timestamp, which `@lambda-group/scylladb` cannot bind or read. */
   insertShort: {
     text: 'INSERT INTO bench.t (id, name, count, score) VALUES (?, ?, ?, ?)',
-    markers: shortColumns,
+    markers: shortColumns as readonly Marker[],
   },
   readShort: {
     text: 'SELECT id, name, count, score FROM bench.t WHERE id = ?',
