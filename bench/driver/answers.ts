@@ -128,19 +128,23 @@ function nodeCells(node: number, nodeCount: number): NamedCells {
   ]
 }
 
-/** A RESULT of the first `count` rows. When `count` is 0, the first row supplies the columns. */
-function rowsOf(cells: readonly NamedCells[], count: number = cells.length): Buffer {
+/** A RESULT of rows and its columns, which PREPARE needs. */
+interface Table {
+  readonly columns: readonly ColumnSpec[]
+  readonly body: Buffer
+}
+
+/** The first `count` rows. When `count` is 0, the first row supplies the columns. */
+function rowsOf(cells: readonly NamedCells[], count: number = cells.length): Table {
   const columns = cells[0]!.map(([spec]) => spec)
   const values = cells.slice(0, count).map((row) => row.map(([, value]) => value))
-  return rows(
-    columns,
-    values.map((row) => encodeRow(columns, row)),
-  )
+  const encoded = values.map((row) => encodeRow(columns, row))
+  return { columns, body: rows(columns, encoded) }
 }
 
 const clusterName = [column('cluster_name', 'text'), 'bench'] as const
 
-function localRow(node: number, nodeCount: number): Buffer {
+function localRow(node: number, nodeCount: number): Table {
   return rowsOf([
     [
       [column('key', 'text'), 'local'],
@@ -156,7 +160,7 @@ function peerRows(
   node: number,
   nodeCount: number,
   cellsOf: (peer: number, nodeCount: number) => NamedCells,
-): Buffer {
+): Table {
   const peers = Array.from({ length: nodeCount }, (_, i) => i).filter((other) => other !== node)
   return peers.length > 0
     ? rowsOf(peers.map((peer) => cellsOf(peer, nodeCount)))
@@ -182,8 +186,10 @@ const keyspaceCells: NamedCells = [
   [column('durable_writes', 'boolean'), true],
 ]
 
+type Query = readonly [part: string, table: Table]
+
 /** No rows of a query of version 0.13 of the Rust driver, whose columns are texts but for some. */
-function emptySchema(query: string): [part: string, body: Buffer] {
+function emptySchema(query: string): Query {
   const list: CqlType = { kind: 'list', element: nativeTypes.text, frozen: true }
   const types: { readonly [name: string]: CqlType } = {
     ...{ position: nativeTypes.int, field_names: list, field_types: list },
@@ -193,7 +199,7 @@ function emptySchema(query: string): [part: string, body: Buffer] {
     ...column(name, 'text'),
     type: types[name] ?? nativeTypes.text,
   }))
-  return [query, rows(columns, [])]
+  return [query, { columns, body: rows(columns, []) }]
 }
 
 const emptySchemas = [
@@ -213,7 +219,7 @@ function errorBody(code: number, message: string): Buffer {
 }
 
 /** The few queries that clients send when they connect, by a part of their text. */
-function queriesOf(node: number, nodeCount: number): [part: string, body: Buffer][] {
+function queriesOf(node: number, nodeCount: number): Query[] {
   const columns = 'SELECT host_id, rpc_address, data_center, rack, tokens'
   // Version 0.13, which @lambda-group/scylladb is built on.
   const early = columns.replace('SELECT', 'select')
@@ -236,7 +242,6 @@ function queriesOf(node: number, nodeCount: number): [part: string, body: Buffer
     ],
     ['system.local', localRow(node, nodeCount)],
     ['system.peers', peerRows(node, nodeCount, peerCells)],
-    ['USE ', bodyOf({ opcode: Opcode.RESULT, kind: ResultKind.SET_KEYSPACE, keyspace: 'bench' })],
     ['', rowsOf([keyspaceCells])],
   ]
 }
@@ -248,22 +253,19 @@ const resultColumnsOf: { readonly [statement: string]: readonly ColumnSpec[] } =
 }
 
 /** PREPARED, as a node of protocol `version` sends it. */
-function preparedAnswers(version: ProtocolVersion): [text: string, body: Buffer][] {
-  return Object.entries(statements).map(([name, { text, markers }]) => {
-    const resultColumns = resultColumnsOf[name] ?? []
-    const response: Response = {
-      opcode: Opcode.RESULT,
-      kind: ResultKind.PREPARED,
-      id: Buffer.from(name.padEnd(16)),
-      ...(version === ProtocolVersion.V5 ? { resultMetadataId: Buffer.alloc(16, 1) } : {}),
-      bind: {
-        flags: 0,
-        markers: markers.map(([n, k]) => column(n, k)),
-        partitionKeyIndexes: [0],
-      },
-      resultColumns,
-    }
-    return [text, bodyOf(response)]
+function preparedBody(
+  id: string,
+  markers: readonly ColumnSpec[],
+  resultColumns: readonly ColumnSpec[],
+  version: ProtocolVersion,
+): Buffer {
+  return bodyOf({
+    opcode: Opcode.RESULT,
+    kind: ResultKind.PREPARED,
+    id: Buffer.from(id.padEnd(16)),
+    ...(version === ProtocolVersion.V5 ? { resultMetadataId: Buffer.alloc(16, 1) } : {}),
+    bind: { flags: 0, markers, partitionKeyIndexes: markers.length > 0 ? [0] : [] },
+    resultColumns,
   })
 }
 
@@ -276,6 +278,11 @@ export function answersOf(
   const empty = Buffer.alloc(0)
   const done = bodyOf({ opcode: Opcode.RESULT, kind: ResultKind.VOID })
   const answers: Answer[] = []
+  const keyspaceSet = bodyOf({
+    opcode: Opcode.RESULT,
+    kind: ResultKind.SET_KEYSPACE,
+    keyspace: 'bench',
+  })
   const offers = new Map([
     ['COMPRESSION', ['lz4']],
     ['PROTOCOL_VERSIONS', isV5 ? ['4/v4', '5/v5'] : ['4/v4']],
@@ -289,11 +296,19 @@ export function answersOf(
     add(Opcode.EXECUTE, 'readShort', Opcode.RESULT, repeated(shortSpecs, shortValues, 1, isV5))
     add(Opcode.EXECUTE, 'page', Opcode.RESULT, repeated(pageSpecs, pageValues, pageRowCount, isV5))
     add(Opcode.BATCH, '', Opcode.RESULT, done)
-    for (const [text, body] of preparedAnswers(version))
-      add(Opcode.PREPARE, text, Opcode.RESULT, body)
+    for (const [name, { text, markers }] of Object.entries(statements)) {
+      const specs = markers.map(([one, kind]) => column(one, kind))
+      const prepared = preparedBody(name, specs, resultColumnsOf[name] ?? [], version)
+      add(Opcode.PREPARE, text, Opcode.RESULT, prepared)
+    }
     add(Opcode.QUERY, 'system.peers_v2', Opcode.ERROR, errorBody(0x2200, 'no such table'))
-    for (const [part, body] of queriesOf(node, nodeCount)) {
+    add(Opcode.QUERY, 'USE ', Opcode.RESULT, keyspaceSet)
+    for (const [i, [part, { columns, body }]] of queriesOf(node, nodeCount).entries()) {
+      // The Rust driver prepares its queries. Their ids begin with capital letters.
+      const id = String.fromCharCode(65 + i)
       add(Opcode.QUERY, part, Opcode.RESULT, body)
+      add(Opcode.PREPARE, part, Opcode.RESULT, preparedBody(id, [], columns, version))
+      add(Opcode.EXECUTE, id, Opcode.RESULT, body)
     }
     add(Opcode.OPTIONS, '', Opcode.SUPPORTED, bodyOf({ opcode: Opcode.SUPPORTED, options: offers }))
     add(Opcode.STARTUP, '', Opcode.READY, empty)

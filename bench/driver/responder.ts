@@ -23,11 +23,15 @@ const answers = answersOf(nodeCount).map((answer) => ({
   ...answer,
   frame: frame(answer.replyOpcode, answer.body),
 }))
-/** The answers to EXECUTE by the first byte of the id. */
-const byId = new Map(
-  answers
-    .filter(({ opcode }) => opcode === Opcode.EXECUTE)
-    .map((answer) => [answer.contains.charCodeAt(0), answer.frame]),
+/** The answers to EXECUTE by node and first byte of the id. */
+const byId = Array.from(
+  { length: nodeCount },
+  (_, node) =>
+    new Map(
+      answers
+        .filter((one) => one.node === node && one.opcode === Opcode.EXECUTE)
+        .map((one) => [one.contains.charCodeAt(0), one.frame]),
+    ),
 )
 const otherVersion = frame(
   Opcode.ERROR,
@@ -63,7 +67,7 @@ class Connection {
       const opcode = chunk[at + 4]!
       const answer =
         opcode === Opcode.EXECUTE
-          ? byId.get(chunk[at + 11]!)!
+          ? byId[this.#node]!.get(chunk[at + 11]!)!
           : this.#find(opcode, chunk.subarray(at + 9, at + 9 + length))
       this.#answer(answer, chunk, at)
       at += 9 + length

@@ -11,33 +11,37 @@ const shortColumns: readonly Marker[] = [
 
 const insertColumns: readonly Marker[] = [...shortColumns, ['at', 'timestamp']]
 
+type StatementName = 'insert' | 'select' | 'page' | 'insertShort' | 'readShort'
+
 /**
  * Statements of the driver benchmark. Their ids on the responder are their names, and the first
  * letter chooses the answer.
  */
-export const statements = {
+export const statements: {
+  readonly [name in StatementName]: { readonly text: string; readonly markers: readonly Marker[] }
+} = {
   insert: {
     text: 'INSERT INTO bench.t (id, name, count, score, at) VALUES (?, ?, ?, ?, ?)',
-    markers: insertColumns as readonly Marker[],
+    markers: insertColumns,
   },
   select: {
     text: 'SELECT id, name, count, score, at FROM bench.t WHERE id = ?',
-    markers: [['id', 'bigint']] as readonly Marker[],
+    markers: [['id', 'bigint']],
   },
   page: {
     text: 'SELECT id, name, count, score, at, ref FROM bench.t WHERE id = ?',
-    markers: [['id', 'bigint']] as readonly Marker[],
+    markers: [['id', 'bigint']],
   },
   /** Without the timestamp, which `@lambda-group/scylladb` cannot bind or read. */
   insertShort: {
     text: 'INSERT INTO bench.t (id, name, count, score) VALUES (?, ?, ?, ?)',
-    markers: shortColumns as readonly Marker[],
+    markers: shortColumns,
   },
   readShort: {
     text: 'SELECT id, name, count, score FROM bench.t WHERE id = ?',
-    markers: [['id', 'bigint']] as readonly Marker[],
+    markers: [['id', 'bigint']],
   },
-} as const
+}
 
 export const name = 'a name of 20 letters'
 

@@ -86,6 +86,7 @@ impl Client {
     async fn open(address: &str) -> Result<Self, Error> {
         let session = SessionBuilder::new()
             .known_node(address)
+            .fetch_schema_metadata(false)
             .pool_size(PoolSize::PerHost(NonZeroUsize::new(1).unwrap()))
             .build()
             .await?;

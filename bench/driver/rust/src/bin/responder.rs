@@ -36,8 +36,8 @@ struct Answer {
 
 struct Answers {
     list: Vec<Answer>,
-    /// By the first byte of a statement id, for EXECUTE.
-    by_id: HashMap<u8, usize>,
+    /// By node and first byte of a statement id, for EXECUTE.
+    by_id: HashMap<(usize, u8), usize>,
     version: u8,
 }
 
@@ -69,13 +69,13 @@ impl Answers {
             });
         }
         let executes = list.iter().enumerate().filter(|(_, one)| one.opcode == EXECUTE);
-        let by_id = executes.map(|(i, one)| (one.contains[0], i)).collect();
+        let by_id = executes.map(|(i, one)| ((one.node, one.contains[0]), i)).collect();
         Ok(Self { list, by_id, version })
     }
 
     fn find(&self, node: usize, opcode: u8, body: &[u8]) -> &Answer {
         if opcode == EXECUTE {
-            return &self.list[self.by_id[&body[2]]];
+            return &self.list[self.by_id[&(node, body[2])]];
         }
         let contains = |part: &[u8]| part.is_empty() || body.windows(part.len()).any(|one| one == part);
         self.list
