@@ -226,6 +226,9 @@ export class BindPlan {
           return
         }
         break
+      case CellOp.TEXT:
+        if (typeof value === 'string' && writer.writeShortAsciiCell(value)) return
+        break
       case CellOp.UUID:
         if (typeof value === 'string') {
           writer.reserve(20)

@@ -49,7 +49,11 @@ export function writeBatchQuery(writer: WireWriter, text: string): void {
 
 /** One statement by id; its values follow. */
 export function writeBatchPrepared(writer: WireWriter, id: Uint8Array): void {
-  writer.writeByte(1)
+  const { length } = id
+  writer.reserve(3 + length)
+  const at = writer.offset
+  writer.bytes[at] = 1
+  writer.offset = at + 1
   writer.writeShortBytes(id)
 }
 

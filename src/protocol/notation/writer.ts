@@ -10,6 +10,9 @@ export const intMax = 0x7fff_ffff
 /** Above this many characters the exact UTF-8 length is computed before room is made. */
 const estimateCharsMax = 16 * 1024
 
+/** Up to this many characters a loop costs less than the call into the runtime that encodes UTF-8. */
+const asciiLoopCharsMax = 24
+
 /**
  * Writes the notations of native_protocol_v4.spec §3 into memory that grows. A connection owns one
  * and encodes frame after frame into it; an encoder that throws leaves bytes beyond the frame's
@@ -111,11 +114,42 @@ export class WireWriter {
 
   /** Writes UTF-8 without a length. Returns the number of bytes. */
   writeUtf8(text: string): number {
+    if (this.#writeShortAscii(text)) return text.length
     const room = text.length > estimateCharsMax ? Buffer.byteLength(text) : text.length * 3
     this.reserve(room)
     const written = utf8Write(this.bytes, text, this.offset, room)
     this.offset += written
     return written
+  }
+
+  /** Writes a short text of ASCII. @returns false, with the offset as it was, for any other text */
+  #writeShortAscii(text: string): boolean {
+    const { length } = text
+    if (length > asciiLoopCharsMax) return false
+    this.reserve(length)
+    const { bytes, offset } = this
+    let units = 0
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i)
+      units |= unit
+      bytes[offset + i] = unit
+    }
+    if (units > 0x7f) return false
+    this.offset = offset + length
+    return true
+  }
+
+  /** [bytes] of a short text of ASCII. @returns false when nothing was written: for any other text */
+  writeShortAsciiCell(text: string): boolean {
+    this.reserve(4 + asciiLoopCharsMax)
+    const start = this.offset
+    this.offset = start + 4
+    if (this.#writeShortAscii(text)) {
+      this.patchInt(start, text.length)
+      return true
+    }
+    this.offset = start
+    return false
   }
 
   /** [string] */

@@ -58,6 +58,8 @@ export class BatchMessage implements Message {
   readonly #context: ExecutionContext
   readonly #type: BatchType
   readonly #parts: BatchParts
+  /** Of each statement; of statements that repeat the one before them, once. */
+  readonly #facts: readonly StatementFacts[]
   readonly #timestamp: number | bigint | undefined
   /** Statement that was being written last, which is the one that an error is about. */
   #writingIndex = 0
@@ -72,21 +74,18 @@ export class BatchMessage implements Message {
     this.#context = context
     this.#type = type
     this.#parts = parts
+    this.#facts = factsOf(parts.handles)
     this.profile = profile
     this.consistency = profile.consistency
     const isStampable =
       profile.timestamp === undefined &&
       context.timestamps !== undefined &&
-      batchAcceptsClientTimestamp(type, this.#facts())
+      batchAcceptsClientTimestamp(type, this.#facts)
     this.#timestamp = isStampable ? context.timestamps?.next() : profile.timestamp
   }
 
-  #facts(): StatementFacts[] {
-    return this.#parts.handles.map(({ facts }) => facts)
-  }
-
   get kind(): RequestKind {
-    return kindOfBatch(this.#type, this.#facts())
+    return kindOfBatch(this.#type, this.#facts)
   }
 
   get isIdempotent(): boolean {
@@ -254,27 +253,46 @@ export class BatchMessage implements Message {
   }
 }
 
+function factsOf(handles: readonly StatementHandle[]): StatementFacts[] {
+  const facts: StatementFacts[] = []
+  for (let i = 0; i < handles.length; i++) {
+    if (handles[i] !== handles[i - 1]) facts.push(handles[i]!.facts)
+  }
+  return facts
+}
+
 /** Returns the text of each statement once. */
 export function textOfBatch(handles: readonly StatementHandle[]): string {
   return [...new Set(handles.map(({ text }) => text))].join('; ')
 }
 
 /**
- * Adds the values of one more statement to a batch.
+ * Returns the values of the statement at `index` in marker order, in an array of their own.
  *
  * @throws BindError that names the statement
  */
-export function addValues(
-  { values, dates }: Pick<BatchParts, 'values' | 'dates'>,
+export function bindPart(
   { plan }: PreparedMetadata,
   given: BindValues | undefined,
-): void {
+  index: number,
+): unknown[] {
   try {
-    const own = plan.resolve(given)
-    dates.push(detachValues(plan, own))
-    values.push(own)
+    return plan.resolve(given)
   } catch (error) {
-    throw inStatement(error, values.length)
+    throw inStatement(error, index)
+  }
+}
+
+/** {@link detachValues}. @throws BindError that names the statement */
+export function detachPart(
+  { plan }: PreparedMetadata,
+  values: unknown[],
+  index: number,
+): DateMarkers {
+  try {
+    return detachValues(plan, values)
+  } catch (error) {
+    throw inStatement(error, index)
   }
 }
 

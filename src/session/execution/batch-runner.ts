@@ -1,19 +1,26 @@
 import { BindError, ClosedError, ConfigError } from '../../errors/index.ts'
 import {
   Batch,
+  type BatchEntry,
   type BindValues,
   type ExecuteOptions,
   PreparedStatement,
-  type Statement,
   type StatementOptions,
 } from '../../types/index.ts'
 import type { ResultSet } from '../result/result-set.ts'
+import type { PreparedMetadata } from '../statement/prepared-metadata.ts'
 import type { StatementHandle } from '../statement/statement-cache.ts'
-import { addValues, BatchMessage, type BatchParts, textOfBatch } from './batch-message.ts'
+import {
+  BatchMessage,
+  type BatchParts,
+  bindPart,
+  detachPart,
+  textOfBatch,
+} from './batch-message.ts'
 import type { CallTrace } from './call-trace.ts'
 import { allPages, type CallScope, isEmpty, valuesOf } from './call-scope.ts'
 import { UserRequest, type RequestOptions } from './user-request.ts'
-import { snapshotOf } from './value-snapshot.ts'
+import { type DateMarkers, snapshotOf } from './value-snapshot.ts'
 
 type BatchValues = readonly (BindValues | undefined)[]
 interface BatchCall {
@@ -59,7 +66,7 @@ export class BatchRunner {
     const startedMs = dispatcher.deadlineTimer.nowMs()
     const paging: RequestOptions = { ...allPages, signal: options?.signal, trace }
     const entries = batch.entries()
-    const handles = entries.map((entry) => this.#scope.handleOf(entry, profile.keyspace))
+    const handles = this.#handlesOf(entries, profile.keyspace)
     const fail = (error: unknown): void => resolve(this.#scope.fail(error, textOfBatch(handles)))
     const start = (given: BatchValues): void => {
       try {
@@ -72,7 +79,10 @@ export class BatchRunner {
     }
     const isWaiting = (handle: StatementHandle, i: number): boolean =>
       this.#isUnprepared(handle, entries[i]!, values[i])
-    if (!handles.some(isWaiting)) {
+    // What was prepared is prepared for all statements that repeat it.
+    const isRepeated = (handle: StatementHandle, i: number): boolean =>
+      handle.metadata !== undefined && handle === handles[i - 1]
+    if (!handles.some((handle, i) => !isRepeated(handle, i) && isWaiting(handle, i))) {
       start(values)
       return
     }
@@ -91,10 +101,20 @@ export class BatchRunner {
     accepted.catch(fail)
   }
 
+  /** Many batches repeat one statement, which is looked up once. */
+  #handlesOf(entries: readonly BatchEntry[], keyspace: string | undefined): StatementHandle[] {
+    const handles = new Array<StatementHandle>(entries.length)
+    for (let i = 0; i < entries.length; i++) {
+      const isRepeated = i > 0 && entries[i] === entries[i - 1]
+      handles[i] = isRepeated ? handles[i - 1]! : this.#scope.handleOf(entries[i]!, keyspace)
+    }
+    return handles
+  }
+
   /** Whether a statement of a batch has to be prepared before the batch can be sent. */
   #isUnprepared(
     handle: StatementHandle,
-    entry: Statement | PreparedStatement,
+    entry: BatchEntry,
     values: BindValues | undefined,
   ): boolean {
     if (handle.metadata !== undefined) return this.#scope.context.preparer.isStale(handle)
@@ -103,30 +123,27 @@ export class BatchRunner {
   }
 
   #partsOf(
-    entries: readonly (Statement | PreparedStatement)[],
+    entries: readonly BatchEntry[],
     handles: readonly StatementHandle[],
     given: BatchValues,
   ): BatchParts {
-    const metadata: BatchParts['metadata'] = []
-    const bound: Pick<BatchParts, 'values' | 'dates'> = { values: [], dates: [] }
+    const count = handles.length
+    const metadata = new Array<PreparedMetadata | undefined>(count)
+    const values = new Array<readonly unknown[]>(count)
+    const dates = new Array<DateMarkers>(count)
     let idempotent: (boolean | undefined)[] | undefined
-    for (let i = 0; i < handles.length; i++) {
+    for (let i = 0; i < count; i++) {
       const entry = entries[i]!
       const known = handles[i]!.metadata
-      const own = valuesOf(entry, given[i])
-      metadata.push(known)
-      if (known !== undefined) addValues(bound, known, own)
-      else {
-        bound.values.push(noValues)
-        bound.dates.push(0)
-      }
+      metadata[i] = known
+      const own = known === undefined ? [] : bindPart(known, valuesOf(entry, given[i]), i)
+      dates[i] = known === undefined ? 0 : detachPart(known, own, i)
+      values[i] = own
       if (entry.hasOptions) (idempotent ??= [])[i] = entry.options.idempotent
     }
-    return { handles, metadata, ...bound, idempotent }
+    return { handles, metadata, values, dates, idempotent }
   }
 }
-
-const noValues: readonly unknown[] = Object.freeze([])
 
 /** @throws ConfigError, BindError */
 function checkBatch(batch: Batch, values: readonly (BindValues | undefined)[]): void {
@@ -146,8 +163,9 @@ function checkBatch(batch: Batch, values: readonly (BindValues | undefined)[]): 
       `The batch has ${entries.length} statements, but there are values for ${values.length}`,
     )
   }
-  for (const [i, { hasOptions, options }] of entries.entries()) {
-    if (hasOptions) checkPartOptions(options, i)
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!
+    if (entry.hasOptions) checkPartOptions(entry.options, i)
   }
 }
 
