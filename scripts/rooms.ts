@@ -82,7 +82,7 @@ export const rooms: readonly Room[] = [
   {
     name: 'testing',
     level: 10,
-    mayImport: ['util', 'errors', 'protocol', 'transport', 'kernel'],
+    mayImport: [...upTo2, 'protocol', 'routing', 'transport', 'embedded', 'kernel'],
     mayUse: [
       ...['node:child_process', 'node:events', 'node:fs', 'node:net', 'node:readline'],
       ...['node:stream', 'node:url'],

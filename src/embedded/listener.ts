@@ -57,6 +57,22 @@ const failedLoginCountMaxDefault = 20
 const timeoutMsMax = 0x7fff_ffff
 const anyAddress: Inet = Inet.parse('127.0.0.1')
 
+/** How a listener is part of a node. */
+export interface ListenerPart {
+  /** Called when the listener is closed. */
+  readonly onClosed?: (listener: Listener) => void
+  /** Whether drivers find the address in the system tables. Default true. */
+  readonly isAnnounced?: boolean
+  /** Chooses the shard of a connection by the port of its client, where the node has shards. */
+  readonly place?: (clientPort: number) => ShardPlace
+}
+
+/** The shard of a connection, for as long as it is open. */
+export interface ShardPlace {
+  readonly shard: number
+  release(): void
+}
+
 interface Settings {
   readonly host: string
   readonly port: number
@@ -66,9 +82,10 @@ interface Settings {
   readonly writeTimeoutMs: number
   readonly onDisconnect: (reason: string) => void
   readonly failedLoginCountMax: number
+  readonly place: ListenerPart['place']
 }
 
-function settingsOf(options: ListenOptions): Settings {
+function settingsOf(options: ListenOptions, { place }: ListenerPart): Settings {
   return {
     host: options.host ?? '127.0.0.1',
     port: options.port ?? 9042,
@@ -78,6 +95,7 @@ function settingsOf(options: ListenOptions): Settings {
     writeTimeoutMs: limit('writeTimeoutMs', options, writeTimeoutMsDefault),
     onDisconnect: options.onDisconnect ?? (() => {}),
     failedLoginCountMax: limit('failedLoginCountMax', options, failedLoginCountMaxDefault),
+    place,
   }
 }
 
@@ -97,9 +115,9 @@ function limit(
 export async function openListener(
   node: EngineNode,
   options: ListenOptions,
-  onClosed: (listener: Listener) => void,
+  part: ListenerPart = {},
 ): Promise<Listener> {
-  const settings = settingsOf(options)
+  const settings = settingsOf(options, part)
   node.offerCompression(await availableCompressors())
   const sockets = new Set<Socket>()
   const server = openServer(node, settings)
@@ -109,7 +127,7 @@ export async function openListener(
     socket.on('close', () => sockets.delete(socket))
   })
   const bound = await listen(server, settings)
-  announce(node, bound)
+  if (part.isAnnounced !== false) announce(node, bound)
   const text = isIP(bound.address) === 6 ? `[${bound.address}]` : bound.address
   let closing: Promise<void> | undefined
   const listener: Listener = {
@@ -120,7 +138,7 @@ export async function openListener(
       closing ??= new Promise<void>((resolve) => {
         server.close(() => resolve())
         for (const socket of sockets) socket.destroy()
-        onClosed(listener)
+        part.onClosed?.(listener)
       })
       return closing
     },
@@ -204,9 +222,12 @@ function serve(node: EngineNode, socket: Socket, settings: Settings, logins: Fai
         `${address.toString()} port ${port} has ${bytes} bytes of answers unread and has read too few of them within ${writeTimeoutMs} ms`,
       ),
   })
+  const place = settings.place?.(port)
+  if (place !== undefined) socket.once('close', () => place.release())
   const connection = node.connect(output, {
     address,
     port,
+    shard: place?.shard,
     isEncrypted: settings.tls !== undefined,
     loginGuard: logins.guard(address),
   })

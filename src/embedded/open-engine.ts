@@ -77,8 +77,8 @@ export class OpenEngine {
   /** @throws ClosedError, ConfigError when the address cannot be listened on */
   async listen(options: ListenOptions): Promise<Listener> {
     this.#checkOpen()
-    const listener = await openListener(this.#node, options, (closed) => {
-      this.#listeners.delete(closed)
+    const listener = await openListener(this.#node, options, {
+      onClosed: (closed) => void this.#listeners.delete(closed),
     })
     if (this.isClosed) {
       await listener.close()

@@ -14,8 +14,8 @@ export interface EngineOptions {
   readonly runtime?: Runtime
   /** Replaces the clock of the runtime. */
   readonly clock?: Clock | undefined
-  /** Name of the data center keyspaces may be replicated to. */
-  readonly dataCenter?: string
+  /** The data centers that keyspaces may be replicated to. Default: `datacenter1`. */
+  readonly dataCenters?: (() => readonly string[]) | undefined
   /** Limits of batches on several partitions. Default: those of Cassandra. */
   readonly batchLimits?: Partial<BatchLimits> | undefined
   /** Memory that the answers to clients may take. */

@@ -57,7 +57,7 @@ export class Engine {
   #isClosed = false
 
   constructor(options: EngineOptions) {
-    const { storage, dataCenter = 'datacenter1' } = options
+    const { storage, dataCenters = () => ['datacenter1'] } = options
     const runtime = runtimeWithClock(options.clock, options.runtime)
     const { clock } = runtime
     this.runtime = runtime
@@ -81,7 +81,7 @@ export class Engine {
       randomUuid: () => randomUuid(runtime).toBytes(),
     }
     this.catalog = new Catalog(storage, {
-      dataCenter,
+      dataCenters,
       nowMicros: () => BigInt(this.#timestamps.next()),
       timeUuid: () => timeUuids.next().toString(),
       randomUuid: () => randomUuid(runtime).toString(),

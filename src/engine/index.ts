@@ -39,4 +39,5 @@ export { availableCompressors, EngineNode, type EngineNodeOptions } from './node
 export type { ClientAddress, LoginGuard } from './node/client-address.ts'
 export { NodeConnection } from './node/node-connection.ts'
 export type { NodeOutput } from './node/node-output.ts'
+export type { NodePlacement, RequestedPartition } from './node/node-placement.ts'
 export type { AdvertisedAddress, NodeIdentity, NodePeer } from './system/node-identity.ts'

@@ -22,6 +22,13 @@ export {
   type RunProcessesOptions,
 } from './process-run.ts'
 export type { FaultProxyCounters } from './proxied-connection.ts'
+export {
+  SimulatedCluster,
+  type SimulatedClusterOptions,
+  type SimulatedNodeOptions,
+} from './simulated-cluster.ts'
+export type { SimulatedNode, SimulatedNodeCounters } from './simulated-node.ts'
+export type { SimulatedReplica, SimulatedTablet } from './tablet-map.ts'
 export { SkewedClock } from './skewed-clock.ts'
 export { type Worker, worker } from './worker.ts'
 export { type WorkerExit, WorkerProcess } from './worker-process.ts'

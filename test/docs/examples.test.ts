@@ -25,7 +25,7 @@ test('the example for node:test passes', { timeout: 60_000 }, async () => {
 test('the example for vitest passes', { timeout: 60_000 }, async () => {
   const vitest = 'node_modules/vitest/vitest.mjs'
   const output = await run(vitest, 'run', '--config', 'examples/testing/vitest.config.ts')
-  expect(output).toMatch(/Tests\s+2 passed \(2\)/)
+  expect(output).toMatch(/Tests\s+3 passed \(3\)/)
 })
 
 test.each(['esm', 'cjs'] as const)(

@@ -16,17 +16,17 @@ test.skipIf(process.platform !== 'linux')(
         identity: {
           hostId: hostIdOf(i),
           rack: `rack${i}`,
-          token: String((BigInt(i) - 1n) * 6_000_000_000_000_000_000n),
+          tokens: [String((BigInt(i) - 1n) * 6_000_000_000_000_000_000n)],
         },
         peers: (): NodePeer[] =>
           nodes.filter((other) => other !== node).map(({ system }) => system),
       })
       nodes.push(node)
     }
-    const listeners = [await openListener(nodes[0]!, { host: hosts[0], port: 0 }, () => {})]
+    const listeners = [await openListener(nodes[0]!, { host: hosts[0], port: 0 })]
     const { port } = listeners[0]!
     for (const i of [1, 2]) {
-      listeners.push(await openListener(nodes[i]!, { host: hosts[i]!, port }, () => {}))
+      listeners.push(await openListener(nodes[i]!, { host: hosts[i]!, port }))
     }
     const session = await Session.connect([`127.0.0.1:${port}`], {
       keyspace: 'k',

@@ -37,7 +37,7 @@ export class SimulatedCluster {
     )
     for (let i = 0; i < nodeCount; i++) {
       const node: EngineNode = new EngineNode(this.#engine, {
-        identity: { hostId: hostIdOf(i), rack: `rack${i}`, token: String(this.#tokens[i]) },
+        identity: { hostId: hostIdOf(i), rack: `rack${i}`, tokens: [String(this.#tokens[i])] },
         peers: (): NodePeer[] =>
           this.#nodes.filter((other) => other.node !== node).map((other) => other.node.system),
       })

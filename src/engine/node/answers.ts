@@ -25,6 +25,8 @@ export interface RequestOrigin {
   readonly streamId: number
   /** Set when the client asked for a trace. */
   readonly trace: Trace | undefined
+  /** What a result has besides its rows. */
+  readonly customPayload?: ReadonlyMap<string, Uint8Array> | undefined
 }
 
 type AnswersHost = Pick<NodeHost, 'engine' | 'tracer'>
@@ -91,11 +93,11 @@ export class Answers {
 
   #writeResult(origin: RequestOrigin, result: EngineResult, skipMetadata: boolean): void {
     const { warnings } = result
-    const { trace, streamId } = origin
+    const { trace, streamId, customPayload } = origin
     const prefix =
-      warnings.length === 0 && trace === undefined
+      warnings.length === 0 && trace === undefined && customPayload === undefined
         ? emptyResponsePrefix
-        : { ...emptyResponsePrefix, warnings, tracingId: trace?.sessionId }
+        : { ...emptyResponsePrefix, warnings, tracingId: trace?.sessionId, customPayload }
     this.#finishTrace(origin, 'Request complete')
     this.#responses.result(streamId, prefix, result, skipMetadata)
   }

@@ -5,6 +5,8 @@ export interface ClientAddress {
   readonly address: Inet
   readonly port: number
   readonly isEncrypted?: boolean
+  /** Shard of the node that serves the connection, where the node has shards. */
+  readonly shard?: number | undefined
   /** Bounds the passwords that are tried from that address. */
   readonly loginGuard?: LoginGuard | undefined
 }

@@ -14,6 +14,7 @@ import { type NodeState, SystemTables } from '../system/system-tables.ts'
 import type { ClientAddress } from './client-address.ts'
 import type { NodeCredentials } from './credentials.ts'
 import { NodeConnection } from './node-connection.ts'
+import type { NodePlacement } from './node-placement.ts'
 import type { NodeHost } from './node-host.ts'
 import type { NodeOutput } from './node-output.ts'
 import { Statements } from './statements.ts'
@@ -29,6 +30,8 @@ export interface EngineNodeOptions {
    * engine behave like a cluster whose nodes agree at once.
    */
   readonly peers?: (() => Iterable<NodePeer>) | undefined
+  /** Where the node keeps which partitions. Default: all of them, and it has no shards. */
+  readonly placement?: NodePlacement | undefined
 }
 
 const compressionNames: readonly CompressionName[] = ['snappy', 'lz4']
@@ -53,6 +56,7 @@ export class EngineNode implements NodeState, NodeHost {
   readonly statements: Statements
   readonly tracer: Tracer
   readonly credentials: NodeCredentials | undefined
+  readonly placement: NodePlacement | undefined
   #compressors: ReadonlyMap<string, Compressor> = new Map()
   readonly #connections: Set<NodeConnection> = new Set()
   readonly #peers: () => Iterable<NodePeer>
@@ -70,6 +74,7 @@ export class EngineNode implements NodeState, NodeHost {
     engine.readTablesFrom(this.system)
     this.tracer = new Tracer(this.system.traces, runtime)
     this.credentials = options.credentials
+    this.placement = options.placement
     this.#stopListening = engine.catalog.onChange((change) => {
       this.#announce({ ...change, argumentTypes: undefined })
     })
@@ -99,11 +104,12 @@ export class EngineNode implements NodeState, NodeHost {
   }
 
   /** The content of SUPPORTED (OptionsMessage). */
-  supported(): ReadonlyMap<string, readonly string[]> {
-    return new Map([
+  supported(client: ClientAddress): ReadonlyMap<string, readonly string[]> {
+    return new Map<string, readonly string[]>([
       ['CQL_VERSION', [this.system.identity.cqlVersion]],
       ['COMPRESSION', [...this.#compressors.keys()]],
       ['PROTOCOL_VERSIONS', ['4/v4']],
+      ...(this.placement?.supported(client) ?? []),
     ])
   }
 

@@ -1,4 +1,5 @@
 import {
+  type ExecuteRequest,
   type FrameHandler,
   Framing,
   HeaderFlag,
@@ -30,6 +31,7 @@ import type { NodeHost } from './node-host.ts'
 import type { NodeOutput } from './node-output.ts'
 import { describeRequest } from './request-description.ts'
 import { RequestIntake } from './request-intake.ts'
+import { partitionOf } from './requested-partition.ts'
 import {
   executeBatch,
   executePrepared,
@@ -183,12 +185,14 @@ export class NodeConnection implements FrameHandler, StatementScope {
       case Opcode.EXECUTE: {
         const { skipMetadata } = request.parameters
         const outcome = executePrepared(node, request, this)
-        answers.sendResult(origin, outcome, skipMetadata, this.#noteResult)
+        const placed = node.placement === undefined ? origin : this.#place(origin, request)
+        answers.sendResult(placed, outcome, skipMetadata, this.#noteResult)
         return
       }
       case Opcode.QUERY: {
         const { skipMetadata } = request.parameters
-        const outcome = executeQuery(node, request, this)
+        const text = this.#textOf(request.text)
+        const outcome = executeQuery(node, { ...request, text }, this)
         answers.sendResult(origin, outcome, skipMetadata, this.#noteResult)
         return
       }
@@ -196,11 +200,14 @@ export class NodeConnection implements FrameHandler, StatementScope {
         answers.sendResult(origin, executeBatch(node, request, this), false, this.#noteResult)
         return
       case Opcode.PREPARE:
-        answers.sendPrepared(origin, node.statements.prepare(request.text, this.#keyspace).body)
+        answers.sendPrepared(
+          origin,
+          node.statements.prepare(this.#textOf(request.text), this.#keyspace).body,
+        )
         return
       case Opcode.OPTIONS:
         answers.send(origin, Opcode.SUPPORTED, () =>
-          writeSupported(answers.writer, node.supported()),
+          writeSupported(answers.writer, node.supported(this.#client)),
         )
         return
       case Opcode.STARTUP:
@@ -217,6 +224,17 @@ export class NodeConnection implements FrameHandler, StatementScope {
       default:
         exhaustive(request)
     }
+  }
+
+  #textOf(text: string): string {
+    return this.#node.placement?.statementText(text) ?? text
+  }
+
+  /** Asks the placement of the node what a response says besides its result. */
+  #place(origin: RequestOrigin, request: ExecuteRequest): RequestOrigin {
+    const partition = partitionOf(this.#node, request)
+    if (partition === undefined) return origin
+    return { ...origin, customPayload: this.#node.placement?.onRequest(this.#client, partition) }
   }
 
   #start(origin: RequestOrigin, request: StartupRequest): void {

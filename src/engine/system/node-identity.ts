@@ -10,8 +10,8 @@ export interface NodeIdentity {
   readonly clusterName: string
   readonly dataCenter: string
   readonly rack: string
-  /** The token the node's one range ends with. */
-  readonly token: string
+  /** The tokens that the ranges of the node end with. */
+  readonly tokens: readonly string[]
   /** Version of Cassandra that it emulates. Drivers choose their schema queries by it. */
   readonly releaseVersion: string
   readonly cqlVersion: string
@@ -41,7 +41,7 @@ export function nodeIdentityOf(kv: KvStore, randomUuid: () => string): NodeIdent
     clusterName: 'tsylla',
     dataCenter: 'datacenter1',
     rack: 'rack1',
-    token: '0',
+    tokens: ['0'],
     releaseVersion: '5.0.9',
     cqlVersion: '3.4.7',
     nativeProtocolVersion: '4',

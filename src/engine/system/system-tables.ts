@@ -199,7 +199,7 @@ export class SystemTables {
       rpc_address: address,
       rpc_port: port,
       schema_version: this.#catalog.schema.version,
-      tokens: new Set([identity.token]),
+      tokens: new Set(identity.tokens),
     }
   }
 
@@ -229,7 +229,7 @@ export class SystemTables {
       rack: identity.rack,
       release_version: identity.releaseVersion,
       schema_version: this.#catalog.schema.version,
-      tokens: new Set([identity.token]),
+      tokens: new Set(identity.tokens),
     }
   }
 

@@ -19,7 +19,7 @@ const knownOptions: ReadonlySet<string> = new Set(['durable_writes', 'replicatio
 
 /** Data centers a NetworkTopologyStrategy may name: those of this node. */
 export interface LocalDataCenter {
-  readonly dataCenter: string
+  readonly dataCenters: () => readonly string[]
 }
 
 export function createKeyspace(
@@ -101,10 +101,11 @@ function parseReplication(
   } else if (strategy === 'NetworkTopologyStrategy') {
     const factor = options.get('replication_factor')
     options.delete('replication_factor')
-    if (factor !== undefined && !options.has(local.dataCenter)) {
-      options.set(local.dataCenter, factor)
+    const dataCenters = local.dataCenters()
+    if (factor !== undefined) {
+      for (const name of dataCenters) if (!options.has(name)) options.set(name, factor)
     }
-    checkOptions(options, [local.dataCenter], strategy, keyspace)
+    checkOptions(options, dataCenters, strategy, keyspace)
   } else {
     const full = className.includes('.') ? className : strategyPackage + className
     throw configurationError(`Unable to find replication strategy class '${full}'`)
