@@ -16,7 +16,7 @@ export interface Measurement {
   readonly inFlight: number
   /** Operations per second in the best window; for pages and batches, rows per second. */
   readonly perSecond: number
-  /** CPU time of the client's process per operation or row in the window where it was least, in microseconds. */
+  /** Microseconds of CPU of the process per operation or row, in the window with the least. */
   readonly cpuUs: number
   /** Latency of an operation: of a whole page or batch. */
   readonly p50Us: number

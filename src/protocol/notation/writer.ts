@@ -10,7 +10,7 @@ export const intMax = 0x7fff_ffff
 /** Above this many characters the exact UTF-8 length is computed before room is made. */
 const estimateCharsMax = 16 * 1024
 
-/** Up to this many characters a loop costs less than the call into the runtime that encodes UTF-8. */
+/** Up to this many characters a loop costs less than the call that encodes UTF-8. */
 const asciiLoopCharsMax = 24
 
 /**
@@ -139,7 +139,7 @@ export class WireWriter {
     return true
   }
 
-  /** [bytes] of a short text of ASCII. @returns false when nothing was written: for any other text */
+  /** [bytes] of a short text of ASCII. @returns false when it is another: nothing was written */
   writeShortAsciiCell(text: string): boolean {
     this.reserve(4 + asciiLoopCharsMax)
     const start = this.offset
