@@ -224,10 +224,12 @@ export class Cluster implements ConnectionListener {
   }
 
   #onEvent(event: ServerEvent): void {
-    if (event.type === 'STATUS_CHANGE') this.#registry.noteStatus(event)
-    if (event.type === 'STATUS_CHANGE' && event.change === 'UP') {
+    if (event.type === 'STATUS_CHANGE') {
+      const isKnown = this.#registry.noteStatus(event)
       // A hint only: nodes report it before they take connections, and the pool keeps trying.
-      this.#registry.fillEmptyPools()
+      if (event.change === 'UP') this.#registry.fillEmptyPools()
+      // A node that was known by another address, for example.
+      if (event.change === 'UP' && !isKnown) this.#debouncer.request()
     }
     if (event.type === 'SCHEMA_CHANGE') this.#propagator.add(event.schemaChange)
     const isRouting = event.type === 'SCHEMA_CHANGE' && changesRouting(event.schemaChange)

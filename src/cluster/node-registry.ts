@@ -270,11 +270,16 @@ export class NodeRegistry {
     for (const { pool } of this.coordinators) if (!pool.isAvailable) void pool.fill()
   }
 
-  noteStatus({ change, address, port }: StatusChangeEvent): void {
+  /** @returns whether a node is known by that address */
+  noteStatus({ change, address, port }: StatusChangeEvent): boolean {
     const at = { host: address.toString(), port }
+    let isKnown = false
     for (const node of this.#nodes.values()) {
-      if (node.isAt(at)) node.isPresumedDown = change === 'DOWN'
+      if (!node.isAt(at)) continue
+      node.isPresumedDown = change === 'DOWN'
+      isKnown = true
     }
+    return isKnown
   }
 
   /** Whether any node that is not excluded has a connection, with room or not. */

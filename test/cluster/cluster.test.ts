@@ -79,6 +79,23 @@ class NamedEndpoint implements Endpoint {
 }
 
 describe('a cluster', () => {
+  test('asks who is up at an address that no node has', async () => {
+    const clock = new VirtualClock()
+    const members = membersOf(2, clock)
+    const moved = new MemberNode(clock, 2, '10.0.0.9')
+    const cluster = clusterOf(clock, [...members, moved])
+    await cluster.connect()
+    await pass(clock, 2_000)
+    // The second node comes back at another address, and no other event says so.
+    moved.peers = [members[0]!]
+    members[0]!.peers = [moved]
+    for (const connection of members[1]!.connections) connection.destroy()
+    sendEvent(members[0]!.connections[0]!, 'STATUS_CHANGE', 'UP', 9)
+    await pass(clock, 10_000)
+    expect(availableNodes(cluster)).toEqual(['10.0.0.1:9042', '10.0.0.9:9042'])
+    cluster.destroy(new ClosedError('session'))
+  })
+
   test('keeps the connections of a node it reached by name when others tell its address', async () => {
     const clock = new VirtualClock()
     const [first, second] = [1, 2].map((n) => new MemberNode(clock, n)) as [MemberNode, MemberNode]

@@ -247,13 +247,13 @@ describe('rules', () => {
   test('strike with the same seed the same frames', async () => {
     const patternOf = async (seed: number): Promise<string> => {
       await using proxy = await FaultProxy.open(node, { seed })
-      const options = { keyspace: 'k', requestTimeoutMs: 100, poolSize: 1 }
+      const options = { keyspace: 'k', poolSize: 1 }
       await using session = await Session.connect([proxy.address], options)
       const select = await session.prepare('SELECT v FROM t WHERE id = ?')
       proxy.inject({ fault: 'loseResponse', request: 'EXECUTE', probability: 0.3 })
       let pattern = ''
       for (let i = 0; i < 12; i++) {
-        await session.executePrepared(select, [i]).then(
+        await session.executePrepared(select, [i], { timeout: 300 }).then(
           () => (pattern += '.'),
           () => (pattern += 'x'),
         )

@@ -13,15 +13,16 @@ async function connect(
   options: Partial<SessionOptions> = {},
   replication = `{'class': 'NetworkTopologyStrategy', 'datacenter1': 2}`,
 ): Promise<Session> {
+  // The events of these changes reach no later session, which would forget tablets by them.
+  const first = await Session.connect(cluster.contactPoints)
+  await first.execute(`CREATE KEYSPACE IF NOT EXISTS k WITH replication = ${replication}`)
+  await first.execute('CREATE TABLE IF NOT EXISTS k.t (a int, b text, v int, PRIMARY KEY ((a, b)))')
+  await first.close()
   const session = await Session.connect(cluster.contactPoints.slice(0, 1), {
     reconnectionPolicy: { delayMs: () => 10 },
     ...options,
   })
   onTestFinished(() => session.close())
-  await session.execute(`CREATE KEYSPACE IF NOT EXISTS k WITH replication = ${replication}`)
-  await session.execute(
-    'CREATE TABLE IF NOT EXISTS k.t (a int, b text, v int, PRIMARY KEY ((a, b)))',
-  )
   return session
 }
 
