@@ -9,6 +9,8 @@ import type { ProtocolVersion } from '../../src/protocol/index.ts'
 import { addressOf, writeAnswers } from './answers.ts'
 
 const folder = dirname(fileURLToPath(import.meta.url))
+/** What the benchmark builds and installs, outside of what the gates read. */
+export const cacheFolder: string = join(folder, '../../node_modules/.cache/tsylla-bench')
 
 /** Commands that run a process on one core, where that is possible. */
 export function pinned(core: number, command: readonly string[]): string[] {
@@ -19,11 +21,12 @@ export function pinned(core: number, command: readonly string[]): string[] {
 /** Builds the programs in Rust. @returns their folder; `undefined` where there is no cargo */
 export function buildRust(): string | undefined {
   if (spawnSync('cargo', ['--version']).status !== 0) return undefined
-  const build = spawnSync('cargo', ['build', '--release'], {
+  const target = join(cacheFolder, 'rust')
+  const build = spawnSync('cargo', ['build', '--release', '--target-dir', target], {
     cwd: join(folder, 'rust'),
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  return build.status === 0 ? join(folder, 'rust/target/release') : undefined
+  return build.status === 0 ? join(target, 'release') : undefined
 }
 
 export interface Responder {

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import cassandra from 'cassandra-driver'
+import { cacheFolder } from './open-responder.ts'
 import {
   batchRowCount,
   type BenchClient,
@@ -51,11 +52,14 @@ export async function openCassandraDriver(address: string): Promise<BenchClient>
   }
 }
 
-const peers = join(dirname(fileURLToPath(import.meta.url)), '../peers')
+const peersFolder = dirname(fileURLToPath(new URL('../peers/package.json', import.meta.url)))
+const peers = join(cacheFolder, 'peers')
 
 /** Installs the peers that nothing but the benchmark needs. @returns whether they are there */
 export function installPeers(): boolean {
   if (existsSync(join(peers, 'node_modules/@lambda-group/scylladb'))) return true
+  mkdirSync(peers, { recursive: true })
+  copyFileSync(join(peersFolder, 'package.json'), join(peers, 'package.json'))
   const options = ['--no-audit', '--no-fund', '--no-package-lock']
   return spawnSync('npm', ['install', ...options], { cwd: peers }).status === 0
 }
