@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { ConfigError } from '../errors/index.ts'
 import { checkInteger, checkOptions } from '../kernel/index.ts'
 import { type Clock, createRandom, type RandomSource, systemClock } from '../util/index.ts'
+import { type InjectedEvent, serverEventOf } from './forged-frames.ts'
 import { ActiveRule, type FaultRule, type InjectedFault } from './fault-rule.ts'
 import { NodeAddresses, socketAddressOf } from './node-addresses.ts'
 import { type FaultProxyCounters, ProxiedConnection } from './proxied-connection.ts'
@@ -53,7 +54,8 @@ export class FaultProxy implements AsyncDisposable {
   readonly #connections = new Set<ProxiedConnection>()
   readonly #counters: FaultProxyCounters = {
     ...{ connections: 0, requests: 0, responses: 0, events: 0, delayed: 0, lostRequests: 0 },
-    ...{ lostResponses: 0, duplicated: 0, cut: 0, reset: 0, blackHoles: 0 },
+    ...{ lostResponses: 0, duplicated: 0, cut: 0, reset: 0, forgedErrors: 0, halfClosed: 0 },
+    blackHoles: 0,
   }
   #address = ''
   #closing: Promise<void> | undefined
@@ -141,6 +143,17 @@ export class FaultProxy implements AsyncDisposable {
   /** Ends all rules. Connections in a black hole stay there. */
   heal(): void {
     this.#rules.clear()
+  }
+
+  /**
+   * Sends an event to the clients that have registered for its kind, as if the node had.
+   *
+   * @returns how many connections it was sent on
+   * @throws ConfigError when the event cannot be
+   */
+  injectEvent(event: InjectedEvent): number {
+    const checked = serverEventOf(event)
+    return [...this.#connections].filter((connection) => connection.sendEvent(checked)).length
   }
 
   /** Resets all connections; new ones are accepted. */

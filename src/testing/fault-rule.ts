@@ -2,6 +2,7 @@ import { ConfigError } from '../errors/index.ts'
 import { checkInteger, checkOneOf, checkOptions, timeoutMsMax } from '../kernel/index.ts'
 import { Opcode } from '../protocol/index.ts'
 import type { RandomSource } from '../util/index.ts'
+import { checkForgedError, type ForgedError } from './forged-frames.ts'
 
 /** Requests of a client, by the name that the protocol gives them. */
 export type RequestName =
@@ -24,6 +25,10 @@ export type RequestName =
  * - `cut`: only a part of the frame arrives, and the connection is closed.
  * - `reset`: the connection is reset, and the frame does not arrive. A request that is reset was
  *   not executed, a response that is reset was.
+ * - `forgeError`: the client gets an error in the place of the answer. Of a `request` the server
+ *   never hears; a `response` that is replaced was executed.
+ * - `halfClose`: the frame does not arrive, and its side of the connection is ended while the other
+ *   stays open.
  * - `blackHole`: from then on the connection stays open and nothing arrives, in both directions.
  */
 export type FaultKind =
@@ -33,6 +38,8 @@ export type FaultKind =
   | 'duplicate'
   | 'cut'
   | 'reset'
+  | 'forgeError'
+  | 'halfClose'
   | 'blackHole'
 
 /** A frame on its way through a {@link FaultProxy}, or a connection that is being made. */
@@ -51,7 +58,8 @@ export interface FaultRule {
   readonly fault: FaultKind
   /**
    * Whether connections, requests, responses or events are meant. Default: `request` for
-   * `loseRequest`, else `response`. Connections can have `delay`, `reset` and `blackHole`.
+   * `loseRequest` and `forgeError`, else `response`. Connections can have `delay`, `reset` and
+   * `blackHole`.
    */
   readonly on?: 'connect' | 'request' | 'response' | 'event' | undefined
   /** Requests of these kinds, and the responses to them. */
@@ -68,6 +76,8 @@ export interface FaultRule {
   readonly times?: number | undefined
   /** For `delay`: milliseconds, or from how many to how many. Default 50. */
   readonly delayMs?: number | readonly [min: number, max: number] | undefined
+  /** For `forgeError`: what the client is answered. */
+  readonly error?: ForgedError | undefined
 }
 
 /** A rule in effect. */
@@ -94,14 +104,19 @@ export function requestNameOf(opcode: number): RequestName | undefined {
 
 const faultsOn: { readonly [Kind in ProxiedFrame['on']]: readonly FaultKind[] } = {
   connect: ['delay', 'reset', 'blackHole'],
-  request: ['delay', 'loseRequest', 'cut', 'reset', 'blackHole'],
-  response: ['delay', 'loseResponse', 'duplicate', 'cut', 'reset', 'blackHole'],
-  event: ['delay', 'duplicate', 'cut', 'reset', 'blackHole'],
+  request: ['delay', 'loseRequest', 'cut', 'reset', 'forgeError', 'halfClose', 'blackHole'],
+  response: [
+    ...(['delay', 'loseResponse', 'duplicate', 'cut', 'reset'] as const),
+    ...(['forgeError', 'halfClose', 'blackHole'] as const),
+  ],
+  event: ['delay', 'duplicate', 'cut', 'reset', 'halfClose', 'blackHole'],
 }
 
 /** A rule, and how often it has matched. */
 export class ActiveRule {
   readonly fault: FaultKind
+  /** Of `forgeError`. */
+  readonly error: ForgedError | undefined
   /** How often the fault has happened. */
   count = 0
   readonly #rule: FaultRule
@@ -113,11 +128,12 @@ export class ActiveRule {
   constructor(rule: FaultRule) {
     checkOptions('A fault rule', rule, {
       ...{ fault: true, on: true, request: true, connection: true, when: true },
-      ...{ probability: true, skip: true, times: true, delayMs: true },
+      ...{ probability: true, skip: true, times: true, delayMs: true, error: true },
     })
     this.#rule = rule
     this.fault = rule.fault
-    this.#on = rule.on ?? (rule.fault === 'loseRequest' ? 'request' : 'response')
+    const isOfRequests = rule.fault === 'loseRequest' || rule.fault === 'forgeError'
+    this.#on = rule.on ?? (isOfRequests ? 'request' : 'response')
     const { request, probability = 1 } = rule
     this.#requests = typeof request === 'string' ? [request] : request
     checkOneOf('on', this.#on, ['connect', 'request', 'response', 'event'])
@@ -125,6 +141,8 @@ export class ActiveRule {
     if (!(probability >= 0 && probability <= 1)) {
       throw new ConfigError(`probability must be from 0 to 1, not ${String(probability)}`)
     }
+    if (rule.fault === 'forgeError') this.error = checkForgedError(rule.error)
+    else if (rule.error !== undefined) throw new ConfigError('error belongs to forgeError')
     this.#checkValues()
   }
 

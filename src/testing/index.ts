@@ -6,6 +6,7 @@ export type {
   ProxiedFrame,
   RequestName,
 } from './fault-rule.ts'
+export type { ForgedError, ForgedErrorName, InjectedEvent } from './forged-frames.ts'
 export { foldInvariant, type HistoryOperation, type Violation } from './history.ts'
 export {
   type CheckOptions,

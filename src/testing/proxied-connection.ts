@@ -7,6 +7,7 @@ import {
   readRequest,
   responseBit,
   SegmentSealer,
+  type ServerEvent,
   WireReader,
 } from '../protocol/index.ts'
 import type { Clock, RandomSource, Timer } from '../util/index.ts'
@@ -16,6 +17,7 @@ import {
   requestNameOf,
   type RequestName,
 } from './fault-rule.ts'
+import { errorFrame, eventFrame, type ForgedError } from './forged-frames.ts'
 import { FrameSplitter } from './frame-splitter.ts'
 import type { NodeAddresses, NodeSocketAddress } from './node-addresses.ts'
 
@@ -32,6 +34,8 @@ export interface FaultProxyCounters {
   duplicated: number
   cut: number
   reset: number
+  forgedErrors: number
+  halfClosed: number
   blackHoles: number
 }
 
@@ -65,6 +69,9 @@ export class ProxiedConnection {
   /** Requests without an answer yet, by stream id. */
   readonly #requests = new Map<number, RequestName | undefined>()
   readonly #timers = new Set<Timer>()
+  /** Events that the client has registered for, and the version that it speaks. */
+  readonly #eventTypes = new Set<string>()
+  #versionByte: number = ProtocolVersion.V4
   /** Whether nothing passes any more while the connection stays open. */
   #isSilent = false
   #isClosed = false
@@ -116,6 +123,7 @@ export class ProxiedConnection {
         this.#toNode(frame)
         continue
       }
+      if (frame[opcodeOffset] === Opcode.REGISTER && !this.#isCompressed) this.#noteRegister(frame)
       if (frame[opcodeOffset] === Opcode.STARTUP) this.#isCompressed = asksForCompression(frame)
       const request = requestNameOf(frame[opcodeOffset]!)
       this.#host.counters.requests++
@@ -202,10 +210,40 @@ export class ProxiedConnection {
       case 'reset':
         counters.reset++
         return this.destroy(true)
+      case 'forgeError':
+        counters.forgedErrors++
+        return this.#forge(rule.error!, frame)
+      case 'halfClose':
+        counters.halfClosed++
+        ;(frame.on === 'request' ? this.#node : this.#client)?.end()
+        return
       case 'blackHole':
         counters.blackHoles++
         this.#isSilent = true
     }
+  }
+
+  /** Answers a request with an error, in the place of the node or of its answer. */
+  #forge(error: ForgedError, { bytes }: ProxiedFrame): void {
+    const { buffer, byteOffset, length } = bytes
+    const streamId = new DataView(buffer, byteOffset, length).getInt16(streamOffset)
+    this.#requests.delete(streamId)
+    this.#toClient(errorFrame(error, streamId, bytes[0]!), this.#sealer)
+  }
+
+  /** @returns whether the client has registered for such events */
+  sendEvent(event: ServerEvent): boolean {
+    if (this.#isSilent || this.#isClosed || !this.#eventTypes.has(event.type)) return false
+    this.#toClient(eventFrame(event, this.#versionByte), this.#sealer)
+    return true
+  }
+
+  /** Remembers the events that a REGISTER asks for. */
+  #noteRegister(frame: Buffer): void {
+    const request = readRequest(new WireReader(frame.subarray(headerBytes)), Opcode.REGISTER)
+    if (request.opcode !== Opcode.REGISTER) return
+    this.#versionByte = frame[0]!
+    for (const type of request.eventTypes) this.#eventTypes.add(type)
   }
 
   #later(delayMs: number, forward: () => void): void {

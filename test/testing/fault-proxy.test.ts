@@ -57,6 +57,18 @@ test.each([
   [{ fault: 'loseResponse', request: 5 }, /request must be the name/],
   [{ fault: 'loseResponse', when: true }, /when must be a function/],
   [{ fault: 'delay', delayMs: -5 }, /delayMs must be from 0/],
+  [{ fault: 'forgeError' }, /forgeError needs an error/],
+  [{ fault: 'forgeError', error: { code: 'BUSY' } }, /code must be one of SERVER, /],
+  [{ fault: 'forgeError', error: { code: 70_000 } }, /code must be an integer from 0 to 65535/],
+  [{ fault: 'forgeError', error: { code: 0, text: '' } }, /has no option "text"/],
+  [{ fault: 'forgeError', error: { code: 0, message: 5 } }, /message of an error must be a text/],
+  [{ fault: 'forgeError', error: { code: 0, details: 5 } }, /details of an error must be/],
+  [
+    { fault: 'forgeError', error: { code: 'FUNCTION_FAILURE', details: { argumentTypes: 5 } } },
+    /details do not fit the error/,
+  ],
+  [{ fault: 'forgeError', on: 'event', error: { code: 0 } }, /fault on event must be one of/],
+  [{ fault: 'reset', error: { code: 0 } }, /error belongs to forgeError/],
   [{ fault: 'delay', delayMs: [5, 1] }, /delayMs must be from 0/],
   [{ fault: 'delay', delayMs: '5ms' }, /delayMs must be from 0/],
   [{ fault: 'delay', delayMs: null }, /delayMs must be from 0/],
@@ -322,5 +334,82 @@ test('close ends connections, timers and the port', async () => {
   expect(await failing).toMatchObject({ code: expect.stringMatching(/^TSYLLA_/) })
   await expect(Session.connect([proxy.address])).rejects.toMatchObject({
     code: 'TSYLLA_CONNECTION',
+  })
+})
+
+describe('answers and events of the proxy', () => {
+  for (const protocolVersionMax of [4, 5] as const) {
+    test(`errors are forged, before the node hears of the request or behind its back · v${protocolVersionMax}`, async () => {
+      const proxy = await openProxy()
+      const session = await sessionOf(proxy, { protocolVersionMax })
+      const write = await session.prepare(conditional)
+      const error = { code: 'WRITE_TIMEOUT', details: { received: 1, required: 2 } } as const
+      proxy.inject({ fault: 'forgeError', request: 'EXECUTE', error, times: 1 })
+      await expect(session.executePrepared(write, [1, 1])).rejects.toMatchObject({
+        ...{ code: 'TSYLLA_SERVER_WRITE_TIMEOUT', outcome: 'unknown' },
+        details: { received: 1, required: 2 },
+        message: expect.stringContaining('forged by the proxy') as string,
+      })
+      proxy.inject({
+        ...{ fault: 'forgeError', on: 'response', request: 'EXECUTE', times: 1 },
+        error: { code: 0x1001, message: 'too much' },
+      })
+      await expect(session.executePrepared(write, [2, 2])).rejects.toMatchObject({
+        ...{ code: 'TSYLLA_SERVER_OVERLOADED', outcome: 'unknown' },
+      })
+      expect(await stored()).toEqual([2])
+      expect(proxy.counters.forgedErrors).toBe(2)
+      await session.executePrepared(write, [3, 3])
+    })
+
+    test(`events reach clients that have registered · v${protocolVersionMax}`, async () => {
+      const proxy = await openProxy()
+      const session = await sessionOf(proxy, { protocolVersionMax })
+      await session.execute('SELECT id FROM t')
+      const keyspace = 'k'
+      const seen: unknown[] = []
+      session.onTopologyChange((change) => void seen.push(change))
+      const sent = proxy.injectEvent({
+        ...{ type: 'SCHEMA_CHANGE', change: 'UPDATED', target: 'TABLE' },
+        ...{ keyspace, name: 't' },
+      })
+      expect(sent).toBe(1)
+      const address = proxy.address
+      expect(proxy.injectEvent({ type: 'STATUS_CHANGE', change: 'DOWN', address })).toBe(1)
+      // The connection is as good as before.
+      await session.execute('SELECT id FROM t')
+    })
+  }
+
+  test.each<[unknown, RegExp]>([
+    [null, /An event is an object/],
+    [{ type: 'HEARTBEAT' }, /type of an event must be one of STATUS_CHANGE/],
+    [{ type: 'STATUS_CHANGE', change: 'LEFT' }, /change of STATUS_CHANGE must be one of UP, DOWN/],
+    [{ type: 'STATUS_CHANGE', change: 'UP', address: 'a:b' }, /The address of an event/],
+    [{ type: 'SCHEMA_CHANGE', change: 'CREATED', target: 'VIEW' }, /target of SCHEMA_CHANGE/],
+    [
+      { type: 'SCHEMA_CHANGE', change: 'CREATED', target: 'TABLE', keyspace: 'k' },
+      /has a keyspace, and a name/,
+    ],
+  ])('%j is refused', async (event, message) => {
+    const proxy = await openProxy()
+    expect(() => proxy.injectEvent(event as never)).toThrow(message)
+  })
+
+  test('a side of a connection is ended, and the session connects again', async () => {
+    const proxy = await openProxy()
+    const session = await sessionOf(proxy, { poolSize: 1 })
+    const write = await session.prepare(conditional)
+    for (const [id, on] of [[1, 'request'] as const, [2, 'response'] as const]) {
+      proxy.inject({ fault: 'halfClose', on, request: 'EXECUTE', times: 1 })
+      await expect(session.executePrepared(write, [id, id])).rejects.toMatchObject({
+        ...{ code: 'TSYLLA_CONNECTION', outcome: 'unknown' },
+      })
+      // What is harmless to repeat waits for the next connection.
+      await session.execute('SELECT id FROM t', [], { timeout: 30_000 })
+    }
+    await session.executePrepared(write, [3, 3], { timeout: 30_000 })
+    expect(await stored()).toEqual([2, 3])
+    expect(proxy.counters.halfClosed).toBe(2)
   })
 })
