@@ -23,6 +23,7 @@ export { Row } from './codec/index.ts'
 export {
   type AwsCredentials,
   awsKeyspaces,
+  type ConsistencyRules,
   type AwsKeyspacesOptions,
   type AwsKeyspacesSession,
   type CloudOptions,
@@ -97,6 +98,8 @@ export type {
   SchemaMetadata,
   TableMetadata,
   ViewMetadata,
+  VirtualKeyspaceMetadata,
+  VirtualTableMetadata,
 } from './metadata/index.ts'
 export type {
   ConnectTrace,

@@ -1,5 +1,6 @@
 import { ConfigError } from '../errors/index.ts'
 import type { AuthProvider, TlsOptions } from '../transport/index.ts'
+import type { ConsistencyRules } from './consistency-rules.ts'
 import { checkRegion, sigV4AuthProvider, type SigV4Options } from './sigv4-auth-provider.ts'
 
 export interface AwsKeyspacesOptions {
@@ -23,8 +24,20 @@ export interface AwsKeyspacesSession {
   readonly localDataCenter: string
   /** The one level that writes may have. */
   readonly consistency: 'LOCAL_QUORUM'
+  /** Other levels fail before anything is sent. */
+  readonly consistencyRules: ConsistencyRules
   readonly authProvider?: AuthProvider
 }
+
+/**
+ * Levels that the service takes, by "Supported Apache Cassandra consistency levels" of its
+ * developer guide. Batches and conditional statements are writes.
+ */
+const consistencyRules: ConsistencyRules = Object.freeze({
+  service: 'Amazon Keyspaces',
+  reads: ['LOCAL_QUORUM', 'LOCAL_ONE', 'ONE'] as const,
+  writes: ['LOCAL_QUORUM'] as const,
+})
 
 /** Port of all endpoints; it speaks TLS only. */
 const keyspacesPort = 9142
@@ -47,6 +60,7 @@ export function awsKeyspaces(options: AwsKeyspacesOptions): AwsKeyspacesSession 
     tls: { servername: host, ...(ca === undefined ? {} : { ca }) },
     localDataCenter: region,
     consistency: 'LOCAL_QUORUM',
+    consistencyRules,
     ...(credentials === undefined
       ? {}
       : { authProvider: sigV4AuthProvider({ region, credentials }) }),

@@ -7,6 +7,11 @@ export {
   type AwsKeyspacesSession,
   awsKeyspaces,
 } from './aws-keyspaces.ts'
+export {
+  type ConsistencyCheck,
+  consistencyCheckOf,
+  type ConsistencyRules,
+} from './consistency-rules.ts'
 export type { CloudCluster, CloudDefaults } from './open-cloud.ts'
 export {
   checkCloudOptions,

@@ -7,5 +7,7 @@ export type {
   RelationMetadata,
   TableMetadata,
   ViewMetadata,
+  VirtualKeyspaceMetadata,
+  VirtualTableMetadata,
 } from './schema-descriptions.ts'
 export { SchemaMetadata } from './schema-metadata.ts'

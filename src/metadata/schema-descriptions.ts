@@ -74,6 +74,21 @@ export interface AggregateMetadata {
   readonly returnType: CqlType
 }
 
+/** A virtual table, from `system_virtual_schema.tables`: it shows the state of the node it is read on. */
+export interface VirtualTableMetadata
+  extends Pick<
+    RelationMetadata,
+    'keyspace' | 'name' | 'columns' | 'partitionKey' | 'clusteringKey'
+  > {
+  readonly comment: string
+}
+
+/** A virtual keyspace of Cassandra 4 and later, such as `system_views`. */
+export interface VirtualKeyspaceMetadata {
+  readonly name: string
+  readonly tables: ReadonlyMap<string, VirtualTableMetadata>
+}
+
 /** A keyspace with all that it contains. */
 export interface KeyspaceMetadata {
   readonly name: string

@@ -1,4 +1,9 @@
-import type { KeyspaceMetadata, TableMetadata, ViewMetadata } from './schema-descriptions.ts'
+import type {
+  KeyspaceMetadata,
+  TableMetadata,
+  ViewMetadata,
+  VirtualKeyspaceMetadata,
+} from './schema-descriptions.ts'
 import type * as Reader from './schema-reader.ts'
 
 /** Keyspaces that are remembered; those beyond that are read again. */
@@ -20,6 +25,9 @@ export class SchemaMetadata {
   readonly #current: () => string | undefined
   /** By name; a promise is shared by all who ask while it is read. */
   readonly #keyspaces = new Map<string, Promise<KeyspaceMetadata | undefined>>()
+
+  /** Read once, because only another version of the server has others. */
+  #virtual: Promise<ReadonlyMap<string, VirtualKeyspaceMetadata>> | undefined
 
   /** @internal */
   constructor(read: Reader.ReadRows, current: () => string | undefined) {
@@ -79,9 +87,32 @@ export class SchemaMetadata {
     return (await this.keyspace(keyspace))?.views.get(name)
   }
 
+  /**
+   * Returns the virtual keyspaces by name, with their tables: `system_views` and others
+   * of Cassandra 4 and later, from `system_virtual_schema`. Their tables show the state of the node
+   * that a request is sent to. Empty where the server has no such schema, as ScyllaDB.
+   */
+  virtualKeyspaces(): Promise<ReadonlyMap<string, VirtualKeyspaceMetadata>> {
+    const known = this.#virtual
+    if (known !== undefined) return known
+    const reading = this.#readVirtual()
+    this.#virtual = reading
+    reading.catch(() => {
+      if (this.#virtual === reading) this.#virtual = undefined
+    })
+    return reading
+  }
+
+  async #readVirtual(): Promise<ReadonlyMap<string, VirtualKeyspaceMetadata>> {
+    const { readVirtualKeyspaces } = await import('./virtual-schema.ts')
+    return await readVirtualKeyspaces(this.#read)
+  }
+
   /** Reads keyspaces again when they are next asked for. @param keyspace default: all */
   refresh(keyspace?: string): void {
-    if (keyspace === undefined) this.#keyspaces.clear()
-    else this.#keyspaces.delete(keyspace)
+    if (keyspace === undefined) {
+      this.#keyspaces.clear()
+      this.#virtual = undefined
+    } else this.#keyspaces.delete(keyspace)
   }
 }

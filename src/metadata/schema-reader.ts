@@ -123,7 +123,7 @@ function userTypesOf(keyspace: string, rows: readonly SchemaRow[]): UserTypes {
   return types
 }
 
-function columnOf(row: SchemaRow, types: UserTypes): ColumnMetadata {
+export function columnOf(row: SchemaRow, types: UserTypes): ColumnMetadata {
   return {
     name: textOf(row, 'column_name'),
     type: typeOf(textOf(row, 'type'), types),
@@ -141,7 +141,7 @@ const kindOrder: readonly ColumnMetadata['kind'][] = [
 ]
 
 /** The order in which SELECT * returns them: keys by position, the others by the bytes of names. */
-function sortedColumns(columns: readonly ColumnMetadata[]): readonly ColumnMetadata[] {
+export function sortedColumns(columns: readonly ColumnMetadata[]): readonly ColumnMetadata[] {
   return [...columns].sort(
     (a, b) =>
       kindOrder.indexOf(a.kind) - kindOrder.indexOf(b.kind) ||
@@ -156,6 +156,17 @@ const noOptions: ReadonlySet<string> = new Set([
   ...['base_table_name', 'include_all_columns', 'where_clause'],
 ])
 
+/** Columns by name, and those of the keys. */
+export function keysOf(
+  columns: readonly ColumnMetadata[],
+): Pick<RelationMetadata, 'columns' | 'partitionKey' | 'clusteringKey'> {
+  return {
+    columns: new Map(columns.map((column) => [column.name, column])),
+    partitionKey: columns.filter(({ kind }) => kind === 'partition_key'),
+    clusteringKey: columns.filter(({ kind }) => kind === 'clustering'),
+  }
+}
+
 function relationOf(
   keyspace: string,
   name: string,
@@ -164,9 +175,7 @@ function relationOf(
 ): RelationMetadata {
   return {
     ...{ keyspace, name, id: textOf(row, 'id') },
-    columns: new Map(columns.map((column) => [column.name, column])),
-    partitionKey: columns.filter(({ kind }) => kind === 'partition_key'),
-    clusteringKey: columns.filter(({ kind }) => kind === 'clustering'),
+    ...keysOf(columns),
     options: new Map([...row].filter(([column]) => !noOptions.has(column))),
   }
 }
@@ -207,7 +216,7 @@ function aggregateOf(keyspace: string, row: SchemaRow, types: UserTypes): Aggreg
   }
 }
 
-function groupedBy(rows: readonly SchemaRow[], column: string): Map<string, SchemaRow[]> {
+export function groupedBy(rows: readonly SchemaRow[], column: string): Map<string, SchemaRow[]> {
   const groups = new Map<string, SchemaRow[]>()
   for (const row of rows) {
     const key = textOf(row, column)
@@ -218,7 +227,7 @@ function groupedBy(rows: readonly SchemaRow[], column: string): Map<string, Sche
   return groups
 }
 
-function textOf(row: SchemaRow, column: string): string {
+export function textOf(row: SchemaRow, column: string): string {
   const value = row.get(column)
   return typeof value === 'string' ? value : ''
 }

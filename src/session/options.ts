@@ -1,4 +1,10 @@
-import { checkCloudOptions, type CloudOptions } from '../cloud/index.ts'
+import {
+  checkCloudOptions,
+  type CloudOptions,
+  type ConsistencyCheck,
+  consistencyCheckOf,
+  type ConsistencyRules,
+} from '../cloud/index.ts'
 import {
   ConfigError,
   type Consistency,
@@ -48,6 +54,7 @@ import {
   type Runtime,
   systemRuntime,
 } from '../util/index.ts'
+import { foreignOptions } from './foreign-options.ts'
 import { checkSlowRequest, type SlowRequestOptions } from './execution/slow-requests.ts'
 
 /** An object that is a contact point: an open embedded database. */
@@ -126,6 +133,11 @@ export interface SessionOptions {
   readonly tcpKeepAliveMs?: number | null | undefined
   /** Default `LOCAL_QUORUM`. */
   readonly consistency?: Consistency | undefined
+  /**
+   * The levels that a managed service takes, as `awsKeyspaces` returns them: requests with others
+   * fail with a `ConfigError`. Default: all.
+   */
+  readonly consistencyRules?: ConsistencyRules | undefined
   /** Consistency of the Paxos round of conditional statements. Default `LOCAL_SERIAL`. */
   readonly serialConsistency?: SerialConsistency | undefined
   /** Rows per page. Default 5,000. */
@@ -232,6 +244,7 @@ export interface ResolvedOptions {
   readonly tcpNoDelay: boolean
   readonly tcpKeepAliveMs: number | undefined
   readonly consistency: Consistency
+  readonly consistencyCheck: ConsistencyCheck | undefined
   readonly serialConsistency: SerialConsistency
   readonly pageSize: number
   readonly timestamps: 'client' | 'server'
@@ -280,7 +293,7 @@ const optionNames: ReadonlySet<string> = new Set([
   ...['heartbeatIntervalMs', 'preparedCountMax', 'inFlightBytesMax', 'queueCountMax'],
   ...['queueBytesMax', 'protocolVersionMax', 'addressTranslator', 'shardAwarePort'],
   ...['loadBalancingPolicy', 'hostFilter', 'lookup', 'authProvider', 'cloud'],
-  ...['retryBudget', 'adaptiveConcurrency'],
+  ...['retryBudget', 'adaptiveConcurrency', 'consistencyRules'],
   ...['retryPolicy', 'speculativeExecutionPolicy', 'reconnectionPolicy', 'executionProfiles'],
   ...['resultBytesMax', 'schemaAgreementTimeoutMs', 'applicationName', 'runtime', 'clock'],
   ...['slowRequest', 'random'],
@@ -319,6 +332,7 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
     protocolVersionMax: checkProtocolVersion(options.protocolVersionMax ?? 5),
     ...resolveConnection(options),
     consistency: checkConsistency(options.consistency ?? 'LOCAL_QUORUM'),
+    consistencyCheck: consistencyCheckOf(options),
     serialConsistency: checkSerialConsistency(options.serialConsistency ?? 'LOCAL_SERIAL'),
     pageSize: checkPageSize(options.pageSize ?? 5_000),
     timestamps: oneOf('timestamps', options.timestamps ?? 'client', ['client', 'server']),
@@ -359,25 +373,6 @@ export function resolveOptions(options: SessionOptions): ResolvedOptions {
 function resolveRuntime({ runtime = systemRuntime, clock, random }: SessionOptions): Runtime {
   if (clock === undefined && random === undefined) return runtime
   return { ...runtime, clock: clock ?? runtime.clock, random: random ?? runtime.random }
-}
-
-/** Options of other drivers, and the options that replace them here. */
-const foreignOptions: { readonly [name: string]: string } = {
-  credentials: 'user and password',
-  username: 'user',
-  secureConnectBundle: 'cloud, as in { bundle: path }',
-  hosts: 'contactPoints',
-  nodes: 'contactPoints',
-  host: 'contactPoints',
-  port: "contactPoints, as in ['node1:9042']",
-  protocolOptions: "contactPoints with a port, as in ['node1:9042']",
-  sslOptions: 'tls',
-  ssl: 'tls',
-  queryOptions: 'consistency, serialConsistency and pageSize',
-  pooling: 'poolSize',
-  socketOptions: 'connectionTimeoutMs, requestTimeoutMs, tcpNoDelay and tcpKeepAliveMs',
-  policies: 'loadBalancingPolicy, retryPolicy, speculativeExecutionPolicy and reconnectionPolicy',
-  profiles: 'executionProfiles',
 }
 
 function resolvePolicies(

@@ -119,6 +119,7 @@ export class ConnectedSession implements Executor, AsyncDisposable {
         timestamps: options.timestamps === 'client' ? timestamps : undefined,
         resultBytesMax: options.resultBytesMax,
         recorder: this.#recorder,
+        consistencyCheck: options.consistencyCheck,
         readTrace: async (id, traceOptions) => {
           const { readTrace } = await import('./result/trace-reader.ts')
           const source = { cluster, deadlineTimer }

@@ -140,8 +140,12 @@ describe('a login by Signature Version 4', () => {
 
 describe('Amazon Keyspaces', () => {
   test('has an endpoint per region, whose name the certificate carries', () => {
-    const { authProvider, ...rest } = awsKeyspaces({ region: 'eu-central-1', credentials: keys })
+    const { authProvider, consistencyRules, ...rest } = awsKeyspaces({
+      region: 'eu-central-1',
+      credentials: keys,
+    })
     expect(authProvider?.authenticators).toEqual([authenticator])
+    expect(consistencyRules.service).toBe('Amazon Keyspaces')
     expect(rest).toEqual({
       contactPoints: ['cassandra.eu-central-1.amazonaws.com:9142'],
       tls: { servername: 'cassandra.eu-central-1.amazonaws.com' },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { cqlTypeText, type KeyspaceMetadata } from '../../src/index.ts'
+import { ServerError, ServerErrorCode } from '../../src/errors/index.ts'
 import { SchemaMetadata } from '../../src/metadata/index.ts'
 import { describeOnServers } from '../support/targets.ts'
 
@@ -48,6 +49,32 @@ describeOnServers('schema metadata', (target) => {
       ],
     })
     expect(types.get('point')!.fields.map(({ name }) => name)).toEqual(['x', 'Y'])
+  })
+
+  test('virtual keyspaces have their tables and columns', async () => {
+    const { session } = target
+    const found = await session.metadata.virtualKeyspaces()
+    expect(await session.metadata.virtualKeyspaces()).toBe(found)
+    expect(found.has('system_views')).toBe(true)
+    const tables = found.get('system_virtual_schema')!.tables
+    expect([...tables.keys()].sort()).toEqual(['columns', 'keyspaces', 'tables'])
+    const columns = tables.get('columns')!
+    expect(columns).toMatchObject({ keyspace: 'system_virtual_schema', name: 'columns' })
+    expect(columns.comment).not.toBe('')
+    const keys = [...columns.partitionKey, ...columns.clusteringKey]
+    expect(keys.map((key) => [key.name, cqlTypeText(key.type)])).toEqual([
+      ['keyspace_name', 'text'],
+      ['table_name', 'text'],
+      ['column_name', 'text'],
+    ])
+    const selected = await session.execute('SELECT * FROM system_virtual_schema.columns')
+    expect(selected.colSpecs().map((column) => column.name)).toEqual([...columns.columns.keys()])
+    for (const table of [...found.values()].flatMap((keyspace) => [...keyspace.tables.values()])) {
+      expect(table.columns.size, table.name).toBeGreaterThan(0)
+    }
+    session.metadata.refresh()
+    expect(await session.metadata.virtualKeyspaces()).not.toBe(found)
+    expect((await session.metadata.keyspace('system_virtual_schema'))?.tables).toBeUndefined()
   })
 
   test('a keyspace is read once, and again after changes of any session', async () => {
@@ -154,4 +181,25 @@ describe('schema metadata of changing tables', () => {
     expect(keyspace!.types.get('a')!.fields[0]!.type).toMatchObject({ kind: 'custom' })
     expect(keyspace!.functions).toHaveLength(1)
   })
+})
+
+test('a server without virtual keyspaces has none, and other failures are not remembered', async () => {
+  let code: number = ServerErrorCode.INVALID
+  let readCount = 0
+  const metadata = new SchemaMetadata(
+    () => {
+      readCount++
+      return Promise.reject(new ServerError(code, 'no such keyspace', {}))
+    },
+    () => undefined,
+  )
+  expect(await metadata.virtualKeyspaces()).toEqual(new Map())
+  const known = readCount
+  await metadata.virtualKeyspaces()
+  expect(readCount).toBe(known)
+  metadata.refresh()
+  code = ServerErrorCode.OVERLOADED
+  await expect(metadata.virtualKeyspaces()).rejects.toMatchObject({ serverCode: code })
+  code = ServerErrorCode.INVALID
+  expect(await metadata.virtualKeyspaces()).toEqual(new Map())
 })

@@ -68,6 +68,7 @@ export class BatchRunner {
     const entries = batch.entries()
     const handles = this.#handlesOf(entries, profile.keyspace)
     const fail = (error: unknown): void => resolve(this.#scope.fail(error, textOfBatch(handles)))
+    this.#scope.checkConsistency({ kind: 'batch' }, profile)
     const start = (given: BatchValues): void => {
       try {
         const parts = this.#partsOf(entries, handles, given)

@@ -1,3 +1,4 @@
+import type { StatementFacts } from '../../cql/index.ts'
 import type { Cluster } from '../../cluster/index.ts'
 import { ClosedError, ConfigError, type Outcome, TsyllaError } from '../../errors/index.ts'
 import { requestChannel, type RequestTrace, traced } from '../../observability/index.ts'
@@ -92,6 +93,22 @@ export class CallScope {
     checkPreparedKeyspace(source, keyspace)
     // Another session may have prepared it.
     return this.isOwn(source) ? source : this.statements.get(source.keyspace, source.text)
+  }
+
+  /**
+   * Checks the level against what a managed service takes.
+   *
+   * @throws ConfigError
+   */
+  checkConsistency(
+    { kind }: Pick<StatementFacts, 'kind'>,
+    { consistency }: ExecutionProfile,
+  ): void {
+    const { consistencyCheck } = this.context
+    // Changes of the schema have no level.
+    if (consistencyCheck === undefined || kind === 'ddl' || kind === 'use' || kind === 'other')
+      return
+    consistencyCheck.check(kind === 'select', consistency)
   }
 
   /** Waits for shared work as long as a call may take. */

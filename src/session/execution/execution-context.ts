@@ -1,4 +1,5 @@
 import type { Cluster } from '../../cluster/index.ts'
+import type { ConsistencyCheck } from '../../cloud/index.ts'
 import type { TimestampGenerator } from '../../policies/index.ts'
 import type { QueryTrace, TraceOptions } from '../../types/index.ts'
 import type { ResultMetadataCache } from '../result/result-metadata-cache.ts'
@@ -20,5 +21,7 @@ export interface ExecutionContext {
   /** Bytes of rows that one result of all pages may have. */
   readonly resultBytesMax: number
   readonly recorder: SessionRecorder
+  /** What a managed service takes; `undefined` for all. */
+  readonly consistencyCheck: ConsistencyCheck | undefined
   readonly readTrace: (tracingId: string, options: TraceOptions) => Promise<QueryTrace>
 }

@@ -108,6 +108,7 @@ export class StatementRunner {
         if (context.dispatcher.isClosing) throw new ClosedError('session')
         const profile = this.#scope.profileOf(carried, options)
         checkPreparedKeyspace(handle, profile.keyspace)
+        this.#scope.checkConsistency(handle.facts, profile)
         const message = new ExecuteMessage(context, handle, values, profile)
         const signal = options?.signal
         const isPlain = signal === undefined && trace === undefined
@@ -202,6 +203,7 @@ export class StatementRunner {
   async #execute(request: ExecutionRequest): Promise<AnyResult> {
     const handle = this.#scope.handleOf(request.statement, request.profile.keyspace)
     const { facts } = handle
+    this.#scope.checkConsistency(facts, request.profile)
     if (facts.kind === 'use' && facts.keyspace !== undefined) {
       return await this.#use(facts.keyspace, request)
     }
