@@ -74,7 +74,10 @@ export interface AggregateMetadata {
   readonly returnType: CqlType
 }
 
-/** A virtual table, from `system_virtual_schema.tables`: it shows the state of the node it is read on. */
+/**
+ * A virtual table, from `system_virtual_schema.tables`: it shows the state of the node that it is
+ * read on.
+ */
 export interface VirtualTableMetadata
   extends Pick<
     RelationMetadata,

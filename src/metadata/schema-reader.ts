@@ -33,7 +33,7 @@ type SchemaRows = { readonly [Table in (typeof schemaTables)[number]]: readonly 
 /** Reads the names of all keyspaces. */
 export async function readKeyspaceNames(read: ReadRows): Promise<readonly string[]> {
   const rows = await read('SELECT keyspace_name FROM system_schema.keyspaces')
-  return rows.map((row) => textOf(row, 'keyspace_name')).sort()
+  return rows.map((row) => textColumnOf(row, 'keyspace_name')).sort()
 }
 
 /** Reads a keyspace; `undefined` when there is none of this name. */
@@ -57,7 +57,7 @@ function keyspaceOf(name: string, keyspace: SchemaRow, rows: SchemaRows): Keyspa
   const columnsOf = (relation: string): readonly ColumnMetadata[] =>
     sortedColumns((columns.get(relation) ?? []).map((row) => columnOf(row, types)))
   const tables = rows.tables.map((row): [string, TableMetadata] => {
-    const table = textOf(row, 'table_name')
+    const table = textColumnOf(row, 'table_name')
     const own = (indexes.get(table) ?? []).map((index) => indexOf(index))
     return [
       table,
@@ -69,13 +69,13 @@ function keyspaceOf(name: string, keyspace: SchemaRow, rows: SchemaRows): Keyspa
     ]
   })
   const views = rows.views.map((row): [string, ViewMetadata] => {
-    const view = textOf(row, 'view_name')
+    const view = textColumnOf(row, 'view_name')
     return [
       view,
       {
         ...relationOf(name, view, row, columnsOf(view)),
-        baseTable: textOf(row, 'base_table_name'),
-        whereClause: textOf(row, 'where_clause'),
+        baseTable: textColumnOf(row, 'base_table_name'),
+        whereClause: textColumnOf(row, 'where_clause'),
         includesAllColumns: row.get('include_all_columns') === true,
       },
     ]
@@ -88,7 +88,7 @@ function keyspaceOf(name: string, keyspace: SchemaRow, rows: SchemaRows): Keyspa
     views: new Map(views),
     types: new Map(
       rows.types.map((row) => {
-        const type = textOf(row, 'type_name')
+        const type = textColumnOf(row, 'type_name')
         return [type, types.find(type)!]
       }),
     ),
@@ -99,7 +99,7 @@ function keyspaceOf(name: string, keyspace: SchemaRow, rows: SchemaRows): Keyspa
 
 /** Types may contain each other, in any order of the rows, but never themselves. */
 function userTypesOf(keyspace: string, rows: readonly SchemaRow[]): UserTypes {
-  const byName = new Map(rows.map((row) => [textOf(row, 'type_name'), row]))
+  const byName = new Map(rows.map((row) => [textColumnOf(row, 'type_name'), row]))
   const found = new Map<string, UdtType>()
   const open = new Set<string>()
   const types: UserTypes = {
@@ -125,11 +125,11 @@ function userTypesOf(keyspace: string, rows: readonly SchemaRow[]): UserTypes {
 
 export function columnOf(row: SchemaRow, types: UserTypes): ColumnMetadata {
   return {
-    name: textOf(row, 'column_name'),
-    type: typeOf(textOf(row, 'type'), types),
-    kind: textOf(row, 'kind') as ColumnMetadata['kind'],
+    name: textColumnOf(row, 'column_name'),
+    type: typeOf(textColumnOf(row, 'type'), types),
+    kind: textColumnOf(row, 'kind') as ColumnMetadata['kind'],
     position: Number(row.get('position')),
-    clusteringOrder: textOf(row, 'clustering_order') as ColumnMetadata['clusteringOrder'],
+    clusteringOrder: textColumnOf(row, 'clustering_order') as ColumnMetadata['clusteringOrder'],
   }
 }
 
@@ -174,7 +174,7 @@ function relationOf(
   columns: readonly ColumnMetadata[],
 ): RelationMetadata {
   return {
-    ...{ keyspace, name, id: textOf(row, 'id') },
+    ...{ keyspace, name, id: textColumnOf(row, 'id') },
     ...keysOf(columns),
     options: new Map([...row].filter(([column]) => !noOptions.has(column))),
   }
@@ -183,8 +183,8 @@ function relationOf(
 function indexOf(row: SchemaRow): IndexMetadata {
   const options = mapOf(row, 'options')
   return {
-    name: textOf(row, 'index_name'),
-    kind: textOf(row, 'kind') as IndexMetadata['kind'],
+    name: textColumnOf(row, 'index_name'),
+    kind: textColumnOf(row, 'kind') as IndexMetadata['kind'],
     target: options.get('target') ?? '',
     options,
   }
@@ -192,34 +192,34 @@ function indexOf(row: SchemaRow): IndexMetadata {
 
 function functionOf(keyspace: string, row: SchemaRow, types: UserTypes): FunctionMetadata {
   return {
-    ...{ keyspace, name: textOf(row, 'function_name') },
+    ...{ keyspace, name: textColumnOf(row, 'function_name') },
     argumentNames: listOf(row, 'argument_names').map(String),
     argumentTypes: listOf(row, 'argument_types').map((text) => typeOf(String(text), types)),
-    returnType: typeOf(textOf(row, 'return_type'), types),
-    language: textOf(row, 'language'),
-    body: textOf(row, 'body'),
+    returnType: typeOf(textColumnOf(row, 'return_type'), types),
+    language: textColumnOf(row, 'language'),
+    body: textColumnOf(row, 'body'),
     isCalledOnNull: row.get('called_on_null_input') === true,
   }
 }
 
 function aggregateOf(keyspace: string, row: SchemaRow, types: UserTypes): AggregateMetadata {
   const optional = (column: string): string | undefined =>
-    typeof row.get(column) === 'string' ? textOf(row, column) : undefined
+    typeof row.get(column) === 'string' ? textColumnOf(row, column) : undefined
   return {
-    ...{ keyspace, name: textOf(row, 'aggregate_name') },
+    ...{ keyspace, name: textColumnOf(row, 'aggregate_name') },
     argumentTypes: listOf(row, 'argument_types').map((text) => typeOf(String(text), types)),
-    stateFunction: textOf(row, 'state_func'),
-    stateType: typeOf(textOf(row, 'state_type'), types),
+    stateFunction: textColumnOf(row, 'state_func'),
+    stateType: typeOf(textColumnOf(row, 'state_type'), types),
     finalFunction: optional('final_func'),
     initialCondition: optional('initcond'),
-    returnType: typeOf(textOf(row, 'return_type'), types),
+    returnType: typeOf(textColumnOf(row, 'return_type'), types),
   }
 }
 
 export function groupedBy(rows: readonly SchemaRow[], column: string): Map<string, SchemaRow[]> {
   const groups = new Map<string, SchemaRow[]>()
   for (const row of rows) {
-    const key = textOf(row, column)
+    const key = textColumnOf(row, column)
     const group = groups.get(key)
     if (group === undefined) groups.set(key, [row])
     else group.push(row)
@@ -227,7 +227,7 @@ export function groupedBy(rows: readonly SchemaRow[], column: string): Map<strin
   return groups
 }
 
-export function textOf(row: SchemaRow, column: string): string {
+export function textColumnOf(row: SchemaRow, column: string): string {
   const value = row.get(column)
   return typeof value === 'string' ? value : ''
 }

@@ -7,7 +7,7 @@ import {
   type ReadRows,
   type SchemaRow,
   sortedColumns,
-  textOf,
+  textColumnOf,
 } from './schema-reader.ts'
 import type { UserTypes } from './type-names.ts'
 
@@ -25,7 +25,7 @@ export async function readVirtualKeyspaces(
     ])
     const tablesByKeyspace = groupedBy(tables, 'keyspace_name')
     const columnsByKeyspace = groupedBy(columns, 'keyspace_name')
-    const names = keyspaces.map((row) => textOf(row, 'keyspace_name')).sort()
+    const names = keyspaces.map((row) => textColumnOf(row, 'keyspace_name')).sort()
     return new Map(
       names.map((name) => {
         const own = { tables: tablesByKeyspace.get(name), columns: columnsByKeyspace.get(name) }
@@ -49,9 +49,9 @@ function keyspaceOf(
   const types: UserTypes = { keyspace: name, find: () => undefined }
   const columnsByTable = groupedBy(columns, 'table_name')
   const described = tables.map((row): [string, VirtualTableMetadata] => {
-    const table = textOf(row, 'table_name')
+    const table = textColumnOf(row, 'table_name')
     const own = sortedColumns((columnsByTable.get(table) ?? []).map((one) => columnOf(one, types)))
-    const comment = textOf(row, 'comment')
+    const comment = textColumnOf(row, 'comment')
     return [table, { keyspace: name, name: table, comment, ...keysOf(own) }]
   })
   return { name, tables: new Map(described) }

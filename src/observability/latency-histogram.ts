@@ -95,7 +95,7 @@ export class LatencyHistogram {
   /** @param us microseconds as the difference of two signed 32-bit integers */
   record(us: number): void {
     const counts = this.#counts
-    const value = us < 0 ? usMax : us
+    const value = us > usMax || us < 0 ? usMax : us
     counts[bucketOf(value)]!++
     counts[bucketCount]! += value
     if (value > counts[bucketCount + 1]!) counts[bucketCount + 1] = value

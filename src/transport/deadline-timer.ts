@@ -8,6 +8,8 @@ export interface TickListener {
 
 /** Interval of ticks while requests have deadlines. */
 const busyTickMs = 25
+/** Longest time between two moments that a signed 32-bit integer of microseconds tells. */
+const exactMsMax = Math.floor((2 ** 31 - 1) / 1_000) - 1
 /** Interval of ticks while only heartbeats are due. */
 const idleTickMs = 500
 
@@ -47,14 +49,21 @@ export class DeadlineTimer {
   }
 
   /**
-   * Microseconds at the latest call of {@link nowMs}, as a signed 32-bit integer that wraps around:
-   * `(later - earlier) | 0` is the time between two of them, up to 35 minutes.
+   * Returns the microseconds from a moment to the latest call of {@link nowMs}: beyond 35 minutes to
+   * the millisecond.
+   *
+   * @param ms time of {@link nowMs} at that moment
+   * @param us what {@link usOf} returned for it then
    */
-  get latestUs(): number {
-    return this.#latestUs
+  usSince(ms: number, us: number): number {
+    const elapsedMs = this.#latestMs - ms
+    return elapsedMs < exactMsMax ? (this.#latestUs - us) | 0 : elapsedMs * 1_000
   }
 
-  /** Returns the microseconds of a time of {@link nowMs}: exact ones if it is the latest. */
+  /**
+   * Returns the microseconds of a time of {@link nowMs}, exact ones if it is the latest, as a signed
+   * 32-bit integer that wraps around: for {@link usSince}.
+   */
   usOf(ms: number): number {
     return ms === this.#latestMs ? this.#latestUs : (ms * 1_000) | 0
   }

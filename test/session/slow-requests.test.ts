@@ -1,6 +1,20 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Batch, Session, SessionBuilder, type SlowRequest } from '../../src/index.ts'
-import { holdExecutes, isExecute, serverError, settle } from '../support/scripted-session.ts'
+import {
+  Batch,
+  noSpeculativeExecution,
+  Session,
+  SessionBuilder,
+  type SlowRequest,
+} from '../../src/index.ts'
+import { ScriptedNode } from '../support/scripted-node.ts'
+import { VirtualClock } from '../support/virtual-clock.ts'
+import {
+  connect,
+  holdExecutes,
+  isExecute,
+  serverError,
+  settle,
+} from '../support/scripted-session.ts'
 import { describeOnServers } from '../support/targets.ts'
 import { answered, connectTwo, pass } from '../support/two-nodes.ts'
 
@@ -36,6 +50,32 @@ describe('a request that takes long', () => {
     ])
     expect(seen[0]!.durationMs).toBeGreaterThanOrEqual(500)
     expect(seen[0]!.durationMs).toBeLessThan(700)
+  })
+
+  test('is logged with its duration when it has taken longer than 35 minutes', async () => {
+    const seen: SlowRequest[] = []
+    const slowRequest = { thresholdMs: 0, log: (one: SlowRequest) => void seen.push(one) }
+    const options = { heartbeatIntervalMs: 1 << 30, requestTimeoutMs: 1 << 30, slowRequest }
+    const clock = new VirtualClock()
+    const node = new ScriptedNode(clock)
+    const session = await connect(node, {
+      ...options,
+      speculativeExecutionPolicy: noSpeculativeExecution,
+    })
+    onTestFinished(() => void session.close({ graceMs: 0 }))
+    const statement = await session.prepare(select)
+    const held = holdExecutes(node)
+    const result = session.executePrepared(statement, [1])
+    await settle()
+    const takenMs = 40 * 60_000
+    clock.advance(takenMs)
+    held.forEach(answered)
+    await result
+    await settle()
+    expect(seen.map(({ durationMs }) => Math.round(durationMs))).toEqual([takenMs])
+    const { count, maxMs } = session.metrics().latency
+    // The histogram ends at 35 minutes.
+    expect([count, Math.round(maxMs)]).toEqual([1, 2_147_484])
   })
 
   test('is logged with all its attempts, and with its error when it has failed', async () => {

@@ -48,6 +48,34 @@ describe('the deadline timer', () => {
     expect(deadlineTimer.nowMs()).toBe(1)
   })
 
+  test.each([
+    0,
+    0.5,
+    1,
+    999.25,
+    60_000,
+    2_147_000,
+    2_147_482,
+    2_147_483,
+    2_147_484,
+    4_294_967,
+    10 ** 9,
+  ])('tells %d milliseconds between two moments, whenever they are', (elapsedMs) => {
+    for (const startMs of [0, 1_000_000.125, 2_147_483.5, 4_294_967, 2 ** 33]) {
+      const clock = new VirtualClock(0)
+      const deadlineTimer = new DeadlineTimer(runtimeWithClock(clock))
+      clock.advance(startMs)
+      const ms = deadlineTimer.nowMs()
+      const us = deadlineTimer.usOf(ms)
+      clock.advance(elapsedMs)
+      deadlineTimer.nowMs()
+      const told = deadlineTimer.usSince(ms, us)
+      // Up to 35 minutes to the microsecond, then to the millisecond.
+      const allowedUs = elapsedMs < 2_147_000 ? 1 : 1_000
+      expect(Math.abs(told - elapsedMs * 1_000)).toBeLessThanOrEqual(allowedUs)
+    }
+  })
+
   test('goes on counting after 2³¹ milliseconds, which are 24 days', () => {
     const clock = new VirtualClock()
     const deadlineTimer = new DeadlineTimer(runtimeWithClock(clock))

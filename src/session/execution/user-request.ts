@@ -132,6 +132,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     dispatcher.onAccepted()
     dispatcher.onRequest()
     this.#startedUs = dispatcher.deadlineTimer.usOf(startedMs)
+    this.deadlineMs = startedMs + this.message.profile.timeoutMs
     const signal = this.#signal
     if (signal !== undefined) {
       if (signal.aborted) {
@@ -140,7 +141,6 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
       }
       abortRegistry.add(signal, this)
     }
-    this.deadlineMs = startedMs + this.message.profile.timeoutMs
     dispatcher.dispatch(this, startedMs)
   }
 
@@ -222,7 +222,7 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
   ): void {
     this.#endAttempt(attempt)
     this.#lastConnection = attempt.connection
-    const us = (this.context.dispatcher.deadlineTimer.latestUs - attempt.sentUs) | 0
+    const us = this.context.dispatcher.deadlineTimer.usSince(attempt.sentMs, attempt.sentUs)
     attempt.connection.recorder?.latency.record(us)
     this.#reportLatency(attempt.sentMs)
     const reader = sharedReader
@@ -539,10 +539,11 @@ export class UserRequest implements Abortable, DispatchedRequest, ResultTarget {
     }
   }
 
-  /** The time that {@link DeadlineTimer.latestUs} has is that of the end. */
+  /** The latest time of the deadline timer is that of the end. */
   #settle(isAnswered: boolean, error?: TsyllaError): void {
     const { dispatcher, recorder } = this.context
-    const us = (dispatcher.deadlineTimer.latestUs - this.#startedUs) | 0
+    const startedMs = this.deadlineMs - this.message.profile.timeoutMs
+    const us = dispatcher.deadlineTimer.usSince(startedMs, this.#startedUs)
     recorder.onSettled(us)
     if (us >= recorder.slowUs || this.#trace !== undefined) this.#report(us, error)
     this.#state = RequestState.settled
