@@ -49,8 +49,8 @@ export class DeadlineTimer {
   }
 
   /**
-   * Returns the microseconds from a moment to the latest call of {@link nowMs}: beyond 35 minutes to
-   * the millisecond.
+   * Returns the microseconds from a moment to the latest call of {@link nowMs}: beyond 35 minutes
+   * to the millisecond.
    *
    * @param ms time of {@link nowMs} at that moment
    * @param us what {@link usOf} returned for it then
@@ -61,8 +61,8 @@ export class DeadlineTimer {
   }
 
   /**
-   * Returns the microseconds of a time of {@link nowMs}, exact ones if it is the latest, as a signed
-   * 32-bit integer that wraps around: for {@link usSince}.
+   * Returns the microseconds of a time of {@link nowMs}, exact ones if it is the latest, as a
+   * signed 32-bit integer that wraps around: for {@link usSince}.
    */
   usOf(ms: number): number {
     return ms === this.#latestMs ? this.#latestUs : (ms * 1_000) | 0
