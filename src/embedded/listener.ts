@@ -4,7 +4,7 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { availableCompressors, type EngineNode } from '../engine/index.ts'
 import { ConfigError } from '../errors/index.ts'
 import { Inet } from '../types/index.ts'
-import { systemClock } from '../util/index.ts'
+import { GuardedListener, systemClock } from '../util/index.ts'
 import { FailedLogins } from './failed-logins.ts'
 import { SocketOutput } from './socket-output.ts'
 
@@ -33,8 +33,11 @@ export interface ListenOptions {
    * them. A client that takes less is disconnected. Default 60,000.
    */
   readonly writeTimeoutMs?: number | undefined
-  /** Called with the reason when the server closes the connection of a client. */
-  readonly onDisconnect?: ((reason: string) => void) | undefined
+  /**
+   * Called with the reason when the server closes the connection of a client. What it throws, or
+   * its promise rejects with, is reported as a warning of the process, the first time.
+   */
+  readonly onDisconnect?: ((reason: string) => void | Promise<void>) | undefined
   /** Wrong passwords an address may try per minute before it is refused. Default 20. */
   readonly failedLoginCountMax?: number | undefined
 }
@@ -86,6 +89,7 @@ interface Settings {
 }
 
 function settingsOf(options: ListenOptions, { place }: ListenerPart): Settings {
+  const onDisconnect = new GuardedListener('onDisconnect', options.onDisconnect ?? (() => {}))
   return {
     host: options.host ?? '127.0.0.1',
     port: options.port ?? 9042,
@@ -93,7 +97,7 @@ function settingsOf(options: ListenOptions, { place }: ListenerPart): Settings {
     connectionCountMax: limit('connectionCountMax', options, connectionCountMaxDefault),
     handshakeTimeoutMs: limit('handshakeTimeoutMs', options, handshakeTimeoutMsDefault),
     writeTimeoutMs: limit('writeTimeoutMs', options, writeTimeoutMsDefault),
-    onDisconnect: options.onDisconnect ?? (() => {}),
+    onDisconnect: (reason) => onDisconnect.call(reason),
     failedLoginCountMax: limit('failedLoginCountMax', options, failedLoginCountMaxDefault),
     place,
   }

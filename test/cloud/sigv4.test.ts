@@ -159,6 +159,7 @@ describe('Amazon Keyspaces', () => {
       contactPoints: ['cassandra.us-gov-east-1.amazonaws.com:9142'],
     })
     expect(awsKeyspaces({ region: 'us-east-1', host: 'vpce-1.example', ca: 'pem' })).toEqual({
+      consistencyRules,
       contactPoints: ['vpce-1.example:9142'],
       tls: { servername: 'vpce-1.example', ca: 'pem' },
       localDataCenter: 'us-east-1',

@@ -25,6 +25,7 @@ import {
 } from '../../src/protocol/index.ts'
 import { Inet } from '../../src/types/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
+import { collectReports } from '../support/warnings.ts'
 
 let db: EmbeddedDatabase
 afterEach(async () => {
@@ -118,7 +119,11 @@ describe('a listener', () => {
   })
 
   test('closes what says nothing or does not log in, and leaves those that have alone', async () => {
-    const listener = await listen({ handshakeTimeoutMs: 150 }, secured)
+    const warnings = collectReports()
+    const onDisconnect = (): void => {
+      throw new Error('the listener is broken')
+    }
+    const listener = await listen({ handshakeTimeoutMs: 150, onDisconnect }, secured)
     const ready = new RawClient(listener)
     await ready.ask(startup)
     expect((await ready.ask(login('lovelace'))).opcode).toBe(Opcode.AUTH_SUCCESS)
@@ -126,6 +131,7 @@ describe('a listener', () => {
     const asked = new RawClient(listener)
     expect((await asked.ask(startup)).opcode).toBe(Opcode.AUTHENTICATE)
     await Promise.all([silent.closed, asked.closed])
+    await expect.poll(() => warnings).toEqual(['onDisconnect has failed'])
     const answer = await ready.ask(query('SELECT key FROM system.local'))
     expect(answer.opcode).toBe(Opcode.RESULT)
     ready.socket.destroy()

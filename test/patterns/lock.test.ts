@@ -6,6 +6,7 @@ import { type AcquireOptions, Lock, type LockEvent, type LockOptions } from '../
 import { type Clock, systemClock } from '../../src/util/index.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 import { describePattern, FaultyExecutor } from './support.ts'
+import { collectReports, collectUnhandledRejections } from '../support/warnings.ts'
 
 /** Dates go on while the machine is suspended; the monotonic clock stands still. */
 class SuspendedClock extends VirtualClock {
@@ -246,12 +247,18 @@ describePattern('Lock', (target) => {
         await new Promise((resolve) => signal.addEventListener('abort', resolve))
         signal.throwIfAborted()
       },
-      onLost: (reason) => lost.push(reason),
+      onLost: (reason) => {
+        lost.push(reason)
+        return Promise.reject(new Error('the listener is broken'))
+      },
     })
+    const [warnings, unhandled] = [collectReports(), collectUnhandledRejections()]
     await expect.poll(() => election.isLeader).toBe(true)
     clock.advance(60_000)
     await expect.poll(() => (faulty.isIdle && clock.advance(100), terms)).toBe(2)
     expect(lost).toMatchObject([{ code: 'TSYLLA_LOCK_LOST' }])
+    await expect.poll(() => warnings).toEqual(['onLost of a leader election has failed'])
+    expect(unhandled).toEqual([])
     await election.stop()
     expect(election.isLeader).toBe(false)
   })

@@ -1,6 +1,6 @@
 import { ConfigError, TsyllaError } from '../../errors/index.ts'
 import { checkOptions } from '../../kernel/index.ts'
-import { type Clock, sleep } from '../../util/index.ts'
+import { GuardedListener, type Clock, sleep } from '../../util/index.ts'
 import type { Lease } from './lease.ts'
 
 export interface LeaderOptions {
@@ -10,8 +10,11 @@ export interface LeaderOptions {
    * @param signal aborts when the lease is lost and when `stop` is called; the work must end then
    */
   readonly onElected: (lease: Lease, signal: AbortSignal) => Promise<void>
-  /** Called when the lease ended while `onElected` was running. */
-  readonly onLost?: ((reason: unknown) => void) | undefined
+  /**
+   * Called when the lease ended while `onElected` was running. What it throws, or its promise
+   * rejects with, is reported as a warning of the process.
+   */
+  readonly onLost?: ((reason: unknown) => void | Promise<void>) | undefined
   /**
    * Called with what `onElected` throws, unless it is the reason of its signal, and with what
    * acquiring fails with; the election goes on after a second. Default: the election ends, and
@@ -105,7 +108,9 @@ export class LeaderElection implements AsyncDisposable {
     const { onElected, onLost } = this.#options
     this.#lease = lease
     if (onLost !== undefined) {
-      lease.signal.addEventListener('abort', () => onLost(lease.signal.reason), { once: true })
+      const listener = new GuardedListener('onLost of a leader election', onLost)
+      const onAbort = (): void => listener.call(lease.signal.reason)
+      lease.signal.addEventListener('abort', onAbort, { once: true })
     }
     const signal = AbortSignal.any([lease.signal, this.#stopping.signal])
     try {
