@@ -4,9 +4,9 @@ import { basename } from 'node:path'
 import { gzipSync } from 'node:zlib'
 
 const budgets: readonly (readonly [entry: string, gzipBytesMax: number])[] = [
-  ['dist/index.mjs', 115_000],
-  ['dist/patterns.mjs', 156_000],
-  ['dist/adapters/next.mjs', 134_500],
+  ['dist/index.mjs', 116_500],
+  ['dist/patterns.mjs', 157_500],
+  ['dist/adapters/next.mjs', 135_500],
 ]
 
 for (const [entry, gzipBytesMax] of budgets) {
