@@ -86,9 +86,11 @@ export async function allocatedBytes(
   let known = bytesInUse()
   let sum = 0
   let next = 0
+  let ended = 0
   const counted = async (): Promise<void> => {
     await operation(next++)
-    if (inFlight > 1 && next % lookInterval !== 0) return
+    // Several operations end before the next one begins, so that `next` may skip a number.
+    if (inFlight > 1 && ++ended % lookInterval !== 0) return
     const now = bytesInUse()
     sum += Math.max(0, now - known)
     known = now

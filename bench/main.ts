@@ -16,9 +16,11 @@ import { parseArgs } from 'node:util'
 import { ProtocolVersion } from '../src/protocol/index.ts'
 import type { Failure, Measurement } from './driver/client-process.ts'
 import { fill } from './driver/fill.ts'
+import type { ProfiledFunction } from './driver/profile-process.ts'
 import { buildRust, openResponder, pinned, type Responder } from './driver/open-responder.ts'
 import { installPeers } from './driver/peer-clients.ts'
-import { type EngineMeasurement, type Results, writeReport } from './report.ts'
+import { writeReport } from './report.ts'
+import type { EngineMeasurement, Results } from './results.ts'
 
 const folder = dirname(fileURLToPath(import.meta.url))
 const { values: flags } = parseArgs({
@@ -118,11 +120,11 @@ function better(a: Measurement, b: Measurement): Measurement {
   }
 }
 
-async function onResponder(
+async function onResponder<T>(
   nodeCount: number,
   version: ProtocolVersion,
-  run: (target: Target) => Measurement[],
-): Promise<Measurement[]> {
+  run: (target: Target) => T[],
+): Promise<T[]> {
   const responder = await openResponder(rust, nodeCount, version)
   try {
     return run({ addresses: responder.addresses, responder })
@@ -134,6 +136,7 @@ async function onResponder(
 const small = [1, 32, 256, 1_024].flatMap((count) => [`insert:${count}`, `select:${count}`])
 const plan = [...small, 'batch:1', 'batch:16', 'page:1', 'columns:1']
 const optionPlan = ['insert:256', 'select:256']
+const shortPlan = ['insert:1', 'insert:256', 'select:256', 'batch:16', 'page:1']
 
 /** What an option costs. Protocol v5 needs nodes that speak it. */
 async function measureOptions(): Promise<Measurement[]> {
@@ -150,7 +153,7 @@ async function measureOptions(): Promise<Measurement[]> {
 
 async function measureOnCassandra(address: string): Promise<Measurement[]> {
   await fill(address)
-  return measureClients({ addresses: [address] }, plan, clients)
+  return measureClients({ addresses: [address] }, shortPlan, clients)
 }
 
 const parts = {
@@ -158,9 +161,16 @@ const parts = {
     onResponder(1, ProtocolVersion.V4, (target) => measureClients(target, plan, clients)),
   options: measureOptions,
   onThreeNodes: () =>
-    onResponder(3, ProtocolVersion.V4, (target) => measureClients(target, plan, clients)),
+    onResponder(3, ProtocolVersion.V4, (target) => measureClients(target, shortPlan, clients)),
   onCassandra: async () =>
     flags.cassandra === undefined ? [] : await measureOnCassandra(flags.cassandra),
+}
+
+/** Where the CPU time of an insert goes. */
+async function profile(): Promise<ProfiledFunction[]> {
+  return await onResponder(1, ProtocolVersion.V4, ({ addresses }) =>
+    runPinned<ProfiledFunction>([...script('driver/profile-process.ts'), addresses[0]!]),
+  )
 }
 
 async function part(name: keyof typeof parts): Promise<Measurement[]> {
@@ -175,6 +185,7 @@ const results: Results = {
   options: await part('options'),
   onThreeNodes: await part('onThreeNodes'),
   onCassandra: await part('onCassandra'),
+  profile: flags.only === undefined || flags.only === 'profile' ? await profile() : [],
   failures: [...failures.values()],
   engine:
     flags.only === undefined

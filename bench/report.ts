@@ -1,25 +1,7 @@
-import type { Failure, Measurement } from './driver/client-process.ts'
-
-export interface EngineMeasurement {
-  readonly workload: string
-  readonly inFlight: number
-  readonly perSecond: number
-}
-
-export interface Results {
-  readonly node: string
-  readonly cpu: string
-  /** What the responder is written in. */
-  readonly responder: string
-  readonly onResponder: readonly Measurement[]
-  readonly options: readonly Measurement[]
-  readonly onThreeNodes: readonly Measurement[]
-  readonly onCassandra: readonly Measurement[]
-  readonly failures: readonly Failure[]
-  readonly engine: readonly EngineMeasurement[]
-}
-
-export const rustName = 'scylla (Rust, one thread)'
+import { markLines } from './marks.ts'
+import { type Results, rustName } from './results.ts'
+import type { Measurement } from './driver/client-process.ts'
+import type { ProfiledFunction } from './driver/profile-process.ts'
 
 const workloadNames: Readonly<Record<Measurement['workload'], string>> = {
   insert: 'insert',
@@ -76,13 +58,33 @@ function section(title: string, measurements: readonly Measurement[]): string[] 
   return measurements.length === 0 ? [] : [`## ${title}`, '', ...table(measurements), '']
 }
 
+function marksSection(results: Results): string[] {
+  const lines = markLines(results)
+  if (lines.length === 0) return []
+  return ['## Marks', '', '| mark | measured | reached |', '|---|--:|---|', ...lines, '']
+}
+
+function profileSection(functions: readonly ProfiledFunction[]): string[] {
+  if (functions.length === 0) return []
+  return [
+    '## Where the time of an insert goes',
+    '',
+    'Own CPU time of functions at 256 in flight, by sampling; the fifteen that take the most. `program`: the runtime itself and its system calls.',
+    '',
+    '| function | of | ns per insert |',
+    '|---|---|--:|',
+    ...functions.map(({ name, owner, ns }) => `| \`${name}\` | ${owner} | ${ns} |`),
+    '',
+  ]
+}
+
 /** Writes the results as Markdown. */
 export function writeReport(results: Results): string {
   const { node, cpu, responder, engine } = results
   return [
     '# Measurements',
     '',
-    `\`npm run bench\`, Node ${node}, ${cpu}, two cores, one of them for the client. Best windows of one run on a`,
+    `\`npm run bench\`, Node ${node}, ${cpu}, two cores, one of them for the client. Best windows of three rounds on a`,
     'machine that others used at the same time: ratios hold elsewhere, absolute numbers do not.',
     '',
     'Per second, CPU time (user and system, of the whole process) and allocated bytes are per request; of pages and batches, per row.',
@@ -93,10 +95,12 @@ export function writeReport(results: Results): string {
     '',
     '¹ tsylla: `toColumns()`, every column decoded. Rust: rows that borrow their text from the page and are not kept.',
     '',
+    ...marksSection(results),
     ...section('Driver, on a responder that answers at once', results.onResponder),
     ...section('What options cost', results.options),
     ...section('Driver, token-aware on three such nodes', results.onThreeNodes),
     ...section('Driver, on one Cassandra 5', results.onCassandra),
+    ...profileSection(results.profile),
     ...results.failures.map(
       ({ client, workload, failure }) =>
         `\`${client}\` was not measured at ${workload}: ${failure}.\n`,
