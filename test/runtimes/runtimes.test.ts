@@ -68,7 +68,9 @@ async function runTests(
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
   const reporter = ['--reporter=json', `--outputFile.json=${file}`]
   const program = programPath(runtime, folder)
-  const all = [...runtime.parameters, vitest, 'run', ...reporter, ...parameters]
+  // One test in a few runs of 7,300 fails on Bun for a reason that is not known yet: a test that
+  // fails twice is a failure.
+  const all = [...runtime.parameters, vitest, 'run', '--retry=1', ...reporter, ...parameters]
   const run = execute(program, all, {
     cwd: root,
     env: {
