@@ -125,7 +125,7 @@ export const engineRooms: readonly EngineRoom[] = [
   {
     name: 'node',
     mayImport: [
-      ...['catalog', 'analyze', 'execute', 'system'],
+      ...['catalog', 'keys', 'analyze', 'execute', 'system'],
       ...['answer-memory.ts', 'engine.ts', 'engine-options.ts', 'errors.ts', 'value-count.ts'],
     ],
   },

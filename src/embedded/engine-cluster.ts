@@ -20,7 +20,7 @@ export interface MemberPorts {
   /** Port whose connections choose their shard by the port they come from. */
   readonly shardAwarePort?: number | undefined
   /** Chooses the shard of a connection. */
-  readonly place?: ((clientPort: number, isShardAware: boolean) => ShardPlace) | undefined
+  readonly place: (clientPort: number, isShardAware: boolean) => ShardPlace
 }
 
 /** Where a member is reached. */
@@ -64,11 +64,11 @@ export class ClusterMember {
     const plain = await openListener(
       this.#node,
       { host, port },
-      { ...(place !== undefined && { place: (clientPort) => place(clientPort, false) }) },
+      { place: (clientPort) => place(clientPort, false) },
     )
     this.#listeners = [plain]
     const address = { host, port: plain.port }
-    if (shardAwarePort === undefined || place === undefined) return address
+    if (shardAwarePort === undefined) return address
     try {
       const chosen = await openListener(
         this.#node,

@@ -64,6 +64,15 @@ export abstract class TsyllaErrorBase extends Error {
     return Object.isExtensible(this) ? this : this.copy()
   }
 
+  /** @internal Also in the stack, which contains the message that the error was made with. */
+  replaceMessage(message: string): void {
+    const { message: before, stack } = this
+    this.message = message
+    // Where an application sets `Error.prepareStackTrace`, a stack may be anything.
+    if (typeof stack === 'string' && before !== '')
+      this.stack = stack.replace(before, () => message)
+  }
+
   /**
    * Sets a property that `console.log(error)` and `JSON.stringify(error)` leave out, because it is
    * data of the caller.

@@ -202,15 +202,8 @@ const missingColumn = /^Undefined column name |^Unknown identifier |^Unrecognize
 function withHint(error: unknown): unknown {
   if (!TsyllaError.is(error) || error.code !== 'TSYLLA_SERVER_INVALID') return error
   if (!missingTable.test(error.message) && !missingColumn.test(error.message)) return error
-  const message = `${error.message}: call createTables() of the pattern first`
   const named = error.copy()
-  named.stack = stackWith(error, message)
-  named.message = message
+  named.replaceMessage(`${error.message}: call createTables() of the pattern first`)
   named.cause = error
   return named
-}
-
-function stackWith({ stack, message: before }: TsyllaError, message: string): string {
-  // Where an application sets `Error.prepareStackTrace`, a stack may be anything.
-  return typeof stack === 'string' ? stack.replace(before, () => message) : message
 }

@@ -39,6 +39,16 @@ export interface SimulatedClusterOptions {
   readonly tablets?: number | undefined
 }
 
+/** The options, checked and complete. */
+interface Settings {
+  readonly server: 'cassandra' | 'scylla'
+  /** 0 where nodes have none. */
+  readonly shards: number
+  readonly shardAwarePort: boolean
+  readonly tokens: number
+  readonly tablets: number
+}
+
 const nodeCountMax = 64
 const tokensMax = 256
 const shardsMax = 256
@@ -69,9 +79,10 @@ let clusterCount = 0
 export class SimulatedCluster implements AsyncDisposable {
   readonly #engine = new EngineCluster()
   readonly #nodes = new Set<SimulatedNode>()
-  readonly #options: Required<Omit<SimulatedClusterOptions, 'nodes'>>
+  readonly #settings: Settings
   readonly #number = clusterCount++
-  readonly #tablets: TabletMap
+  /** `undefined` where tables are in ranges of tokens. */
+  readonly #tablets: TabletMap | undefined
   #hostCount = 0
   #nodeCount = 0
   /** Made again when nodes come or go; by keyspace within. */
@@ -79,17 +90,17 @@ export class SimulatedCluster implements AsyncDisposable {
   #closing: Promise<void> | undefined
 
   /** @internal */
-  private constructor(options: Required<Omit<SimulatedClusterOptions, 'nodes'>>) {
-    this.#options = options
-    this.#tablets = new TabletMap(Math.max(1, options.tablets ?? 0), (replication, index) =>
-      this.#placeTablet(replication, index),
-    )
+  private constructor(settings: Settings) {
+    this.#settings = settings
+    const { tablets } = settings
+    const place = this.#placeTablet.bind(this)
+    this.#tablets = tablets === 0 ? undefined : new TabletMap(tablets, place)
   }
 
   /** @throws ConfigError */
   static async start(options: SimulatedClusterOptions = {}): Promise<SimulatedCluster> {
-    const { nodes, ...rest } = checkClusterOptions(options)
-    const cluster = new SimulatedCluster(rest)
+    const { nodes, settings } = checkClusterOptions(options)
+    const cluster = new SimulatedCluster(settings)
     try {
       for (const node of nodes) await cluster.addNode(node)
     } catch (error) {
@@ -137,26 +148,27 @@ export class SimulatedCluster implements AsyncDisposable {
     if (this.#nodes.size >= nodeCountMax) {
       throw new ConfigError(`A cluster has at most ${nodeCountMax} nodes`)
     }
-    const { dataCenter = 'datacenter1', rack = 'rack1', tokens = this.#options.tokens } = options
+    const { dataCenter = 'datacenter1', rack = 'rack1', tokens = this.#settings.tokens } = options
+    const { shards, shardAwarePort } = this.#settings
     const number = ++this.#nodeCount
     const placement: NodePlacement = {
       supported: (client) => this.#supported(node, client.shard ?? 0),
-      statementText: (text) => (this.#shards > 0 ? text.replace(timeoutOfScylla, '') : text),
+      statementText: (text) => (shards > 0 ? text.replace(timeoutOfScylla, '') : text),
       onRequest: (client, partition) => this.#onRequest(node, client.shard ?? 0, partition),
     }
     const member = this.#engine.add(
       {
         ...{ dataCenter, rack },
         hostId: `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`,
-        tokens: Array.from({ length: tokens ?? 0 }, (_, i) => String(tokenOfNode(number, i))),
+        tokens: Array.from({ length: tokens }, (_, i) => String(tokenOfNode(number, i))),
       },
       placement,
     )
     const node: SimulatedNode = new SimulatedNode(
       member,
       {
-        shards: this.#shards,
-        usesShardAwarePort: this.#shards > 0 && this.#options.shardAwarePort === true,
+        shards,
+        usesShardAwarePort: shards > 0 && shardAwarePort,
         announce: (change, about) => this.#announce(change, about),
         isClosed: () => this.#closing !== undefined,
       },
@@ -185,7 +197,7 @@ export class SimulatedCluster implements AsyncDisposable {
 
   /** Tablets of a table that a request has named, in the order of their tokens. */
   tabletsOf(keyspace: string, table: string): readonly SimulatedTablet[] {
-    return this.#tablets.knownTablets(keyspace, table)
+    return this.#tablets?.knownTablets(keyspace, table) ?? []
   }
 
   /**
@@ -200,10 +212,10 @@ export class SimulatedCluster implements AsyncDisposable {
       if (!this.nodes.some((node) => node.hostId === hostId)) {
         throw new ConfigError(`There is no node with the host id ${hostId}`)
       }
-      checkInteger('shard', shard, 0, this.#shards - 1)
+      checkInteger('shard', shard, 0, this.#settings.shards - 1)
     }
     if (replicas.length === 0) throw new ConfigError('A tablet has at least one replica')
-    const moved = this.#tablets.move(tablet, replicas)
+    const moved = this.#tablets?.move(tablet, replicas)
     if (moved !== undefined) return moved
     throw new ConfigError(`${tablet.keyspace}.${tablet.table} has no such tablet`)
   }
@@ -216,11 +228,6 @@ export class SimulatedCluster implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-
-  /** 0 where nodes have none. */
-  get #shards(): number {
-    return this.#options.server === 'scylla' ? (this.#options.shards ?? 0) : 0
   }
 
   /** Linux answers for every address of 127.0.0.0/8. */
@@ -236,15 +243,16 @@ export class SimulatedCluster implements AsyncDisposable {
   }
 
   *#supported(node: SimulatedNode, shard: number): Generator<readonly [string, readonly string[]]> {
-    if (this.#options.server !== 'scylla') return
+    const { server, shards } = this.#settings
+    if (server !== 'scylla') return
     yield ['SCYLLA_SHARD', [String(shard)]]
-    yield ['SCYLLA_NR_SHARDS', [String(this.#shards)]]
+    yield ['SCYLLA_NR_SHARDS', [String(shards)]]
     yield ['SCYLLA_SHARDING_ALGORITHM', ['biased-token-round-robin']]
     yield ['SCYLLA_SHARDING_IGNORE_MSB', [String(ignoreMsb)]]
     yield ['SCYLLA_PARTITIONER', ['org.apache.cassandra.dht.Murmur3Partitioner']]
     const { shardAwarePort } = node
     if (shardAwarePort !== undefined) yield ['SCYLLA_SHARD_AWARE_PORT', [String(shardAwarePort)]]
-    if ((this.#options.tablets ?? 0) > 0) yield ['TABLETS_ROUTING_V1', ['']]
+    if (this.#tablets !== undefined) yield ['TABLETS_ROUTING_V1', ['']]
   }
 
   /** Counts a request, and says where its tablet is when it came to a wrong shard. */
@@ -259,7 +267,7 @@ export class SimulatedCluster implements AsyncDisposable {
     if (replicas.length === 0) return undefined
     counters.requests++
     const own = replicas.filter(({ hostId }) => hostId === node.hostId)
-    const isRight = own.some((replica) => this.#shards === 0 || replica.shard === shard)
+    const isRight = own.some((replica) => this.#settings.shards === 0 || replica.shard === shard)
     if (own.length === 0) counters.misrouted++
     else if (!isRight) counters.wrongShard++
     if (tablet === undefined || isRight) return undefined
@@ -267,12 +275,9 @@ export class SimulatedCluster implements AsyncDisposable {
   }
 
   #tabletOf({ keyspace, table, replication, token }: RequestedPartition) {
-    const isInTablets =
-      (this.#options.tablets ?? 0) > 0 &&
-      replication.get('class')?.endsWith('NetworkTopologyStrategy') === true
-    if (!isInTablets) return undefined
+    if (replication.get('class')?.endsWith('NetworkTopologyStrategy') !== true) return undefined
     return this.#tablets
-      .tabletsOf(keyspace, table, replication)
+      ?.tabletsOf(keyspace, table, replication)
       .find(({ firstToken, lastToken }) => firstToken < token && token <= lastToken)
   }
 
@@ -283,7 +288,7 @@ export class SimulatedCluster implements AsyncDisposable {
     this.#locators.set(keyspace, locator)
     const tokenHigh = Number(token >> 32n)
     const tokenLow = Number(token & 0xffff_ffffn) | 0
-    const sharding = { count: Math.max(1, this.#shards), ignoreMsb }
+    const sharding = { count: Math.max(1, this.#settings.shards), ignoreMsb }
     const shard = shardOf(tokenHigh, tokenLow, sharding)
     return locator
       .replicasFor({ keyspace, tokenHigh, tokenLow })
@@ -299,7 +304,7 @@ export class SimulatedCluster implements AsyncDisposable {
       const factor = Math.min(Number(replication.get(dataCenter) ?? 0), nodes.length)
       for (let copy = 0; copy < factor; copy++) {
         const { hostId } = nodes[(index + copy) % nodes.length]!
-        replicas.push({ hostId, shard: Math.floor(index / nodes.length) % this.#shards })
+        replicas.push({ hostId, shard: Math.floor(index / nodes.length) % this.#settings.shards })
       }
     }
     return replicas
@@ -311,10 +316,9 @@ function tokenOfNode(node: number, index: number): bigint {
   return BigInt.asIntN(64, BigInt(index * nodeCountMax * 4 + node) * 0x9e37_79b9_7f4a_7c15n)
 }
 
-function checkClusterOptions(options: SimulatedClusterOptions): Required<
-  Omit<SimulatedClusterOptions, 'nodes'>
-> & {
+function checkClusterOptions(options: SimulatedClusterOptions): {
   readonly nodes: readonly SimulatedNodeOptions[]
+  readonly settings: Settings
 } {
   checkOptions('SimulatedCluster.start', options, {
     ...{ nodes: true, server: true, shards: true, shardAwarePort: true, tokens: true },
@@ -337,7 +341,7 @@ function checkClusterOptions(options: SimulatedClusterOptions): Required<
   if (!Array.isArray(list)) throw new ConfigError('nodes must be a number or a list of options')
   checkInteger('the number of nodes', list.length, 1, nodeCountMax)
   list.forEach(checkNodeOptions)
-  return { nodes: list, server, shards, shardAwarePort, tokens, tablets }
+  return { nodes: list, settings: { server, shards, shardAwarePort, tokens, tablets } }
 }
 
 function nodesOf(count: number): SimulatedNodeOptions[] {

@@ -79,7 +79,11 @@ export class TabletMap {
  * The payload `tablets-routing-v1`, a `tuple<bigint, bigint, list<tuple<uuid, int>>>`
  * (protocol-extensions.md of ScyllaDB).
  */
-export function encodeTablet({ firstToken, lastToken, replicas }: SimulatedTablet): Uint8Array {
+export function encodeTablet({
+  firstToken,
+  lastToken,
+  replicas,
+}: Pick<SimulatedTablet, 'firstToken' | 'lastToken' | 'replicas'>): Uint8Array {
   const writer = new WireWriter(64 + replicas.length * 32)
   for (const token of [firstToken, lastToken]) {
     writer.writeInt(8)

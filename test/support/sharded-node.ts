@@ -1,9 +1,9 @@
-import { emptyResponsePrefix, Opcode, WireWriter } from '../../src/protocol/index.ts'
+import { emptyResponsePrefix, Opcode } from '../../src/protocol/index.ts'
 import { shardOf, tokenOf } from '../../src/routing/index.ts'
+import { encodeTablet as encodePayload } from '../../src/testing/tablet-map.ts'
 import type { Link, LinkHandler, OpenLinkOptions } from '../../src/transport/index.ts'
 import { nativeTypes } from '../../src/types/index.ts'
 import { type Clock, systemClock } from '../../src/util/index.ts'
-import { parseUuidInto } from '../../src/types/index.ts'
 import { hostId, MemberNode } from './member-node.ts'
 import { type Exchange, rowsOf, type ScriptedConnection, voidResult } from './scripted-node.ts'
 
@@ -24,27 +24,16 @@ export function encodeTablet(
   { first, last, replicas, version }: ScriptedTablet,
   hasVersion = false,
 ): Uint8Array {
-  const writer = new WireWriter()
-  const writeLong = (value: bigint): void => {
-    writer.writeInt(8)
-    writer.writeInt(Number(BigInt.asIntN(64, value) >> 32n))
-    writer.writeInt(Number(value & 0xffff_ffffn) | 0)
-  }
-  writeLong(first)
-  writeLong(last)
-  writer.writeInt(4 + replicas.length * 32)
-  writer.writeInt(replicas.length)
-  for (const { node, shard } of replicas) {
-    const id = new Uint8Array(16)
-    parseUuidInto(hostId(node), id, 0)
-    writer.writeInt(28)
-    writer.writeInt(16)
-    writer.writeUuid(id)
-    writer.writeInt(4)
-    writer.writeInt(shard)
-  }
-  if (hasVersion) writeLong(version)
-  return writer.copyFrom(0)
+  const payload = encodePayload({
+    firstToken: first,
+    lastToken: last,
+    replicas: replicas.map(({ node, shard }) => ({ hostId: hostId(node), shard })),
+  })
+  if (!hasVersion) return payload
+  const ending = Buffer.alloc(12)
+  ending.writeInt32BE(8)
+  ending.writeBigInt64BE(version, 4)
+  return Buffer.concat([payload, ending])
 }
 
 /** A node of ScyllaDB with shards and, on request, tablets. */

@@ -17,4 +17,5 @@ export {
   StoreTag,
   tableRange,
   tokenPlace,
+  routingKey,
 } from './table-key.ts'

@@ -79,7 +79,7 @@ export function partitionKeyOf(
 }
 
 /** CompositeType: `[short length][bytes] 00` per component. A single component is not wrapped. */
-function routingKey(components: readonly Uint8Array[]): Uint8Array {
+export function routingKey(components: readonly Uint8Array[]): Uint8Array {
   if (components.length === 1) return components[0]!
   let length = 0
   for (const component of components) length += component.length + 3

@@ -36,6 +36,7 @@ import {
   executeBatch,
   executePrepared,
   executeQuery,
+  executePrepare,
   type StatementScope,
 } from './statement-requests.ts'
 
@@ -191,8 +192,7 @@ export class NodeConnection implements FrameHandler, StatementScope {
       }
       case Opcode.QUERY: {
         const { skipMetadata } = request.parameters
-        const text = this.#textOf(request.text)
-        const outcome = executeQuery(node, { ...request, text }, this)
+        const outcome = executeQuery(node, request, this)
         answers.sendResult(origin, outcome, skipMetadata, this.#noteResult)
         return
       }
@@ -200,10 +200,7 @@ export class NodeConnection implements FrameHandler, StatementScope {
         answers.sendResult(origin, executeBatch(node, request, this), false, this.#noteResult)
         return
       case Opcode.PREPARE:
-        answers.sendPrepared(
-          origin,
-          node.statements.prepare(this.#textOf(request.text), this.#keyspace).body,
-        )
+        answers.sendPrepared(origin, executePrepare(node, request, this))
         return
       case Opcode.OPTIONS:
         answers.send(origin, Opcode.SUPPORTED, () =>
@@ -224,10 +221,6 @@ export class NodeConnection implements FrameHandler, StatementScope {
       default:
         exhaustive(request)
     }
-  }
-
-  #textOf(text: string): string {
-    return this.#node.placement?.statementText(text) ?? text
   }
 
   /** Asks the placement of the node what a response says besides its result. */

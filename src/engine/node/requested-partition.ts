@@ -1,5 +1,6 @@
 import type { ExecuteRequest } from '../../protocol/index.ts'
 import { tokenOf } from '../../routing/index.ts'
+import { routingKey } from '../keys/index.ts'
 import { valuesFor } from './named-values.ts'
 import type { NodeHost } from './node-host.ts'
 import type { RequestedPartition } from './node-placement.ts'
@@ -24,16 +25,5 @@ export function partitionOf(
   if (replication === undefined || !parts.every((part) => part instanceof Uint8Array)) {
     return undefined
   }
-  return { keyspace, table, replication, token: tokenOf(routingKeyOf(parts)) }
-}
-
-/** A key of several columns: each with its length in front and a zero behind (CompositeType). */
-function routingKeyOf(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!
-  const framed = parts.flatMap((part) => [
-    Uint8Array.of(part.length >> 8, part.length & 0xff),
-    part,
-    Uint8Array.of(0),
-  ])
-  return Buffer.concat(framed)
+  return { keyspace, table, replication, token: tokenOf(routingKey(parts)) }
 }

@@ -3,6 +3,7 @@ import {
   type BatchRequest,
   BatchTypeCode,
   type ExecuteRequest,
+  type PrepareRequest,
   type QueryParameters,
   type QueryRequest,
 } from '../../protocol/index.ts'
@@ -26,15 +27,29 @@ type Outcome = EngineResult | Promise<EngineResult>
 
 /** QUERY (QueryMessage). */
 export function executeQuery(
-  { engine, system }: NodeHost,
+  node: NodeHost,
   { text, parameters }: QueryRequest,
   scope: StatementScope,
 ): Outcome {
+  const { engine, system } = node
   checkPageSize(parameters)
-  const plan = engine.prepare(text, scope.keyspace)
+  const plan = engine.prepare(statementText(node, text), scope.keyspace)
   const values = valuesFor(plan.markers, parameters)
   checkValueCount(plan.markers, values, 'query')
   return engine.execute(plan, values, optionsOf(parameters, scope, system))
+}
+
+/** PREPARE (PrepareMessage). @returns the body of its RESULT */
+export function executePrepare(
+  node: NodeHost,
+  { text }: PrepareRequest,
+  { keyspace }: StatementScope,
+): Uint8Array {
+  return node.statements.prepare(statementText(node, text), keyspace).body
+}
+
+function statementText({ placement }: NodeHost, text: string): string {
+  return placement === undefined ? text : placement.statementText(text)
 }
 
 /** EXECUTE (ExecuteMessage). */

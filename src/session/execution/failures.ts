@@ -47,18 +47,9 @@ export function describeStatement(error: TsyllaError, text: string): void {
   if (error.statement !== undefined) return
   const redaction = redactStatement(text)
   error.statement = cut(redaction?.text ?? text)
-  if (redaction !== undefined)
-    replaceMessage(error, redactMessage(error.message, redaction.secrets))
+  if (redaction !== undefined) error.replaceMessage(redactMessage(error.message, redaction.secrets))
   const hint = hintOf(error, text)
-  if (hint !== undefined) replaceMessage(error, `${error.message}. ${hint}`)
-}
-
-/** Also in the stack, which contains the message that the error was made with. */
-function replaceMessage(error: TsyllaError, message: string): void {
-  const { message: before, stack } = error
-  error.message = message
-  // Where an application sets `Error.prepareStackTrace`, a stack may be anything.
-  if (typeof stack === 'string' && before !== '') error.stack = stack.replace(before, () => message)
+  if (hint !== undefined) error.replaceMessage(`${error.message}. ${hint}`)
 }
 
 const nothing = Promise.resolve()
