@@ -19,6 +19,12 @@ const onServers = {
 /** Tests that take long: they run in `npm run test:all`, which CI does. */
 const long = 'test/**/*.long.test.ts'
 
+/**
+ * Tests on servers that observe all requests of their process. Each has a process of its own: what
+ * other tests have left, such as a lease that is extended, would be observed too.
+ */
+const observers = ['test/session/channels.test.ts', 'test/adapters/otel.test.ts']
+
 /** Rooms tested alone, each folder mirroring its room of `src/`. */
 const units = [
   'bulk',
@@ -70,7 +76,16 @@ const config: ViteUserConfig = defineConfig({
             'test/*.test.ts',
             'test/{behaviour,session,patterns,adapters,differential,foreign,bad-input}/**/*.test.ts',
           ],
-          exclude: [long],
+          exclude: [long, ...observers],
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          ...onServers,
+          name: 'observers',
+          include: observers,
           testTimeout: 60_000,
         },
       },

@@ -17,7 +17,7 @@ interface Report {
  * Projects of `vitest.config.ts` that run without `--all`: neither long nor from the registry. The
  * blocks of the documents run in `npm run check`, and here with `--all`.
  */
-const quickProjects = ['tidy', 'unit', 'package', 'servers']
+const quickProjects = ['tidy', 'unit', 'package', 'servers', 'observers']
 
 const isAll = process.argv.includes('--all')
 const parameters = process.argv.slice(2).filter((parameter) => parameter !== '--all')

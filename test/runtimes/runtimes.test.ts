@@ -99,6 +99,7 @@ async function runTests(
   return { passed: report.numPassedTests, failed }
 }
 
+const onServers = ['--project=servers', '--project=observers']
 const noticedFirst = ['test/behaviour', 'test/session', 'test/bad-input']
 
 describe.skipIf(!hasRuntimes)('runtimes', () => {
@@ -116,8 +117,8 @@ describe.skipIf(!hasRuntimes)('runtimes', () => {
 
       test('passes the tests on the engine', { timeout }, async (context) => {
         const projects = runtime.isTestedWhole
-          ? ['--project=unit', '--project=servers']
-          : ['--project=servers', ...noticedFirst]
+          ? ['--project=unit', ...onServers]
+          : [...onServers, ...noticedFirst]
         const { passed, failed } = await runTests(runtime, projects, 'off')
         await context.annotate(`${passed} tests passed`)
         expect(failed).toEqual([])
@@ -126,7 +127,7 @@ describe.skipIf(!hasRuntimes)('runtimes', () => {
 
       const cassandra = inject('cassandra')
       test.skipIf(cassandra === undefined)('passes on Cassandra', { timeout }, async (context) => {
-        const parameters = ['--project=servers', ...noticedFirst, '--testNamePattern=· cassandra']
+        const parameters = [...onServers, ...noticedFirst, '--testNamePattern=· cassandra']
         const { passed, failed } = await runTests(runtime, parameters, cassandra!)
         await context.annotate(`${passed} tests passed`)
         expect(failed).toEqual([])
